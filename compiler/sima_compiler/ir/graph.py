@@ -1,0 +1,172 @@
+"""Level 1, the quantized network: what the frontend delivers, still in the source's own layout.
+
+Every activation is an int8 tensor with one scale and one zero point; every node consumes and produces
+activations. Shapes are *per sample*: the leading batch dimension of the source is left out everywhere, so that one
+graph serves every batch size. Constants stay with the node that uses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+Int8Array = npt.NDArray[np.int8]
+Int32Array = npt.NDArray[np.int32]
+Float32Array = npt.NDArray[np.float32]
+
+
+class Op(StrEnum):
+    """Operators of the quantized graph, by their ONNX names."""
+
+    CONV = "Conv"
+    GEMM = "Gemm"  # also MatMul with a constant right side: contracts the last axis
+    ADD = "Add"
+    SUB = "Sub"
+    MUL = "Mul"
+    RELU = "Relu"
+    CLIP = "Clip"
+    LEAKY_RELU = "LeakyRelu"
+    SIGMOID = "Sigmoid"
+    TANH = "Tanh"
+    HARD_SIGMOID = "HardSigmoid"
+    HARD_SWISH = "HardSwish"
+    REQUANTIZE = "Requantize"  # same numbers under another scale and zero point
+    MAX_POOL = "MaxPool"
+    AVERAGE_POOL = "AveragePool"
+    GLOBAL_AVERAGE_POOL = "GlobalAveragePool"
+    CONCAT = "Concat"
+    RESHAPE = "Reshape"  # Flatten, Squeeze and Unsqueeze arrive as Reshape too
+    TRANSPOSE = "Transpose"
+    SLICE = "Slice"  # Split arrives as one Slice per output
+    PAD = "Pad"
+    RESIZE_NEAREST = "Resize"
+
+
+#: Operators of one input whose result depends on that input's byte alone.
+UNARY_OPS = frozenset(
+    {Op.RELU, Op.CLIP, Op.LEAKY_RELU, Op.SIGMOID, Op.TANH, Op.HARD_SIGMOID, Op.HARD_SWISH, Op.REQUANTIZE}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Quantization:
+    """real = (q - zero_point) * scale, evaluated in float32; q and zero_point are int8."""
+
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One activation. ``shape`` is per sample, in the source's axis order (CHW for images)."""
+
+    name: str
+    shape: tuple[int, ...]
+    quant: Quantization
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Constants of a Conv or a Gemm.
+
+    ``values``: int8, (Cout, Cin / groups, kh, kw) for Conv, (Cout, Cin) for Gemm; symmetric, zero point 0.
+    ``scales``: float32, length 1 (per tensor) or Cout (per channel). ``bias``: int32, length Cout, scale
+    sx * sw, zeros where the source has none.
+    """
+
+    values: Int8Array
+    scales: Float32Array
+    bias: Int32Array
+    has_bias: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ConstantOperand:
+    """A quantized constant that takes the place of one activation of Add, Sub or Mul; per sample, broadcastable."""
+
+    values: Int8Array
+    quant: Quantization
+
+
+@dataclass(frozen=True, slots=True)
+class ConvAttributes:
+    """Two-dimensional convolution or pooling window; order (height, width); pads top, left, bottom, right."""
+
+    kernel: tuple[int, int]
+    strides: tuple[int, int] = (1, 1)
+    dilations: tuple[int, int] = (1, 1)
+    pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+    groups: int = 1
+    count_include_pad: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationAttributes:
+    """Parameters of the elementwise functions: LeakyRelu and HardSigmoid slopes, Clip's real-valued bounds."""
+
+    alpha: float = 0.0
+    beta: float = 0.0
+    minimum: float = float("-inf")
+    maximum: float = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeAttributes:
+    """Parameters of the data movements, all per sample (axis 0 is the first axis after the batch)."""
+
+    axis: int = 0  # Concat
+    permutation: tuple[int, ...] = ()  # Transpose
+    starts: tuple[int, ...] = ()  # Slice, one entry per axis
+    steps: tuple[int, ...] = ()  # Slice, one positive entry per axis
+    pads_before: tuple[int, ...] = ()  # Pad, one entry per axis; filled with the zero point unless `fill` says else
+    pads_after: tuple[int, ...] = ()
+    fill: int | None = None  # Pad: the int8 value to fill with
+    rows: tuple[int, ...] = ()  # Resize: source row of each output row
+    columns: tuple[int, ...] = ()  # Resize: source column of each output column
+
+
+Attributes = ConvAttributes | ActivationAttributes | ShapeAttributes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One operation. ``clamp`` is the inclusive int8 range of the result; fused Relu and Clip narrow it.
+
+    ``inputs`` names activations; an Add, Sub or Mul with a constant has one input and ``constant`` set, and
+    ``constant_first`` tells the order of the operands. ``source`` is the node's name in the ONNX file.
+    """
+
+    name: str
+    op: Op
+    inputs: tuple[str, ...]
+    output: str
+    attributes: Attributes = None
+    weights: Weights | None = None
+    constant: ConstantOperand | None = None
+    constant_first: bool = False
+    clamp: tuple[int, int] = (-128, 127)
+    fused: tuple[str, ...] = ()  # lower-case names of activations folded into `clamp`, e.g. ("relu",)
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A quantized network in execution order.
+
+    ``inputs`` and ``outputs`` name tensors; float32 arrays under these names enter and leave in the source's
+    layout with the batch in front. ``batch`` is what the source file wrote as its batch, 0 when symbolic.
+    ``cut`` describes operators at the outputs that the archive leaves to the host (such as a last Softmax).
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    tensors: Mapping[str, Tensor]
+    nodes: tuple[Node, ...]
+    batch: int = 0
+    cut: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = field(default=())

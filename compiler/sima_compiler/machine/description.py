@@ -1,0 +1,152 @@
+"""Machine descriptions: every chip fact as data, read from a YAML file and checked field by field.
+
+In: a name under ``specs/`` or the path of a YAML file. Out: a frozen `Machine`. A new machine is a file; no stage
+holds a number of any chip.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sima_compiler.errors import MachineError
+
+#: Smallest and largest value of every numeric field; sentences about them live in docs and errors.
+LIMITS: dict[str, tuple[int, int]] = {
+    "clock_mhz": (1, 10_000),
+    "quads": (1, 64),
+    "tiles_per_quad": (1, 1024),
+    "tile_row": (1, 64),
+    "lanes": (16, 16),
+    "accumulator_pixels": (16, 65_536),
+    "weight_load_cycles": (0, 65_536),
+    "fill_cycles": (0, 65_536),
+    "layer_sync_cycles": (0, 65_536),
+    "output_bytes_per_tile": (1, 1024),
+    "sram_bytes_per_quad": (4096, 1 << 30),
+    "sram_read_bytes_per_quad": (1, 65_536),
+    "sram_write_bytes_per_quad": (1, 65_536),
+    "dram_bytes_per_cycle": (1, 65_536),
+    "dram_burst_bytes": (16, 65_536),
+    "dma_latency_cycles": (0, 1_000_000),
+    "dma_outstanding": (1, 64),
+    "decompressor_bytes_per_cycle": (1, 65_536),
+    "instruction_fifo_bytes": (256, 1 << 20),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One machine. Counts are per quad where the name says so; time is in cycles, sizes are in bytes."""
+
+    name: str
+    clock_mhz: int
+    quads: int
+    tiles_per_quad: int
+    tile_row: int
+    lanes: int
+    accumulator_pixels: int
+    weight_load_cycles: int
+    fill_cycles: int
+    layer_sync_cycles: int
+    output_bytes_per_tile: int
+    sram_bytes_per_quad: int
+    sram_read_bytes_per_quad: int
+    sram_write_bytes_per_quad: int
+    dram_bytes_per_cycle: int
+    dram_burst_bytes: int
+    dma_latency_cycles: int
+    dma_outstanding: int
+    decompressor_bytes_per_cycle: int
+    instruction_fifo_bytes: int
+    text: str = ""
+
+    def tiles(self, quads: int) -> int:
+        """Tiles of ``quads`` quads."""
+        return quads * self.tiles_per_quad
+
+    def sram_bytes(self, quads: int) -> int:
+        """On-chip bytes of ``quads`` quads."""
+        return quads * self.sram_bytes_per_quad
+
+    def macs_per_cycle(self, quads: int) -> int:
+        """Peak multiply-accumulates per cycle of ``quads`` quads."""
+        return self.tiles(quads) * self.lanes * self.lanes
+
+    def align(self, size: int) -> int:
+        """``size`` rounded up to whole lanes."""
+        return -(-size // self.lanes) * self.lanes
+
+    @staticmethod
+    def load(name_or_path: str | Path) -> Machine:
+        """The machine of that name, or described by that file.
+
+        Raises:
+            MachineError: no such machine, unreadable file, or a field that is missing, unknown or out of range.
+        """
+        return Machine.parse(_read(str(name_or_path)), origin=str(name_or_path))
+
+    @staticmethod
+    def parse(text: str, *, origin: str = "<text>") -> Machine:
+        """The machine that a YAML text describes; `Machine.text` keeps the text."""
+        try:
+            raw = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise MachineError(f"{origin}: not YAML: {error}") from error
+        if not isinstance(raw, dict):
+            raise MachineError(f"{origin}: expected a mapping of fields", hint="start from machine/specs/mlsoc.yaml")
+        _check_names(raw, origin)
+        _check_values(raw, origin)
+        return Machine(**raw, text=text)
+
+
+def known_machines() -> tuple[str, ...]:
+    """Names of the bundled machines."""
+    folder = resources.files("sima_compiler.machine") / "specs"
+    return tuple(sorted(Path(entry.name).stem for entry in folder.iterdir() if entry.name.endswith(".yaml")))
+
+
+def _read(name: str) -> str:
+    if name in known_machines():
+        return (resources.files("sima_compiler.machine") / "specs" / f"{name}.yaml").read_text("utf-8")
+    path = Path(name)
+    if not path.is_file():
+        raise MachineError(
+            f"no machine {name!r}: neither a bundled name nor a file",
+            hint=f"bundled machines: {', '.join(known_machines())}",
+        )
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise MachineError(f"{name}: cannot be read as UTF-8 text: {error}") from error
+
+
+def _check_names(raw: dict[Any, Any], origin: str) -> None:
+    wanted = {field.name for field in fields(Machine)} - {"text"}
+    missing = sorted(wanted - set(raw))
+    unknown = sorted(str(key) for key in set(raw) - wanted)
+    if missing:
+        raise MachineError(f"{origin}: missing field{'s' * (len(missing) > 1)} {', '.join(missing)}")
+    if unknown:
+        raise MachineError(
+            f"{origin}: unknown field{'s' * (len(unknown) > 1)} {', '.join(unknown)}",
+            hint=f"allowed: {', '.join(sorted(wanted))}",
+        )
+
+
+def _check_values(raw: dict[str, Any], origin: str) -> None:
+    name = raw["name"]
+    if not isinstance(name, str) or not name:
+        raise MachineError(f"{origin}: name must be a text, found {name!r}")
+    for field, (low, high) in LIMITS.items():
+        value = raw[field]
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise MachineError(f"{origin}: {field} must be a whole number from {low} to {high}, found {value!r}")
+    if raw["tiles_per_quad"] % raw["tile_row"]:
+        raise MachineError(
+            f"{origin}: tile_row {raw['tile_row']} must divide tiles_per_quad {raw['tiles_per_quad']}"
+        )

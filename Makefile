@@ -1,0 +1,55 @@
+# sima-nb: `make help` lists what there is. Everything runs in ./.venv, made on first use and reused after.
+
+SHELL := /bin/sh
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint lab bench clean
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv/.stamp-run ## Compile and run ResNet-50 for an open model of the MLA, checked against onnxruntime
+	@$(BIN)/python -m sima_compiler.demo
+
+test: lint ## Lint, type-check and run every test
+	@$(BIN)/python -m pytest --quiet --durations=15 $(ARGS)
+
+lint: .venv/.stamp-dev ## Check style (ruff), formatting (ruff) and types (basedpyright)
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet . || { echo "some files are not formatted; run: $(BIN)/ruff format ."; exit 1; }
+	@$(BIN)/basedpyright --pythonpath $(BIN)/python
+
+lab: .venv/.stamp-lab ## Start JupyterLab in notebooks/
+	@mkdir -p notebooks
+	@$(BIN)/jupyter lab --notebook-dir=notebooks $(ARGS)
+
+bench: .venv/.stamp-dev ## Run the benchmarks
+	@if [ -d tests/benchmarks ]; then $(BIN)/python -m pytest --quiet tests/benchmarks $(ARGS); \
+	else echo "There are no benchmarks yet (tests/benchmarks)."; fi
+
+clean: ## Remove the environment, caches and build products
+	@rm -rf .venv build dist demo .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	echo "sima-nb needs Python 3.11 or newer; $(PYTHON) is: $$($(PYTHON) --version 2>&1)."; \
+	echo "Name another one like this: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Creating .venv ..."
+	@$(PYTHON) -m venv --clear .venv || { rm -rf .venv; \
+	echo "Python's venv module is incomplete here. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
+
+.venv/.stamp-run: pyproject.toml | $(BIN)/python
+	@echo "Installing sima-nb (once; a minute or so) ..."
+	@$(PIP) install --editable . && touch $@
+
+.venv/.stamp-dev: pyproject.toml | $(BIN)/python
+	@echo "Installing sima-nb and its test tools (once; a few minutes) ..."
+	@$(PIP) install --editable '.[dev]' && touch $@ .venv/.stamp-run
+
+.venv/.stamp-lab: pyproject.toml | $(BIN)/python
+	@echo "Installing sima-nb and JupyterLab (once; a few minutes) ..."
+	@$(PIP) install --editable '.[lab]' && touch $@ .venv/.stamp-run

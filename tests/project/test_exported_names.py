@@ -1,0 +1,63 @@
+"""The public surface is what was decided, no more and no less."""
+
+from __future__ import annotations
+
+import inspect
+from types import ModuleType
+
+import pytest
+
+import sima_compiler
+import sima_nb
+from sima_compiler import errors
+
+#: Adding a name here is a decision: users will rely on it.
+ENGINE_NAMES = {
+    "Archive",
+    "L2CachingMode",
+    "Machine",
+    "MlaStats",
+    "Model",
+    "TensorDRAMLayout",
+    "TensorTessellateParameters",
+    "quantize",
+    "simulate",
+}
+NOTEBOOK_NAMES = {"load_ipython_extension", "unload_ipython_extension"}
+
+
+def error_names() -> set[str]:
+    return {name for name, value in vars(errors).items() if inspect.isclass(value)}
+
+
+def visible(module: ModuleType) -> set[str]:
+    """Names without an underscore that are not submodules, as a reader of `dir()` sees them."""
+    names = {name for name in dir(module) if not name.startswith("_")} - {"annotations"}
+    return {name for name in names if not isinstance(getattr(module, name), ModuleType)}
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [(sima_compiler, ENGINE_NAMES | error_names()), (sima_nb, NOTEBOOK_NAMES)],
+    ids=["sima_compiler", "sima_nb"],
+)
+def test_the_public_names_are_the_decided_ones(module: ModuleType, expected: set[str]) -> None:
+    declared = set(getattr(module, "__all__", ())) - {"__version__"}
+    assert sorted(declared) == sorted(expected)
+    assert sorted(visible(module)) == sorted(expected), "something looks public by accident, or is promised and missing"
+
+
+def test_every_public_name_says_what_it_is() -> None:
+    bare = [
+        f"{module.__name__}.{name}"
+        for module in (sima_compiler, sima_nb)
+        for name in visible(module)
+        if callable(getattr(module, name)) and not (inspect.getdoc(getattr(module, name)) or "").strip()
+    ]
+    assert not bare, f"without a docstring: {bare}"
+
+
+def test_every_error_has_the_one_root() -> None:
+    for name in error_names():
+        assert issubclass(getattr(errors, name), errors.SimaError), name
+        assert name in (errors.__doc__ or ""), f"{name} is missing from the tree in errors.py's docstring"

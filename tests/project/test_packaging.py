@@ -1,0 +1,68 @@
+"""What a user's `pip install` receives: the two packages, their data files, the command, and nothing of the tests."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ENGINE = ROOT / "compiler" / "sima_compiler"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert built.returncode == 0, built.stderr
+    (path,) = folder.glob("*.whl")
+    return zipfile.ZipFile(path)
+
+
+@pytest.fixture(scope="module")
+def names(wheel: zipfile.ZipFile) -> set[str]:
+    return set(wheel.namelist())
+
+
+def test_only_our_two_packages_are_installed(names: set[str]) -> None:
+    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"sima_nb", "sima_compiler"}
+
+
+def test_no_test_is_shipped(names: set[str]) -> None:
+    assert not [name for name in names if "test" in name.rsplit("/", 1)[-1] or "/tests/" in name or "conftest" in name]
+
+
+def test_every_module_and_data_file_is_shipped(names: set[str]) -> None:
+    patterns = ("*.py", "machine/specs/*.yaml", "archive/schemas/*.json", "py.typed")
+    expected = {path.relative_to(ENGINE.parent).as_posix() for pattern in patterns for path in ENGINE.rglob(pattern)}
+    assert {"sima_compiler/py.typed", "sima_compiler/machine/specs/mlsoc.yaml"} <= expected
+    assert expected <= names
+    assert "sima_nb/py.typed" in names
+
+
+def test_metadata_states_python_licence_and_extras(wheel: zipfile.ZipFile, names: set[str]) -> None:
+    (path,) = (name for name in names if name.endswith(".dist-info/METADATA"))
+    found = Parser().parsestr(wheel.read(path).decode("utf-8"))
+    assert found["Name"] == "sima-nb"
+    assert found["Requires-Python"] == ">=3.11"
+    assert found["License-Expression"] == "Apache-2.0"
+    assert set(found.get_all("Provides-Extra") or []) == {"lab", "a65", "dev"}
+
+
+def test_requirements_have_lower_bounds_and_no_upper_ones() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    lists = [project["dependencies"], *project["optional-dependencies"].values()]
+    wrong = [text for texts in lists for text in texts if ">=" not in text or "<" in text or "==" in text]
+    assert not wrong
+
+
+def test_simac_is_installed_as_a_command(wheel: zipfile.ZipFile, names: set[str]) -> None:
+    (path,) = (name for name in names if name.endswith(".dist-info/entry_points.txt"))
+    assert "simac = sima_compiler.cli:main" in wheel.read(path).decode("utf-8")
+    assert "sima_compiler/cli.py" in names or "sima_compiler/cli/__init__.py" in names

@@ -1,0 +1,64 @@
+"""onnxruntime as the judge from outside, and the other ways to quantize that people use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+
+
+def run_onnxruntime(model: onnx.ModelProto, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Every output of ``model`` by name: optimized graph, one thread."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    names = [value.name for value in session.get_outputs()]
+    return dict(zip(names, session.run(names, dict(inputs)), strict=True))
+
+
+class _Reader(CalibrationDataReader):
+    def __init__(self, batches: Iterable[Mapping[str, np.ndarray]]) -> None:
+        self._batches = iter(list(batches))
+
+    def get_next(self) -> dict[str, np.ndarray]:
+        return dict(next(self._batches, {}))
+
+
+def quantize_by_onnxruntime(
+    model: onnx.ModelProto,
+    batches: Iterable[Mapping[str, np.ndarray]],
+    folder: Path,
+    *,
+    operators: bool = False,
+    per_channel: bool = True,
+    activation: QuantType = QuantType.QInt8,
+) -> onnx.ModelProto:
+    """onnxruntime's own static quantization; ``operators`` asks for the QOperator form instead of QDQ."""
+    source, target = folder / "float.onnx", folder / "quantized.onnx"
+    onnx.save(model, source)
+    quantize_static(
+        source,
+        target,
+        _Reader(batches),
+        quant_format=QuantFormat.QOperator if operators else QuantFormat.QDQ,
+        per_channel=per_channel,
+        activation_type=activation,
+        weight_type=QuantType.QInt8,
+    )
+    return onnx.load(target)
+
+
+def differing(expected: np.ndarray, found: np.ndarray) -> str:
+    """Empty when both agree in shape, type and every element; otherwise the first difference as a sentence."""
+    if expected.shape != found.shape or expected.dtype != found.dtype:
+        return f"expected {expected.dtype} {expected.shape}, found {found.dtype} {found.shape}"
+    wrong = np.argwhere(expected != found)
+    if not len(wrong):
+        return ""
+    place = tuple(int(index) for index in wrong[0])
+    return f"{len(wrong)} of {expected.size} differ, first at {place}: expected {expected[place]}, found {found[place]}"

@@ -37,7 +37,7 @@ def default_dependencies() -> list[str]:
 def stated_licence(package: str) -> str:
     """The licence in the package's own metadata: SPDX expression, else short field, else classifier."""
     found = metadata.metadata(package)
-    texts = [found.get("License-Expression") or "", found.get("License") or ""]
+    texts: list[str] = [*(found.get_all("License-Expression") or []), *(found.get_all("License") or [])]
     texts += [line.rsplit(" :: ", 1)[-1] for line in found.get_all("Classifier") or [] if line.startswith("License ::")]
     text = next((text.strip() for text in texts if text.strip() and len(text) < 100), "")
     return SPELLINGS.get(text.lower(), text)

@@ -39,7 +39,12 @@ class Project:
         inherited = {key: value for key, value in os.environ.items() if key != "SIMA_NB_REQUIRE_ALL"}
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
         return subprocess.run(
-            command, cwd=self.folder, capture_output=True, text=True, timeout=60, env={**inherited, **environment}
+            command,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**inherited, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environment},
         )
 
 

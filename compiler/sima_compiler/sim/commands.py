@@ -1,0 +1,191 @@
+"""One command on the modelled machine: which bytes it reads, what it computes, which bytes it writes.
+
+In: the machine's state and a command. Out: the state's memories changed. Always holds: all bytes are read (and checked)
+before the first one is written; a command's reads count as outstanding until it has completed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from sima_compiler.errors import ExecutionError
+from sima_compiler.ir.graph import Int8Array
+from sima_compiler.ir.program import (
+    BinaryStep,
+    Box,
+    Combine,
+    Command,
+    ComputeCommand,
+    Convolve,
+    Fill,
+    Gather,
+    LoadConstants,
+    LoadTensor,
+    Operand,
+    Pool,
+    Program,
+    Resample,
+    StoreTensor,
+    Translate,
+)
+from sima_compiler.lm.constants import ConstantSections, constants_bytes, unpack_constants
+from sima_compiler.sim import kernels
+from sima_compiler.sim.memory import Memory, Region
+
+#: Commands that turn a source region into a target region of their own shape.
+Mapped = Convolve | Pool | Combine | Translate | Resample
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The program and the two memories that its commands change."""
+
+    program: Program
+    dram: Memory
+    chip: Memory
+
+
+def chip_reads(command: Command) -> frozenset[int]:
+    """Buffers that a command reads."""
+    if isinstance(command, StoreTensor):
+        return frozenset((command.buffer,))
+    if isinstance(command, LoadTensor | LoadConstants | Fill):
+        return frozenset()
+    found = {command.source_buffer if isinstance(command, Gather) else command.source.buffer}
+    if constants_bytes(command):
+        found.add(command.parameters)
+    step = command.binary if isinstance(command, Convolve | Combine) else None
+    if step is not None and step.operand is not None:
+        found.add(step.operand.buffer)
+    return frozenset(found)
+
+
+def dram_reads(command: Command) -> frozenset[int]:
+    """DRAM tensors that a command reads."""
+    return frozenset((command.tensor,)) if isinstance(command, LoadTensor) else frozenset()
+
+
+def run_command(state: State, command: Command) -> None:
+    """Execute one command.
+
+    Raises:
+        ExecutionError: it reads or destroys the wrong bytes, or contradicts itself.
+    """
+    match command:
+        case LoadTensor():
+            _load_tensor(state, command)
+        case LoadConstants():
+            _load_constants(state, command)
+        case StoreTensor():
+            _store_tensor(state, command)
+        case Gather():
+            _gather(state, command)
+        case Fill(target=target, value=value):
+            _write(state, target, np.int8(value), value)
+        case _:
+            _compute(state, command)
+    _finish(state.chip, chip_reads(command))
+    _finish(state.dram, dram_reads(command))
+
+
+def _finish(memory: Memory, numbers: Iterable[int]) -> None:
+    for number in numbers:
+        memory.finish_read(number)
+
+
+def _load_tensor(state: State, command: LoadTensor) -> None:
+    values = state.dram.read(_dram_box(command.tensor, command.dram_offset, command.box))
+    state.chip.write(_chip_box(command.buffer, command.chip_offset, command.box))[...] = values
+
+
+def _store_tensor(state: State, command: StoreTensor) -> None:
+    values = state.chip.read(_chip_box(command.buffer, command.chip_offset, command.box))
+    state.dram.write(_dram_box(command.tensor, command.dram_offset, command.box))[...] = values
+
+
+def _load_constants(state: State, command: LoadConstants) -> None:
+    data = state.program.constants[command.constants].data
+    if data:
+        region = Region(command.buffer, 0, (len(data),), (1,))
+        state.chip.write(region)[...] = np.frombuffer(data, np.int8)
+
+
+def _gather(state: State, command: Gather) -> None:
+    source = Region(command.source_buffer, command.source_offset, command.sizes, command.source_strides)
+    target = Region(command.target_buffer, command.target_offset, command.sizes, command.target_strides)
+    values = kernels.look_up(state.chip.read(source), _parameters(state, command).lookup)
+    moved = values.copy() if command.source_buffer == command.target_buffer else values
+    state.chip.write(target)[...] = moved
+
+
+def _compute(state: State, command: Mapped) -> None:
+    source, sections = _read(state, command.source), _parameters(state, command)
+    result, fill = _evaluate(state, command, source, sections)
+    if result.shape != _shape(command.target):
+        raise ExecutionError(f"the result has shape {result.shape}, the target {_shape(command.target)}")
+    _write(state, command.target, result, fill)
+
+
+def _evaluate(
+    state: State, command: Mapped, source: Int8Array, sections: ConstantSections
+) -> tuple[Int8Array, int]:
+    """The result, and the zero point for padding: of the last quantization that the command names, else 0."""
+    match command:
+        case Convolve(binary=step):
+            result = kernels.run_convolution(command, source, _operand(state, step), sections)
+            return result, (command.intermediate if step is None else step.output).zero_point
+        case Combine(binary=step):
+            return kernels.combine(step, source, _operand(state, step), sections), step.output.zero_point
+        case Pool():
+            return kernels.run_pool(command, source, sections.lookup), command.output.zero_point
+        case Translate():
+            return kernels.look_up(source, sections.lookup), 0
+        case Resample():
+            return kernels.resample(source, sections), 0
+
+
+def _parameters(state: State, command: ComputeCommand) -> ConstantSections:
+    """The arrays in the command's parameter buffer."""
+    size = constants_bytes(command)
+    if not size or isinstance(command, Fill):
+        return ConstantSections()
+    if command.parameters < 0:
+        raise ExecutionError(f"{size} bytes of parameters are needed and no buffer is named")
+    stored = state.chip.read(Region(command.parameters, 0, (size,), (1,)))
+    return unpack_constants(stored.tobytes(), command)
+
+
+def _operand(state: State, step: BinaryStep | None) -> Int8Array | None:
+    return None if step is None or step.operand is None else _read(state, step.operand)
+
+
+def _read(state: State, operand: Operand) -> Int8Array:
+    return state.chip.read(_region(operand, 0))
+
+
+def _write(state: State, operand: Operand, values: Int8Array | np.int8, fill: int) -> None:
+    """Values into the operand's region, the zero point into the padding after each pixel."""
+    view = state.chip.write(_region(operand, operand.padding))
+    view[..., : operand.channels] = values
+    view[..., operand.channels :] = fill
+
+
+def _shape(operand: Operand) -> tuple[int, int, int, int]:
+    return operand.samples, operand.rows, operand.columns, operand.channels
+
+
+def _region(operand: Operand, padding: int) -> Region:
+    samples, rows, columns, channels = _shape(operand)
+    strides = (operand.sample_stride, operand.row_stride, operand.pixel_stride, 1)
+    return Region(operand.buffer, operand.offset, (samples, rows, columns, channels + padding), strides)
+
+
+def _dram_box(tensor: int, offset: int, box: Box) -> Region:
+    return Region(tensor, offset, box.sizes, (*box.dram_strides, 1))
+
+
+def _chip_box(buffer: int, offset: int, box: Box) -> Region:
+    return Region(buffer, offset, box.sizes, (*box.chip_strides, 1))

@@ -1,0 +1,66 @@
+"""Hundreds of random small networks: numpy, the simulated `.lm` and onnxruntime agree on every element."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from onnxruntime.quantization import QuantType
+
+from sima_compiler import Model
+from tests.strategies import Drawn, float_networks, networks
+from tests.support.judges import assert_judges_agree
+from tests.support.oracle import quantize_by_onnxruntime
+from tests.support.qdq_writer import random_inputs
+
+SETTINGS = settings(deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+
+
+def test_at_least_300_random_networks(tmp_path: Path) -> None:
+    networks_seen: set[str] = set()
+    beyond_one: set[str] = set()
+
+    @settings(SETTINGS, max_examples=330)
+    @given(networks(), st.booleans(), st.sampled_from([2, 3]), st.booleans())
+    def check(drawn: Drawn, compress: bool, batch: int, tiny_first: bool) -> None:
+        data = drawn.quantized.SerializeToString()
+        digest = hashlib.sha256(data).hexdigest()
+        path = tmp_path / "random.onnx"
+        path.write_bytes(data)
+        model = Model.from_onnx(path)
+        machines = ("tiny", "mlsoc") if tiny_first else ("mlsoc", "tiny")
+        assert_judges_agree(model, tmp_path, batch=1, compress=compress, machine=machines[0])
+        verdict = assert_judges_agree(model, tmp_path, batch=batch, compress=not compress, machine=machines[1])
+        networks_seen.add(digest)
+        if verdict.batch > 1:
+            beyond_one.add(digest)
+
+    check()
+    assert len(networks_seen) >= 300
+    assert len(beyond_one) >= 300
+
+
+@pytest.mark.parametrize("operators", [False, True], ids=["qdq", "qoperator"])
+def test_random_networks_quantized_by_onnxruntime(tmp_path: Path, operators: bool) -> None:
+    """The same, with files as `quantize_static` writes them, in both of its forms."""
+    seen: set[str] = set()
+
+    @settings(SETTINGS, max_examples=25)
+    @given(st.integers(0, 2**31), st.data(), st.booleans(), st.sampled_from([QuantType.QInt8, QuantType.QUInt8]))
+    def check(seed: int, data: st.DataObject, per_channel: bool, activation: QuantType) -> None:
+        float_model = data.draw(float_networks(seed=seed, steps=5))
+        batches = [random_inputs(float_model, 2, np.random.default_rng(seed + index)) for index in range(2)]
+        quantized = quantize_by_onnxruntime(
+            float_model, batches, tmp_path, operators=operators, per_channel=per_channel, activation=activation
+        )
+        path = tmp_path / "random.onnx"
+        path.write_bytes(quantized.SerializeToString())
+        assert_judges_agree(Model.from_onnx(path), tmp_path, batch=2, compress=per_channel)
+        seen.add(hashlib.sha256(quantized.SerializeToString()).hexdigest())
+
+    check()
+    assert len(seen) >= 20

@@ -14,12 +14,12 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from sima_compiler import arithmetic
 from sima_compiler.errors import ExecutionError, InputError, LmError
 from sima_compiler.ir.graph import Float32Array, Int8Array
 from sima_compiler.ir.program import Command, DramTensor, Engine, Program, Role
 from sima_compiler.lm.reader import decode
 from sima_compiler.machine.description import Machine
-from sima_compiler.sim import arithmetic
 from sima_compiler.sim.commands import State, chip_reads, dram_reads, run_command
 from sima_compiler.sim.memory import Memory, Range, Region
 

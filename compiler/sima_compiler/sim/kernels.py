@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from sima_compiler import arithmetic
 from sima_compiler.errors import ExecutionError
 from sima_compiler.ir.graph import Int8Array, Int32Array
 from sima_compiler.ir.layers import PoolKind, Window
 from sima_compiler.ir.program import BinaryStep, Convolve, Pool
 from sima_compiler.lm.constants import ConstantSections
-from sima_compiler.sim import arithmetic
 from sima_compiler.sim.convolution import check_window, convolve, taps
 
 

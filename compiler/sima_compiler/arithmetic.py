@@ -1,0 +1,201 @@
+"""The arithmetic of the quantized network, byte for byte: what every judge and every command means by an operator.
+
+In: int8 arrays with their `Quantization`. Out: int8 arrays. Always: float32 in the order written here, round half to
+even, then zero point, then clamp. The order is that of onnxruntime on the uint8 form of a model (zero points + 128),
+with graph optimisation, on x86-64 with FMA; where onnxruntime's own bytes depend on the host, the docstring says so.
+All functions are pure and vectorised; none looks at the batch.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from sima_compiler.errors import InternalError
+from sima_compiler.ir.graph import ActivationAttributes, Float32Array, Int8Array, Op, Quantization
+from sima_compiler.ir.layers import BinaryOp
+
+#: The whole range of an int8 result.
+FULL_RANGE = (-128, 127)
+#: int8 value + this = the uint8 value of the same number.
+UINT8_SHIFT = 128
+#: Every int8 value in the order of a table's entries.
+ALL_BYTES: Int8Array = np.arange(-128, 128).astype(np.int8)
+
+
+def quantize(values: npt.ArrayLike, quant: Quantization) -> Int8Array:
+    """float32 reals to int8: rint(x / scale) + zero point, saturated. NaN becomes the zero point."""
+    real = np.asarray(values, np.float32)
+    scaled = np.rint(real / np.float32(quant.scale))
+    return _saturate(np.nan_to_num(scaled, nan=0.0, posinf=np.inf, neginf=-np.inf), quant.zero_point, FULL_RANGE)
+
+
+def dequantize(values: Int8Array, quant: Quantization) -> Float32Array:
+    """int8 to float32 reals: (q - zero point) * scale."""
+    centred = values.astype(np.float32) - np.float32(quant.zero_point)
+    return centred * np.float32(quant.scale)
+
+
+def quantize_bounds(minimum: float, maximum: float, quant: Quantization) -> tuple[int, int]:
+    """The int8 range that stands for the real interval: quantization is monotone, so clamping commutes with it."""
+    low, high = quantize(np.array([minimum, maximum], np.float32), quant)
+    return int(low), int(high)
+
+
+def multiplier(input_scale: float, weight_scales: npt.ArrayLike, output_scale: float) -> Float32Array:
+    """The requantization factor (sx * sw) / sy, each step rounded to float32."""
+    product = np.float32(input_scale) * np.asarray(weight_scales, np.float32)
+    return np.asarray(product / np.float32(output_scale), np.float32)
+
+
+def requantize(
+    accumulator: npt.NDArray[np.int32],
+    bias: npt.NDArray[np.int32],
+    factor: Float32Array,
+    zero_point: int,
+    clamp: tuple[int, int] = FULL_RANGE,
+) -> Int8Array:
+    """int32 accumulators to int8: rint(float32(acc + bias) * factor) + zero point, clamped.
+
+    ``bias`` and ``factor`` broadcast against ``accumulator`` (channels must already stand on their axis).
+    """
+    scaled = (accumulator + bias).astype(np.float32) * factor
+    return _saturate(np.rint(scaled), zero_point, clamp)
+
+
+def binary(
+    op: BinaryOp,
+    left: Int8Array,
+    right: Int8Array,
+    left_quant: Quantization,
+    right_quant: Quantization,
+    output: Quantization,
+    clamp: tuple[int, int] = FULL_RANGE,
+) -> Int8Array:
+    """``left`` op ``right`` with numpy broadcasting; both are int8 under their own quantization."""
+    function = {BinaryOp.ADD: _add, BinaryOp.SUB: _subtract, BinaryOp.MUL: _multiply}[op]
+    return function(left, right, left_quant, right_quant, output, clamp)
+
+
+def _add(
+    a: Int8Array, b: Int8Array, qa: Quantization, qb: Quantization, qy: Quantization, clamp: tuple[int, int]
+) -> Int8Array:
+    """fma(a, ra, fma(b, rb, zy - (ra * za + rb * zb))) in the uint8 frame; only the constant term feels the frame."""
+    ra, rb = np.float32(qa.scale) / np.float32(qy.scale), np.float32(qb.scale) / np.float32(qy.scale)
+    za, zb, zy = (np.float32(q.zero_point + UINT8_SHIFT) for q in (qa, qb, qy))
+    constant = np.float32(zy - np.float32(np.float32(ra * za) + np.float32(rb * zb)))
+    inner = _fma(b.astype(np.float64) + UINT8_SHIFT, rb, constant)
+    total = _fma(a.astype(np.float64) + UINT8_SHIFT, ra, inner)
+    return _saturate(np.rint(total), -UINT8_SHIFT, clamp)
+
+
+def _subtract(
+    a: Int8Array, b: Int8Array, qa: Quantization, qb: Quantization, qy: Quantization, clamp: tuple[int, int]
+) -> Int8Array:
+    """Dequantize, subtract, divide by the output's scale: onnxruntime has no integer Sub."""
+    difference = dequantize(a, qa) - dequantize(b, qb)
+    return _saturate(np.rint(difference / np.float32(qy.scale)), qy.zero_point, clamp)
+
+
+def _multiply(
+    a: Int8Array, b: Int8Array, qa: Quantization, qb: Quantization, qy: Quantization, clamp: tuple[int, int]
+) -> Int8Array:
+    """((a - za) * sa) * ((b - zb) * sb) / sy."""
+    product = dequantize(a, qa) * dequantize(b, qb)
+    return _saturate(np.rint(product / np.float32(qy.scale)), qy.zero_point, clamp)
+
+
+def global_average(
+    values: Int8Array,
+    axes: tuple[int, ...],
+    source: Quantization,
+    output: Quantization,
+    clamp: tuple[int, int] = FULL_RANGE,
+) -> Int8Array:
+    """Mean over whole ``axes`` (kept with size 1): the centred integer sum times sx / (sy * cells)."""
+    cells = int(np.prod([values.shape[axis] for axis in axes]))
+    total = values.astype(np.int32).sum(axis=axes, keepdims=True, dtype=np.int32) - cells * source.zero_point
+    return global_average_of_sum(total, cells, source, output, clamp)
+
+
+def global_average_of_sum(
+    total: npt.NDArray[np.int32],
+    cells: int,
+    source: Quantization,
+    output: Quantization,
+    clamp: tuple[int, int] = FULL_RANGE,
+) -> Int8Array:
+    """`global_average` from centred sums: sum of (q - zero point) over ``cells`` cells."""
+    factor = np.float32(source.scale) / (np.float32(output.scale) * np.float32(cells))
+    return _saturate(np.rint(total.astype(np.float32) * factor), output.zero_point, clamp)
+
+
+def average_of_sum(
+    total: npt.NDArray[np.int32],
+    cells: npt.NDArray[np.int32],
+    source: Quantization,
+    output: Quantization,
+    clamp: tuple[int, int] = FULL_RANGE,
+) -> Int8Array:
+    """Window averages from centred sums; ``cells`` broadcasts against ``total`` (divisor of each window)."""
+    real = total.astype(np.float32) * np.float32(source.scale) / cells.astype(np.float32)
+    return _saturate(np.rint(real / np.float32(output.scale)), output.zero_point, clamp)
+
+
+def lookup_table(
+    op: Op,
+    attributes: ActivationAttributes | None,
+    source: Quantization,
+    output: Quantization,
+    clamp: tuple[int, int] = FULL_RANGE,
+) -> Int8Array:
+    """256 int8 entries, entry q + 128 being the operator's result for input byte q.
+
+    Raises:
+        InternalError: ``op`` does not depend on its input's byte alone.
+    """
+    real = evaluate(op, attributes or ActivationAttributes(), dequantize(ALL_BYTES, source))
+    return np.clip(quantize(real, output), *clamp).astype(np.int8)
+
+
+def evaluate(op: Op, attributes: ActivationAttributes, x: Float32Array) -> Float32Array:
+    """The operator on float32 reals, elementwise."""
+    if op is Op.REQUANTIZE:
+        return x
+    if op is Op.RELU:
+        return np.maximum(x, np.float32(0))
+    if op is Op.CLIP:
+        return np.clip(x, np.float32(attributes.minimum), np.float32(attributes.maximum))
+    if op is Op.LEAKY_RELU:
+        return np.where(x >= 0, x, np.float32(attributes.alpha) * x).astype(np.float32)
+    if op is Op.SIGMOID:
+        return (1 / (1 + np.exp(-x.astype(np.float64)))).astype(np.float32)
+    if op is Op.TANH:
+        return np.tanh(x.astype(np.float64)).astype(np.float32)
+    if op is Op.HARD_SIGMOID:
+        return _hard_sigmoid(x, attributes.alpha, attributes.beta)
+    if op is Op.HARD_SWISH:
+        return x * _hard_sigmoid(x, 1 / 6, 0.5)
+    raise InternalError(f"{op} is no function of one byte")
+
+
+def _hard_sigmoid(x: Float32Array, alpha: float, beta: float) -> Float32Array:
+    line = np.float32(alpha) * x + np.float32(beta)
+    return np.clip(line, np.float32(0), np.float32(1)).astype(np.float32)
+
+
+def apply_table(table: Int8Array, values: Int8Array) -> Int8Array:
+    """The table's entry of every value."""
+    return table[values.astype(np.int16) + 128]
+
+
+def _fma(a: npt.ArrayLike, b: npt.ArrayLike, c: npt.ArrayLike) -> Float32Array:
+    """a * b + c with one rounding to float32: the product of two float32 is exact in float64."""
+    wide = np.asarray(a, np.float64) * np.asarray(b, np.float64) + np.asarray(c, np.float64)
+    return wide.astype(np.float32)
+
+
+def _saturate(rounded: npt.NDArray[np.floating], zero_point: int, clamp: tuple[int, int]) -> Int8Array:
+    low, high = clamp
+    limited = np.clip(rounded, low - zero_point, high - zero_point)
+    return (limited + zero_point).astype(np.int8)

@@ -1,0 +1,93 @@
+"""Stage 1: the quantized graph as layers that the MLA has.
+
+In: a `Graph` and the machine. Out: a `LayerGraph` of one segment named "" whose layers are in execution order and not yet
+numbered. Always holds: evaluating the layers gives exactly the graph's bytes; every map is written by one layer, or is an
+input; no layer is there for a node that only renames bytes.
+
+::
+
+    before: Conv -> Relu, Conv -> Add -> Relu, Reshape -> Transpose -> Reshape, Mul(q, Sigmoid(q))
+    after:  conv2d_add_relu, conv2d_add_add_relu, one copy, one table
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from sima_compiler import arithmetic
+from sima_compiler.ir.graph import Graph, Op
+from sima_compiler.ir.layers import LayerGraph, Lookup, Segment
+from sima_compiler.machine.description import Machine
+from sima_compiler.stages.lowering.builder import Builder, Draft
+from sima_compiler.stages.lowering.byte_functions import BINARY_OPS, Step, fold_byte_functions
+from sima_compiler.stages.lowering.convolutions import lower_convolution, lower_gemm
+from sima_compiler.stages.lowering.copies import lower_movement
+from sima_compiler.stages.lowering.elementwise import lower_elementwise
+from sima_compiler.stages.lowering.naming import layer_of, renamed_maps
+from sima_compiler.stages.lowering.outputs import claim_outputs
+from sima_compiler.stages.lowering.pads import fold_pads
+from sima_compiler.stages.lowering.views import with_lookup
+from sima_compiler.stages.lowering.way_out import fuse_table
+from sima_compiler.stages.lowering.windows import lower_pool, lower_resize
+
+_RULES: dict[Op, Callable[[Builder, Step], None]] = {
+    Op.CONV: lower_convolution,
+    Op.GEMM: lower_gemm,
+    Op.MAX_POOL: lower_pool,
+    Op.AVERAGE_POOL: lower_pool,
+    Op.GLOBAL_AVERAGE_POOL: lower_pool,
+    Op.RESIZE_NEAREST: lower_resize,
+    Op.CONCAT: lower_movement,
+    Op.RESHAPE: lower_movement,
+    Op.TRANSPOSE: lower_movement,
+    Op.SLICE: lower_movement,
+    Op.PAD: lower_movement,
+    **dict.fromkeys(BINARY_OPS, lower_elementwise),
+}
+
+
+def legalize(graph: Graph, machine: Machine) -> LayerGraph:
+    """Lower a verified graph.
+
+    Raises:
+        UnsupportedError: operands that broadcast along anything but channels, a window on something that is no image,
+            a data movement along more than six axes.
+    """
+    steps = fold_pads(fold_byte_functions(graph), graph)
+    builder = Builder.start(graph, steps, machine.lanes)
+    for step in steps:
+        _lower(builder, step)
+    outputs, names = claim_outputs(builder)
+    segment = Segment(
+        name="",
+        processor="MLA",
+        layers=tuple(layer_of(draft, names) for draft in builder.drafts),
+        maps=renamed_maps(builder.maps, names),
+        inputs=graph.inputs,
+        outputs=outputs,
+    )
+    return LayerGraph(graph.name, (segment,), graph.inputs, outputs, graph.cut)
+
+
+def _lower(builder: Builder, step: Step) -> None:
+    if step.table is None:
+        _RULES[step.node.op](builder, step)
+    elif not fuse_table(builder, step):
+        _lower_table(builder, step)
+
+
+def _lower_table(builder: Builder, step: Step) -> None:
+    """A byte function that found no layer to ride on: nothing, part of a coming copy, or a layer of its own."""
+    name, table = step.inputs[0], step.table if step.table is not None else arithmetic.ALL_BYTES
+    view = builder.view(name)
+    renames = np.array_equal(table, arithmetic.ALL_BYTES)
+    if renames and builder.tensor(name).quant == builder.tensor(step.output).quant:
+        builder.alias(step, view)
+    elif not builder.whole(name):
+        builder.alias(step, with_lookup(view, table))
+    else:
+        operator = step.parts[-1]
+        draft = Draft(operator, Lookup(table), (view.source,), step.output, step.parts, view.sources + step.sources)
+        builder.produce_like(step, draft, view, builder.sizes(view.source))

@@ -1,0 +1,69 @@
+"""Pools and nearest-neighbour resizing: kernels that slide over an image.
+
+In: steps of MaxPool, AveragePool, GlobalAveragePool and Resize on (C, H, W). Out: `Pooling` and `Resize` layers.
+"""
+
+from __future__ import annotations
+
+from sima_compiler import arithmetic
+from sima_compiler.errors import InternalError, UnsupportedError
+from sima_compiler.ir.graph import ConvAttributes, Op, ShapeAttributes
+from sima_compiler.ir.layers import PoolKind, Pooling, Resize, Window
+from sima_compiler.stages.lowering.builder import Builder, Draft
+from sima_compiler.stages.lowering.byte_functions import Step
+from sima_compiler.stages.lowering.copies import make_canonical
+from sima_compiler.stages.lowering.feature_maps import new_map
+
+_OPERATORS = {
+    Op.MAX_POOL: "max_pool2d",
+    Op.AVERAGE_POOL: "avg_pool2d",
+    Op.GLOBAL_AVERAGE_POOL: "global_avg_pool2d",
+}
+
+
+def lower_pool(builder: Builder, step: Step) -> None:
+    """A window per channel; a global pool's window is the map."""
+    _require_image(builder, step)
+    source = make_canonical(builder, step.inputs[0])
+    is_global = step.node.op is Op.GLOBAL_AVERAGE_POOL
+    attributes = step.node.attributes
+    if is_global:
+        attributes = ConvAttributes(builder.sizes(source)[:2])
+    if not isinstance(attributes, ConvAttributes):
+        raise InternalError(f"legalize: {step.node.name} has no window")
+    kernel = Pooling(
+        kind=PoolKind.MAX if step.node.op is Op.MAX_POOL else PoolKind.AVERAGE,
+        window=Window(attributes.kernel, attributes.strides, attributes.dilations, attributes.pads),
+        count_include_pad=attributes.count_include_pad,
+        is_global=is_global,
+        clamp=step.node.clamp,
+    )
+    operator = _OPERATORS[step.node.op]
+    draft = Draft(operator, kernel, (source,), step.output, (operator, *step.node.fused), step.sources)
+    builder.produce(step, draft, new_map(builder.tensor(step.output)))
+
+
+def lower_resize(builder: Builder, step: Step) -> None:
+    """Nearest neighbour by the source row and column of every output row and column."""
+    _require_image(builder, step)
+    attributes = step.node.attributes
+    if not isinstance(attributes, ShapeAttributes):
+        raise InternalError(f"legalize: {step.node.name} has no index tables")
+    source = make_canonical(builder, step.inputs[0])
+    full = step.node.clamp == arithmetic.FULL_RANGE
+    lookup = None if full else arithmetic.ALL_BYTES.clip(*step.node.clamp)
+    kernel = Resize(attributes.rows, attributes.columns, lookup)
+    draft = Draft("resize", kernel, (source,), step.output, ("resize", *step.node.fused), step.sources)
+    builder.produce(step, draft, new_map(builder.tensor(step.output)))
+
+
+def _require_image(builder: Builder, step: Step) -> None:
+    shape = builder.tensor(step.inputs[0]).shape
+    if len(shape) != 3:
+        raise UnsupportedError(
+            f"{step.node.name}: {step.node.op} on a per-sample shape {shape}, where (channels, height, width) is needed",
+            node=step.node.name,
+            operator=step.node.op,
+            rule="windows slide over images of three axes after the batch",
+            hint="insert a Reshape to (batch, channels, height, width) before it",
+        )

@@ -63,8 +63,8 @@ def combine(step: BinaryStep, flight: Int8Array, operand: Int8Array | None, sect
     left, right = (other, flight) if step.swapped else (flight, other)
     result = np.empty(flight.shape, np.int8)
     for sample in range(flight.shape[0]):
-        sides = [side[min(sample, side.shape[0] - 1)] for side in (left, right)]
-        result[sample] = arithmetic.binary(step.op, *sides, step.left, step.right, step.output, step.clamp)
+        first, second = (side[min(sample, side.shape[0] - 1)] for side in (left, right))
+        result[sample] = arithmetic.binary(step.op, first, second, step.left, step.right, step.output, step.clamp)
     return look_up(result, sections.binary_lookup)
 
 

@@ -1,0 +1,1 @@
+"""`<name>_mpk.tar.gz`: reproducible, atomic writing and safe reading."""

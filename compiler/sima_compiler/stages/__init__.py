@@ -1,0 +1,1 @@
+"""The compiler proper: one file per stage, each one function from one record to the next."""

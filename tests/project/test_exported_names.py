@@ -18,8 +18,12 @@ ENGINE_NAMES = {
     "Machine",
     "MlaStats",
     "Model",
+    "Progress",
     "TensorDRAMLayout",
     "TensorTessellateParameters",
+    "add_compile_arguments",
+    "compile_keywords",
+    "model_from_arguments",
     "quantize",
     "simulate",
 }

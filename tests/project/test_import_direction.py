@@ -36,8 +36,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pipeline": PLANNING | {"options"},
     "negotiate": PLANNING | {"options", "pipeline"},
     "model": WHOLE,
-    "__init__": WHOLE | {"model"},
     "arguments": WHOLE | {"model"},
+    "__init__": WHOLE | {"model", "arguments"},
     "cli": WHOLE | {"model", "__init__", "arguments"},
     "demo": WHOLE | {"model", "__init__", "cli"},
     "__main__": {"cli"},
@@ -47,8 +47,6 @@ STAGE_USERS = {"pipeline", "negotiate", "stages"}
 #: Packages that know ONNX -> where they may be imported: anywhere, or only inside functions.
 ONNX_ANYWHERE = {"frontend", "demo"}
 ONNX_INSIDE_FUNCTIONS = {"model", "cli", "arguments"}
-#: Modules besides `sima_compiler` itself that the notebook side may import, each with its reason.
-PUBLIC_MODULES = {"sima_compiler.arguments": "the options of `simac compile` and `%sima_compile` are one definition"}
 NOTEBOOK_PACKAGES = {"IPython", "ipywidgets", "ipykernel", "plotly", "anywidget", "traitlets", "sima_nb"}
 
 
@@ -207,7 +205,6 @@ def test_the_notebook_side_sees_only_the_public_surface(path: Path) -> None:
         f"{found.place}: {found.target} {found.name}".strip()
         for found in imports_of(path)
         if found.root == "sima_compiler"
-        and found.target not in PUBLIC_MODULES
         and not (found.target == "sima_compiler" and (not found.name or found.name in public))
     ]
     assert not wrong, f"import from sima_compiler only what its __all__ names: {wrong}"

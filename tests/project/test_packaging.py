@@ -39,11 +39,14 @@ def test_no_test_is_shipped(names: set[str]) -> None:
 
 
 def test_every_module_and_data_file_is_shipped(names: set[str]) -> None:
-    patterns = ("*.py", "machine/specs/*.yaml", "archive/schemas/*.json", "py.typed")
-    expected = {path.relative_to(ENGINE.parent).as_posix() for pattern in patterns for path in ENGINE.rglob(pattern)}
-    assert {"sima_compiler/py.typed", "sima_compiler/machine/specs/mlsoc.yaml"} <= expected
+    expected = {
+        path.relative_to(folder.parent).as_posix()
+        for folder in (ENGINE, ROOT / "sima_nb")
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert {"sima_compiler/py.typed", "sima_compiler/machine/specs/mlsoc.yaml", "sima_nb/py.typed"} <= expected
     assert expected <= names
-    assert "sima_nb/py.typed" in names
 
 
 def test_metadata_states_python_licence_and_extras(wheel: zipfile.ZipFile, names: set[str]) -> None:

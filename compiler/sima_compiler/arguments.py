@@ -1,0 +1,166 @@
+"""The options of a compile, defined once for the command line and for the notebook's magic.
+
+In: an `argparse` parser, or the namespace that it parsed. Out: the parser with the options; a `Model`; keywords for
+`Model.compile`. Always holds: what ``simac compile`` takes, ``%sima_compile`` takes too, under the same names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sima_compiler.errors import CalibrationError, ModelError, OptionError
+from sima_compiler.frontend.calibration import calibration_random
+from sima_compiler.model import Model, quantize
+
+#: Seed of ``--calibration-random``: the same samples on every machine.
+CALIBRATION_SEED = 0
+RANDOM_WARNING = "calibrated with random numbers: batch size and cycles are right, the outputs' accuracy is meaningless"
+
+Samples = Iterable[Mapping[str, np.ndarray[Any, Any]]]
+
+
+def add_compile_arguments(parser: argparse.ArgumentParser) -> None:
+    """Every option of a compile, the model included."""
+    add_model_arguments(parser)
+    add_output_argument(parser)
+    parser.add_argument(
+        "--batch-size",
+        type=int,
+        default=1,
+        metavar="N",
+        help="largest batch wanted; the biggest one up to it that pays off is built (default: 1)",
+    )
+    parser.add_argument("--no-compress", action="store_true", help="store the weights raw in the .lm")
+    parser.add_argument("--quads", type=int, default=None, metavar="N", help="quads of the MLA to use (default: 4)")
+    parser.add_argument(
+        "--machine", default="mlsoc", metavar="NAME|FILE", help="bundled machine or a YAML file (default: mlsoc)"
+    )
+    parser.add_argument("--html", default=None, metavar="FILE", help="write a report that opens offline in any browser")
+    add_report_arguments(parser)
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """The model, how to calibrate it when it is a float one, and its name."""
+    parser.add_argument("model", metavar="MODEL", help=".sima file, quantized .onnx, or float .onnx with calibration")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument(
+        "--calibration",
+        default=None,
+        metavar="FILE.npz",
+        help="an array per model input; the first axis counts samples",
+    )
+    source.add_argument(
+        "--calibration-random",
+        type=int,
+        default=None,
+        metavar="SAMPLES",
+        help="calibrate with that many random samples: for trying things out, accuracy is meaningless",
+    )
+    parser.add_argument("--name", default=None, metavar="NAME", help="name of the compiled model (default: the file's)")
+
+
+def add_output_argument(parser: argparse.ArgumentParser) -> None:
+    """``-o``: the folder that takes the result."""
+    parser.add_argument(
+        "-o", "--output-path", default=".", metavar="DIR", help="folder for the result (default: the current one)"
+    )
+
+
+def add_report_arguments(parser: argparse.ArgumentParser) -> None:
+    """``--json`` and ``-v``: how to say what was done."""
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    parser.add_argument("-v", "--verbose", action="store_true", help="log every stage")
+
+
+def model_from_arguments(arguments: argparse.Namespace, warn: Callable[[str], None]) -> Model:
+    """The quantized model that ``arguments.model`` and the calibration options describe.
+
+    ``warn`` takes sentences that the user should read, such as `RANDOM_WARNING`.
+
+    Raises:
+        ModelError: no such file, or not a model. CalibrationError: unusable samples. OptionError: options that
+        contradict each other.
+    """
+    path = Path(arguments.model).expanduser()
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file", hint="MODEL is a .sima or .onnx file")
+    calibrated = arguments.calibration is not None or arguments.calibration_random is not None
+    if path.suffix == ".onnx" and calibrated:
+        return quantize(path, _samples(arguments, path, warn), model_name=arguments.name or path.stem)
+    if calibrated:
+        raise OptionError(f"{path}: calibration is for float .onnx models", hint="leave the calibration option out")
+    model = Model.from_onnx(path) if path.suffix == ".onnx" else Model.load(path.name, str(path.parent))
+    return model.renamed(arguments.name) if arguments.name else model
+
+
+def compile_keywords(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Keywords of `Model.compile`: folder, batch size, compression, and machine and quads where they were named."""
+    keywords: dict[str, Any] = {
+        "output_path": arguments.output_path,
+        "batch_size": arguments.batch_size,
+        "compress": not arguments.no_compress,
+    }
+    if arguments.quads is not None:
+        keywords["quads"] = arguments.quads
+    if arguments.machine != "mlsoc":
+        keywords["machine"] = arguments.machine
+    return keywords
+
+
+@contextlib.contextmanager
+def logging_from_arguments(arguments: argparse.Namespace) -> Iterator[None]:
+    """With ``-v`` the library's log stands on stderr for as long as the block runs."""
+    if not getattr(arguments, "verbose", False):
+        yield
+        return
+    logger = logging.getLogger("sima_compiler")
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+def read_samples(path: Path) -> Iterator[dict[str, np.ndarray[Any, Any]]]:
+    """Samples of an ``.npz`` file one by one, each with a leading batch dimension of 1.
+
+    Raises:
+        CalibrationError: not an ``.npz`` file of plain arrays, no array, or arrays that differ in their sample count.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        raise CalibrationError(
+            f"{path}: not a readable .npz file: {error}", hint="write it with numpy.savez(path, input_name=samples)"
+        ) from error
+    lengths = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
+    if len(set(lengths.values())) != 1 or not min(lengths.values()):
+        raise CalibrationError(
+            f"{path}: the first axes, which count samples, must be equal and not 0, found {lengths}",
+            hint="give every model input the same number of samples",
+        )
+    for index in range(min(lengths.values())):
+        yield {name: array[index : index + 1] for name, array in arrays.items()}
+
+
+def _samples(arguments: argparse.Namespace, path: Path, warn: Callable[[str], None]) -> Samples:
+    if arguments.calibration is not None:
+        return read_samples(Path(arguments.calibration).expanduser())
+    if arguments.calibration_random < 1:
+        raise OptionError(f"--calibration-random {arguments.calibration_random}: needs at least 1 sample")
+    warn(RANDOM_WARNING)
+    return calibration_random(path, arguments.calibration_random, CALIBRATION_SEED)

@@ -1,0 +1,49 @@
+"""What a subcommand is: a parser half and a run half, and what it hands back.
+
+In: nothing. Out: `Command` and `Output`. A command never prints its result:
+`sima_compiler.cli.main` does, as text or JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A command's result: ``data`` for ``--json``, ``text`` for people."""
+
+    data: Mapping[str, Any]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One subcommand: its name, one line of help, examples, and its two halves."""
+
+    name: str
+    summary: str
+    examples: str
+    prepare: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], Output]
+
+
+@dataclass(frozen=True, slots=True)
+class Warnings:
+    """Collects warnings for the JSON and shows each on stderr at once."""
+
+    sentences: list[str] = field(default_factory=list[str])
+
+    def __call__(self, sentence: str) -> None:
+        """Take one warning."""
+        self.sentences.append(sentence)
+        print(f"warning: {sentence}", file=sys.stderr)
+
+
+def add_json_argument(parser: argparse.ArgumentParser) -> None:
+    """``--json`` for commands that are not a compile."""
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")

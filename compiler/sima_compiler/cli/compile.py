@@ -1,0 +1,77 @@
+"""``simac compile``: a model becomes ``<name>_mpk.tar.gz``, and the result is reported."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sima_compiler.arguments import add_compile_arguments, compile_keywords, model_from_arguments
+from sima_compiler.cli.command import Command, Output, Warnings
+from sima_compiler.cli.layout import pairs, size
+from sima_compiler.cli.progress import progress_bar
+from sima_compiler.errors import OptionError
+from sima_compiler.model import CompileResult
+
+
+def run(arguments: argparse.Namespace) -> Output:
+    """Compile; JSON: the result's own keys, with the command's warnings in front of the compiler's."""
+    write_html = _report_writer() if arguments.html else None
+    warnings = Warnings()
+    model = model_from_arguments(arguments, warnings)
+    with progress_bar() as progress:
+        result = model.compile(**compile_keywords(arguments), progress=progress)
+    for sentence in result.warnings:
+        warnings(sentence)
+    if write_html:
+        write_html(result.archive, arguments.html, warnings.sentences)
+    data = {**result.to_dict(), "warnings": warnings.sentences}
+    return Output(data, describe(result, arguments.html))
+
+
+def describe(result: CompileResult, report: str | None = None) -> str:
+    """The result for people: where it is, which batch, how many cycles."""
+    stalls = ", ".join(f"{name} {cycles:,}" for name, cycles in result.stall_cycles.items())
+    plugins = ", ".join(f"{count} {processor}" for processor, count in result.plugins.items())
+    facts = [
+        ("archive", str(result.path)),
+        ("batch", f"{result.desired_batch_size} desired -> {result.actual_batch_size} actual"),
+        ("", result.reason),
+        ("compute cycles", f"{result.compute_cycles:,}"),
+        ("runtime cycles", f"{result.runtime_cycles:,}  for one run of the whole batch, stalls included"),
+        ("stall cycles", stalls),
+        ("lower bound", f"{result.bound_cycles:,} cycles; with padding {result.padded_bound_cycles:,}"),
+        ("efficiency", f"{100 * result.efficiency:.1f} % of the bound"),
+        ("plugins", plugins),
+        *_files(result.files),
+        ("report", report or ""),
+    ]
+    return pairs(facts)
+
+
+def _files(files: Sequence[Any]) -> list[tuple[str, str]]:
+    width = max((len(file["name"]) for file in files), default=0)
+    lines = [f"{file['name']:<{width}}  {size(file['bytes']):>10}" for file in files]
+    return [("files" if index == 0 else "", line) for index, line in enumerate(lines)]
+
+
+def _report_writer() -> Callable[[Any, str, Sequence[str]], object]:
+    """The notebook side's function that writes the HTML report; asked for by name, since the engine works without."""
+    try:
+        return importlib.import_module("sima_nb").write_html
+    except ImportError as error:
+        raise OptionError(
+            f"--html needs the notebook package sima_nb: {error}", hint="pip install sima-nb, or leave --html out"
+        ) from error
+
+
+COMMAND = Command(
+    "compile",
+    "compile a model to <name>_mpk.tar.gz",
+    "  simac compile resnet50.sima --batch-size 16 -o out\n"
+    "  simac compile resnet50_qdq.onnx --json\n"
+    "  simac compile resnet50.onnx --calibration samples.npz --html report.html",
+    add_compile_arguments,
+    run,
+)

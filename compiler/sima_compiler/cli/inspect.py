@@ -1,0 +1,109 @@
+"""``simac inspect``: what is in an archive (ours or another compiler's) or in a ``.sima`` model."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from sima_compiler.archive.mpk_document import MpkPlugin
+from sima_compiler.archive.reader import Archive
+from sima_compiler.cli.command import Command, Output, add_json_argument
+from sima_compiler.cli.layout import pairs, table
+from sima_compiler.model import Model
+
+
+def prepare(parser: argparse.ArgumentParser) -> None:
+    """The options of ``simac inspect``."""
+    parser.add_argument("archive", metavar="ARCHIVE", help="a *_mpk.tar.gz, or a .sima model")
+    add_json_argument(parser)
+
+
+def run(arguments: argparse.Namespace) -> Output:
+    """Look into a file; JSON of an archive: path, batch sizes, compute_cycles, files, plugins, plugin counts."""
+    path = Path(arguments.archive).expanduser()
+    return _inspect_model(path) if path.suffix in {".sima", ".onnx"} else _inspect_archive(path)
+
+
+def _inspect_archive(path: Path) -> Output:
+    archive = Archive.open(path)
+    stats = archive.stats
+    report: dict[str, Any] = archive.report or {}
+    data = {
+        "path": str(path),
+        "desired_batch_size": archive.batch.desired,
+        "actual_batch_size": archive.batch.actual,
+        "compute_cycles": stats.total_cycles if stats else None,
+        "runtime_cycles": report.get("runtime_cycles"),
+        "layers": len(stats.layers) if stats else 0,
+        "files": [{"name": file.name, "bytes": file.bytes} for file in archive.files],
+        "plugins": [_plugin(plugin) for plugin in archive.mpk.plugins],
+    }
+    return Output(data, _archive_text(archive, data))
+
+
+def _plugin(plugin: MpkPlugin) -> dict[str, Any]:
+    return {
+        "sequence": plugin.sequence,
+        "name": plugin.name,
+        "processor": plugin.processor,
+        "kernel": plugin.kernel,
+        "executable": plugin.executable,
+    }
+
+
+def _archive_text(archive: Archive, data: dict[str, Any]) -> str:
+    rows = [
+        (str(plugin["sequence"]), plugin["name"], plugin["processor"], plugin["kernel"] or plugin["executable"] or "-")
+        for plugin in data["plugins"]
+    ]
+    facts = pairs(
+        [
+            (
+                "batch",
+                f"{_or_unknown(data['desired_batch_size'])} desired -> {_or_unknown(data['actual_batch_size'])} actual",
+            ),
+            ("compute cycles", _cycles(data["compute_cycles"])),
+            ("runtime cycles", _cycles(data["runtime_cycles"])),
+            ("layers", str(data["layers"] or "")),
+        ]
+    )
+    plugins = table(("#", "plugin", "runs on", "kernel or file"), rows, right=(0,))
+    return "\n\n".join([str(archive.tree), facts, plugins])
+
+
+def _inspect_model(path: Path) -> Output:
+    model = Model.from_onnx(path) if path.suffix == ".onnx" else Model.load(path.name, str(path.parent))
+    graph = model.graph
+    data = {
+        "path": str(path),
+        "name": graph.name,
+        "inputs": [{"name": name, "shape": list(graph.tensors[name].shape)} for name in graph.inputs],
+        "outputs": [{"name": name, "shape": list(graph.tensors[name].shape)} for name in graph.outputs],
+        "nodes": len(graph.nodes),
+        "warnings": list(graph.warnings),
+    }
+    ends = [
+        (kind[:-1], f"{tensor['name']}  {tensor['shape']} per sample")
+        for kind in ("inputs", "outputs")
+        for tensor in data[kind]
+    ]
+    facts = pairs([("name", graph.name), *ends, ("nodes", str(len(graph.nodes)))])
+    return Output(data, facts)
+
+
+def _or_unknown(value: int | None) -> str:
+    return "unknown" if value is None else str(value)
+
+
+def _cycles(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
+
+
+COMMAND = Command(
+    "inspect",
+    "show files, plugins, batch size and cycles of an archive",
+    "  simac inspect out/resnet50_mpk.tar.gz\n  simac inspect resnet50.sima --json",
+    prepare,
+    run,
+)

@@ -1,0 +1,113 @@
+"""Parse, run one command, report: the same way for every command.
+
+In: arguments. Out: an exit code. With ``--json`` stdout holds one JSON object and nothing else, after an error
+``{"error": {"type", "message", "hint"}}``; whatever a library prints meanwhile goes to stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+
+from sima_compiler.arguments import logging_from_arguments
+from sima_compiler.cli.command import Command, Output
+from sima_compiler.errors import CompileInterrupted, SimaError
+from sima_compiler.version import __version__
+
+COMMANDS = ("quantize", "compile", "inspect", "stats", "simulate", "disassemble")
+INTERRUPTED = 130
+
+_DESCRIPTION = "Compile quantized networks for an open model of SiMa's MLA, look into the result, and run it."
+_EXAMPLES = """examples:
+  simac compile resnet50.onnx --calibration-random 8 --batch-size 16 -o out
+  simac inspect out/resnet50_mpk.tar.gz
+  simac stats out/resnet50_mpk.tar.gz --sort duration --top 10
+  simac simulate out/resnet50_mpk.tar.gz --input x.npz --output y.npz --json
+
+'simac COMMAND --help' explains a command."""
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code; wrong usage raises SystemExit(2) as argparse does."""
+    parsed = build_parser().parse_args(arguments)
+    command: Command = parsed.command
+    try:
+        with _quiet_stdout(wanted=parsed.json), logging_from_arguments(parsed):
+            output = command.run(parsed)
+        _print_output(output, as_json=parsed.json)
+    except (KeyboardInterrupt, CompileInterrupted):
+        return _fail("Interrupted", "stopped: nothing was written", "", as_json=parsed.json, code=INTERRUPTED)
+    except BrokenPipeError:
+        return _reader_went_away()
+    except SimaError as error:
+        return _fail(type(error).__name__, error.message, error.hint, as_json=parsed.json)
+    except OSError as error:
+        return _fail(type(error).__name__, _describe(error), "", as_json=parsed.json)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: scripts get their JSON even after a bug of ours
+        if getattr(parsed, "verbose", False):
+            traceback.print_exc()
+        hint = "this is a bug in sima_compiler; -v shows where it happened"
+        return _fail(type(error).__name__, str(error) or "no message", hint, as_json=parsed.json)
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of ``simac`` with every subcommand."""
+    parser = argparse.ArgumentParser(
+        prog="simac", description=_DESCRIPTION, epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=f"simac {__version__}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        command: Command = import_module(f"sima_compiler.cli.{name}").COMMAND
+        subparser = subparsers.add_parser(
+            name,
+            help=command.summary,
+            description=command.summary[0].upper() + command.summary[1:] + ".",
+            epilog=f"examples:\n{command.examples}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.prepare(subparser)
+        subparser.set_defaults(command=command)
+    return parser
+
+
+@contextlib.contextmanager
+def _quiet_stdout(*, wanted: bool) -> Iterator[None]:
+    """While a command runs for ``--json``, prints of libraries go to stderr."""
+    if not wanted:
+        yield
+        return
+    with contextlib.redirect_stdout(sys.stderr):
+        yield
+
+
+def _print_output(output: Output, *, as_json: bool) -> None:
+    print(json.dumps(output.data, ensure_ascii=False, allow_nan=False) if as_json else output.text)
+    sys.stdout.flush()
+
+
+def _fail(kind: str, message: str, hint: str, *, as_json: bool, code: int = 1) -> int:
+    if as_json:
+        print(json.dumps({"error": {"type": kind, "message": message, "hint": hint}}, ensure_ascii=False))
+    print(f"error: {message}", file=sys.stderr)
+    if hint:
+        print(f"hint: {hint}", file=sys.stderr)
+    return code
+
+
+def _describe(error: OSError) -> str:
+    reason = error.strerror or str(error)
+    return f"{error.filename}: {reason}" if error.filename else reason
+
+
+def _reader_went_away() -> int:
+    """``simac ... | head``: the rest of the output has no reader, which is no error of the command."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0

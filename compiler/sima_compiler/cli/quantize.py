@@ -1,0 +1,38 @@
+"""``simac quantize``: a float ONNX model and calibration data become a ``.sima`` file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from sima_compiler.arguments import add_model_arguments, add_output_argument, add_report_arguments, model_from_arguments
+from sima_compiler.cli.command import Command, Output, Warnings
+from sima_compiler.cli.layout import size
+
+
+def prepare(parser: argparse.ArgumentParser) -> None:
+    """The options of ``simac quantize``."""
+    add_model_arguments(parser)
+    add_output_argument(parser)
+    add_report_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> Output:
+    """Quantize and save; JSON: ``path``, ``name``, ``bytes``, ``warnings``."""
+    warnings = Warnings()
+    model = model_from_arguments(arguments, warnings)
+    name = arguments.name or Path(arguments.model).stem
+    path = model.save(name, arguments.output_path)
+    written = path.stat().st_size
+    data = {"path": str(path), "name": name, "bytes": written, "warnings": warnings.sentences}
+    return Output(data, f"{path}  {size(written)}")
+
+
+COMMAND = Command(
+    "quantize",
+    "quantize a float ONNX model to a .sima file",
+    "  simac quantize resnet50.onnx --calibration samples.npz -o models\n"
+    "  simac quantize resnet50.onnx --calibration-random 8 --name trial -o models",
+    prepare,
+    run,
+)

@@ -1,0 +1,130 @@
+"""``simac simulate``: run a compiled archive on the simulated machine."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sima_compiler.archive.reader import Archive
+from sima_compiler.cli.command import Command, Output, add_json_argument
+from sima_compiler.cli.layout import pairs
+from sima_compiler.errors import InputError, OutputError
+from sima_compiler.model import simulate
+
+
+def prepare(parser: argparse.ArgumentParser) -> None:
+    """The options of ``simac simulate``."""
+    parser.add_argument("archive", metavar="ARCHIVE", help="a *_mpk.tar.gz of this compiler")
+    parser.add_argument(
+        "--input",
+        required=True,
+        metavar="FILE.npz",
+        help="float arrays by model input name; the leading dimension is the archive's actual batch size",
+    )
+    parser.add_argument("--output", default=None, metavar="FILE.npz", help="write the outputs by model output name")
+    add_json_argument(parser)
+
+
+def run(arguments: argparse.Namespace) -> Output:
+    """Simulate; JSON: path, actual_batch_size, runtime_cycles, compute_cycles, stall_cycles, outputs {name: shape}."""
+    archive = Archive.open(Path(arguments.archive).expanduser())
+    target = None if arguments.output is None else Path(arguments.output).expanduser()
+    if target is not None and not target.parent.is_dir():
+        raise OutputError(f"{target.parent}: no such folder", hint="create the folder first")
+    result = simulate(archive, read_inputs(Path(arguments.input).expanduser()))
+    if target is not None:
+        write_outputs(target, result.outputs)
+    trace = result.trace
+    data = {
+        "path": arguments.archive,
+        "actual_batch_size": archive.batch.actual,
+        "runtime_cycles": int(trace.runtime_cycles),
+        "compute_cycles": int(trace.compute_cycles),
+        "stall_cycles": {str(name): int(cycles) for name, cycles in trace.stall_cycles.items()},
+        "outputs": {name: list(array.shape) for name, array in result.outputs.items()},
+        "output_path": arguments.output,
+    }
+    return Output(data, _text(data))
+
+
+def read_inputs(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+    """Every array of an ``.npz`` file.
+
+    Raises:
+        InputError: not a readable ``.npz`` file of plain arrays.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"{path}: not a readable .npz file: {error}", hint="write it with numpy.savez(path, input_name=batch)"
+        ) from error
+
+
+def write_outputs(path: Path, outputs: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    """Write an ``.npz`` file beside its target and rename it: the target is complete or untouched.
+
+    Raises:
+        OutputError: the folder cannot be written to, or is full.
+    """
+    temporary: Path | None = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = Path(file.name)
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+                for name, array in outputs.items():
+                    _write_array(archive, name, array)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+        temporary = None
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _write_array(archive: zipfile.ZipFile, name: str, array: np.ndarray[Any, Any]) -> None:
+    """One member; `numpy.savez` would refuse names such as ``file`` and embed the clock."""
+    with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+        np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def _text(data: dict[str, Any]) -> str:
+    stalls = [(f"  {name} stalls", f"{cycles:,}") for name, cycles in data["stall_cycles"].items()]
+    outputs = [("output", f"{name}  {shape}") for name, shape in data["outputs"].items()]
+    written = ("written to", data["output_path"] or "")
+    return pairs(
+        [
+            ("batch", str(data["actual_batch_size"])),
+            ("runtime cycles", f"{data['runtime_cycles']:,}"),
+            ("  compute", f"{data['compute_cycles']:,}"),
+            *stalls,
+            *outputs,
+            written,
+        ]
+    )
+
+
+COMMAND = Command(
+    "simulate",
+    "run an archive on the simulated machine, bit for bit and cycle by cycle",
+    "  simac simulate out/resnet50_mpk.tar.gz --input x.npz --output y.npz\n"
+    "  simac simulate out/resnet50_mpk.tar.gz --input x.npz --json",
+    prepare,
+    run,
+)

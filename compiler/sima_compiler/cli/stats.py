@@ -1,0 +1,83 @@
+"""``simac stats``: the cycles of every layer as a table."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from sima_compiler.archive.reader import Archive
+from sima_compiler.archive.stats import MlaStats
+from sima_compiler.cli.command import Command, Output, add_json_argument
+from sima_compiler.cli.layout import table
+from sima_compiler.errors import OptionError, SchemaError
+
+
+def prepare(parser: argparse.ArgumentParser) -> None:
+    """The options of ``simac stats``."""
+    parser.add_argument("file", metavar="FILE_OR_ARCHIVE", help="a *_mla_stats.yaml or a *_mpk.tar.gz")
+    parser.add_argument(
+        "--sort", choices=("start", "duration"), default="start", help="order of the layers (default: start)"
+    )
+    parser.add_argument("--top", type=int, default=None, metavar="N", help="only the first N layers of that order")
+    add_json_argument(parser)
+
+
+def run(arguments: argparse.Namespace) -> Output:
+    """List the layers; JSON: path, total_cycles, layers [{id, name, start_cycle, end_cycle, cycles, share}]."""
+    if arguments.top is not None and arguments.top < 1:
+        raise OptionError(f"--top {arguments.top}: must be at least 1")
+    stats = _read(Path(arguments.file).expanduser())
+    layers = list(stats.layers)
+    total = sum(layer.cycles for layer in layers)
+    if arguments.sort == "duration":
+        layers.sort(key=lambda layer: (-layer.cycles, layer.id))
+    rows: list[dict[str, Any]] = [
+        {
+            "id": layer.id,
+            "name": layer.name,
+            "start_cycle": layer.start_cycle,
+            "end_cycle": layer.end_cycle,
+            "cycles": layer.cycles,
+            "share": layer.cycles / total,
+        }
+        for layer in layers[: arguments.top]
+    ]
+    data = {"path": arguments.file, "total_cycles": total, "layer_count": len(layers), "layers": rows}
+    return Output(data, _text(rows, total, len(layers)))
+
+
+def _read(path: Path) -> MlaStats:
+    if path.suffix in {".yaml", ".yml"}:
+        return MlaStats.read(path)
+    stats = Archive.open(path).stats
+    if stats is None:
+        raise SchemaError(f"{path}: the archive holds no *_mla_stats.yaml", hint="'simac inspect' lists its files")
+    return stats
+
+
+def _text(rows: list[dict[str, Any]], total: int, count: int) -> str:
+    cells = [
+        (
+            str(row["id"]),
+            row["name"],
+            f"{row['start_cycle']:,}",
+            f"{row['end_cycle']:,}",
+            f"{row['cycles']:,}",
+            f"{100 * row['share']:.1f} %",
+        )
+        for row in rows
+    ]
+    columns = ("id", "name", "start_cycle", "end_cycle", "cycles", "share")
+    shown = f"{len(rows)} of {count} layers" if len(rows) < count else f"{count} layers"
+    return f"{table(columns, cells, right=(0, 2, 3, 4, 5))}\n{shown}, {total:,} cycles in all"
+
+
+COMMAND = Command(
+    "stats",
+    "list the cycles of every layer",
+    "  simac stats out/resnet50_mpk.tar.gz --sort duration --top 10\n"
+    "  simac stats resnet50_stage1_mla_stats.yaml --json",
+    prepare,
+    run,
+)

@@ -1,0 +1,255 @@
+"""What the notebook shows of a compile: rich in a browser, plain in a terminal, a file when asked.
+
+In: an `Archive` (of this compiler or another). Out: `Summary`. Everything that a summary shows is one of its
+attributes, under the names that ``simac compile --json`` uses.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sima_compiler import Archive, OutputError
+from sima_nb.facts import CandidateFact, Facts, FileFact, LayerFact, PluginFact
+from sima_nb.html.summary import document, summary_html
+from sima_nb.reading import facts_of
+from sima_nb.text import summary_text
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+PLOTLY_MIME = "application/vnd.plotly.v1+json"
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Summary:
+    """One compiled archive as values, text, HTML and figures.
+
+    Attributes:
+        archive: the opened archive.
+        facts: everything that is shown, as records.
+        result: what ``compile`` returned; None for an archive that was only opened, or a compiler that returns nothing.
+        shown_in: number of the cell that has shown the summary already, so that it does not appear twice there.
+    """
+
+    archive: Archive
+    facts: Facts
+    result: Any = None
+    shown_in: int | None = None
+
+    @staticmethod
+    def of(archive: Archive | str | Path, *, warnings: Sequence[str] = (), result: Any = None) -> Summary:
+        """The summary of an archive or of the file at that path.
+
+        Raises:
+            ArchiveError: not a readable archive.
+        """
+        opened = archive if isinstance(archive, Archive) else Archive.open(archive)
+        return Summary(opened, facts_of(opened, warnings), result)
+
+    @property
+    def path(self) -> str:
+        """Where the archive lies."""
+        return self.facts.path
+
+    @property
+    def desired_batch_size(self) -> int | None:
+        """The batch that was asked for."""
+        return self.facts.desired_batch
+
+    @property
+    def actual_batch_size(self) -> int | None:
+        """The batch that was built."""
+        return self.facts.actual_batch
+
+    @property
+    def reason(self) -> str:
+        """Why this batch, as a sentence."""
+        return self.facts.batch_sentence
+
+    @property
+    def compute_cycles(self) -> int:
+        """Cycles of the static schedule for one run of the whole batch."""
+        return self.facts.compute_cycles
+
+    @property
+    def runtime_cycles(self) -> int | None:
+        """Cycles with stalls; None when the archive does not know them."""
+        return self.facts.runtime_cycles
+
+    @property
+    def bound_cycles(self) -> int | None:
+        """No schedule is faster than this."""
+        return self.facts.bound_cycles
+
+    @property
+    def padded_bound_cycles(self) -> int | None:
+        """The tighter bound that counts padding and on-chip capacity."""
+        return self.facts.padded_bound_cycles
+
+    @property
+    def efficiency(self) -> float | None:
+        """``bound_cycles / runtime_cycles``."""
+        return self.facts.efficiency
+
+    @property
+    def stall_cycles(self) -> Mapping[str, int]:
+        """Stalled cycles by cause; with `compute_cycles` they add up to `runtime_cycles`."""
+        return self.facts.stall_cycles
+
+    @property
+    def latency_us(self) -> float:
+        """Microseconds of one run of the whole batch at the machine's clock."""
+        return self.facts.latency_us
+
+    @property
+    def samples_per_second(self) -> float:
+        """Throughput at the machine's clock."""
+        return self.facts.samples_per_second
+
+    @property
+    def files(self) -> tuple[FileFact, ...]:
+        """Files of the archive with their sizes."""
+        return self.facts.files
+
+    @property
+    def plugins(self) -> dict[str, int]:
+        """Plugins per processor."""
+        return self.facts.plugin_counts
+
+    @property
+    def plugin_list(self) -> tuple[PluginFact, ...]:
+        """The pipeline's plugins in order."""
+        return self.facts.plugins
+
+    @property
+    def layers(self) -> tuple[LayerFact, ...]:
+        """Layers of the static schedule."""
+        return self.facts.layers
+
+    @property
+    def candidates(self) -> tuple[CandidateFact, ...]:
+        """Batch sizes that the compiler weighed."""
+        return self.facts.candidates
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences that the user should read."""
+        return self.facts.warnings
+
+    def to_dict(self) -> dict[str, Any]:
+        """The keys of ``simac compile --json``, as plain values."""
+        return {
+            "path": self.path,
+            "desired_batch_size": self.desired_batch_size,
+            "actual_batch_size": self.actual_batch_size,
+            "compute_cycles": self.compute_cycles,
+            "runtime_cycles": self.runtime_cycles,
+            "bound_cycles": self.bound_cycles,
+            "padded_bound_cycles": self.padded_bound_cycles,
+            "efficiency": self.efficiency,
+            "stall_cycles": dict(self.stall_cycles),
+            "files": [{"name": file.name, "bytes": file.bytes} for file in self.files],
+            "plugins": self.plugins,
+            "warnings": list(self.warnings),
+        }
+
+    def gantt(self) -> go.Figure:
+        """The static schedule as a plotly figure."""
+        from sima_nb.figures import gantt_figure
+
+        return gantt_figure(self.facts.layers, self.facts.clock_mhz)
+
+    def batch_chart(self) -> go.Figure:
+        """Samples per second by batch size as a plotly figure."""
+        from sima_nb.figures import batch_chart
+
+        return batch_chart(self.facts.candidates, self.facts.actual_batch)
+
+    def to_html(self, path: str | Path) -> Path:
+        """Write a report that opens offline in any browser; returns its path.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        return _write_text(Path(path).expanduser(), document(self.facts))
+
+    def __repr__(self) -> str:
+        return summary_text(self.facts)
+
+    def _repr_html_(self) -> str:
+        return summary_html(self.facts, secrets.token_hex(4))
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG002 - IPython's signature
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
+    def _ipython_display_(self) -> None:
+        """Show the summary, unless the cell that made it has shown it."""
+        from IPython.core.getipython import get_ipython
+
+        shell = get_ipython()
+        if self.shown_in is not None and shell is not None and shell.execution_count == self.shown_in:
+            return
+        self.show()
+
+    def show(self) -> None:
+        """Show summary and interactive chart here and now."""
+        from IPython.display import display
+
+        display(self._repr_mimebundle_(), raw=True)
+        figure = figure_bundle(self.facts)
+        if figure and not _in_terminal():
+            display(figure, raw=True)
+
+
+def write_html(archive: Archive | str | Path, path: str | Path, warnings: Sequence[str] = ()) -> Path:
+    """Write the report of an archive to ``path``: one HTML file that needs no network.
+
+    Raises:
+        ArchiveError: not a readable archive. OutputError: the file cannot be written.
+    """
+    return Summary.of(archive, warnings=warnings).to_html(path)
+
+
+def figure_bundle(facts: Facts) -> dict[str, Any]:
+    """The interactive chart as a MIME bundle; empty without layers or without plotly."""
+    if not facts.layers:
+        return {}
+    try:
+        from sima_nb.figures import gantt_figure
+
+        figure = gantt_figure(facts.layers, facts.clock_mhz)
+    except ImportError:
+        return {}
+    text = f"Interactive Gantt chart of {len(facts.layers)} layers; this viewer cannot draw it, the summary lists them."
+    return {PLOTLY_MIME: json.loads(figure.to_json()), "text/plain": text}
+
+
+def _in_terminal() -> bool:
+    from IPython.core.getipython import get_ipython
+
+    return type(get_ipython()).__name__ == "TerminalInteractiveShell"
+
+
+def _write_text(path: Path, text: str) -> Path:
+    temporary: Path | None = None
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as file:
+            temporary = Path(file.name)
+            file.write(text)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        reason = error.strerror or os.strerror(error.errno or 0)
+        raise OutputError(f"{path}: cannot be written: {reason}", hint="name a file in an existing folder") from error
+    return path

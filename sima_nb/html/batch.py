@@ -1,0 +1,105 @@
+"""The batch view: candidates as a chart and as a table, with what limited the choice.
+
+In: `Facts`. Out: markup; a sentence when the archive holds no report of the negotiation.
+"""
+
+from __future__ import annotations
+
+from sima_nb import units
+from sima_nb.facts import CandidateFact, Facts
+from sima_nb.html.markup import Markup, join, tag
+from sima_nb.palette import BLUE, GREY
+
+
+def batch_view(facts: Facts) -> Markup:
+    """Chart and table of the batch sizes."""
+    if not facts.candidates:
+        text = f"{facts.batch_sentence} The archive holds no report of the candidates."
+        return tag("p", text, class_="sima-note")
+    return join([_chart(facts), tag("div", _table(facts), class_="sima-scroll", tabindex="0")])
+
+
+def _chart(facts: Facts) -> Markup:
+    rated = [candidate for candidate in facts.candidates if candidate.samples_per_second]
+    if len(rated) < 2:
+        return Markup("")
+    best = max(candidate.samples_per_second or 0.0 for candidate in rated)
+    slot = 100 / len(rated)
+    bars = [_column(facts, candidate, index, slot, best) for index, candidate in enumerate(rated)]
+    label = "samples per second by batch size; " + "; ".join(
+        f"{c.batch}: {units.short_rate(c.samples_per_second or 0)}" for c in rated
+    )
+    caption = "Samples per second by batch size. Blue: built. Grey: possible. Outlined: not feasible."
+    chart = tag("svg", *bars, width="100%", height="150", role="img", aria_label=label)
+    return tag("figure", chart, tag("figcaption", caption), class_="sima-chart")
+
+
+def _column(facts: Facts, candidate: CandidateFact, index: int, slot: float, best: float) -> Markup:
+    height = 100 * (candidate.samples_per_second or 0.0) / best
+    middle = slot * (index + 0.5)
+    built = candidate.batch == facts.actual_batch
+    width = min(slot * 0.7, 9.0)
+    fill = BLUE if built else GREY if candidate.feasible else "none"
+    bar = tag(
+        "rect",
+        x=f"{middle - width / 2:.2f}%",
+        y=f"{128 - height:.1f}",
+        width=f"{width:.2f}%",
+        height=f"{height:.1f}",
+        rx="2",
+        fill=fill,
+        stroke=GREY if fill == "none" else fill,
+        stroke_dasharray="3 2" if fill == "none" else None,
+    )
+    top = tag(
+        "text",
+        units.short_rate(candidate.samples_per_second or 0.0),
+        x=f"{middle:.2f}%",
+        y=f"{122 - height:.1f}",
+        text_anchor="middle",
+        class_="sima-built" if built else None,
+    )
+    bottom = tag(
+        "text",
+        candidate.batch,
+        x=f"{middle:.2f}%",
+        y="145",
+        text_anchor="middle",
+        class_="sima-built" if built else None,
+    )
+    parts = [bar, bottom] if len(facts.candidates) > 12 and not built else [bar, top, bottom]
+    return tag("g", tag("title", _title(candidate)), *parts)
+
+
+def _title(candidate: CandidateFact) -> str:
+    state = "feasible" if candidate.feasible else "not feasible"
+    return f"batch {candidate.batch}: {state}. {candidate.reason}".strip()
+
+
+def _table(facts: Facts) -> Markup:
+    columns = ("Batch", "Verdict", "Cycles / sample", "Samples / s", "Peak on chip", "Limited by", "What would help")
+    numeric = {"Batch", "Cycles / sample", "Samples / s", "Peak on chip"}
+    head = tag("tr", *(tag("th", c, scope="col", class_="sima-number" if c in numeric else None) for c in columns))
+    return tag(
+        "table", tag("thead", head), tag("tbody", *(_row(facts, c) for c in facts.candidates)), class_="sima-table"
+    )
+
+
+def _row(facts: Facts, candidate: CandidateFact) -> Markup:
+    built = candidate.batch == facts.actual_batch
+    verdict = "built" if built else "feasible" if candidate.feasible else "not feasible"
+    basis = tag("small", f" {candidate.basis}") if candidate.basis else ""
+    cycles, speed, peak = candidate.cycles_per_sample, candidate.samples_per_second, candidate.peak_bytes
+    limited = candidate.limiting or ("" if candidate.feasible else candidate.reason)
+    return tag(
+        "tr",
+        tag("th", candidate.batch, scope="row", class_="sima-number"),
+        tag("td", tag("span", verdict, class_=f"sima-verdict sima-{verdict.replace(' ', '-')}"), basis),
+        tag("td", units.count(cycles) if cycles else "–", class_="sima-number"),
+        tag("td", units.short_rate(speed) if speed else "–", class_="sima-number"),
+        tag("td", units.size(peak) if peak else "–", class_="sima-number"),
+        tag("td", limited or "–"),
+        tag("td", candidate.advice or "–"),
+        class_="sima-row-built" if built else None,
+        title=candidate.reason or None,
+    )

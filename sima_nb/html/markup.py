@@ -1,0 +1,50 @@
+"""HTML from Python calls, escaped by construction.
+
+In: tag names, attributes and children. Out: `Markup`. A child or attribute value that is not `Markup` is escaped, so
+text from a model or an archive can never become an element; only this module and literals make `Markup`.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+
+
+class Markup(str):
+    """Text that is already HTML."""
+
+    __slots__ = ()
+
+
+Child = str | int | float | None
+
+_VOID = frozenset({"input", "meta", "br", "rect", "line", "circle"})
+
+
+def escape(value: Child) -> Markup:
+    """``value`` as HTML: `Markup` unchanged, None as nothing, all else escaped."""
+    if value is None:
+        return Markup("")
+    return value if isinstance(value, Markup) else Markup(html.escape(str(value), quote=True))
+
+
+def tag(name: str, /, *children: Child, **attributes: str | float | bool | None) -> Markup:
+    """One element. ``class_`` and ``for_`` lose the underscore, other underscores become dashes; None and False are
+    left out, True stands alone.
+    """
+    opening = f"<{name}{''.join(_attribute(key, value) for key, value in attributes.items())}>"
+    if name in _VOID:
+        return Markup(opening[:-1] + "/>" if name in {"rect", "line", "circle"} else opening)
+    return Markup(f"{opening}{''.join(escape(child) for child in children)}</{name}>")
+
+
+def join(parts: Iterable[Child], separator: str = "") -> Markup:
+    """Children one after the other."""
+    return Markup(escape(separator).join(escape(part) for part in parts))
+
+
+def _attribute(key: str, value: str | float | bool | None) -> str:
+    if value is None or value is False:
+        return ""
+    name = key.rstrip("_").replace("_", "-")
+    return f" {name}" if value is True else f' {name}="{html.escape(str(value), quote=True)}"'

@@ -1,0 +1,94 @@
+"""``%sima_compile``: parse, call, display; the options are the command line's own.
+
+In: a line. Out: a `Summary`, shown with progress before it. An error of the compiler is shown as its message and hint,
+without a traceback, and stops "Run All"; so does an interruption.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import NoReturn
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.utils.process import arg_split
+
+from sima_compiler import CompileInterrupted, SimaError, add_compile_arguments, logging_from_arguments
+from sima_nb.display import Summary
+from sima_nb.progress import ProgressDisplay
+from sima_nb.session import as_shown, compile_model, resolve_model
+
+_INTRODUCTION = """Compile a model and show what came of it: batch size, cycles, Gantt chart, archive.
+
+MODEL is a path (.sima, quantized .onnx, or float .onnx with a calibration option) or the name of a variable that
+holds a path, a Model, or any object with compile(output_path=..., batch_size=...).
+
+    %sima_compile resnet50.sima --batch-size 16 -o out
+    r = %sima_compile resnet50.onnx --calibration-random 8
+    r.actual_batch_size, r.stall_cycles, r.gantt()
+"""
+
+
+class MagicParser(argparse.ArgumentParser):
+    """A parser that reports wrong usage as IPython does and never ends the process."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise IPython's UsageError, which is shown as one line."""
+        raise UsageError(f"{message}\nhint: {self.prog}? shows every option")
+
+
+def magic_parser() -> MagicParser:
+    """The parser of ``%sima_compile``: the options of ``simac compile``."""
+    parser = MagicParser("%sima_compile", add_help=False)
+    add_compile_arguments(parser)
+    parser.add_argument("-h", "--help", action="store_true", help="show this text")
+    return parser
+
+
+@magics_class
+class SimaMagics(Magics):
+    """The magics of sima_nb."""
+
+    @line_magic
+    def sima_compile(self, line: str) -> Summary | None:
+        """Compile a model and show what came of it; the text that ``?`` shows is set below."""
+        words = arg_split(line, posix=True)
+        parser = magic_parser()
+        if not words or {"-h", "--help"} & set(words):
+            sys.stdout.write(help_text())
+            return None
+        arguments = parser.parse_args(words)
+        try:
+            return self._compile(arguments)
+        except KeyboardInterrupt:
+            interrupted = CompileInterrupted("stopped: nothing was written")
+            raise _without_traceback(interrupted) from None
+        except SimaError as error:
+            raise _without_traceback(error) from None
+
+    def _compile(self, arguments: argparse.Namespace) -> Summary | None:
+        model = resolve_model(arguments.model, self.shell.user_ns)
+        with logging_from_arguments(arguments), ProgressDisplay(f"Compiling {arguments.model}") as progress:
+            summary = compile_model(model, arguments, progress)
+        if arguments.json:
+            sys.stdout.write(json.dumps(summary.to_dict(), ensure_ascii=False) + "\n")
+        else:
+            summary.show()
+        return as_shown(summary, self.shell.execution_count)
+
+
+def help_text() -> str:
+    """Introduction and every option."""
+    return f"{_INTRODUCTION}\n{magic_parser().format_help()}"
+
+
+def _without_traceback(error: SimaError) -> SimaError:
+    """The same error, which IPython will show as its message alone."""
+    lines = [f"{type(error).__name__}: {error.message}"] + ([f"hint: {error.hint}"] if error.hint else [])
+    setattr(error, "_render_traceback_", lambda: lines)  # noqa: B010 - IPython's hook, which the engine does not know
+    return error
+
+
+SimaMagics.sima_compile.__doc__ = help_text()

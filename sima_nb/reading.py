@@ -1,0 +1,125 @@
+"""From an opened archive to `Facts`: the only module of this package that knows where an archive keeps what.
+
+In: an `Archive`, its statistics and its report, any of which may be missing. Out: records of `sima_nb.facts`. Always
+holds: what the archive does not say stays None or empty; only the clock is assumed then, and marked as such.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sima_compiler import Archive
+from sima_nb.facts import CandidateFact, Facts, FileFact, LayerFact, PluginFact
+from sima_nb.palette import family
+
+#: The published clock of the MLA, for archives that do not name theirs.
+PUBLISHED_CLOCK_MHZ = 1000
+
+
+def facts_of(archive: Archive, warnings: Sequence[str] = ()) -> Facts:
+    """Everything that a summary shows; ``warnings`` come before the report's own."""
+    report = archive.report or {}
+    clock, assumed = clock_of(report)
+    layers = layer_facts(archive.stats, report)
+    machine = _mapping(report.get("machine"))
+    return Facts(
+        name=archive.name,
+        path=str(archive.path),
+        desired_batch=archive.batch.desired,
+        actual_batch=archive.batch.actual,
+        reason=archive.batch.reason,
+        machine=str(machine.get("name", "")),
+        quads=_whole(machine.get("quads")),
+        clock_mhz=clock,
+        clock_assumed=assumed,
+        compute_cycles=_whole(report.get("compute_cycles")) or sum(layer.cycles for layer in layers),
+        runtime_cycles=_whole(report.get("runtime_cycles")),
+        bound_cycles=_whole(report.get("bound_cycles")),
+        padded_bound_cycles=_whole(report.get("padded_bound_cycles")),
+        efficiency=_number(report.get("efficiency")),
+        stall_cycles={str(name): int(cycles) for name, cycles in _mapping(report.get("stall_cycles")).items()},
+        files=tuple(FileFact(file.name, file.bytes) for file in archive.files),
+        plugins=tuple(
+            PluginFact(plugin.sequence or index, plugin.name, plugin.processor, plugin.kernel or plugin.executable)
+            for index, plugin in enumerate(archive.mpk.plugins, 1)
+        ),
+        layers=layers,
+        candidates=candidate_facts(archive.batch.candidates),
+        warnings=_merged(warnings, report.get("warnings")),
+    )
+
+
+def layer_facts(stats: Any, report: Mapping[str, Any] | None = None) -> tuple[LayerFact, ...]:
+    """Layers of the static schedule, with what the report adds to each (matched by name)."""
+    if stats is None:
+        return ()
+    known = {str(row.get("name")): row for row in _rows((report or {}).get("layers"))}
+    layers = list(stats.layers)
+    total = sum(layer.end_cycle - layer.start_cycle + 1 for layer in layers) or 1
+    return tuple(_layer(layer, known.get(layer.name, {}), total) for layer in layers)
+
+
+def candidate_facts(candidates: Iterable[Any]) -> tuple[CandidateFact, ...]:
+    """Rows of the negotiation; rows that are facts already pass through."""
+    return tuple(row if isinstance(row, CandidateFact) else _candidate(row) for row in candidates)
+
+
+def clock_of(report: Mapping[str, Any] | None) -> tuple[float, bool]:
+    """The machine's clock in MHz, and whether it is the published one because the archive names none."""
+    machine = _mapping((report or {}).get("machine"))
+    clock = _number(machine.get("clock_mhz"))
+    return (clock, False) if clock else (PUBLISHED_CLOCK_MHZ, True)
+
+
+def _layer(layer: Any, row: Mapping[str, Any], total: int) -> LayerFact:
+    cycles = layer.end_cycle - layer.start_cycle + 1
+    return LayerFact(
+        id=layer.id,
+        name=layer.name,
+        family=family(str(row.get("operator") or layer.name)),
+        start_cycle=layer.start_cycle,
+        end_cycle=layer.end_cycle,
+        share=cycles / total,
+        macs=_whole(row.get("macs")),
+        utilisation=_number(row.get("utilization")),
+        bound_by=row.get("bound_by") if isinstance(row.get("bound_by"), str) else None,
+        runtime_cycles=_whole(row.get("runtime_cycles")),
+    )
+
+
+def _candidate(row: Any) -> CandidateFact:
+    tensors = ", ".join(row.limiting_tensors)
+    limiting = ": ".join(part for part in (row.limiting_layer or "", tensors) if part)
+    return CandidateFact(
+        batch=row.batch_size,
+        feasible=bool(row.feasible),
+        basis=row.status.replace("_", " "),
+        peak_bytes=row.peak_on_chip_bytes,
+        cycles_per_sample=row.cycles_per_sample,
+        samples_per_second=row.samples_per_second,
+        limiting=limiting,
+        reason=row.reason,
+        advice="; ".join(row.levers),
+    )
+
+
+def _merged(first: Sequence[str], second: Any) -> tuple[str, ...]:
+    listed = [str(item) for item in second] if isinstance(second, list) else []
+    return tuple(dict.fromkeys([*first, *listed]))
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _rows(value: Any) -> list[Mapping[str, Any]]:
+    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

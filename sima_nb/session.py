@@ -1,0 +1,76 @@
+"""The work behind the magic as plain functions, usable without a notebook.
+
+In: what the user wrote (a name or a path) and parsed options. Out: `Summary`. Nothing is displayed here.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sima_compiler import Model, ModelError, Progress, add_compile_arguments, compile_keywords, model_from_arguments
+from sima_nb.display import Summary
+from sima_nb.foreign import compile_foreign, is_foreign_model
+
+
+def resolve_model(text: str, namespace: Mapping[str, Any]) -> Any:
+    """What MODEL stands for: the variable of that name where there is one, else the text itself as a path.
+
+    Raises:
+        ModelError: a variable that is neither a path nor has a ``compile`` method.
+    """
+    if text not in namespace:
+        return text
+    value = namespace[text]
+    if isinstance(value, str | Path):
+        return str(value)
+    if isinstance(value, Model) or is_foreign_model(value):
+        return value
+    raise ModelError(
+        f"{text} is a {type(value).__name__}, which is no model",
+        hint="name a Model, a path, or an object with compile(output_path=..., batch_size=...)",
+    )
+
+
+def compile_model(
+    model: Any, arguments: argparse.Namespace, progress: Callable[[Progress], None] | None = None
+) -> Summary:
+    """Compile a path, a `Model` or a foreign object with the parsed options, and open the result.
+
+    Raises:
+        SimaError: whatever is wrong with model, options or output. Errors of a foreign ``compile`` pass through.
+    """
+    warnings: list[str] = []
+    if isinstance(model, str | Path):
+        prepared = argparse.Namespace(**{**vars(arguments), "model": str(model)})
+        model = model_from_arguments(prepared, warnings.append)
+    keywords = compile_keywords(arguments)
+    summary = _compile(model, keywords, warnings, progress)
+    if arguments.html:
+        summary.to_html(arguments.html)
+    return summary
+
+
+def _compile(
+    model: Any, keywords: Mapping[str, Any], warnings: list[str], progress: Callable[[Progress], None] | None
+) -> Summary:
+    if isinstance(model, Model):
+        result = model.compile(**keywords, progress=progress)
+        return Summary.of(result.archive, warnings=[*warnings, *result.warnings], result=result)
+    found = compile_foreign(model, keywords, default_keywords())
+    return Summary.of(found.path, warnings=[*warnings, *found.warnings], result=found.returned)
+
+
+def default_keywords() -> dict[str, Any]:
+    """The keywords of a compile without any option."""
+    parser = argparse.ArgumentParser()
+    add_compile_arguments(parser)
+    return compile_keywords(parser.parse_args(["model"]))
+
+
+def as_shown(summary: Summary, cell: int) -> Summary:
+    """The same summary, marked as shown in that cell."""
+    return replace(summary, shown_in=cell)

@@ -1,0 +1,52 @@
+"""Level 5, the schedule: the program with its waits, and when the machine model says everything happens.
+
+Times are cycles of one run of the whole batch, counted from the start of the segment; ends are exclusive here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sima_compiler.ir.program import Program
+
+#: Names of the stalls, in the order in which reports list them.
+STALLS = ("weights", "input", "output", "instruction", "dependency")
+
+
+@dataclass(frozen=True, slots=True)
+class LayerTiming:
+    """One layer's share of the run: ``compute + sum(stalls) == runtime``.
+
+    ``intervals`` are the true (start, end) spans of its compute commands, neighbours merged. ``bound_by`` is compute,
+    weights_dma, activation_dma or latency.
+    """
+
+    compute: int
+    stalls: Mapping[str, int]
+    macs: int
+    weights_cycles: int
+    activation_cycles: int
+    bound_by: str
+    intervals: tuple[tuple[int, int], ...]
+
+    @property
+    def runtime(self) -> int:
+        """Compute cycles and stalls."""
+        return self.compute + sum(self.stalls.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A program, its constants as DRAM holds them, and its predicted times per layer (in layer order)."""
+
+    program: Program
+    stored: tuple[bytes, ...]
+    layers: tuple[LayerTiming, ...]
+    runtime: int
+    peak_on_chip: int
+
+    @property
+    def compute(self) -> int:
+        """Compute cycles of all layers, without stalls."""
+        return sum(layer.compute for layer in self.layers)

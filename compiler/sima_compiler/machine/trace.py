@@ -1,0 +1,150 @@
+"""A program in time: jobs for the timeline, and what came of them per layer.
+
+In: a program, the DRAM bytes of its constants blocks, the bytes of its commands. Out: runtime, per-layer compute and stalls. Always
+holds, for every layer and in total: runtime = compute + stalls. The compute queue is what a layer's time is measured on: a cycle
+in which it does not work belongs to the layer that it waits to run, under the name of what it waited for last; the cycles after
+its last command belong to that command's layer, as output stall.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sima_compiler.ir.program import (
+    Command,
+    ComputeCommand,
+    Engine,
+    LoadConstants,
+    LoadTensor,
+    Program,
+    Role,
+    StoreTensor,
+)
+from sima_compiler.ir.schedule import STALLS, LayerTiming
+from sima_compiler.machine.cost import box_cycles, compute_cycles, constants_cycles, macs
+from sima_compiler.machine.description import Machine
+from sima_compiler.machine.timeline import Cause, Job, Span, Timeline, replay
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Per-layer times in layer order, the timeline that they come from, and the runtime in cycles."""
+
+    layers: tuple[LayerTiming, ...]
+    timeline: Timeline
+    runtime: int
+
+
+def trace(
+    program: Program, stored: Sequence[int], fetch_bytes: Sequence[Sequence[int]], machine: Machine
+) -> Trace:
+    """Runs the program through the timeline.
+
+    Args:
+        program: commands with waits.
+        stored: DRAM bytes of each constants block.
+        fetch_bytes: per engine, the encoded bytes of each command.
+        machine: the machine description.
+    """
+    raw = [len(constants.data) for constants in program.constants]
+    jobs = [
+        [_transfer(c, b, stored, raw, machine) for c, b in zip(program.dma_in, fetch_bytes[0], strict=True)],
+        [_transfer(c, b, stored, raw, machine) for c, b in zip(program.dma_out, fetch_bytes[1], strict=True)],
+        _compute_jobs(program, fetch_bytes[2], machine),
+    ]
+    timeline = replay(jobs, machine)
+    return Trace(_layers(program, jobs, timeline), timeline, timeline.end)
+
+
+def _transfer(command: Command, size: int, stored: Sequence[int], raw: Sequence[int], machine: Machine) -> Job:
+    if isinstance(command, LoadConstants):
+        dram, unpack = constants_cycles(stored[command.constants], raw[command.constants], machine)
+        return Job(command.wait, size, unpack, dram)
+    assert isinstance(command, LoadTensor | StoreTensor)
+    return Job(command.wait, size, 0, box_cycles(command.box, machine))
+
+
+def _compute_jobs(program: Program, sizes: Sequence[int], machine: Machine) -> list[Job]:
+    jobs: list[Job] = []
+    previous = -1
+    for command, size in zip(program.compute, sizes, strict=True):
+        sync = machine.layer_sync_cycles if command.layer != previous else 0
+        jobs.append(Job(command.wait, size, compute_cycles(command, machine, program.quads) + sync))
+        previous = command.layer
+    return jobs
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Running sums of one layer."""
+
+    compute: int = 0
+    macs: int = 0
+    weights: int = 0
+    activation: int = 0
+    stalls: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STALLS, 0))
+    intervals: list[tuple[int, int]] = field(default_factory=list)
+
+    def timing(self) -> LayerTiming:
+        bound = _bound_by(self.compute, self.stalls)
+        return LayerTiming(
+            self.compute, dict(self.stalls), self.macs, self.weights, self.activation, bound, tuple(self.intervals)
+        )
+
+
+def _layers(program: Program, jobs: Sequence[Sequence[Job]], timeline: Timeline) -> tuple[LayerTiming, ...]:
+    tallies = [_Tally() for _ in program.layers]
+    for command, job in zip(program.dma_in, jobs[Engine.DMA_IN], strict=True):
+        if isinstance(command, LoadConstants):
+            tallies[command.layer].weights += max(job.dram_cycles, job.cycles)
+        else:
+            tallies[command.layer].activation += job.dram_cycles
+    for store, job in zip(program.dma_out, jobs[Engine.DMA_OUT], strict=True):
+        tallies[store.layer].activation += job.dram_cycles
+    _walk_compute(program, timeline, tallies)
+    return tuple(tally.timing() for tally in tallies)
+
+
+def _walk_compute(program: Program, timeline: Timeline, tallies: Sequence[_Tally]) -> None:
+    clock = 0
+    for command, span in zip(program.compute, timeline.spans[Engine.COMPUTE], strict=True):
+        tally = tallies[command.layer]
+        tally.stalls[_stall(program, timeline, command, span)] += span.start - clock
+        tally.compute += span.end - span.start
+        tally.macs += macs(command)
+        if tally.intervals and tally.intervals[-1][1] == span.start:
+            tally.intervals[-1] = (tally.intervals[-1][0], span.end)
+        else:
+            tally.intervals.append((span.start, span.end))
+        clock = span.end
+    if program.compute:
+        tallies[program.compute[-1].layer].stalls["output"] += timeline.end - clock
+
+
+def _stall(program: Program, timeline: Timeline, command: ComputeCommand, span: Span) -> str:
+    """The name of the stall in front of a command."""
+    if span.cause is Cause.FETCH:
+        return "instruction"
+    if span.cause is Cause.DMA_OUT:
+        return "output"
+    if span.cause is Cause.DMA_IN and command.wait.dma_in:
+        index = command.wait.dma_in - 1
+        load = program.dma_in[index]
+        if isinstance(load, LoadConstants):
+            return "weights"
+        spilled = program.tensors[load.tensor].role is Role.SPILL
+        late = timeline.spans[Engine.DMA_IN][index].cause is Cause.DMA_OUT
+        return "dependency" if spilled and late else "input"
+    return "dependency"
+
+
+def _bound_by(compute: int, stalls: dict[str, int]) -> str:
+    """What a layer's runtime is made of, for the largest part."""
+    shares = {
+        "compute": compute,
+        "weights_dma": stalls["weights"],
+        "activation_dma": stalls["input"] + stalls["output"] + stalls["dependency"],
+        "latency": stalls["instruction"],
+    }
+    return max(shares, key=lambda name: shares[name])

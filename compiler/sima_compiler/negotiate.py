@@ -1,0 +1,264 @@
+"""Batch negotiation: the largest batch, up to the one asked for, that is worth building, and why not a larger one.
+
+In: a segment, what to plan for, the desired size. Out: the chosen plan and a row per candidate. A candidate is feasible when it
+spills no map to DRAM that batch 1 keeps on chip, and when its scheduled cycles per sample are at most 1 % above those of the best
+smaller feasible one. A candidate whose live maps alone exceed the on-chip memory is proven not to fit without a schedule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from sima_compiler.errors import DoesNotFitError
+from sima_compiler.ir.layers import Segment
+from sima_compiler.ir.tiles import Misfit
+from sima_compiler.pipeline import ConstantStore, Plan, Target, plan
+from sima_compiler.stages.tiling.geometry import map_bytes
+from sima_compiler.stages.tiling.residency import live_layers, working_bytes
+
+#: A larger batch may cost this much more per sample than the best smaller one.
+TOLERANCE = 1.01
+#: Up to this many candidates are all scheduled; beyond, small sizes are thinned out and estimated between neighbours.
+SCHEDULE_ALL = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One batch size: whether it is feasible, how that was found out, and what limits it.
+
+    ``status`` is ``scheduled``, ``estimated`` (between scheduled neighbours) or ``does_not_fit``. ``cycles`` are of one run.
+    """
+
+    batch_size: int
+    feasible: bool
+    status: str
+    cycles: int | None
+    peak_on_chip_bytes: int | None
+    spilled: tuple[str, ...]
+    limiting_layer: str
+    limiting_tensors: tuple[tuple[str, int], ...]
+    reason: str
+    levers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Negotiation:
+    """The outcome: the plan to build, its size, the sentence that explains it, and every candidate in order of size."""
+
+    desired: int
+    actual: int
+    plan: Plan
+    reason: str
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(slots=True)
+class _Search:
+    """The running state of one negotiation."""
+
+    segment: Segment
+    target: Target
+    store: ConstantStore
+    allowed: frozenset[str] = frozenset()
+    plans: dict[int, Plan] = field(default_factory=dict)
+    rows: dict[int, Candidate] = field(default_factory=dict)
+
+
+def negotiate(
+    segment: Segment, target: Target, desired: int, store: ConstantStore, advance: Callable[[int, int], None]
+) -> Negotiation:
+    """The largest feasible batch up to ``desired``; ``advance(done, total)`` is called per candidate.
+
+    Raises:
+        DoesNotFitError: not even one sample fits.
+    """
+    search = _Search(segment, target, store)
+    _start(search)
+    fitting = _fitting(search, desired)
+    sizes = _to_schedule(fitting)
+    for done, size in enumerate(sizes):
+        advance(done, len(sizes))
+        _try(search, size)
+    advance(len(sizes), len(sizes))
+    _judge(search, sizes)
+    actual = max(size for size, row in search.rows.items() if row.feasible)
+    _schedule_between(search, fitting, actual)
+    actual = max(size for size, row in search.rows.items() if row.feasible)
+    _estimate(search, fitting)
+    rows = tuple(search.rows[size] for size in sorted(search.rows))
+    return Negotiation(desired, actual, search.plans[actual], _sentence(desired, actual, search.rows), rows)
+
+
+def _start(search: _Search) -> None:
+    """Batch 1 decides which maps may be spilled."""
+    first = plan(search.segment, search.target, 1, search.store)
+    if isinstance(first, Misfit):
+        raise DoesNotFitError(
+            f"{search.segment.name}: one sample does not fit: {first.sentence()}",
+            hint="; ".join(first.levers),
+        )
+    search.plans[1] = first
+    search.allowed = frozenset(first.memory.tiling.spilled)
+
+
+def _fitting(search: _Search, desired: int) -> list[int]:
+    """Sizes that are not proven impossible; the others get their row at once."""
+    fitting = [1]
+    for size in range(2, desired + 1):
+        misfit = _proof(search, size)
+        if misfit is None:
+            fitting.append(size)
+        else:
+            search.rows[size] = _refused(size, misfit)
+    return fitting
+
+
+def _proof(search: _Search, batch: int) -> Misfit | None:
+    """The layer whose live maps alone, without those that batch 1 spills, exceed the on-chip memory."""
+    segment, machine = search.segment, search.target.machine
+    capacity = machine.sram_bytes(search.target.quads)
+    lives = live_layers(segment)
+    worst: Misfit | None = None
+    for index, layer in enumerate(segment.layers):
+        live = [
+            (name, map_bytes(segment.maps[name], batch, machine))
+            for name, (first, last) in lives.items()
+            if first <= index <= last and name not in search.allowed
+        ]
+        demand = sum(size for _, size in live) + working_bytes(segment, layer, search.allowed, machine)
+        if demand > capacity and (worst is None or demand > worst.demand):
+            largest = tuple(sorted(live, key=lambda item: (-item[1], item[0])))
+            worst = Misfit(layer.name, demand, capacity, largest, _levers(search))
+    return worst
+
+
+def _levers(search: _Search) -> tuple[str, ...]:
+    machine, quads = search.target.machine, search.target.quads
+    levers = ["a smaller input resolution"]
+    if quads < machine.quads:
+        levers.insert(0, f"use {machine.quads} quads instead of {quads}: {machine.sram_bytes(machine.quads):,} bytes on chip")
+    return tuple(levers)
+
+
+def _to_schedule(fitting: Sequence[int]) -> list[int]:
+    """All sizes while they are few; else the small ones, every power of two and its half-way point, and the largest."""
+    if len(fitting) <= SCHEDULE_ALL:
+        return list(fitting)
+    chosen = {fitting[-1]}
+    for size in fitting:
+        power = 1 << (size.bit_length() - 1)
+        if size in (power, power + power // 2):
+            chosen.add(size)
+    return sorted(chosen)
+
+
+def _try(search: _Search, size: int) -> None:
+    found = search.plans.get(size) or plan(search.segment, search.target, size, search.store)
+    if isinstance(found, Misfit):
+        search.rows[size] = _refused(size, found)
+        return
+    extra = sorted(set(found.memory.tiling.spilled) - search.allowed)
+    if extra:
+        search.rows[size] = _spills(size, found, extra)
+    else:
+        search.plans[size] = found
+
+
+def _judge(search: _Search, sizes: Sequence[int]) -> None:
+    """Rows of all planned sizes, from small to large, against the best smaller feasible one."""
+    best: tuple[float, int] | None = None
+    for size in sorted(size for size in sizes if size in search.plans):
+        each = search.plans[size].schedule.runtime / size
+        feasible = best is None or each <= best[0] * TOLERANCE
+        search.rows[size] = _scheduled(search, size, feasible=feasible, best=best)
+        if feasible and (best is None or each < best[0]):
+            best = (each, size)
+
+
+def _schedule_between(search: _Search, fitting: Sequence[int], actual: int) -> None:
+    """Every size above the built one must be scheduled: a thinned-out one may still be feasible."""
+    above = [size for size in fitting if size > actual and size not in search.rows]
+    for size in above:
+        _try(search, size)
+    if above:
+        _judge(search, fitting)
+
+
+def _estimate(search: _Search, fitting: Sequence[int]) -> None:
+    """Sizes that were thinned out lie between two scheduled ones; cycles per sample are interpolated."""
+    known = sorted(size for size in fitting if size in search.plans)
+    for size in fitting:
+        if size in search.rows:
+            continue
+        low = max(other for other in known if other < size)
+        high = min((other for other in known if other > size), default=low)
+        low_cycles, high_cycles = (search.plans[other].schedule.runtime for other in (low, high))
+        share = (size - low) / (high - low) if high > low else 0.0
+        cycles = round(low_cycles + (high_cycles - low_cycles) * share)
+        reason = f"estimated between the schedules for {low} and {high}"
+        search.rows[size] = Candidate(size, True, "estimated", cycles, None, (), "", (), reason)
+
+
+def _scheduled(search: _Search, size: int, *, feasible: bool, best: tuple[float, int] | None) -> Candidate:
+    found = search.plans[size]
+    layers = found.schedule.layers
+    slowest = max(range(len(layers)), key=lambda index: layers[index].runtime)
+    each = found.schedule.runtime / size
+    if feasible:
+        reason = f"{each:,.0f} cycles per sample"
+    else:
+        assert best is not None
+        reason = f"{each:,.0f} cycles per sample, {each / best[0] - 1:.1%} more than batch {best[1]} needs"
+    return Candidate(
+        size,
+        feasible,
+        "scheduled",
+        found.schedule.runtime,
+        found.memory.peak,
+        found.memory.tiling.spilled,
+        search.segment.layers[slowest].name,
+        (),
+        reason,
+        () if feasible else ("a smaller batch",),
+    )
+
+
+def _spills(size: int, found: Plan, extra: Sequence[str]) -> Candidate:
+    tensors = {tensor.name: tensor.bytes for tensor in found.memory.tiling.tensors}
+    listed = tuple((name, tensors.get(name, 0)) for name in extra)
+    return Candidate(
+        size,
+        False,
+        "scheduled",
+        found.schedule.runtime,
+        found.memory.peak,
+        found.memory.tiling.spilled,
+        "",
+        listed,
+        f"{', '.join(extra[:3])}{' and others' if len(extra) > 3 else ''} would spill to DRAM",
+        ("more quads", "a smaller input resolution"),
+    )
+
+
+def _refused(size: int, misfit: Misfit) -> Candidate:
+    return Candidate(
+        size,
+        False,
+        "does_not_fit",
+        None,
+        None,
+        (),
+        misfit.where,
+        misfit.contributors[:4],
+        misfit.sentence(),
+        misfit.levers,
+    )
+
+
+def _sentence(desired: int, actual: int, rows: dict[int, Candidate]) -> str:
+    if actual == desired:
+        return f"batch {desired} fits and is built"
+    following = rows.get(actual + 1)
+    why = f": batch {actual + 1}: {following.reason}" if following is not None else ""
+    return f"batch {actual} is the largest feasible size up to {desired}{why}"

@@ -1,0 +1,150 @@
+"""The contents page: the stages in order, each verified and timed.
+
+::
+
+    Graph --legalize--> LayerGraph --partition--> LayerGraph of segments         once per model: `lower`
+    Segment --tile--> Tiling --prefetch--> Tiling --allocate--> MemoryPlan --schedule--> Schedule    once per batch size: `plan`
+    Schedule --encode--> bytes                                                    once: `assemble`
+
+A plan that does not fit is data (`Misfit`), because batch negotiation asks many questions whose answer may be no.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sima_compiler.ir.graph import Graph
+from sima_compiler.ir.layers import LayerGraph, Segment
+from sima_compiler.ir.program import Constants
+from sima_compiler.ir.schedule import Schedule
+from sima_compiler.ir.tiles import MemoryPlan, Misfit, Tiling
+from sima_compiler.ir.verify import verify_graph, verify_layers
+from sima_compiler.ir.verify_plan import verify_memory, verify_schedule, verify_tiling
+from sima_compiler.lm.compression import store
+from sima_compiler.machine.description import Machine
+from sima_compiler.stages.allocate import allocate
+from sima_compiler.stages.encode import encode
+from sima_compiler.stages.legalize import legalize
+from sima_compiler.stages.partition import partition
+from sima_compiler.stages.prefetch import PrefetchOptions, prefetch
+from sima_compiler.stages.schedule import schedule
+from sima_compiler.stages.tile import tile
+
+logger = logging.getLogger(__name__)
+
+#: Shares of on-chip memory that prefetching may fill, from eager to none; the first that can be allocated is taken.
+PREFETCH_SHARES = (1.0, 0.95, 0.9, 0.8, 0.65, 0.5, 0.0)
+#: Shares of on-chip memory to plan with when gaps between buffers leave too little.
+PLANNING_SHARES = (1.0, 0.9, 0.8, 0.65, 0.5, 0.35)
+
+Record = TypeVar("Record")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What to plan for."""
+
+    machine: Machine
+    quads: int
+    compress: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A batch size that fits: its memory plan and its schedule."""
+
+    memory: MemoryPlan
+    schedule: Schedule
+
+
+class ConstantStore:
+    """Constants as DRAM stores them, remembered by content: candidates of the batch size share most blocks."""
+
+    def __init__(self, *, compress: bool) -> None:
+        self._compress = compress
+        self._known: dict[bytes, bytes] = {}
+
+    def stored(self, constants: Constants) -> bytes:
+        """The stored form of one block."""
+        found = self._known.get(constants.data)
+        if found is None:
+            found = self._known[constants.data] = store(constants, self._compress)
+        return found
+
+
+def lower(graph: Graph, machine: Machine) -> LayerGraph:
+    """The network as numbered layers in segments.
+
+    Raises:
+        UnsupportedError: a node that no kernel covers.
+    """
+    verify_graph(graph)
+    layers = _timed("legalize", lambda: legalize(graph, machine), verify_layers)
+    return _timed("partition", lambda: partition(layers, machine), verify_layers)
+
+
+def plan(segment: Segment, target: Target, batch: int, constants: ConstantStore) -> Plan | Misfit:
+    """The best plan for one batch size, or why there is none."""
+    limit = target.machine.sram_bytes(target.quads)
+    refusal: Misfit | None = None
+    for share in PLANNING_SHARES:
+        tiling = _timed(
+            "tile",
+            lambda share=share: tile(
+                segment, target.machine, quads=target.quads, batch=batch, capacity=int(limit * share)
+            ),
+            lambda found: verify_tiling(found, segment) if isinstance(found, Tiling) else None,
+        )
+        if isinstance(tiling, Misfit):
+            return refusal or tiling
+        stored = [constants.stored(block) for block in tiling.constants]
+        memory = _allocated(tiling, [len(block) for block in stored], target, limit)
+        if isinstance(memory, MemoryPlan):
+            return Plan(memory, _scheduled(memory, stored, target))
+        refusal = refusal or memory
+    assert refusal is not None
+    return refusal
+
+
+def assemble(found: Plan) -> bytes:
+    """The `.lm` of a plan."""
+    return _timed("encode", lambda: encode(found.schedule))
+
+
+def _allocated(tiling: Tiling, stored: list[int], target: Target, limit: int) -> MemoryPlan | Misfit:
+    memory: MemoryPlan | Misfit | None = None
+    for share in PREFETCH_SHARES:
+        options = PrefetchOptions(target.quads, int(limit * share))
+        ahead = _timed("prefetch", lambda options=options: prefetch(tiling, stored, target.machine, options))
+        memory = _timed(
+            "allocate",
+            lambda ahead=ahead: allocate(ahead, limit),
+            lambda found: verify_memory(found) if isinstance(found, MemoryPlan) else None,
+        )
+        if isinstance(memory, MemoryPlan):
+            return memory
+    assert memory is not None
+    return memory
+
+
+def _scheduled(memory: MemoryPlan, stored: list[bytes], target: Target) -> Schedule:
+    return _timed(
+        "schedule",
+        lambda: schedule(memory, stored, target.machine, quads=target.quads, compressed=target.compress),
+        verify_schedule,
+    )
+
+
+def _timed(stage: str, run: Callable[[], Record], verify: Callable[[Record], Any] | None = None) -> Record:
+    """Runs a stage and the check of what it hands over; logs both times."""
+    started = time.perf_counter()
+    record = run()
+    done = time.perf_counter()
+    if verify is not None:
+        verify(record)
+    logger.debug("%s: %.3f s, verified in %.3f s", stage, done - started, time.perf_counter() - done)
+    return record

@@ -1,0 +1,1 @@
+"""The parts of the allocate stage: placement orders and the lower bound."""

@@ -1,0 +1,81 @@
+"""Prefetch: how far ahead of its use each load may start.
+
+Before: every load is due at the step that needs it. After: ``earliest`` and the buffer's first step moved forward, as far as free
+on-chip bytes allow, but no further than DMA could make use of. Checks: loads stay in order; at every step the live buffers'
+bytes stay below the limit.
+
+The stage walks the loads in order of need and keeps two clocks, DMA's and compute's, by the cost model without latencies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sima_compiler.ir.program import LoadConstants
+from sima_compiler.ir.tiles import Lifetime, Load, Tiling
+from sima_compiler.machine.cost import box_cycles, compute_cycles, constants_cycles
+from sima_compiler.machine.description import Machine
+
+
+@dataclass(frozen=True, slots=True)
+class PrefetchOptions:
+    """``limit``: on-chip bytes that live buffers may take; 0 keeps every load at its need."""
+
+    quads: int
+    limit: int
+
+
+def prefetch(tiling: Tiling, stored: Sequence[int], machine: Machine, options: PrefetchOptions) -> Tiling:
+    """Moves loads ahead; ``stored`` holds the DRAM bytes of each constants block."""
+    if not options.limit:
+        return tiling
+    occupied = _occupancy(tiling)
+    durations = [compute_cycles(step, machine, options.quads) for step in tiling.steps]
+    starts = np.zeros(len(durations) + 1, np.int64)
+    clock, reached, floor = 0, 0, 0
+    buffers = list(tiling.buffers)
+    loads: list[Load] = []
+    for load in tiling.loads:
+        buffer = buffers[load.command.buffer]
+        for step in range(reached, load.needed):
+            starts[step + 1] = starts[step] + durations[step]
+        reached = max(reached, load.needed)
+        earliest = max(floor, _free_since(occupied, load.needed, buffer, options.limit))
+        running = int(np.searchsorted(starts[: load.needed + 1], clock, side="right")) - 1
+        earliest = min(max(earliest, running, 0), load.needed)
+        if earliest < buffer.first:
+            occupied[earliest : buffer.first] += buffer.bytes
+            buffers[load.command.buffer] = replace(buffer, first=earliest)
+        clock = max(clock, int(starts[earliest])) + _load_cycles(load, tiling, stored, machine)
+        starts[load.needed] = max(starts[load.needed], clock)
+        floor = earliest
+        loads.append(replace(load, earliest=earliest))
+    return replace(tiling, loads=tuple(loads), buffers=tuple(buffers))
+
+
+def _occupancy(tiling: Tiling) -> np.ndarray:
+    """Live bytes at every step."""
+    delta = np.zeros(len(tiling.steps) + 1, np.int64)
+    for buffer in tiling.buffers:
+        delta[buffer.first] += buffer.bytes
+        delta[buffer.last + 1] -= buffer.bytes
+    return np.cumsum(delta)[:-1]
+
+
+def _free_since(occupied: np.ndarray, needed: int, buffer: Lifetime, limit: int) -> int:
+    """The first step from which the buffer could live without exceeding the limit."""
+    if buffer.first < needed:
+        return buffer.first
+    full = np.flatnonzero(occupied[:needed] + buffer.bytes > limit)
+    return int(full[-1]) + 1 if full.size else 0
+
+
+def _load_cycles(load: Load, tiling: Tiling, stored: Sequence[int], machine: Machine) -> int:
+    command = load.command
+    if isinstance(command, LoadConstants):
+        raw = len(tiling.constants[command.constants].data)
+        return max(constants_cycles(stored[command.constants], raw, machine))
+    return box_cycles(command.box, machine)

@@ -1,0 +1,93 @@
+"""Which bytes a command reads and writes, as half-open intervals in named spaces.
+
+A space is an on-chip buffer (its index) or a DRAM tensor (-1 - its index). Intervals are exact for whole rows and bounding
+otherwise: too wide an interval costs a wait, never a wrong result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sima_compiler.ir.program import (
+    Box,
+    Combine,
+    Command,
+    Convolve,
+    Fill,
+    Gather,
+    LoadConstants,
+    LoadTensor,
+    Operand,
+    Pool,
+    Resample,
+    StoreTensor,
+    Translate,
+)
+
+#: End of an interval that covers a whole space.
+EVERYTHING = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One interval of one space, read or written."""
+
+    space: int
+    low: int
+    high: int
+    writes: bool
+
+
+def accesses(command: Command) -> list[Access]:
+    """Everything that a command touches."""
+    match command:
+        case LoadConstants():
+            return [Access(command.buffer, 0, EVERYTHING, writes=True)]
+        case LoadTensor():
+            dram = _box(-1 - command.tensor, command.dram_offset, command.box, dram=True, writes=False)
+            return dram + _box(command.buffer, command.chip_offset, command.box, dram=False, writes=True)
+        case StoreTensor():
+            dram = _box(-1 - command.tensor, command.dram_offset, command.box, dram=True, writes=True)
+            return dram + _box(command.buffer, command.chip_offset, command.box, dram=False, writes=False)
+        case Gather():
+            return _gather(command) + _parameters(command.parameters)
+        case Fill():
+            return _operand(command.target, writes=True)
+        case Convolve() | Pool() | Combine() | Translate() | Resample():
+            found = _operand(command.source, writes=False) + _operand(command.target, writes=True)
+            step = command.binary if isinstance(command, Convolve | Combine) else None
+            if step is not None and step.operand is not None:
+                found += _operand(step.operand, writes=False)
+            return found + _parameters(command.parameters)
+
+
+def _parameters(buffer: int) -> list[Access]:
+    return [Access(buffer, 0, EVERYTHING, writes=False)] if buffer >= 0 else []
+
+
+def _operand(operand: Operand, *, writes: bool) -> list[Access]:
+    pixel = operand.channels + operand.padding
+    span = (operand.rows - 1) * operand.row_stride + (operand.columns - 1) * operand.pixel_stride + pixel
+    return [
+        Access(operand.buffer, start, start + span, writes)
+        for start in (operand.offset + sample * operand.sample_stride for sample in range(operand.samples))
+    ]
+
+
+def _box(space: int, offset: int, box: Box, *, dram: bool, writes: bool) -> list[Access]:
+    strides = box.dram_strides if dram else box.chip_strides
+    samples, rows, columns, run = box.sizes
+    span = (rows - 1) * strides[1] + (columns - 1) * strides[2] + run
+    starts = (offset + sample * strides[0] for sample in range(samples))
+    return [Access(space, start, start + span, writes) for start in starts]
+
+
+def _gather(command: Gather) -> list[Access]:
+    def span(strides: tuple[int, ...]) -> int:
+        return sum((size - 1) * stride for size, stride in zip(command.sizes, strides, strict=True)) + 1
+
+    source, target = command.source_offset, command.target_offset
+    return [
+        Access(command.source_buffer, source, source + span(command.source_strides), writes=False),
+        Access(command.target_buffer, target, target + span(command.target_strides), writes=True),
+    ]

@@ -1,0 +1,107 @@
+"""Waits: which commands of other engines must be complete before a command may start.
+
+Before: commands in a linear order, buffers with addresses. After: per command the number of completed commands of each engine. A
+reader waits for the last writers of its bytes; a writer also for their readers; the first user of a buffer's bytes waits for
+everything that touched the buffers that lay there before. Engines run their own commands in order, so one number per
+engine is enough, and a number never falls below that of the command before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sima_compiler.ir.program import Engine, Wait
+from sima_compiler.stages.scheduling.access import Access, accesses
+from sima_compiler.stages.scheduling.order import Placed
+
+Counts = list[int]
+
+
+@dataclass(slots=True)
+class _Space:
+    """What happened in one buffer or DRAM tensor so far: accesses with their engine and index; what lay there before."""
+
+    history: list[tuple[Access, Engine, int]] = field(default_factory=list)
+    before: Counts = field(default_factory=lambda: [0, 0, 0])
+    touched: Counts = field(default_factory=lambda: [0, 0, 0])
+    entered: bool = False
+
+
+def waits(order: Sequence[Placed], ranges: Sequence[tuple[int, int]]) -> list[Wait]:
+    """The wait of every command in ``order``; ``ranges`` are the buffers' (address, end)."""
+    return _Tracker(ranges).run(order)
+
+
+class _Tracker:
+    """Walks the order once and remembers who owns which address."""
+
+    def __init__(self, ranges: Sequence[tuple[int, int]]) -> None:
+        self._ranges = ranges
+        self._spaces: dict[int, _Space] = {}
+        self._owners: list[tuple[int, int, int]] = []  # (low, high, buffer), disjoint
+
+    def run(self, order: Sequence[Placed]) -> list[Wait]:
+        result: list[Wait] = []
+        floors = {engine: [0, 0, 0] for engine in Engine}
+        for placed in order:
+            needed = floors[placed.engine]
+            found = accesses(placed.command)
+            for access in found:
+                _raise(needed, self._conflicts(access, placed.engine))
+            for access in found:
+                self._record(access, placed)
+            waited = list(needed)
+            waited[placed.engine] = 0
+            result.append(Wait(*waited))
+        return result
+
+    def _conflicts(self, access: Access, engine: Engine) -> Counts:
+        space = self._space(access.space)
+        needed = list(space.before)
+        for other, other_engine, index in space.history:
+            clash = (access.writes or other.writes) and other.low < access.high and access.low < other.high
+            if clash and other_engine is not engine:
+                needed[other_engine] = max(needed[other_engine], index + 1)
+        return needed
+
+    def _space(self, number: int) -> _Space:
+        space = self._spaces.setdefault(number, _Space())
+        if not space.entered:
+            space.entered = True
+            if number >= 0:
+                self._take_over(number, space)
+        return space
+
+    def _take_over(self, buffer: int, space: _Space) -> None:
+        """The buffer becomes the owner of its addresses; it must wait for whatever its predecessors saw."""
+        low, high = self._ranges[buffer]
+        kept: list[tuple[int, int, int]] = []
+        for start, end, owner in self._owners:
+            if end <= low or high <= start:
+                kept.append((start, end, owner))
+                continue
+            _raise(space.before, self._spaces[owner].touched)
+            _raise(space.before, self._spaces[owner].before)
+            if start < low:
+                kept.append((start, low, owner))
+            if high < end:
+                kept.append((high, end, owner))
+        kept.append((low, high, buffer))
+        self._owners = kept
+
+    def _record(self, access: Access, placed: Placed) -> None:
+        space = self._space(access.space)
+        if access.writes:
+            space.history = [item for item in space.history if not _covers(access, item[0])]
+        space.history.append((access, placed.engine, placed.index))
+        space.touched[placed.engine] = max(space.touched[placed.engine], placed.index + 1)
+
+
+def _covers(access: Access, other: Access) -> bool:
+    return access.low <= other.low and other.high <= access.high
+
+
+def _raise(floor: Counts, other: Counts) -> None:
+    for engine in Engine:
+        floor[engine] = max(floor[engine], other[engine])

@@ -1,0 +1,1 @@
+"""The parts of the tile stage: geometry, residency, block shapes, kernels and copies."""

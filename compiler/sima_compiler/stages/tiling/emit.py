@@ -1,0 +1,287 @@
+"""Writes a tiling step by step.
+
+In: layers with their block plans, in execution order. Out: one `Tiling`. The emitter is the only object of the tile stage
+that changes while it works; it lives for one call and hands out a frozen record.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sima_compiler.ir.graph import Int8Array
+from sima_compiler.ir.layers import Copy, FeatureMap, Layer, Segment
+from sima_compiler.ir.program import (
+    Box,
+    BufferKind,
+    ComputeCommand,
+    Constants,
+    DramTensor,
+    LoadConstants,
+    LoadTensor,
+    ProgramLayer,
+    Role,
+    StoreTensor,
+)
+from sima_compiler.ir.tiles import Lifetime, Load, Store, Tiling
+from sima_compiler.lm.constants import ConstantSections, pack_constants
+from sima_compiler.machine.description import Machine
+from sima_compiler.stages.tiling.blocks import BlockPlan
+from sima_compiler.stages.tiling.geometry import (
+    Held,
+    Region,
+    Strides,
+    bytes_of,
+    input_region,
+    offset_in,
+    strides_of,
+    transfer_box,
+    whole,
+)
+from sima_compiler.stages.tiling.kernels import (
+    NO_WAIT,
+    Block,
+    block_commands,
+    constants_of,
+    copy_commands,
+    needs_region_constants,
+)
+from sima_compiler.stages.tiling.residency import live_layers
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A buffer while its last step is still open."""
+
+    name: str
+    kind: BufferKind
+    bytes: int
+    first: int
+    last: int
+
+
+def dram_tensors(segment: Segment, batch: int, spilled: frozenset[str], machine: Machine) -> tuple[DramTensor, ...]:
+    """A place in DRAM for every input, output and spilled map, each at a multiple of a burst."""
+    tensors: list[DramTensor] = []
+    address = 0
+    for name, feature_map in segment.maps.items():
+        role = _role(name, segment, spilled)
+        if role is None:
+            continue
+        strides = strides_of(feature_map, whole(feature_map, batch), machine)
+        tensor = DramTensor(
+            name,
+            role,
+            address,
+            batch,
+            feature_map.rows,
+            feature_map.columns,
+            feature_map.channels,
+            feature_map.layout,
+            strides.pixel,
+            strides.row,
+            strides.sample,
+            feature_map.quant,
+            feature_map.source_shape,
+            feature_map.source_axes,
+        )
+        tensors.append(tensor)
+        address += -(-tensor.bytes // machine.dram_burst_bytes) * machine.dram_burst_bytes
+    return tuple(tensors)
+
+
+def _role(name: str, segment: Segment, spilled: frozenset[str]) -> Role | None:
+    if name in segment.inputs:
+        return Role.INPUT
+    if name in segment.outputs:
+        return Role.OUTPUT
+    return Role.SPILL if name in spilled else None
+
+
+class Emitter:
+    """Builds a tiling layer by layer; see the module's text."""
+
+    def __init__(
+        self, segment: Segment, machine: Machine, quads: int, batch: int, spilled: frozenset[str]
+    ) -> None:
+        self._segment, self._machine, self._quads, self._batch = segment, machine, quads, batch
+        self._spilled = spilled
+        self._tensors = dram_tensors(segment, batch, spilled, machine)
+        self._tensor_index = {tensor.name: index for index, tensor in enumerate(self._tensors)}
+        self._last_layer = {name: last for name, (_, last) in live_layers(segment).items()}
+        self._steps: list[ComputeCommand] = []
+        self._loads: list[Load] = []
+        self._stores: list[Store] = []
+        self._buffers: list[_Draft] = []
+        self._constants: list[Constants] = []
+        self._resident: dict[str, Held] = {}
+        self._loaded_rows: dict[tuple[str, int], int] = {}
+
+    # -- one layer -------------------------------------------------------------------------------
+
+    def layer(self, index: int, plan: BlockPlan) -> None:
+        """Appends the blocks of one layer."""
+        layer = self._segment.layers[index]
+        target = self._segment.maps[layer.output]
+        stripe_inputs: tuple[int, tuple[Held, ...]] | None = None
+        parameters: dict[Region | tuple[int, int], int] = {}
+        for stripe, region in plan.blocks(self._batch, target):
+            follow_channels = region.channels != (0, target.channels)
+            if stripe_inputs is None or stripe_inputs[0] != stripe or follow_channels:
+                stripe_inputs = (stripe, self._inputs(index, layer, target, region))
+            holder = self._target(layer.output, target, region)
+            key = region if needs_region_constants(layer) else region.channels
+            if key not in parameters:
+                parameters[key] = self._parameters(index, layer, region)
+            self._compute(Block(
+                index, layer, region, holder, stripe_inputs[1], parameters[key], self._machine, self._quads
+            ))
+            finished = self._finished(layer.output, plan, region, target)
+            if finished is not None:
+                self._store(index, holder, finished)
+        self._close_maps(index, layer)
+
+    def _inputs(self, index: int, layer: Layer, target: FeatureMap, region: Region) -> tuple[Held, ...]:
+        return tuple(
+            self._input(index, name, input_region(layer, position, self._segment.maps[name], target, region))
+            for position, name in enumerate(layer.inputs)
+        )
+
+    def _input(self, index: int, name: str, region: Region) -> Held:
+        feature_map = self._segment.maps[name]
+        if name in self._spilled:
+            held = self._new(f"{name}[{len(self._steps)}]", BufferKind.STRIPE, feature_map, region)
+            self._load(index, held, region)
+            return held
+        if name not in self._resident:
+            held = self._new(name, BufferKind.ACTIVATION, feature_map, whole(feature_map, self._batch))
+            self._resident[name] = held
+        held = self._resident[name]
+        if name in self._segment.inputs:
+            self._load_missing(index, held, region)
+        self._use(held.buffer)
+        return held
+
+    def _load_missing(self, index: int, held: Held, region: Region) -> None:
+        """Loads the rows of a resident network input that no earlier block asked for."""
+        for sample in range(*region.samples):
+            done = self._loaded_rows.get((held.map.name, sample), 0)
+            if region.rows[1] > done:
+                rows = Region((sample, sample + 1), (done, region.rows[1]), held.region.columns, held.region.channels)
+                self._load(index, held, rows)
+                self._loaded_rows[(held.map.name, sample)] = region.rows[1]
+
+    def _target(self, name: str, feature_map: FeatureMap, region: Region) -> Held:
+        if name in self._spilled:
+            return self._new(f"{name}[{len(self._steps)}]", BufferKind.STRIPE, feature_map, region)
+        if name not in self._resident:
+            everything = whole(feature_map, self._batch)
+            self._resident[name] = self._new(name, BufferKind.ACTIVATION, feature_map, everything)
+        return self._resident[name]
+
+    def _compute(self, block: Block) -> None:
+        kernel = block.layer.kernel
+        if isinstance(kernel, Copy):
+            tables = [self._table(block.index, block.layer, move.lookup) for move in kernel.moves]
+            commands = copy_commands(block, kernel, tables)
+        else:
+            commands = block_commands(block)
+        buffers = {block.target.buffer, *(held.buffer for held in block.inputs)}
+        for command in commands:
+            self._steps.append(command)
+            for buffer in buffers | self._parameter_buffers(command):
+                self._use(buffer, len(self._steps) - 1)
+
+    @staticmethod
+    def _parameter_buffers(command: ComputeCommand) -> set[int]:
+        parameters = getattr(command, "parameters", -1)
+        return {parameters} if parameters >= 0 else set()
+
+    # -- transfers ------------------------------------------------------------------------------
+
+    def _parameters(self, index: int, layer: Layer, region: Region) -> int:
+        sections = constants_of(layer, region)
+        return -1 if sections is None else self._load_constants(index, layer, sections)
+
+    def _table(self, index: int, layer: Layer, lookup: Int8Array | None) -> int:
+        if lookup is None:
+            return -1
+        return self._load_constants(index, layer, ConstantSections(lookup=lookup))
+
+    def _load_constants(self, index: int, layer: Layer, sections: ConstantSections) -> int:
+        data = pack_constants(sections)
+        name = f"{layer.name}/parameters[{len(self._steps)}]"
+        self._constants.append(Constants(name, index, data))
+        buffer = self._draft(name, BufferKind.PARAMETERS, self._machine.align(len(data)))
+        step = len(self._steps)
+        self._loads.append(Load(LoadConstants(index, NO_WAIT, len(self._constants) - 1, buffer), step, step))
+        return buffer
+
+    def _load(self, index: int, held: Held, region: Region) -> None:
+        command = LoadTensor(index, NO_WAIT, *self._transfer(held, region))
+        self._loads.append(Load(command, len(self._steps), len(self._steps)))
+
+    def _transfer(self, held: Held, region: Region) -> tuple[int, int, int, int, Box]:
+        tensor = self._tensors[self._tensor_index[held.map.name]]
+        strides = Strides(tensor.sample_stride, tensor.row_stride, tensor.pixel_stride)
+        everything = Held(-1, held.map, whole(held.map, self._batch), strides)
+        box = transfer_box(held, region, strides)
+        return self._tensor_index[held.map.name], offset_in(everything, region), held.buffer, offset_in(held, region), box
+
+    def _finished(self, name: str, plan: BlockPlan, region: Region, target: FeatureMap) -> Region | None:
+        """What to store after a block: a spilled block at once, a resident stripe after its last channel block."""
+        if name not in self._tensor_index:
+            return None
+        if name in self._spilled or plan.channels_outer:
+            return region
+        if region.channels[1] < target.channels:
+            return None
+        return Region(region.samples, region.rows, region.columns, (0, target.channels))
+
+    def _store(self, index: int, held: Held, region: Region) -> None:
+        step = len(self._steps) - 1
+        self._stores.append(Store(StoreTensor(index, NO_WAIT, *self._transfer(held, region)), step))
+        self._use(held.buffer, step + 1)
+
+    # -- buffers ---------------------------------------------------------------------------------
+
+    def _new(self, name: str, kind: BufferKind, feature_map: FeatureMap, region: Region) -> Held:
+        size = bytes_of(feature_map, region, self._machine)
+        strides = strides_of(feature_map, region, self._machine)
+        return Held(self._draft(name, kind, size), feature_map, region, strides)
+
+    def _draft(self, name: str, kind: BufferKind, size: int) -> int:
+        step = len(self._steps)
+        self._buffers.append(_Draft(name, kind, max(size, self._machine.lanes), step, step))
+        return len(self._buffers) - 1
+
+    def _use(self, buffer: int, step: int | None = None) -> None:
+        draft = self._buffers[buffer]
+        self._buffers[buffer] = replace(draft, last=max(draft.last, len(self._steps) if step is None else step))
+
+    def _close_maps(self, index: int, layer: Layer) -> None:
+        """A resident map that nobody needs any more gives its name free; its buffer already knows its last step."""
+        for name in (*layer.inputs, layer.output):
+            if self._last_layer[name] == index:
+                self._resident.pop(name, None)
+
+    # -- the record ------------------------------------------------------------------------------
+
+    def finish(self) -> Tiling:
+        """The frozen tiling."""
+        last = len(self._steps) - 1
+        buffers = tuple(
+            Lifetime(draft.name, draft.kind, draft.bytes, draft.first, min(draft.last, last)) for draft in self._buffers
+        )
+        return Tiling(
+            self._segment.name,
+            self._batch,
+            tuple(ProgramLayer(layer.name, layer.operator) for layer in self._segment.layers),
+            tuple(self._steps),
+            tuple(self._loads),
+            tuple(self._stores),
+            buffers,
+            self._tensors,
+            tuple(self._constants),
+            tuple(sorted(self._spilled)),
+        )
+

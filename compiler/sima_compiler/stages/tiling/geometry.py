@@ -1,0 +1,184 @@
+"""Regions of feature maps, how they lie in memory, and which input region an output region needs.
+
+All ranges are half open. A region speaks of a map of the whole batch: samples, rows, columns, channels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sima_compiler.ir.layers import Convolution, Copy, FeatureMap, Layer, Layout, Pooling, Resize, Window
+from sima_compiler.ir.program import Box, Operand
+from sima_compiler.machine.description import Machine
+
+Range = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A box of a feature map."""
+
+    samples: Range
+    rows: Range
+    columns: Range
+    channels: Range
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Sizes in the order samples, rows, columns, channels."""
+        return tuple(high - low for low, high in (self.samples, self.rows, self.columns, self.channels))  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True)
+class Strides:
+    """Distances in bytes between samples, rows and pixels."""
+
+    sample: int
+    row: int
+    pixel: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The region of a map that a buffer holds."""
+
+    buffer: int
+    map: FeatureMap
+    region: Region
+    strides: Strides
+
+
+def whole(feature_map: FeatureMap, batch: int) -> Region:
+    """The region of everything."""
+    return Region((0, batch), (0, feature_map.rows), (0, feature_map.columns), (0, feature_map.channels))
+
+
+def strides_of(feature_map: FeatureMap, region: Region, machine: Machine) -> Strides:
+    """Strides of a buffer that holds just this region, in the map's layout."""
+    _, rows, columns, channels = region.shape
+    pixel = channels if feature_map.layout is Layout.HWC else machine.align(channels)
+    return Strides(rows * columns * pixel, columns * pixel, pixel)
+
+
+def bytes_of(feature_map: FeatureMap, region: Region, machine: Machine) -> int:
+    """Bytes of a buffer for this region, rounded up to whole vectors."""
+    return machine.align(region.shape[0] * strides_of(feature_map, region, machine).sample)
+
+
+def map_bytes(feature_map: FeatureMap, batch: int, machine: Machine) -> int:
+    """Bytes of the map for the whole batch."""
+    return bytes_of(feature_map, whole(feature_map, batch), machine)
+
+
+def offset_in(held: Held, region: Region) -> int:
+    """Where a region's first byte lies in the buffer that holds it."""
+    return (
+        (region.samples[0] - held.region.samples[0]) * held.strides.sample
+        + (region.rows[0] - held.region.rows[0]) * held.strides.row
+        + (region.columns[0] - held.region.columns[0]) * held.strides.pixel
+        + (region.channels[0] - held.region.channels[0])
+    )
+
+
+def operand_of(held: Held, region: Region, *, writes: bool = False) -> Operand:
+    """The region as a command's operand; a writer of the last channels also fills the padding lanes."""
+    samples, rows, columns, channels = region.shape
+    padding = 0
+    if writes and region.channels[1] == held.region.channels[1]:
+        padding = held.strides.pixel - (held.region.channels[1] - held.region.channels[0])
+    return Operand(
+        held.buffer,
+        offset_in(held, region),
+        samples,
+        rows,
+        columns,
+        channels,
+        held.strides.sample,
+        held.strides.row,
+        held.strides.pixel,
+        padding,
+    )
+
+
+def transfer_box(held: Held, region: Region, dram: Strides) -> Box:
+    """The copy of a region between DRAM (whole map, strides ``dram``) and a buffer, merged into the longest runs.
+
+    Padding lanes travel along when the region reaches the last channel.
+    """
+    samples, rows, columns, channels = region.shape
+    run = channels
+    if region.channels[1] == held.map.channels:
+        run += min(held.strides.pixel - (held.region.channels[1] - held.region.channels[0]), dram.pixel - held.map.channels)
+    if run == held.strides.pixel == dram.pixel:
+        run, columns = run * columns, 1
+        if run == held.strides.row == dram.row:
+            run, rows = run * rows, 1
+            if run == held.strides.sample == dram.sample:
+                run, samples = run * samples, 1
+    return Box(
+        (samples, rows, columns, run),
+        (dram.sample, dram.row, dram.pixel),
+        (held.strides.sample, held.strides.row, held.strides.pixel),
+    )
+
+
+def window_range(output: Range, window: Window, axis: int, size: int) -> tuple[Range, tuple[int, int]]:
+    """Input range of an output range along one axis (0 rows, 1 columns), and the padding cells before and after it."""
+    stride, kernel, dilation = window.strides[axis], window.kernel[axis], window.dilations[axis]
+    start = output[0] * stride - window.pads[axis]
+    end = (output[1] - 1) * stride + (kernel - 1) * dilation + 1 - window.pads[axis]
+    return (max(0, start), min(size, end)), (max(0, -start), max(0, end - size))
+
+
+def block_window(output: Region, window: Window, source: FeatureMap) -> tuple[Range, Range, Window]:
+    """Input rows and columns of an output block, and the window with the block's own pads."""
+    rows, (top, bottom) = window_range(output.rows, window, 0, source.rows)
+    columns, (left, right) = window_range(output.columns, window, 1, source.columns)
+    return rows, columns, Window(window.kernel, window.strides, window.dilations, (top, left, bottom, right))
+
+
+def input_region(layer: Layer, index: int, source: FeatureMap, target: FeatureMap, output: Region) -> Region:
+    """The region of input ``index`` that an output block reads."""
+    everything = Region(output.samples, (0, source.rows), (0, source.columns), (0, source.channels))
+    kernel = layer.kernel
+    if isinstance(kernel, Copy):
+        return everything
+    if index > 0:
+        return _operand_region(source, target, output)
+    if isinstance(kernel, Convolution):
+        rows, columns, _ = block_window(output, kernel.window, source)
+        return Region(output.samples, rows, columns, _conv_channels(kernel, source, target, output.channels))
+    if isinstance(kernel, Pooling):
+        rows, columns, _ = block_window(output, kernel.window, source)
+        return Region(output.samples, rows, columns, output.channels)
+    if isinstance(kernel, Resize):
+        rows, columns = _table_range(kernel.rows, output.rows), _table_range(kernel.columns, output.columns)
+        return Region(output.samples, rows, columns, output.channels)
+    return output
+
+
+def _operand_region(source: FeatureMap, target: FeatureMap, output: Region) -> Region:
+    """A second operand follows the output where it is as large, and stays whole where it broadcasts."""
+    if source.rows == target.rows and source.columns == target.columns:
+        channels = output.channels if source.channels == target.channels else (0, source.channels)
+        return Region(output.samples, output.rows, output.columns, channels)
+    channels = output.channels if source.channels == target.channels else (0, source.channels)
+    return Region(output.samples, (0, source.rows), (0, source.columns), channels)
+
+
+def _conv_channels(kernel: Convolution, source: FeatureMap, target: FeatureMap, outputs: Range) -> Range:
+    """Input channels of the groups that an output channel range belongs to."""
+    if kernel.groups == 1:
+        return (0, source.channels)
+    per_group_in, per_group_out = source.channels // kernel.groups, target.channels // kernel.groups
+    return (outputs[0] // per_group_out * per_group_in, -(-outputs[1] // per_group_out) * per_group_in)
+
+
+def _table_range(table: tuple[int, ...], output: Range) -> Range:
+    part = table[output[0] : output[1]]
+    return (min(part), max(part) + 1)
+
+
+def splits(size: int, block: int) -> tuple[Range, ...]:
+    """``range(size)`` in blocks of at most ``block``."""
+    return tuple((low, min(size, low + block)) for low in range(0, size, block))

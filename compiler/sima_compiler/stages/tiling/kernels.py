@@ -1,0 +1,270 @@
+"""One block of one layer as compute commands with empty waits.
+
+In: a layer, the output region, the buffers that hold its maps and parameters. Out: commands of `ir.program`, and the constants that
+a block needs. A command's ``parameters`` is the buffer index, or -1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from sima_compiler.ir.layers import (
+    Binary,
+    Broadcast,
+    Convolution,
+    Copy,
+    Elementwise,
+    Layer,
+    Lookup,
+    Move,
+    Pooling,
+    Resize,
+    Window,
+)
+from sima_compiler.ir.program import (
+    ArrayMapping,
+    BinaryStep,
+    Combine,
+    ComputeCommand,
+    Convolve,
+    Fill,
+    Gather,
+    Operand,
+    Pool,
+    Resample,
+    Translate,
+    Wait,
+)
+from sima_compiler.lm.constants import ConstantSections
+from sima_compiler.machine.cost import array_work
+from sima_compiler.machine.description import Machine
+from sima_compiler.stages.tiling.copies import gather_dimensions
+from sima_compiler.stages.tiling.geometry import Held, Region, block_window, input_region, operand_of
+from sima_compiler.stages.tiling.mapping import best_mapping
+
+NO_WAIT = Wait()
+#: Gather commands have at most this many dimensions (`ir.program.Gather`).
+GATHER_DIMENSIONS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block: layer ``index`` of the segment, its output region, the holders of its output and inputs."""
+
+    index: int
+    layer: Layer
+    region: Region
+    target: Held
+    inputs: tuple[Held, ...]
+    parameters: int
+    machine: Machine
+    quads: int
+
+    def source(self, position: int) -> Operand:
+        """Input ``position`` as an operand: the region that this block reads."""
+        held = self.inputs[position]
+        region = input_region(self.layer, position, held.map, self.target.map, self.region)
+        return operand_of(held, region)
+
+    @property
+    def output(self) -> Operand:
+        """The block's output as an operand."""
+        return operand_of(self.target, self.region, writes=True)
+
+
+def constants_of(layer: Layer, region: Region) -> ConstantSections | None:
+    """The parameters of a block, or None when its kernel needs none."""
+    channels = slice(*region.channels)
+    kernel = layer.kernel
+    sections: ConstantSections | None = None
+    if isinstance(kernel, Convolution):
+        sections = ConstantSections(
+            weights=np.ascontiguousarray(kernel.weights[channels]),
+            bias=kernel.bias[channels],
+            multipliers=kernel.multipliers[channels],
+            lookup=kernel.lookup,
+            binary_values=_binary_values(kernel.binary, region),
+            binary_lookup=kernel.binary.lookup if kernel.binary is not None else None,
+        )
+    elif isinstance(kernel, Elementwise):
+        values, lookup = _binary_values(kernel.binary, region), kernel.binary.lookup
+        if values is not None or lookup is not None:
+            sections = ConstantSections(binary_values=values, binary_lookup=lookup)
+    elif isinstance(kernel, Lookup):
+        sections = ConstantSections(lookup=kernel.table)
+    elif isinstance(kernel, Pooling):
+        sections = ConstantSections(lookup=kernel.lookup) if kernel.lookup is not None else None
+    elif isinstance(kernel, Resize):
+        sections = _resize_sections(kernel, region)
+    return sections
+
+
+def needs_region_constants(layer: Layer) -> bool:
+    """True when the parameters differ from stripe to stripe, not only from channel block to channel block."""
+    if isinstance(layer.kernel, Resize):
+        return True
+    binary = getattr(layer.kernel, "binary", None)
+    return isinstance(binary, Binary) and binary.values is not None and binary.broadcast is Broadcast.NONE
+
+
+def _binary_values(binary: Binary | None, region: Region) -> np.ndarray | None:
+    if binary is None or binary.values is None:
+        return None
+    if binary.broadcast is Broadcast.SCALAR:
+        return binary.values
+    if binary.broadcast is Broadcast.CHANNEL:
+        return np.ascontiguousarray(binary.values[..., slice(*region.channels)])
+    rows, columns, channels = slice(*region.rows), slice(*region.columns), slice(*region.channels)
+    return np.ascontiguousarray(binary.values[rows, columns, channels])
+
+
+def _resize_sections(kernel: Resize, region: Region) -> ConstantSections:
+    rows = np.asarray(kernel.rows[slice(*region.rows)], np.int32)
+    columns = np.asarray(kernel.columns[slice(*region.columns)], np.int32)
+    return ConstantSections(lookup=kernel.lookup, rows=rows - rows.min(), columns=columns - columns.min())
+
+
+def block_commands(block: Block) -> Sequence[ComputeCommand]:
+    """The compute commands of one block, for every kernel but `Copy`."""
+    kernel = block.layer.kernel
+    match kernel:
+        case Convolution():
+            return [_convolve(block, kernel)]
+        case Pooling():
+            return [_pool(block, kernel)]
+        case Elementwise():
+            step = _binary_step(block, kernel.binary)
+            return [Combine(block.index, NO_WAIT, block.source(0), block.output, block.parameters, step)]
+        case Lookup():
+            return [Translate(block.index, NO_WAIT, block.source(0), block.output, block.parameters)]
+        case Resize():
+            has_lookup = kernel.lookup is not None
+            return [Resample(block.index, NO_WAIT, block.source(0), block.output, block.parameters, has_lookup)]
+        case Copy():
+            return []
+
+
+def _convolve(block: Block, kernel: Convolution) -> Convolve:
+    source, target = block.source(0), block.output
+    window = _own_window(block, kernel.window)
+    groups = kernel.groups * target.channels // block.target.map.channels if kernel.groups > 1 else 1
+    folded = _folds(source, window, groups, block.machine)
+    command = Convolve(
+        block.index,
+        NO_WAIT,
+        source,
+        target,
+        block.parameters,
+        window,
+        groups,
+        block.inputs[0].map.quant.zero_point,
+        kernel.intermediate,
+        kernel.clamp,
+        kernel.lookup is not None,
+        _binary_step(block, kernel.binary) if kernel.binary is not None else None,
+        ArrayMapping(1, 1, 1, folded),
+    )
+    if kernel.is_depthwise:
+        return command
+    best = best_mapping(array_work(command, block.machine), block.machine, block.quads)
+    mapping = ArrayMapping(best.pixels, best.outputs, best.contraction, folded)
+    return Convolve(*(getattr(command, name) for name in Convolve.__slots__[:-1]), mapping)
+
+
+def _own_window(block: Block, window: Window) -> Window:
+    return block_window(block.region, window, block.inputs[0].map)[2]
+
+
+def _folds(source: Operand, window: Window, groups: int, machine: Machine) -> bool:
+    """Window columns x channels may share the lanes when a row lies packed and undilated."""
+    packed = source.pixel_stride == source.channels < machine.lanes
+    return packed and groups == 1 and window.dilations[1] == 1
+
+
+def _pool(block: Block, kernel: Pooling) -> Pool:
+    return Pool(
+        block.index,
+        NO_WAIT,
+        kernel.kind,
+        block.source(0),
+        block.output,
+        block.parameters,
+        _own_window(block, kernel.window),
+        kernel.count_include_pad,
+        kernel.is_global,
+        block.inputs[0].map.quant,
+        block.target.map.quant,
+        kernel.clamp,
+        kernel.lookup is not None,
+    )
+
+
+def _binary_step(block: Block, binary: Binary) -> BinaryStep:
+    operand = None
+    if binary.operand is not None:
+        operand = block.source(block.layer.inputs.index(binary.operand, 1))
+    return BinaryStep(
+        binary.op,
+        operand,
+        binary.broadcast,
+        binary.left,
+        binary.right,
+        binary.output,
+        binary.swapped,
+        binary.clamp,
+        binary.lookup is not None,
+    )
+
+
+def copy_commands(block: Block, kernel: Copy, tables: Sequence[int]) -> Sequence[ComputeCommand]:
+    """A fill of the whole block and one gather per move; ``tables[i]`` is the parameters buffer of move i or -1."""
+    commands: list[ComputeCommand] = []
+    if kernel.fill is not None:
+        commands.append(Fill(block.index, NO_WAIT, block.output, kernel.fill))
+    elif block.target.strides.pixel != block.target.map.channels:
+        commands.append(Fill(block.index, NO_WAIT, block.output, block.target.map.quant.zero_point))
+    for move, table in zip(kernel.moves, tables, strict=True):
+        commands.extend(_gathers(block, move, table))
+    return commands
+
+
+def _gathers(block: Block, move: Move, table: int) -> list[Gather]:
+    """One gather per combination of the outer dimensions that one command cannot hold."""
+    source = block.inputs[block.layer.inputs.index(move.source)]
+    source_offset, target_offset, dimensions = gather_dimensions(move, source, block.target)
+    low, high = block.region.samples
+    source_offset += (low - source.region.samples[0]) * source.strides.sample
+    target_offset += (low - block.target.region.samples[0]) * block.target.strides.sample
+    samples = (high - low, source.strides.sample, block.target.strides.sample)
+    dimensions = _merged((samples, *dimensions)) or ((1, 1, 1),)
+    outer, inner = dimensions[:-GATHER_DIMENSIONS], dimensions[-GATHER_DIMENSIONS:]
+    sizes, sources, targets = zip(*inner, strict=True)
+    gathers: list[Gather] = []
+    for steps in product(*(range(size) for size, _, _ in outer)):
+        start = source_offset + sum(step * stride for step, (_, stride, _) in zip(steps, outer, strict=True))
+        goal = target_offset + sum(step * stride for step, (_, _, stride) in zip(steps, outer, strict=True))
+        gathers.append(
+            Gather(
+                block.index, NO_WAIT, source.buffer, start, block.target.buffer, goal, sizes, sources, targets, table
+            )
+        )
+    return gathers
+
+
+def _merged(dimensions: Sequence[tuple[int, int, int]]) -> tuple[tuple[int, int, int], ...]:
+    """Drops single steps and joins neighbours that together step evenly."""
+    merged: list[tuple[int, int, int]] = []
+    for size, source, target in dimensions:
+        if size == 1:
+            continue
+        if merged:
+            outer_size, outer_source, outer_target = merged[-1]
+            if outer_source == size * source and outer_target == size * target:
+                merged[-1] = (outer_size * size, source, target)
+                continue
+        merged.append((size, source, target))
+    return tuple(merged)

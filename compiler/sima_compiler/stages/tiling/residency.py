@@ -1,0 +1,104 @@
+"""Which feature maps stay on chip and which live in DRAM between their layers.
+
+In: a segment, the batch, the on-chip capacity. Out: the set of spilled maps, or a `Misfit`. Before: every map is resident.
+While some layer's live maps and working set exceed the capacity, one of its live maps is spilled. Preferred are maps that
+have a home in DRAM anyway (the network's inputs and outputs), then maps that the layer itself does not touch, then the smallest
+that frees enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sima_compiler.ir.layers import Convolution, Layer, Segment
+from sima_compiler.ir.tiles import Misfit
+from sima_compiler.machine.description import Machine
+from sima_compiler.stages.tiling.geometry import Region, bytes_of, input_region, map_bytes, whole
+
+
+@dataclass(frozen=True, slots=True)
+class Residency:
+    """The decision: spilled maps, and per layer the bytes that resident maps leave free."""
+
+    spilled: frozenset[str]
+    free: tuple[int, ...]
+
+
+def choose_residency(segment: Segment, batch: int, capacity: int, machine: Machine) -> Residency | Misfit:
+    """Spills maps until every layer fits; see the module's text for the order."""
+    sizes = {name: map_bytes(feature_map, batch, machine) for name, feature_map in segment.maps.items()}
+    lives = live_layers(segment)
+    spilled: set[str] = set()
+    index = 0
+    while index < len(segment.layers):
+        resident = [name for name, (first, last) in lives.items() if first <= index <= last and name not in spilled]
+        used = sum(sizes[name] for name in resident)
+        layer = segment.layers[index]
+        excess = used + working_bytes(segment, layer, spilled, machine) - capacity
+        if excess <= 0:
+            index += 1
+            continue
+        if not resident:
+            return _misfit(layer, excess, capacity, segment, machine)
+        spilled.add(_victim(resident, excess, segment, layer, sizes))
+    free = [capacity] * len(segment.layers)
+    for name, (first, last) in lives.items():
+        if name not in spilled:
+            for index in range(first, last + 1):
+                free[index] -= sizes[name]
+    return Residency(frozenset(spilled), tuple(free))
+
+
+def live_layers(segment: Segment) -> dict[str, tuple[int, int]]:
+    """First and last layer (inclusive) at which each map must exist somewhere."""
+    first: dict[str, int] = {}
+    last: dict[str, int] = {}
+    for index, layer in enumerate(segment.layers):
+        for name in (*layer.inputs, layer.output):
+            first.setdefault(name, index)
+            last[name] = index
+    return {name: (first[name], last[name]) for name in first}
+
+
+def parameter_bytes(layer: Layer, channels: int) -> int:
+    """Upper bound of the on-chip parameters of a block with so many output channels."""
+    kernel = layer.kernel
+    tables = 4 * 256 + 64
+    if not isinstance(kernel, Convolution):
+        return tables
+    _, height, width, inputs = kernel.weights.shape
+    values = kernel.binary.values.size if kernel.binary is not None and kernel.binary.values is not None else 0
+    return channels * (height * width * inputs + 8) + values + tables + 96
+
+
+def working_bytes(segment: Segment, layer: Layer, spilled: set[str] | frozenset[str], machine: Machine) -> int:
+    """Least on-chip bytes besides resident maps: one block of parameters, one row of each spilled map."""
+    target = segment.maps[layer.output]
+    lanes = min(machine.lanes, target.channels)
+    block = Region((0, 1), (0, 1), (0, 1), (0, target.channels))
+    size = machine.align(parameter_bytes(layer, lanes))
+    if layer.output in spilled:
+        size += bytes_of(target, block, machine)
+    for index, name in enumerate(layer.inputs):
+        if name in spilled:
+            source = segment.maps[name]
+            size += bytes_of(source, input_region(layer, index, source, target, block), machine)
+    return size
+
+
+def _victim(resident: list[str], excess: int, segment: Segment, layer: Layer, sizes: Mapping[str, int]) -> str:
+    homes = {*segment.inputs, *segment.outputs}
+    touched = {*layer.inputs, layer.output}
+
+    def rank(name: str) -> tuple[bool, bool, bool, int, str]:
+        enough = sizes[name] >= excess
+        return (name not in homes, not enough, name in touched, sizes[name] if enough else -sizes[name], name)
+
+    return min(resident, key=rank)
+
+
+def _misfit(layer: Layer, excess: int, capacity: int, segment: Segment, machine: Machine) -> Misfit:
+    names = (*layer.inputs, layer.output)
+    contributors = tuple((name, bytes_of(segment.maps[name], whole(segment.maps[name], 1), machine)) for name in names)
+    return Misfit(layer.name, capacity + excess, capacity, contributors, ("use more quads", "reduce the resolution"))

@@ -100,9 +100,11 @@ def _subtract(
 def _multiply(
     a: Int8Array, b: Int8Array, qa: Quantization, qb: Quantization, qy: Quantization, clamp: tuple[int, int]
 ) -> Int8Array:
-    """((a - za) * sa) * ((b - zb) * sb) / sy."""
-    product = dequantize(a, qa) * dequantize(b, qb)
-    return _saturate(np.rint(product / np.float32(qy.scale)), qy.zero_point, clamp)
+    """((a - za) * (b - zb)) * ((sa * sb) / sy) + zy, then rounded: zy in the uint8 frame, for it takes part in ties."""
+    ratio = np.float32(qa.scale) * np.float32(qb.scale) / np.float32(qy.scale)
+    centred = (a.astype(np.int32) - qa.zero_point) * (b.astype(np.int32) - qb.zero_point)
+    total = centred.astype(np.float32) * ratio + np.float32(qy.zero_point + UINT8_SHIFT)
+    return _saturate(np.rint(total), -UINT8_SHIFT, clamp)
 
 
 def global_average(

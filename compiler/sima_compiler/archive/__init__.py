@@ -1,1 +1,1 @@
-"""`<name>_mpk.tar.gz`: reproducible, atomic writing and safe reading."""
+"""The archive, `*_mpk.tar.gz`: written by `package`, read by `reader`, its members by `mpk`, `stats` and `report`."""

@@ -1,0 +1,89 @@
+"""One pass over a gzip file with its limits checked on the way.
+
+In: an open binary file. Out: its decompressed bytes, on request. Always holds: memory stays below two chunks whatever
+the file claims; a damaged, cut or prolonged file raises and never ends early in silence.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from sima_compiler.errors import InvalidArchiveError, SizeLimitError
+
+_CHUNK = 1 << 18
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a reader accepts; sizes in bytes.
+
+    Beyond ``bomb_bytes`` of output, more than ``bomb_ratio`` bytes per compressed byte are a decompression bomb.
+    ``kept_bytes`` is how much of the binaries an open archive holds in memory.
+    """
+
+    entries: int = 2048
+    json_bytes: int = 32 << 20
+    yaml_bytes: int = 128 << 20
+    entry_bytes: int = 8 << 30
+    total_bytes: int = 8 << 30
+    bomb_bytes: int = 512 << 20
+    bomb_ratio: int = 200
+    kept_bytes: int = 64 << 20
+
+
+class GzipStream:
+    """Sequential reader of a gzip file that holds exactly one member."""
+
+    def __init__(self, file: BinaryIO, limits: Limits) -> None:
+        self._file = file
+        self._limits = limits
+        self._inflate = zlib.decompressobj(wbits=31)
+        self._pending = b""
+        self._ready = bytearray()
+        self._consumed = 0
+        self._produced = 0
+
+    def read(self, size: int) -> bytes:
+        """Up to ``size`` decompressed bytes; fewer only at the end of the stream."""
+        while len(self._ready) < size and not self._inflate.eof:
+            self._fill()
+        data = bytes(self._ready[:size])
+        del self._ready[:size]
+        return data
+
+    def finish(self) -> None:
+        """Checks that the stream has ended and that nothing follows it.
+
+        Raises:
+            InvalidArchiveError: bytes after the end of the gzip stream.
+        """
+        if self._inflate.unused_data or self._file.read(1):
+            raise InvalidArchiveError("trailing bytes after the end of the gzip stream")
+
+    def _fill(self) -> None:
+        compressed = self._pending or self._file.read(_CHUNK)
+        if not self._consumed and not self._produced and not _GZIP_MAGIC.startswith(compressed[:2]):
+            raise InvalidArchiveError("not a gzip file")
+        try:
+            data = self._inflate.decompress(compressed, _CHUNK)
+        except zlib.error as error:
+            raise InvalidArchiveError(f"corrupt gzip data ({error})") from error
+        if not compressed and not data and not self._inflate.eof:
+            raise InvalidArchiveError("truncated: the gzip stream ends before its checksum")
+        self._pending = self._inflate.unconsumed_tail
+        self._consumed += len(compressed) - len(self._pending) - len(self._inflate.unused_data)
+        self._produced += len(data)
+        self._ready += data
+        self._check_bomb()
+
+    def _check_bomb(self) -> None:
+        limits = self._limits
+        ratio = self._produced // max(1, self._consumed)
+        if self._produced > limits.bomb_bytes and ratio > limits.bomb_ratio:
+            raise SizeLimitError(
+                f"decompression bomb: {self._produced} bytes from {self._consumed}, {ratio} to 1 where "
+                f"{limits.bomb_ratio} to 1 is the limit above {limits.bomb_bytes} bytes"
+            )

@@ -1,0 +1,208 @@
+"""Safe reading of `*_mpk.tar.gz`, ours or the vendor's.
+
+In: a path. Out: a frozen `Archive` with everything that the archive says about itself. One pass over the file; nothing
+is written to disk unless `Archive.extract` is called. Always holds: an archive that opens is whole and safe; whatever
+is wrong with another one is one error whose class names the cause and whose ``entry`` names the member.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from sima_compiler.archive.batch import BatchResult, read_batch
+from sima_compiler.archive.extract import extract_members
+from sima_compiler.archive.gunzip import GzipStream, Limits
+from sima_compiler.archive.mpk_document import MpkDocument
+from sima_compiler.archive.names import ARCHIVE_SUFFIX, FileKind, stage_order
+from sima_compiler.archive.report import parse_report
+from sima_compiler.archive.stats import MlaStats
+from sima_compiler.archive.tarstream import Member, Sink, walk
+from sima_compiler.archive.tree import ArchiveTree, build_tree
+from sima_compiler.errors import ArchiveError, InvalidArchiveError, UnsupportedExtensionError
+
+_BINARIES = (FileKind.MLA, FileKind.A65, FileKind.OTHER)
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One file of an archive; ``bytes`` is its size."""
+
+    name: str
+    bytes: int
+    kind: FileKind
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """An opened archive. ``stats`` and ``report`` are None where the archive has no such member.
+
+    ``stats`` covers every MLA segment in order; ``lm_files`` names the MLA binaries (``.lm`` or ``.elf``) in order.
+    """
+
+    path: Path
+    files: tuple[FileEntry, ...]
+    tree: ArchiveTree
+    mpk: MpkDocument
+    stats: MlaStats | None
+    batch: BatchResult
+    report: dict[str, Any] | None
+    _kept: Mapping[str, bytes] = field(repr=False)
+    _identity: tuple[int, ...] = field(repr=False)
+    _limits: Limits = field(repr=False)
+
+    @staticmethod
+    def open(path: str | Path, *, limits: Limits = Limits()) -> Archive:
+        """Reads and checks the archive at ``path`` in one pass.
+
+        Raises:
+            UnsupportedExtensionError: the name does not end in ``_mpk.tar.gz``.
+            InvalidArchiveError: missing, not a file, not gzip, not tar, damaged, cut, prolonged, empty, without its
+                `*_mpk.json`, or with a link, a device or a duplicate.
+            PathTraversalError, SizeLimitError, SchemaError, UnsupportedVersionError: see `sima_compiler.errors`.
+        """
+        path = Path(path)
+        if not path.name.endswith(ARCHIVE_SUFFIX):
+            raise UnsupportedExtensionError(
+                f"{path}: the name does not end in {ARCHIVE_SUFFIX}", hint=f"open a file called <name>{ARCHIVE_SUFFIX}"
+            )
+        try:
+            return _open(path, limits)
+        except ArchiveError as error:
+            raise type(error)(f"{path}: {error.message}", entry=error.entry, hint=error.hint) from error
+
+    @property
+    def name(self) -> str:
+        """The model's name: the file's name without its ending."""
+        return self.path.name.removesuffix(ARCHIVE_SUFFIX)
+
+    @property
+    def lm_files(self) -> tuple[str, ...]:
+        """Names of the MLA binaries, in the order of their stages."""
+        return tuple(_names_of(self.files, FileKind.MLA))
+
+    @property
+    def plugins(self) -> dict[str, int]:
+        """How many plugins run on each processor."""
+        return self.mpk.processors
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one file; a large binary is read again from disk.
+
+        Raises:
+            ArchiveError: no such file. InvalidArchiveError: the archive on disk is no longer the one that was opened.
+        """
+        self._check_names([name])
+        if name in self._kept:
+            return self._kept[name]
+        chunks: list[bytes] = []
+        self._stream(lambda member: chunks.append if member.name == name else None)
+        return b"".join(chunks)
+
+    def extract(self, names: Iterable[str], folder: str | Path) -> list[Path]:
+        """Writes the named files below the existing ``folder`` and returns their paths; replaces nothing.
+
+        Raises:
+            ArchiveError: no such file in the archive. OutputError: the folder is missing or read-only, a file is in
+                the way, or the disk is full; nothing that this call wrote is left behind.
+        """
+        wanted = list(dict.fromkeys(names))
+        self._check_names(wanted)
+        return extract_members(wanted, Path(folder), self._kept, self._stream)
+
+    def __repr__(self) -> str:
+        return f"Archive({str(self.path)!r}, {len(self.files)} files, batch {self.batch.actual})"
+
+    def _check_names(self, names: Iterable[str]) -> None:
+        known = {file.name for file in self.files}
+        for name in names:
+            if name not in known:
+                raise ArchiveError(
+                    f"{self.path}: no file {name!r} in the archive",
+                    entry=name,
+                    hint=f"it has {', '.join(sorted(known))}",
+                )
+
+    def _stream(self, choose: Callable[[Member], Sink | None]) -> None:
+        with _open_file(self.path) as file:
+            if _identity(file) != self._identity:
+                raise InvalidArchiveError(f"{self.path}: changed since it was opened", hint="open it again")
+            for _ in walk(GzipStream(file, self._limits), self._limits, choose):
+                pass
+
+
+def _open(path: Path, limits: Limits) -> Archive:
+    with _open_file(path) as file:
+        identity = _identity(file)
+        members, kept = _collect(GzipStream(file, limits), limits)
+    files = tuple(FileEntry(member.name, member.size, member.kind) for member in members)
+    mpk_name = _mpk_name(files, path.name.removesuffix(ARCHIVE_SUFFIX))
+    mpk = MpkDocument.parse(kept[mpk_name], entry=mpk_name, limits=limits)
+    report_name = next(iter(_names_of(files, FileKind.REPORT)), "")
+    report = parse_report(kept[report_name], entry=report_name, largest=limits.json_bytes) if report_name else None
+    return Archive(
+        path=path,
+        files=files,
+        tree=build_tree(path.name, [(file.name, file.bytes, file.kind.value) for file in files]),
+        mpk=mpk,
+        stats=_read_stats(files, kept),
+        batch=read_batch(mpk, report, entry=report_name),
+        report=report,
+        _kept=kept,
+        _identity=identity,
+        _limits=limits,
+    )
+
+
+def _collect(stream: GzipStream, limits: Limits) -> tuple[list[Member], dict[str, bytes]]:
+    """The files in order, and the contents of texts and of those binaries that fit the memory budget."""
+    chunks: dict[str, list[bytes]] = {}
+    left = limits.kept_bytes
+
+    def choose(member: Member) -> Sink | None:
+        nonlocal left
+        if member.kind in _BINARIES:
+            if member.size > left:
+                return None
+            left -= member.size
+        return chunks.setdefault(member.name, []).append
+
+    members = [member for member in walk(stream, limits, choose) if not member.is_folder]
+    return members, {name: b"".join(parts) for name, parts in chunks.items()}
+
+
+def _mpk_name(files: tuple[FileEntry, ...], archive_name: str) -> str:
+    names = _names_of(files, FileKind.MPK)
+    if not names:
+        raise InvalidArchiveError("no *_mpk.json in the archive", hint="it holds " + ", ".join(f.name for f in files))
+    own = [name for name in names if name.rsplit("/", 1)[-1] == f"{archive_name}_mpk.json"]
+    if len(own or names) > 1:
+        raise InvalidArchiveError(f"more than one *_mpk.json: {', '.join(own or names)}", entry=(own or names)[1])
+    return (own or names)[0]
+
+
+def _read_stats(files: tuple[FileEntry, ...], kept: Mapping[str, bytes]) -> MlaStats | None:
+    names = _names_of(files, FileKind.STATS)
+    return MlaStats.concat([MlaStats.parse(kept[name], entry=name) for name in names]) if names else None
+
+
+def _names_of(files: tuple[FileEntry, ...], kind: FileKind) -> list[str]:
+    return sorted((file.name for file in files if file.kind == kind), key=stage_order)
+
+
+def _open_file(path: Path) -> BinaryIO:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise InvalidArchiveError(f"{'a folder' if path.is_dir() else 'not a regular file'}; expected an archive")
+        return path.open("rb")
+    except OSError as error:
+        raise InvalidArchiveError(f"cannot be read: {error.strerror or error}") from error
+
+
+def _identity(file: BinaryIO) -> tuple[int, ...]:
+    status = os.fstat(file.fileno())
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)

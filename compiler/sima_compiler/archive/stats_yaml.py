@@ -1,0 +1,173 @@
+"""The forgiving way to read `*_mla_stats.yaml`: any YAML spelling of the same mapping, event by event.
+
+In: text. Out: `StatsColumns`, one value per layer and the line where each begins.
+Always holds: memory grows with the layers only, because no tree is built; aliases, anchors, tags, merge keys and deep
+nesting are refused, so no text can expand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from sima_compiler.errors import SchemaError
+
+#: Largest id and cycle; the sum over every segment of an archive still fits a signed 64-bit column.
+LARGEST = 10**15 - 1
+#: Deepest nesting of an unknown key's value.
+DEEPEST = 64
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_RESOLVER = yaml.resolver.Resolver()
+_DECIMAL = re.compile(r"[+-]?(?:0|[1-9][0-9]*)")
+_TEXT_TAG = "tag:yaml.org,2002:str"
+_KEYS = ("name", "start_cycle", "end_cycle")
+
+
+@dataclass(slots=True)
+class StatsColumns:
+    """What the parser collects: one value per layer in file order, and the line (from 1) of its key."""
+
+    ids: list[int] = field(default_factory=list[int])
+    names: list[str] = field(default_factory=list[str])
+    starts: list[int] = field(default_factory=list[int])
+    ends: list[int] = field(default_factory=list[int])
+    lines: list[int] = field(default_factory=list[int])
+
+
+def is_plain_text(value: str) -> bool:
+    """Whether a YAML reader takes this unquoted scalar for a text and not for a number, a date or a truth value."""
+    return _RESOLVER.resolve(yaml.ScalarNode, value, (True, False)) == _TEXT_TAG
+
+
+def parse_columns(text: bytes | str, entry: str) -> StatsColumns:
+    """Columns of a stats text in any YAML spelling.
+
+    Raises:
+        SchemaError: not UTF-8, not YAML, not one mapping of layers, or a value of the wrong kind; with the line.
+    """
+    decoded = _decode(text, entry)
+    try:
+        return _Parser(iter(yaml.parse(decoded, Loader=_LOADER)), entry).document()
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise SchemaError(f"{entry}, line {line}: not YAML: {error.problem}", entry=entry) from error
+    except yaml.YAMLError as error:
+        raise SchemaError(f"{entry}: not YAML: {error}", entry=entry) from error
+
+
+def _decode(text: bytes | str, entry: str) -> str:
+    try:
+        return text.decode("utf-8") if isinstance(text, bytes) else text.encode("utf-8").decode("utf-8")
+    except UnicodeError as error:
+        position = error.start if isinstance(error, (UnicodeDecodeError, UnicodeEncodeError)) else 0
+        line = text[:position].count(b"\n" if isinstance(text, bytes) else "\n") + 1  # type: ignore[arg-type]
+        raise SchemaError(f"{entry}, line {line}: not valid UTF-8", entry=entry) from error
+
+
+class _Parser:
+    """A walk over YAML events with one method per level of the grammar."""
+
+    def __init__(self, events: Iterator[yaml.Event], entry: str) -> None:
+        self._events = events
+        self._entry = entry
+        self._columns = StatsColumns()
+
+    def document(self) -> StatsColumns:
+        self._next()  # start of the stream
+        if isinstance(self._next(), yaml.StreamEndEvent):
+            raise SchemaError(f"{self._entry}: the file is empty", entry=self._entry)
+        start = self._next()
+        if not isinstance(start, yaml.MappingStartEvent):
+            raise self._error(start, "expected a mapping from layer ids to layers")
+        for key in self._keys():
+            self._layer(key)
+        self._next()  # end of the document
+        following = self._next()
+        if not isinstance(following, yaml.StreamEndEvent):
+            raise self._error(following, "a second document; expected one")
+        return self._columns
+
+    def _layer(self, key: yaml.Event) -> None:
+        layer_id = self._whole_number(key, "layer id")
+        start = self._next()
+        if not isinstance(start, yaml.MappingStartEvent):
+            raise self._error(start, f"layer {layer_id}: expected a mapping with {', '.join(_KEYS)}")
+        values: dict[str, Any] = {}
+        seen: set[str] = set()
+        for event in self._keys():
+            name = self._key_text(event, layer_id)
+            if name in seen:
+                raise self._error(event, f"layer {layer_id}: the key {name!r} appears twice")
+            seen.add(name)
+            self._value(name, layer_id, values)
+        missing = [name for name in _KEYS if name not in values]
+        if missing:
+            raise self._error(key, f"layer {layer_id}: missing {', '.join(missing)}")
+        self._append(layer_id, values, key)
+
+    def _append(self, layer_id: int, values: dict[str, Any], key: yaml.Event) -> None:
+        columns = self._columns
+        columns.ids.append(layer_id)
+        columns.names.append(values["name"])
+        columns.starts.append(values["start_cycle"])
+        columns.ends.append(values["end_cycle"])
+        columns.lines.append(key.start_mark.line + 1)
+
+    def _value(self, name: str, layer_id: int, values: dict[str, Any]) -> None:
+        event = self._next()
+        if name == "name":
+            values[name] = self._text(event, layer_id)
+        elif name in _KEYS:
+            values[name] = self._whole_number(event, f"layer {layer_id}: {name}")
+        else:
+            self._skip(event)
+
+    def _keys(self) -> Iterator[yaml.Event]:
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
+            yield event
+
+    def _key_text(self, event: yaml.Event, layer_id: int) -> str:
+        if not isinstance(event, yaml.ScalarEvent) or event.value == "<<":
+            raise self._error(event, f"layer {layer_id}: keys must be plain texts")
+        return event.value
+
+    def _text(self, event: yaml.Event, layer_id: int) -> str:
+        if not isinstance(event, yaml.ScalarEvent):
+            raise self._error(event, f"layer {layer_id}: name must be a text")
+        if event.implicit[0] and not is_plain_text(event.value):
+            raise self._error(event, f"layer {layer_id}: name must be a text, found {event.value or 'nothing'}")
+        return event.value
+
+    def _whole_number(self, event: yaml.Event, what: str) -> int:
+        if not isinstance(event, yaml.ScalarEvent) or not event.implicit[0] or not _DECIMAL.fullmatch(event.value):
+            found = repr(event.value) if isinstance(event, yaml.ScalarEvent) else "a collection"
+            raise self._error(event, f"{what} must be a whole number, found {found}")
+        if len(event.value) > 20 or not 0 <= int(event.value) <= LARGEST:
+            raise self._error(event, f"{what} must lie in 0..{LARGEST}, found {event.value[:30]}")
+        return int(event.value)
+
+    def _skip(self, event: yaml.Event) -> None:
+        depth = 0
+        while True:
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:
+                raise self._error(event, f"nested deeper than {DEEPEST}")
+            if depth == 0:
+                return
+            event = self._next()
+
+    def _next(self) -> yaml.Event:
+        event = next(self._events)
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
+            raise self._error(event, "anchors and aliases are not allowed")
+        if getattr(event, "tag", None) is not None:
+            raise self._error(event, "tags are not allowed")
+        return event
+
+    def _error(self, event: yaml.Event, sentence: str) -> SchemaError:
+        return SchemaError(f"{self._entry}, line {event.start_mark.line + 1}: {sentence}", entry=self._entry)

@@ -60,41 +60,48 @@ class _Draft:
 
 
 def dram_tensors(segment: Segment, batch: int, spilled: frozenset[str], machine: Machine) -> tuple[DramTensor, ...]:
-    """A place in DRAM for every input, output and spilled map, each at a multiple of a burst."""
+    """A place in DRAM for every input, output and spilled map.
+
+    Inputs lie one after the other at multiples of the lanes, and so do outputs: each group is the one buffer that the archive's
+    plugins hand over. A group, and every spilled map, starts at a burst.
+    """
+    groups = [segment.inputs, segment.outputs]
+    groups += [(name,) for name in sorted(spilled - {*segment.inputs, *segment.outputs})]
     tensors: list[DramTensor] = []
     address = 0
-    for name, feature_map in segment.maps.items():
-        role = _role(name, segment, spilled)
-        if role is None:
-            continue
-        strides = strides_of(feature_map, whole(feature_map, batch), machine)
-        tensor = DramTensor(
-            name,
-            role,
-            address,
-            batch,
-            feature_map.rows,
-            feature_map.columns,
-            feature_map.channels,
-            feature_map.layout,
-            strides.pixel,
-            strides.row,
-            strides.sample,
-            feature_map.quant,
-            feature_map.source_shape,
-            feature_map.source_axes,
-        )
-        tensors.append(tensor)
-        address += -(-tensor.bytes // machine.dram_burst_bytes) * machine.dram_burst_bytes
+    for group in groups:
+        address = -(-address // machine.dram_burst_bytes) * machine.dram_burst_bytes
+        for name in group:
+            tensors.append(_dram_tensor(segment, name, batch, address, machine))
+            address += machine.align(tensors[-1].bytes)
     return tuple(tensors)
 
 
-def _role(name: str, segment: Segment, spilled: frozenset[str]) -> Role | None:
+def _dram_tensor(segment: Segment, name: str, batch: int, address: int, machine: Machine) -> DramTensor:
+    feature_map = segment.maps[name]
+    strides = strides_of(feature_map, whole(feature_map, batch), machine)
+    return DramTensor(
+        name,
+        _role(name, segment),
+        address,
+        batch,
+        feature_map.rows,
+        feature_map.columns,
+        feature_map.channels,
+        feature_map.layout,
+        strides.pixel,
+        strides.row,
+        strides.sample,
+        feature_map.quant,
+        feature_map.source_shape,
+        feature_map.source_axes,
+    )
+
+
+def _role(name: str, segment: Segment) -> Role:
     if name in segment.inputs:
         return Role.INPUT
-    if name in segment.outputs:
-        return Role.OUTPUT
-    return Role.SPILL if name in spilled else None
+    return Role.OUTPUT if name in segment.outputs else Role.SPILL
 
 
 class Emitter:

@@ -1,0 +1,90 @@
+"""Running an archive: every `.lm` executed bit for bit and replayed cycle by cycle.
+
+In: an `Archive` and float32 arrays by the model's input names, in the source's layout, the leading dimension equal to the actual
+batch. Out: a `Run` with float32 outputs by name, the integers behind them, and the runtime trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sima_compiler.archive.reader import Archive
+from sima_compiler.errors import ArchiveError
+from sima_compiler.ir.schedule import STALLS
+from sima_compiler.lm.reader import LmFile, read
+from sima_compiler.sim.execute import dequantize_outputs, quantize_inputs, run_program
+from sima_compiler.sim.timing import Event, RuntimeTrace, replay_file
+
+#: Names of the stalls of a trace, in the order in which reports list them.
+STALL_NAMES = STALLS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """One run of the whole batch. ``outputs`` are float32, ``quantized`` the int8 behind them, both (batch, ...) in the
+    source's layout; ``trace`` says where the cycles went."""
+
+    outputs: Mapping[str, npt.NDArray[np.float32]]
+    quantized: Mapping[str, npt.NDArray[np.int8]]
+    trace: RuntimeTrace
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures of the trace under the names that the command line prints."""
+        return {
+            "runtime_cycles": self.trace.runtime_cycles,
+            "compute_cycles": self.trace.compute_cycles,
+            "stall_cycles": dict(self.trace.stall_cycles),
+        }
+
+
+def simulate(archive: Archive, inputs: Mapping[str, npt.ArrayLike]) -> Run:
+    """Runs what was compiled.
+
+    Raises:
+        InputError: an input is missing, unknown, of another shape, or not finite.
+        ArchiveError: the archive holds no `.lm` that this release wrote.
+        LmError: a binary is damaged or does something illegal.
+    """
+    files = _binaries(archive)
+    values: dict[str, npt.NDArray[np.int8]] = {}
+    outputs: dict[str, npt.NDArray[np.float32]] = {}
+    traces: list[RuntimeTrace] = []
+    for index, found in enumerate(files):
+        given = quantize_inputs(found.program, inputs) if index == 0 else values
+        values = run_program(found.program, given)
+        outputs = dequantize_outputs(found.program, values)
+        traces.append(replay_file(found))
+    return Run(outputs, values, _joined(traces))
+
+
+def _binaries(archive: Archive) -> list[LmFile]:
+    names = [name for name in archive.lm_files if name.endswith(".lm")]
+    if not names:
+        listed = ", ".join(archive.lm_files) or "none"
+        raise ArchiveError(
+            f"{archive.name}: no .lm to simulate (MLA binaries: {listed})",
+            hint="only archives that this compiler wrote can run on the bundled simulator",
+        )
+    return [read(archive.read(name)) for name in names]
+
+
+def _joined(traces: list[RuntimeTrace]) -> RuntimeTrace:
+    """Segments run one after the other."""
+    first, *others = traces
+    for following in others:
+        offset = first.runtime_cycles
+        events = (Event(e.engine, e.layer, e.start + offset, e.end + offset) for e in following.events)
+        first = replace(
+            first,
+            runtime_cycles=offset + following.runtime_cycles,
+            compute_cycles=first.compute_cycles + following.compute_cycles,
+            stall_cycles={n: first.stall_cycles[n] + following.stall_cycles[n] for n in STALLS},
+            layers=first.layers + following.layers,
+            events=(*first.events, *events),
+        )
+    return first

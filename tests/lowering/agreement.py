@@ -7,6 +7,7 @@ import numpy as np
 from sima_compiler.arithmetic import dequantize
 from sima_compiler.ir.graph import Graph
 from sima_compiler.ir.layers import LayerGraph
+from sima_compiler.ir.verify import verify_graph, verify_layers
 from sima_compiler.machine.description import Machine
 from sima_compiler.sim.reference import run_graph
 from sima_compiler.stages.legalize import legalize
@@ -18,7 +19,12 @@ MACHINE = Machine.load("mlsoc")
 
 def lowered(graph: Graph) -> LayerGraph:
     """Legalized and partitioned for the default machine."""
-    return partition(legalize(graph, MACHINE), MACHINE)
+    verify_graph(graph)
+    found = legalize(graph, MACHINE)
+    verify_layers(found)
+    result = partition(found, MACHINE)
+    verify_layers(result)
+    return result
 
 
 def agreed(graph: Graph, *, batch: int = 2, seed: int = 0) -> LayerGraph:

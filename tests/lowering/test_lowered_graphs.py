@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+
 from sima_compiler.errors import UnsupportedError
 from sima_compiler.ir.graph import ConvAttributes, Op
 from sima_compiler.ir.layers import Broadcast, Convolution, Copy, Elementwise, Layout, Pooling
-
 from tests.lowering.agreement import agreed, lowered, names
 from tests.lowering.graph_pen import Pen
 

@@ -1,8 +1,8 @@
 """Stage 1: the quantized graph as layers that the MLA has.
 
-In: a `Graph` and the machine. Out: a `LayerGraph` of one segment named "" whose layers are in execution order and not yet
-numbered. Always holds: evaluating the layers gives exactly the graph's bytes; every map is written by one layer, or is an
-input; no layer is there for a node that only renames bytes.
+In: a `Graph` and the machine. Out: a `LayerGraph` of one segment named "" whose layers are in execution order and not
+yet numbered. Always holds: evaluating the layers gives exactly the graph's bytes; every map is written by one layer, or
+is an input; no layer is there for a node that only renames bytes.
 
 ::
 
@@ -23,7 +23,7 @@ from sima_compiler.machine.description import Machine
 from sima_compiler.stages.lowering.builder import Builder, Draft
 from sima_compiler.stages.lowering.byte_functions import BINARY_OPS, Step, fold_byte_functions
 from sima_compiler.stages.lowering.convolutions import lower_convolution, lower_gemm
-from sima_compiler.stages.lowering.copies import lower_movement
+from sima_compiler.stages.lowering.copies import lower_concat, lower_pad, lower_view
 from sima_compiler.stages.lowering.elementwise import lower_elementwise
 from sima_compiler.stages.lowering.naming import layer_of, renamed_maps
 from sima_compiler.stages.lowering.outputs import claim_outputs
@@ -39,11 +39,11 @@ _RULES: dict[Op, Callable[[Builder, Step], None]] = {
     Op.AVERAGE_POOL: lower_pool,
     Op.GLOBAL_AVERAGE_POOL: lower_pool,
     Op.RESIZE_NEAREST: lower_resize,
-    Op.CONCAT: lower_movement,
-    Op.RESHAPE: lower_movement,
-    Op.TRANSPOSE: lower_movement,
-    Op.SLICE: lower_movement,
-    Op.PAD: lower_movement,
+    Op.RESHAPE: lower_view,
+    Op.TRANSPOSE: lower_view,
+    Op.SLICE: lower_view,
+    Op.CONCAT: lower_concat,
+    Op.PAD: lower_pad,
     **dict.fromkeys(BINARY_OPS, lower_elementwise),
 }
 
@@ -89,5 +89,5 @@ def _lower_table(builder: Builder, step: Step) -> None:
         builder.alias(step, with_lookup(view, table))
     else:
         operator = step.parts[-1]
-        draft = Draft(operator, Lookup(table), (view.source,), step.output, step.parts, view.sources + step.sources)
+        draft = Draft(operator, Lookup(table), (view.source,), step.output, step.parts, step.sources)
         builder.produce_like(step, draft, view, builder.sizes(view.source))

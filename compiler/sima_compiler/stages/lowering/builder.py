@@ -1,8 +1,8 @@
 """The network under construction: layers in execution order, their maps, and where every tensor lies.
 
-In: a `Graph` and, one by one, its steps. Out: `Draft` layers and feature maps. Always holds: a draft reads maps that earlier
-drafts (or the inputs) write; every tensor met so far has a `View` on one map. Everything here lives within one call
-of `legalize`.
+In: a `Graph` and, one by one, its steps. Out: `Draft` layers and feature maps. Always holds: a draft reads maps that
+earlier drafts (or the inputs) write; every tensor met so far has a `View` on one map. Everything here lives within one
+call of `legalize`.
 """
 
 from __future__ import annotations
@@ -79,13 +79,13 @@ class Builder:
 
     def produce(self, step: Step, draft: Draft, result: FeatureMap) -> None:
         """Append a layer whose map is the step's output in the map's own order."""
-        self.add(draft, result)
+        self.add(self._with_pending(step, draft), result)
         self.views[step.output] = view_of_map(result)
 
     def produce_like(self, step: Step, draft: Draft, view: View, sizes: Geometry) -> None:
         """Append a layer whose map has ``sizes`` and holds the step's output where ``view`` says."""
         tensor = self.tensor(step.output)
-        self.add(draft, map_of_view(tensor, view, sizes))
+        self.add(self._with_pending(step, draft), map_of_view(tensor, view, sizes))
         self.views[step.output] = replace(view, source=tensor.name, base="", parts=(), sources=())
 
     def rewrite(self, index: int, kernel: Kernel, step: Step, extra: tuple[str, ...] = ()) -> None:
@@ -113,6 +113,11 @@ class Builder:
         self.views[step.output] = replace(
             view, base=step.inputs[0], parts=view.parts + parts, sources=view.sources + step.sources
         )
+
+    def _with_pending(self, step: Step, draft: Draft) -> Draft:
+        """The layer also stands for the nodes whose views it reads."""
+        pending = tuple(source for name in step.inputs for source in self.views[name].sources)
+        return replace(draft, sources=pending + draft.sources)
 
     def exclusive(self, name: str) -> bool:
         """Whether nothing but one more reader will ever ask for the map that the tensor lies on."""

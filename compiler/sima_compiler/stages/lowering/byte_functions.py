@@ -1,7 +1,7 @@
 """Functions of one byte: chains and small diamonds of the graph that depend on one tensor's byte become one table.
 
-In: a `Graph`. Out: `Step` records in execution order, one per remaining operation. Because every tensor between is int8,
-a table of 256 entries that composes the operators' own tables gives exactly their bytes.
+In: a `Graph`. Out: `Step` records in execution order, one per remaining operation. Because every tensor between is
+int8, a table of 256 entries that composes the operators' own tables gives exactly their bytes.
 
 ::
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from sima_compiler import arithmetic
 from sima_compiler.errors import InternalError
-from sima_compiler.ir.graph import ConvAttributes, Int8Array, Op, Weights
+from sima_compiler.ir.graph import ConvAttributes, Int8Array, Weights
 from sima_compiler.ir.layers import Convolution, Window
 from sima_compiler.stages.lowering.builder import Builder, Draft
 from sima_compiler.stages.lowering.byte_functions import Step
@@ -44,10 +44,11 @@ def lower_convolution(builder: Builder, step: Step) -> None:
 def lower_gemm(builder: Builder, step: Step) -> None:
     """A Gemm or MatMul with constant weights: contracts the last axis."""
     name = step.inputs[0]
-    if not builder.whole(name) or _contraction(builder.view(name), builder, name) is None:
-        make_canonical(builder, name)
     view, sizes = builder.view(name), builder.sizes(builder.view(name).source)
-    window = _contraction(view, builder, name)
+    if not builder.whole(name) or _contraction(view, sizes) is None:
+        make_canonical(builder, name)
+        view, sizes = builder.view(name), builder.sizes(builder.view(name).source)
+    window = _contraction(view, sizes)
     if window is None:
         raise InternalError(f"legalize: {step.node.name} cannot contract {name}")
     weights = _weights(step)
@@ -57,9 +58,9 @@ def lower_gemm(builder: Builder, step: Step) -> None:
     builder.produce_like(step, _draft(step, "dense", kernel, view.source, weights), result, out_sizes)
 
 
-def _contraction(view: View, builder: Builder, name: str) -> Window | None:
+def _contraction(view: View, sizes: Geometry) -> Window | None:
     """The window that covers exactly the last axis: one pixel's channels, or the whole map."""
-    rows, columns, channels = builder.sizes(view.source)
+    rows, columns, channels = sizes
     last = view.axes[-1]
     if axis_length(last) == rows * columns * channels:
         return Window((rows, columns), (1, 1), (1, 1), (0, 0, 0, 0))

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sima_compiler import arithmetic
-from sima_compiler.errors import UnsupportedError
+from sima_compiler.errors import InternalError, UnsupportedError
 from sima_compiler.ir.graph import Op, ShapeAttributes
 from sima_compiler.ir.layers import Copy, FeatureMap, Move
 from sima_compiler.stages.lowering.builder import Builder, Draft, canonical
@@ -37,21 +37,14 @@ from sima_compiler.stages.lowering.views import (
 Piece = tuple[View, View]  # what to read, and where on the new map to write it
 
 
-def lower_movement(builder: Builder, step: Step) -> None:
-    """Reshape, Transpose and Slice as views, Concat and Pad as copies."""
-    attributes = step.node.attributes
+def lower_view(builder: Builder, step: Step) -> None:
+    """Reshape, Transpose and Slice: another view of the same bytes."""
     if step.node.op is Op.RESHAPE:
         view = _reshape(builder, step.inputs[0], builder.tensor(step.output).shape)
-    elif not isinstance(attributes, ShapeAttributes):
-        raise UnsupportedError(f"{step.node.name}: {step.node.op} without its attributes", node=step.node.name)
     elif step.node.op is Op.TRANSPOSE:
-        view = transposed(builder.view(step.inputs[0]), attributes.permutation)
-    elif step.node.op is Op.SLICE:
-        view = _slice(builder, step, attributes)
-    elif step.node.op is Op.CONCAT:
-        return _concatenate(builder, step, attributes.axis)
+        view = transposed(builder.view(step.inputs[0]), _attributes(step).permutation)
     else:
-        return _pad(builder, step, attributes)
+        view = _slice(builder, step, _attributes(step))
     builder.alias(step, _clamped(view, step))
 
 
@@ -89,8 +82,15 @@ def copy_into(builder: Builder, pieces: list[Piece], result: FeatureMap, draft: 
     """Append the layer, or the layers, that write all ``pieces`` into ``result``."""
     sizes = (result.rows, result.columns, result.channels)
     moves = [_move(builder, source, target, sizes) for source, target in pieces]
-    if all(move is not None for move in moves):
-        return _append(builder, [move for move in moves if move is not None], result, draft, fill)
+    found = [move for move in moves if move is not None]
+    if len(found) == len(moves):
+        _append(builder, found, result, draft, fill)
+    else:
+        _copy_packed(builder, pieces, result, draft, fill)
+
+
+def _copy_packed(builder: Builder, pieces: list[Piece], result: FeatureMap, draft: Draft, fill: int | None) -> None:
+    """Write all pieces into a packed linear map, and that into ``result``."""
     packed = linear_map(builder.fresh(f"{result.name}/packed"), result.elements, result.quant)
     moves = [_move(builder, source, target, (1, 1, packed.channels)) for source, target in pieces]
     found = [move for move in moves if move is not None]
@@ -105,8 +105,10 @@ def copy_into(builder: Builder, pieces: list[Piece], result: FeatureMap, draft: 
         )
     _append(builder, found, packed, draft, fill)
     line = View(packed.name, (axis_of(result.elements, 1),))
+    sizes = (result.rows, result.columns, result.channels)
     last = build_move(line, (1, 1, result.elements), replace(line, source=result.name), sizes)
-    _append(builder, [] if last is None else [last], result, replace(draft, operator="reshape", parts=("reshape",)), None)
+    unpack = replace(draft, operator="reshape", parts=("reshape",))
+    _append(builder, [] if last is None else [last], result, unpack, None)
 
 
 def _append(builder: Builder, moves: list[Move], result: FeatureMap, draft: Draft, fill: int | None) -> None:
@@ -157,7 +159,7 @@ def _reshape(builder: Builder, name: str, shape: tuple[int, ...]) -> View:
         materialise(builder, name, line, stored(line.name, tensor.shape, order))
         view = reshaped(builder.view(name), shape)
     if view is None:
-        raise UnsupportedError(f"{name}: no reshape to {shape}", operator="Reshape")
+        raise InternalError(f"legalize: {name} has no view of shape {shape}")
     return view
 
 
@@ -168,12 +170,13 @@ def _slice(builder: Builder, step: Step, attributes: ShapeAttributes) -> View:
         make_canonical(builder, name)
         view = sliced(builder.view(name), attributes.starts, attributes.steps, shape)
     if view is None:
-        raise UnsupportedError(f"{step.node.name}: no affine slice", node=step.node.name, operator="Slice")
+        raise InternalError(f"legalize: {step.node.name} has no view")
     return view
 
 
-def _concatenate(builder: Builder, step: Step, axis: int) -> None:
-    """Every input to its place along ``axis``; another quantization than the result's is a lookup on the way."""
+def lower_concat(builder: Builder, step: Step) -> None:
+    """Every input to its place along the axis; another quantization than the result's is a lookup on the way."""
+    axis = _attributes(step).axis
     tensor = builder.tensor(step.output)
     result = new_map(tensor, _concat_order(builder, step))
     whole = view_of_map(result)
@@ -201,7 +204,9 @@ def _concat_order(builder: Builder, step: Step) -> tuple[int, ...]:
     return rule_order(shape) if order is None else order
 
 
-def _pad(builder: Builder, step: Step, attributes: ShapeAttributes) -> None:
+def lower_pad(builder: Builder, step: Step) -> None:
+    """A fill, and the input in the middle of it."""
+    attributes = _attributes(step)
     source, tensor = builder.tensor(step.inputs[0]), builder.tensor(step.output)
     view = builder.view(source.name)
     result = new_map(tensor)
@@ -213,9 +218,15 @@ def _pad(builder: Builder, step: Step, attributes: ShapeAttributes) -> None:
     builder.views[step.output] = view_of_map(result)
 
 
+def _attributes(step: Step) -> ShapeAttributes:
+    if not isinstance(step.node.attributes, ShapeAttributes):
+        raise InternalError(f"legalize: {step.node.name} has no attributes")
+    return step.node.attributes
+
+
 def _box(view: View, starts: tuple[int, ...], shape: tuple[int, ...]) -> View:
     """The part of a stored tensor of that shape from ``starts``."""
     part = sliced(view, starts, (1,) * len(starts), shape)
     if part is None:
-        raise UnsupportedError("a stored tensor has one factor per axis")
+        raise InternalError("legalize: a stored tensor has one factor per axis")
     return part

@@ -28,6 +28,7 @@ from sima_compiler.stages.lowering.copies import make_like, make_whole
 from sima_compiler.stages.lowering.feature_maps import Geometry
 from sima_compiler.stages.lowering.views import Axis, View, axis_length, merged, same_order
 
+
 @dataclass(frozen=True, slots=True)
 class Operands:
     """The value in flight and what it meets: the tensor ``operand``, or the constant ``values``."""
@@ -46,11 +47,13 @@ def lower_elementwise(builder: Builder, step: Step) -> None:
     shape = builder.tensor(step.output).shape
     if step.node.constant is not None:
         _require(step, builder.tensor(step.inputs[0]).shape == shape, builder)
-        return _with_constant(builder, step, step.node.constant)
+        _with_constant(builder, step, step.node.constant)
+        return
     left, right = step.inputs
     shapes = builder.tensor(left).shape, builder.tensor(right).shape
     if shapes[0] == shapes[1]:
-        return _same_shape(builder, step)
+        _same_shape(builder, step)
+        return
     _require(step, shape in shapes, builder)
     big, small = (left, right) if shapes[0] == shape else (right, left)
     _broadcast(builder, step, big, small)
@@ -137,8 +140,12 @@ def _emit(builder: Builder, step: Step, choices: list[Operands], sizes: Geometry
     fusable = [(index, choice) for choice in choices if (index := _convolution(builder, choice.flight)) is not None]
     if fusable:
         index, choice = max(fusable, key=lambda pair: pair[0])
-        return _fuse(builder, step, index, choice)
-    choice = choices[0]
+        _fuse(builder, step, index, choice)
+    else:
+        _stand_alone(builder, step, choices[0], sizes)
+
+
+def _stand_alone(builder: Builder, step: Step, choice: Operands, sizes: Geometry) -> None:
     kernel = Elementwise(_binary(builder, step, choice))
     view = builder.view(choice.flight)
     part = operator_part(step.node.op)
@@ -191,8 +198,8 @@ def _binary(builder: Builder, step: Step, choice: Operands) -> Binary:
     )
 
 
-def _require(step: Step, fulfilled: bool, builder: Builder) -> None:
-    if not fulfilled:
+def _require(step: Step, is_met: bool, builder: Builder) -> None:
+    if not is_met:
         raise _unsupported(step, builder)
 
 

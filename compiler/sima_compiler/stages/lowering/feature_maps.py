@@ -1,8 +1,8 @@
 """Feature maps for tensors: which geometry a tensor gets, and which map a view describes.
 
 In: tensors and views. Out: `FeatureMap` records. Always holds: transposing a tensor of shape ``source_shape`` by
-``source_axes`` gives the map's (rows, columns, channels) elements in order. For maps inside the network ``source_shape``
-may split the tensor's axes; for maps that enter or leave it is the tensor's own shape.
+``source_axes`` gives the map's (rows, columns, channels) elements in order. For maps inside the network
+``source_shape`` may split the tensor's axes; for maps that enter or leave it is the tensor's own shape.
 """
 
 from __future__ import annotations

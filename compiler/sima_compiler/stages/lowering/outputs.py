@@ -31,6 +31,7 @@ def claim_outputs(builder: Builder) -> tuple[tuple[str, ...], dict[str, str]]:
             names.append(_copied(builder, name))
             continue
         claimed[source] = name
+        _credit(builder, name)
         order = storage_axes(builder.view(name))
         found = builder.maps[source]
         builder.maps[source] = replace(
@@ -38,6 +39,15 @@ def claim_outputs(builder: Builder) -> tuple[tuple[str, ...], dict[str, str]]:
         )
         names.append(name)
     return tuple(names), claimed
+
+
+def _credit(builder: Builder, name: str) -> None:
+    """The layer that makes an output also stands for the nodes that only renamed it."""
+    view = builder.view(name)
+    index = builder.producer(view.source)
+    if index is not None:
+        draft = builder.drafts[index]
+        builder.drafts[index] = replace(draft, sources=draft.sources + view.sources)
 
 
 def _owners(builder: Builder) -> dict[str, int]:

@@ -1,11 +1,11 @@
 """Views: a tensor as an affine reading of a feature map that exists already.
 
 In: a tensor's per-sample axes. Out: where each element lies in the *dense storage order* (rows, columns, channels, no
-padding) of one map. Reshape, Transpose and Slice only change the view; bytes move when a kernel cannot read it as it is.
+padding) of one map. Reshape, Transpose and Slice only change the view; bytes move when a kernel cannot read it so.
 
 A view holds, per logical axis, a tuple of factors (size, stride), slowest first: index i of an axis splits into mixed
-radix digits over its factors. So Flatten of an image that is stored channels last is a view too: one axis, three factors.
-Always holds: strides are positive, factors of size 1 are left out, the product of an axis' factors is its length.
+radix digits over its factors. So Flatten of an image that is stored channels last is a view too: one axis, three
+factors. Always holds: strides are positive, factors of size 1 are left out, an axis is as long as its factors' product.
 """
 
 from __future__ import annotations

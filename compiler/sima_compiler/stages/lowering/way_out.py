@@ -17,7 +17,7 @@ import numpy as np
 
 from sima_compiler import arithmetic
 from sima_compiler.ir.graph import Int8Array
-from sima_compiler.ir.layers import Binary, Convolution, Copy, Elementwise, Kernel, Lookup, PoolKind, Pooling, Resize
+from sima_compiler.ir.layers import Binary, Convolution, Copy, Elementwise, Kernel, Lookup, Pooling, PoolKind, Resize
 from sima_compiler.stages.lowering.builder import Builder
 from sima_compiler.stages.lowering.byte_functions import Step
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sima_compiler import arithmetic
 from sima_compiler.errors import InternalError, UnsupportedError
 from sima_compiler.ir.graph import ConvAttributes, Op, ShapeAttributes
-from sima_compiler.ir.layers import PoolKind, Pooling, Resize, Window
+from sima_compiler.ir.layers import Pooling, PoolKind, Resize, Window
 from sima_compiler.stages.lowering.builder import Builder, Draft
 from sima_compiler.stages.lowering.byte_functions import Step
 from sima_compiler.stages.lowering.copies import make_canonical

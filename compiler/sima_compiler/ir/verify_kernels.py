@@ -1,0 +1,162 @@
+"""The rules of one layer: its kernel against the maps that it reads and writes.
+
+In: a layer and the maps of its segment. Out: nothing, or an `InternalError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from sima_compiler.ir.layers import (
+    Binary,
+    Broadcast,
+    Convolution,
+    Copy,
+    Elementwise,
+    FeatureMap,
+    Layer,
+    Lookup,
+    Move,
+    Pooling,
+    Resize,
+    Window,
+)
+from sima_compiler.ir.promises import Promises
+from sima_compiler.ir.verify_nodes import window_size
+
+Maps = Mapping[str, FeatureMap]
+Sizes = tuple[int, int, int]
+
+#: What the copy engine walks.
+MAX_DIMENSIONS = 6
+
+
+def check_layer(layer: Layer, maps: Maps, promises: Promises) -> None:
+    """Kernel, operands and result of one layer; the result must have exactly the size that the kernel computes."""
+    kernel, source, target = layer.kernel, maps[layer.inputs[0]], maps[layer.output]
+    match kernel:
+        case Convolution():
+            _check_convolution(kernel, source, target, promises)
+            _check_binary(kernel.binary, layer, _sizes(target), maps, promises)
+        case Pooling():
+            promises.clamp(kernel.clamp)
+            _check_table(kernel.lookup, promises)
+            expected = (*_window_sizes(kernel.window, source), source.channels)
+            promises.equal("result", _sizes(target), expected)
+            if kernel.is_global:
+                promises.equal("global window", kernel.window.kernel, (source.rows, source.columns))
+        case Elementwise():
+            promises.equal("result", _sizes(target), _sizes(source))
+            _check_binary(kernel.binary, layer, _sizes(target), maps, promises)
+        case Lookup():
+            promises.equal("result", _sizes(target), _sizes(source))
+            _check_table(kernel.table, promises)
+        case Copy():
+            _check_copy(kernel, layer, maps, promises)
+        case Resize():
+            _check_table(kernel.lookup, promises)
+            promises.equal("result", _sizes(target), (len(kernel.rows), len(kernel.columns), source.channels))
+            for what, table, size in (("rows", kernel.rows, source.rows), ("columns", kernel.columns, source.columns)):
+                promises.require(all(0 <= index < size for index in table), f"{what} reach outside the input")
+
+
+def _sizes(found: FeatureMap) -> Sizes:
+    return found.rows, found.columns, found.channels
+
+
+def _window_sizes(window: Window, source: FeatureMap) -> tuple[int, int]:
+    top, left, bottom, right = window.pads
+    rows, columns = (
+        window_size(size, pads, window.kernel[axis], window.strides[axis], window.dilations[axis])
+        for axis, (size, pads) in enumerate(((source.rows, top + bottom), (source.columns, left + right)))
+    )
+    return rows, columns
+
+
+def _check_table(table: npt.NDArray[np.int8] | None, promises: Promises) -> None:
+    if table is not None:
+        promises.equal("lookup", (table.dtype, table.shape), (np.dtype(np.int8), (256,)))
+
+
+def _check_convolution(kernel: Convolution, source: FeatureMap, target: FeatureMap, promises: Promises) -> None:
+    outputs, groups = target.channels, kernel.groups
+    promises.clamp(kernel.clamp)
+    _check_table(kernel.lookup, promises)
+    promises.require(groups >= 1 and source.channels % groups == outputs % groups == 0, f"{groups} groups do not divide")
+    promises.equal("weights", kernel.weights.shape, (outputs, *kernel.window.kernel, source.channels // groups))
+    promises.require(kernel.weights.dtype == np.int8, f"weights are {kernel.weights.dtype}")
+    promises.equal("bias", (kernel.bias.dtype, kernel.bias.shape), (np.dtype(np.int32), (outputs,)))
+    factors = kernel.multipliers
+    promises.equal("multipliers", (factors.dtype, factors.shape), (np.dtype(np.float32), (outputs,)))
+    promises.require(bool((factors > 0).all()), "a multiplier is not positive")
+    promises.equal("result", (target.rows, target.columns), _window_sizes(kernel.window, source))
+    if kernel.binary is None and kernel.lookup is None:
+        promises.equal("quantization of the result", target.quant, kernel.intermediate)
+
+
+def _check_binary(binary: Binary | None, layer: Layer, flight: Sizes, maps: Maps, promises: Promises) -> None:
+    if binary is None:
+        promises.equal("operands", len(layer.inputs), 1)
+        return
+    promises.clamp(binary.clamp)
+    _check_table(binary.lookup, promises)
+    promises.require((binary.operand is None) != (binary.values is None), "a map or values, and never both")
+    promises.equal("operands", layer.inputs[1:], () if binary.operand is None else (binary.operand,))
+    shapes = {Broadcast.NONE: flight, Broadcast.CHANNEL: (1, 1, flight[2]), Broadcast.SCALAR: (1, 1, 1)}
+    if binary.values is not None:
+        promises.require(binary.values.dtype == np.int8, f"constant is {binary.values.dtype}")
+        promises.equal("second operand", binary.values.shape, shapes[binary.broadcast])
+        return
+    operand = maps[layer.inputs[1]]
+    promises.equal("second operand", _sizes(operand), shapes[binary.broadcast])
+    promises.equal("its quantization", operand.quant, binary.left if binary.swapped else binary.right)
+
+
+def _check_copy(kernel: Copy, layer: Layer, maps: Maps, promises: Promises) -> None:
+    target = maps[layer.output]
+    promises.require(bool(kernel.moves), "a copy of nothing")
+    promises.equal("operands", set(layer.inputs), {move.source for move in kernel.moves})
+    promises.require(kernel.fill is None or -128 <= kernel.fill <= 127, f"fill {kernel.fill} is no int8")
+    counts = np.zeros(target.elements, np.int64)
+    for number, move in enumerate(kernel.moves):
+        _check_move(move, maps[move.source], target, promises.at(f"{promises.where}: move {number}"))
+        touched = _touched(move.target_offset, move.sizes, move.target_strides)
+        counts += np.bincount(touched, minlength=target.elements)
+    promises.require(int(counts.max()) <= 1, "moves overlap")
+    promises.require(kernel.fill is not None or int(counts.min()) == 1, "elements are left unwritten")
+
+
+def _check_move(move: Move, source: FeatureMap, target: FeatureMap, promises: Promises) -> None:
+    promises.require(len(move.sizes) <= MAX_DIMENSIONS, f"{len(move.sizes)} dimensions, at most {MAX_DIMENSIONS}")
+    promises.equal("strides", (len(move.source_strides), len(move.target_strides)), (len(move.sizes),) * 2)
+    _check_table(move.lookup, promises)
+    promises.require(all(size > 1 for size in move.sizes), f"sizes {move.sizes} hold a dimension of one step")
+    for what, found, offset, strides in (
+        ("reads", source, move.source_offset, move.source_strides),
+        ("writes", target, move.target_offset, move.target_strides),
+    ):
+        end = offset + sum((size - 1) * stride for size, stride in zip(move.sizes, strides, strict=True))
+        promises.require(min((offset, *strides)) >= 0 and end < found.elements, f"{what} outside {found.name}")
+        for axis, (size, stride) in enumerate(zip(move.sizes, strides, strict=True)):
+            promises.require(_within_axis(size, stride, found), f"{what} dimension {axis} across the end of an axis")
+
+
+def _within_axis(size: int, stride: int, found: FeatureMap) -> bool:
+    """A dimension walks rows, columns or channels, and ends before the next slower one begins."""
+    row = found.columns * found.channels
+    if found.rows > 1 and stride % row == 0:
+        return size * (stride // row) < found.rows + stride // row
+    if found.columns > 1 and stride % found.channels == 0:
+        return (size - 1) * stride < row
+    return (size - 1) * stride < found.channels
+
+
+def _touched(offset: int, sizes: tuple[int, ...], strides: tuple[int, ...]) -> npt.NDArray[np.int64]:
+    """Every element that a box of a map covers, flat."""
+    found = np.array([offset], np.int64)
+    for size, stride in zip(sizes, strides, strict=True):
+        found = (found[:, np.newaxis] + np.arange(size, dtype=np.int64) * stride).reshape(-1)
+    return found

@@ -1,0 +1,144 @@
+"""The rules of one node of the graph: attributes, constants, and the shape that its result must have.
+
+In: a node and the graph's tensors. Out: nothing, or an `InternalError`. All shapes are per sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import prod
+
+import numpy as np
+
+from sima_compiler.ir.graph import UNARY_OPS, ConvAttributes, Node, Op, ShapeAttributes, Tensor
+from sima_compiler.ir.promises import Promises
+
+Shape = tuple[int, ...]
+Tensors = Mapping[str, Tensor]
+
+_WINDOWS = {Op.CONV, Op.MAX_POOL, Op.AVERAGE_POOL}
+_MOVES = {Op.CONCAT, Op.TRANSPOSE, Op.SLICE, Op.PAD, Op.RESIZE_NEAREST}
+
+
+def check_node(node: Node, tensors: Tensors, promises: Promises) -> None:
+    """Everything about a node but its place in the order."""
+    promises.clamp(node.clamp)
+    binary = node.op in (Op.ADD, Op.SUB, Op.MUL)
+    operands = 2 if binary and node.constant is None else 1
+    if node.op is not Op.CONCAT:
+        promises.equal("operands", len(node.inputs), operands)
+    promises.require(node.constant is None or binary, "a constant where none belongs")
+    promises.require((node.weights is not None) == (node.op in (Op.CONV, Op.GEMM)), "weights missing or misplaced")
+    if node.op in _WINDOWS:
+        promises.require(isinstance(node.attributes, ConvAttributes), "no window")
+    if node.op in _MOVES:
+        promises.require(isinstance(node.attributes, ShapeAttributes), "no shape attributes")
+    if node.weights is not None:
+        _check_weights(node, tensors, promises)
+    shapes, result = [tensors[name].shape for name in node.inputs], tensors[node.output].shape
+    promises.equal("shape", result, _SHAPES[node.op](node, shapes, result, promises))
+
+
+def window_size(size: int, pads: int, kernel: int, stride: int, dilation: int) -> int:
+    """Places of a window along one axis."""
+    return (size + pads - dilation * (kernel - 1) - 1) // stride + 1
+
+
+def _check_weights(node: Node, tensors: Tensors, promises: Promises) -> None:
+    weights = node.weights
+    if weights is None:
+        return
+    shape, outputs = tensors[node.inputs[0]].shape, weights.values.shape[0]
+    promises.require(weights.values.dtype == np.int8, f"weights are {weights.values.dtype}")
+    promises.equal("bias", (weights.bias.dtype, weights.bias.shape), (np.dtype(np.int32), (outputs,)))
+    promises.require(weights.scales.dtype == np.float32, f"weight scales are {weights.scales.dtype}")
+    promises.require(weights.scales.shape in ((1,), (outputs,)), f"weight scales have shape {weights.scales.shape}")
+    if isinstance(node.attributes, ConvAttributes) and node.op is Op.CONV:
+        groups = node.attributes.groups
+        promises.require(outputs % groups == 0, f"{outputs} outputs in {groups} groups")
+        promises.equal("weights", weights.values.shape[1:], (shape[0] // groups, *node.attributes.kernel))
+        promises.equal("input channels", shape[0], weights.values.shape[1] * groups)
+    else:
+        promises.equal("weights", weights.values.shape, (outputs, shape[-1]))
+
+
+def _window(node: Node, shapes: list[Shape], _: Shape, promises: Promises) -> Shape:
+    attributes, shape = node.attributes, shapes[0]
+    promises.equal("axes", len(shape), 3)
+    if not isinstance(attributes, ConvAttributes):
+        return shape
+    top, left, bottom, right = attributes.pads
+    sizes = [
+        window_size(shape[1 + axis], pads, attributes.kernel[axis], attributes.strides[axis], attributes.dilations[axis])
+        for axis, pads in enumerate((top + bottom, left + right))
+    ]
+    return (shape[0] if node.weights is None else node.weights.values.shape[0], *sizes)
+
+
+def _gemm(node: Node, shapes: list[Shape], _: Shape, __: Promises) -> Shape:
+    return (*shapes[0][:-1], 0 if node.weights is None else node.weights.values.shape[0])
+
+
+def _binary(node: Node, shapes: list[Shape], _: Shape, promises: Promises) -> Shape:
+    if node.constant is not None:
+        promises.require(node.constant.values.dtype == np.int8, f"constant is {node.constant.values.dtype}")
+        shapes = [*shapes, node.constant.values.shape]
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        promises.require(kept=False, sentence=f"shapes {shapes} do not broadcast")
+        return ()
+
+
+def _same(_: Node, shapes: list[Shape], __: Shape, ___: Promises) -> Shape:
+    return shapes[0]
+
+
+def _global(_: Node, shapes: list[Shape], __: Shape, promises: Promises) -> Shape:
+    promises.equal("axes", len(shapes[0]), 3)
+    return (shapes[0][0], 1, 1)
+
+
+def _reshape(_: Node, shapes: list[Shape], result: Shape, promises: Promises) -> Shape:
+    promises.equal("elements", prod(result), prod(shapes[0]))
+    return result
+
+
+def _move(node: Node, shapes: list[Shape], result: Shape, promises: Promises) -> Shape:
+    found, shape = node.attributes, shapes[0]
+    if not isinstance(found, ShapeAttributes):
+        return shape
+    if node.op is Op.CONCAT:
+        return _concat(shapes, found.axis, promises)
+    if node.op is Op.TRANSPOSE:
+        promises.equal("permutation, sorted,", sorted(found.permutation), list(range(len(shape))))
+        return tuple(shape[axis] for axis in found.permutation)
+    if node.op is Op.PAD:
+        promises.require(min((*found.pads_before, *found.pads_after), default=0) >= 0, "a negative pad")
+        sizes = zip(found.pads_before, shape, found.pads_after, strict=True)
+        return tuple(before + size + after for before, size, after in sizes)
+    if node.op is Op.RESIZE_NEAREST:
+        promises.equal("axes", len(shape), 3)
+        for what, table, size in (("rows", found.rows, shape[1]), ("columns", found.columns, shape[2])):
+            promises.require(all(0 <= index < size for index in table), f"{what} reach outside the input")
+        return (shape[0], len(found.rows), len(found.columns))
+    for start, step, size, count in zip(found.starts, found.steps, shape, result, strict=True):
+        promises.require(start >= 0 and step >= 1 and start + (count - 1) * step < size, "slice reaches outside")
+    return result
+
+
+def _concat(shapes: list[Shape], axis: int, promises: Promises) -> Shape:
+    others = {(*shape[:axis], *shape[axis + 1 :]) for shape in shapes}
+    promises.equal("different shapes beside the joined axis", len(others), 1)
+    return (*shapes[0][:axis], sum(shape[axis] for shape in shapes), *shapes[0][axis + 1 :])
+
+
+_SHAPES: dict[Op, Callable[[Node, list[Shape], Shape, Promises], Shape]] = {
+    **dict.fromkeys((Op.CONV, Op.MAX_POOL, Op.AVERAGE_POOL), _window),
+    Op.GEMM: _gemm,
+    **dict.fromkeys((Op.ADD, Op.SUB, Op.MUL), _binary),
+    **dict.fromkeys(UNARY_OPS, _same),
+    Op.GLOBAL_AVERAGE_POOL: _global,
+    Op.RESHAPE: _reshape,
+    **dict.fromkeys(_MOVES, _move),
+}

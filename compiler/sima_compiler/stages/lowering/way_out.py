@@ -54,10 +54,10 @@ def with_table(kernel: Kernel, table: Int8Array, *, same_quant: bool) -> Kernel 
         case Convolution(binary=None) | Pooling():
             if isinstance(kernel, Pooling) and kernel.kind is PoolKind.AVERAGE and not same_quant:
                 return None
-            clamp, lookup = followed(kernel.clamp, kernel.lookup, table)
+            clamp, lookup = followed(kernel.clamp, kernel.lookup, table, same_quant=same_quant)
             return replace(kernel, clamp=clamp, lookup=lookup)
         case Convolution(binary=Binary() as binary) | Elementwise(binary=binary):
-            clamp, lookup = followed(binary.clamp, binary.lookup, table)
+            clamp, lookup = followed(binary.clamp, binary.lookup, table, same_quant=same_quant)
             return replace(kernel, binary=replace(binary, clamp=clamp, lookup=lookup))
         case Lookup():
             return Lookup(arithmetic.apply_table(table, kernel.table))
@@ -70,9 +70,11 @@ def with_table(kernel: Kernel, table: Int8Array, *, same_quant: bool) -> Kernel 
             return None
 
 
-def followed(clamp: Clamp, lookup: Int8Array | None, table: Int8Array) -> tuple[Clamp, Int8Array | None]:
-    """Clamp and lookup that do the given ones and then ``table``."""
-    bounds = as_clamp(table)
+def followed(
+    clamp: Clamp, lookup: Int8Array | None, table: Int8Array, *, same_quant: bool
+) -> tuple[Clamp, Int8Array | None]:
+    """Clamp and lookup that do the given ones and then ``table``; bytes of another quantization never pass as a clamp."""
+    bounds = as_clamp(table) if same_quant else None
     if lookup is None and bounds is not None:
         low, high = bounds
         return (min(max(clamp[0], low), high), min(max(clamp[1], low), high)), None

@@ -6,11 +6,11 @@ In: a model or an archive. Out: the magic, `Summary` (what the magic shows, also
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import typing
 
 from sima_nb.display import Summary, write_html
 
-if TYPE_CHECKING:
+if typing.TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 __all__ = ["Summary", "load_ipython_extension", "unload_ipython_extension", "write_html"]

@@ -45,7 +45,7 @@ def gantt_figure(layers: Sequence[LayerFact], clock_mhz: float) -> go.Figure:
         for label, colour in FAMILY_COLOURS.items()
     ]
     figure = go.Figure([trace for trace in traces if trace.x])
-    figure.update_layout(**_layout(len(layers)), barmode="overlay", bargap=0.25)
+    figure.update_layout({**_layout(len(layers)), "barmode": "overlay", "bargap": 0.25})
     figure.update_xaxes(title="cycles", rangemode="tozero", gridcolor="rgba(128,128,128,0.25)", zeroline=False)
     figure.update_yaxes(
         categoryorder="array",
@@ -80,7 +80,7 @@ def batch_chart(candidates: Sequence[Any], actual_batch: int | None = None) -> g
         hoverinfo="text",
     )
     figure = go.Figure(bars)
-    figure.update_layout(**_layout(0), height=320)
+    figure.update_layout({**_layout(0), "height": 320})
     figure.update_xaxes(title="batch size", type="category")
     figure.update_yaxes(title="samples per second", gridcolor="rgba(128,128,128,0.25)")
     return figure

@@ -12,13 +12,14 @@ import logging
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sima_compiler.errors import CalibrationError, ModelError, OptionError
-from sima_compiler.frontend.calibration import calibration_random
-from sima_compiler.model import Model, quantize
+
+if TYPE_CHECKING:
+    from sima_compiler.model import Model
 
 #: Seed of ``--calibration-random``: the same samples on every machine.
 CALIBRATION_SEED = 0
@@ -89,6 +90,8 @@ def model_from_arguments(arguments: argparse.Namespace, warn: Callable[[str], No
         ModelError: no such file, or not a model. CalibrationError: unusable samples. OptionError: options that
         contradict each other.
     """
+    from sima_compiler.model import Model, quantize
+
     path = Path(arguments.model).expanduser()
     if not path.is_file():
         raise ModelError(f"{path}: no such file", hint="MODEL is a .sima or .onnx file")
@@ -97,8 +100,10 @@ def model_from_arguments(arguments: argparse.Namespace, warn: Callable[[str], No
         return quantize(path, _samples(arguments, path, warn), model_name=arguments.name or path.stem)
     if calibrated:
         raise OptionError(f"{path}: calibration is for float .onnx models", hint="leave the calibration option out")
-    model = Model.from_onnx(path) if path.suffix == ".onnx" else Model.load(path.name, str(path.parent))
-    return model.renamed(arguments.name) if arguments.name else model
+    if path.suffix == ".onnx":
+        return Model.from_onnx(path, arguments.name)
+    model = Model.load(path.name, path.parent)
+    return Model.from_onnx(path, arguments.name) if arguments.name else model
 
 
 def compile_keywords(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -162,5 +167,7 @@ def _samples(arguments: argparse.Namespace, path: Path, warn: Callable[[str], No
         return read_samples(Path(arguments.calibration).expanduser())
     if arguments.calibration_random < 1:
         raise OptionError(f"--calibration-random {arguments.calibration_random}: needs at least 1 sample")
+    from sima_compiler.frontend.calibration import calibration_random
+
     warn(RANDOM_WARNING)
     return calibration_random(path, arguments.calibration_random, CALIBRATION_SEED)

@@ -14,6 +14,7 @@ from sima_compiler import errors
 #: Adding a name here is a decision: users will rely on it.
 ENGINE_NAMES = {
     "Archive",
+    "CompileResult",
     "L2CachingMode",
     "Machine",
     "MlaStats",
@@ -23,11 +24,12 @@ ENGINE_NAMES = {
     "TensorTessellateParameters",
     "add_compile_arguments",
     "compile_keywords",
+    "logging_from_arguments",
     "model_from_arguments",
     "quantize",
     "simulate",
 }
-NOTEBOOK_NAMES = {"load_ipython_extension", "unload_ipython_extension"}
+NOTEBOOK_NAMES = {"Summary", "load_ipython_extension", "unload_ipython_extension", "write_html"}
 
 
 def error_names() -> set[str]:

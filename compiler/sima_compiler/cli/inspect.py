@@ -73,7 +73,7 @@ def _archive_text(archive: Archive, data: dict[str, Any]) -> str:
 
 
 def _inspect_model(path: Path) -> Output:
-    model = Model.from_onnx(path) if path.suffix == ".onnx" else Model.load(path.name, str(path.parent))
+    model = Model.from_onnx(path) if path.suffix == ".onnx" else Model.load(path.name, path.parent)
     graph = model.graph
     data = {
         "path": str(path),

@@ -22,7 +22,8 @@ def run(arguments: argparse.Namespace) -> Output:
     warnings = Warnings()
     model = model_from_arguments(arguments, warnings)
     name = arguments.name or Path(arguments.model).stem
-    path = model.save(name, arguments.output_path)
+    model.save(name, arguments.output_path)
+    path = Path(arguments.output_path) / f"{name}.sima"
     written = path.stat().st_size
     data = {"path": str(path), "name": name, "bytes": written, "warnings": warnings.sentences}
     return Output(data, f"{path}  {size(written)}")

@@ -1,0 +1,99 @@
+"""The offline report in a real browser: it fits, draws, switches tabs, and follows the system's theme."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from sima_compiler import Archive
+from sima_nb import Summary
+
+TABS = ("Gantt", "Archive", "Batch")
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def report(small_archive: Archive, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Summary.of(small_archive, warnings=["a <b>warning</b>"]).to_html(
+        tmp_path_factory.mktemp("report") / "r.html"
+    )
+
+
+@pytest.fixture(params=[("light", 1200), ("light", 380), ("dark", 1200), ("dark", 380)], ids=lambda p: f"{p[0]}-{p[1]}")
+def page(browser: Browser, report: Path, request: pytest.FixtureRequest) -> Iterator[Page]:
+    scheme, width = request.param
+    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda sent: sent.url.startswith("file:") or complaints.append(sent.url))
+    page.goto(report.as_uri())
+    yield page
+    page.close()
+    assert not complaints
+
+
+def test_bars_are_drawn_and_nothing_sticks_out(page: Page, small_archive: Archive) -> None:
+    stats = small_archive.stats
+    assert stats is not None
+    boxes = [bar.bounding_box() for bar in page.locator("rect.sima-bar").all()]
+    assert len(boxes) == len(stats.layers)
+    assert all(box is not None and box["width"] > 0.3 and box["height"] > 5 for box in boxes)
+    lefts = [box["x"] for box in boxes if box]
+    assert lefts == sorted(lefts)
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+
+
+def test_tabs_show_one_panel_each_by_mouse_and_by_keyboard(page: Page) -> None:
+    panels = page.locator(".sima-panel")
+    for index, name in enumerate(TABS):
+        page.locator(".sima-tabs > label", has_text=name).click()
+        for other in range(len(TABS)):
+            expect(panels.nth(other)).to_be_visible(visible=other == index)
+    page.get_by_role("radio", name="Gantt").focus()
+    page.keyboard.press("ArrowRight")
+    expect(panels.nth(1)).to_be_visible()
+    expect(panels.nth(0)).to_be_hidden()
+
+
+def test_text_stands_out_from_its_background(page: Page) -> None:
+    """Contrast of at least 4.5 to 1 for every piece of text, the measure of WCAG AA."""
+    weakest = page.evaluate(CONTRAST)
+    assert weakest["ratio"] >= 4.5, weakest
+
+
+#: The smallest contrast of any element that holds text of its own, on the page's background.
+CONTRAST = """() => {
+  const numbers = text => (text.match(/[\\d.]+/g) || []).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
+    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = node => {
+    for (let at = node; at; at = at.parentElement) {
+      const colour = numbers(getComputedStyle(at).backgroundColor);
+      if (colour.length === 3 || colour[3] > 0.99) return colour;
+    }
+    return [255, 255, 255];
+  };
+  let weakest = {ratio: 99, text: ""};
+  for (const node of document.querySelectorAll(".sima *")) {
+    const own = [...node.childNodes].some(child => child.nodeType === 3 && child.textContent.trim());
+    if (!own || !node.getClientRects().length || node.tagName === "STYLE" || node.tagName === "title") continue;
+    const style = getComputedStyle(node);
+    const ink = numbers(node instanceof SVGElement ? style.fill : style.color);
+    const [a, b] = [light(ink), light(behind(node))].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < weakest.ratio) weakest = {ratio, text: node.textContent.slice(0, 40)};
+  }
+  return weakest;
+}"""

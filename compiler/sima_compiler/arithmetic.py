@@ -8,6 +8,8 @@ All functions are pure and vectorised; none looks at the batch.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -132,16 +134,24 @@ def global_average_of_sum(
     return _saturate(np.rint(total.astype(np.float32) * factor), output.zero_point, clamp)
 
 
-def average_of_sum(
-    total: npt.NDArray[np.int32],
+def average_of_taps(
+    taps: Iterable[npt.NDArray[np.int32]],
     cells: npt.NDArray[np.int32],
     source: Quantization,
     output: Quantization,
     clamp: tuple[int, int] = FULL_RANGE,
 ) -> Int8Array:
-    """Window averages from centred sums; ``cells`` broadcasts against ``total`` (divisor of each window)."""
-    real = total.astype(np.float32) * np.float32(source.scale) / cells.astype(np.float32)
-    return _saturate(np.rint(real / np.float32(output.scale)), output.zero_point, clamp)
+    """Window averages: ``taps`` are centred values (q - zero point; pads 0), one array per window cell, row by row.
+
+    The reals are added in that order in float32, divided by ``cells`` (each window's divisor, broadcast) and by the
+    output's scale; the zero point is added in the uint8 frame before rounding.
+    """
+    scale = np.float32(source.scale)
+    total = np.zeros((), np.float32)
+    for tap in taps:
+        total = total + tap.astype(np.float32) * scale
+    real = total / cells.astype(np.float32) / np.float32(output.scale)
+    return _saturate(np.rint(real + np.float32(output.zero_point + UINT8_SHIFT)), -UINT8_SHIFT, clamp)
 
 
 def lookup_table(

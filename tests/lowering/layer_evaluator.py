@@ -137,9 +137,10 @@ def _pool(kernel: Pooling, x: np.ndarray, source: FeatureMap, target: FeatureMap
         return _taps(x, kernel.window, -128).max(axis=(0, 1)).clip(*kernel.clamp).astype(np.int8)
     if kernel.is_global:
         return arithmetic.global_average(x, (1, 2), source.quant, target.quant, kernel.clamp)
-    total = _taps(x.astype(np.int64) - source.quant.zero_point, kernel.window, 0).sum(axis=(0, 1)).astype(np.int32)
+    windows = _taps(x.astype(np.int32) - source.quant.zero_point, kernel.window, 0)
+    taps = windows.reshape(-1, *windows.shape[2:])
     cells = _taps(np.ones_like(x[:1, :, :, :1]), kernel.window, int(kernel.count_include_pad)).sum(axis=(0, 1))
-    return arithmetic.average_of_sum(total, cells.astype(np.int32), source.quant, target.quant, kernel.clamp)
+    return arithmetic.average_of_taps(taps, cells.astype(np.int32), source.quant, target.quant, kernel.clamp)
 
 
 def _copy(kernel: Copy, values: Arrays, target: FeatureMap) -> np.ndarray:

@@ -94,15 +94,13 @@ def _max_pool(command: Pool, source: Int8Array, size: tuple[int, int]) -> Int8Ar
 
 
 def _average(command: Pool, source: Int8Array, size: tuple[int, int]) -> Int8Array:
-    """Centred sums over each window; the divisor counts cells inside, and this block's pads if they count."""
-    centred = source.astype(np.int32) - command.input.zero_point
-    total = np.zeros((source.shape[0], *size, source.shape[3]), np.int32)
-    for _, _, view in taps(_pad(centred, command.window, 0), command.window, size):
-        total += view
+    """Centred values of each window; the divisor counts cells inside, and this block's pads if they count."""
+    centred = _pad(source.astype(np.int32) - command.input.zero_point, command.window, 0)
+    views = (view for _, _, view in taps(centred, command.window, size))
     cells = window_cells((source.shape[1], source.shape[2]), command.window, size, command.count_include_pad)
     if not cells.all():
         raise ExecutionError("an average over a window without a single counted cell")
-    return arithmetic.average_of_sum(total, cells, command.input, command.output, command.clamp)
+    return arithmetic.average_of_taps(views, cells, command.input, command.output, command.clamp)
 
 
 def window_cells(source: tuple[int, int], window: Window, size: tuple[int, int], count_pads: bool) -> Int32Array:

@@ -1,0 +1,268 @@
+"""The first judge: evaluates a `Graph` in plain numpy, integers throughout.
+
+In: a `Graph` and float32 arrays by input name, source layout, any batch in front. Out: int8 arrays by tensor name.
+Always: the same bytes for a sample whatever the batch around it; matrix products run in float32 only where every
+partial sum is provably an integer below 2^24, and in float64 otherwise, so that they are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
+
+from sima_compiler import arithmetic
+from sima_compiler.errors import InputError, InternalError
+from sima_compiler.ir.graph import (
+    UNARY_OPS,
+    ActivationAttributes,
+    ConvAttributes,
+    Float32Array,
+    Graph,
+    Int8Array,
+    Node,
+    Op,
+    ShapeAttributes,
+    Tensor,
+    Weights,
+)
+from sima_compiler.ir.layers import BinaryOp
+
+#: Below this, float32 represents every integer.
+EXACT_FLOAT32 = 1 << 24
+
+_BINARY = {Op.ADD: BinaryOp.ADD, Op.SUB: BinaryOp.SUB, Op.MUL: BinaryOp.MUL}
+
+
+def run_graph(graph: Graph, inputs: Mapping[str, npt.ArrayLike], *, keep: bool = False) -> dict[str, Int8Array]:
+    """Quantize ``inputs`` and evaluate the graph.
+
+    ``inputs``: float32 (batch, *shape) per graph input. Returns int8 (batch, *shape) per graph output, or, with
+    ``keep``, every tensor of the graph.
+
+    Raises:
+        InputError: an input is missing, unknown, not float, or of another shape.
+    """
+    real = check_inputs(graph, inputs)
+    values = {name: arithmetic.quantize(array, graph.tensors[name].quant) for name, array in real.items()}
+    for node in graph.nodes:
+        values[node.output] = run_node(node, [values[name] for name in node.inputs], graph.tensors)
+    return values if keep else {name: values[name] for name in graph.outputs}
+
+
+def check_inputs(graph: Graph, inputs: Mapping[str, npt.ArrayLike]) -> dict[str, Float32Array]:
+    """The inputs as float32 arrays, each checked against the graph; all share one batch of at least 1."""
+    _check_names(graph, inputs)
+    arrays = {name: _as_float(name, inputs[name]) for name in graph.inputs}
+    for name, array in arrays.items():
+        _check_shape(name, array.shape, graph.tensors[name])
+    batches = {array.shape[0] for array in arrays.values()}
+    if len(batches) > 1:
+        found = ", ".join(f"{name}: {array.shape[0]}" for name, array in arrays.items())
+        raise InputError(f"the inputs' leading dimensions differ ({found})", hint="every input needs the same batch")
+    return arrays
+
+
+def _check_names(graph: Graph, inputs: Mapping[str, npt.ArrayLike]) -> None:
+    missing = [name for name in graph.inputs if name not in inputs]
+    unknown = [str(name) for name in inputs if name not in graph.inputs]
+    if missing or unknown:
+        parts = [f"missing {', '.join(missing)}"] if missing else []
+        parts += [f"unknown {', '.join(unknown)}"] if unknown else []
+        raise InputError(f"input names: {'; '.join(parts)}", hint=f"this model takes {', '.join(graph.inputs)}")
+
+
+def _as_float(name: str, value: npt.ArrayLike) -> Float32Array:
+    array = np.asarray(value)
+    if array.dtype.kind != "f":
+        raise InputError(f"input {name}: expected float32, found {array.dtype}", hint="pass real values as float32")
+    return array.astype(np.float32, copy=False)
+
+
+def _check_shape(name: str, found: tuple[int, ...], tensor: Tensor) -> None:
+    if found[1:] != tensor.shape or not found or found[0] < 1:
+        expected = ("batch", *tensor.shape)
+        raise InputError(
+            f"input {name}: expected shape ({', '.join(map(str, expected))}), found {found}",
+            hint="the leading dimension is the batch, at least 1; the others are the source model's",
+        )
+
+
+def run_node(node: Node, inputs: list[Int8Array], tensors: Mapping[str, Tensor]) -> Int8Array:
+    """One node on int8 arrays with the batch in front."""
+    result = _evaluate(node, inputs, tensors)
+    expected = (inputs[0].shape[0], *tensors[node.output].shape)
+    if result.shape != expected:
+        raise InternalError(f"reference: {node.name} ({node.op}) gave shape {result.shape}, expected {expected}")
+    return result
+
+
+def _evaluate(node: Node, inputs: list[Int8Array], tensors: Mapping[str, Tensor]) -> Int8Array:
+    if node.op in UNARY_OPS:
+        return _unary(node, inputs[0], tensors)
+    if node.op in _BINARY:
+        return _binary(node, inputs, tensors)
+    if node.op is Op.CONV:
+        return _convolution(node, inputs[0], tensors)
+    if node.op is Op.GEMM:
+        return _gemm(node, inputs[0], tensors)
+    if node.op in (Op.MAX_POOL, Op.AVERAGE_POOL, Op.GLOBAL_AVERAGE_POOL):
+        return _pool(node, inputs[0], tensors)
+    return np.clip(_move(node, inputs, tensors), *node.clamp).astype(np.int8)
+
+
+def _unary(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int8Array:
+    attributes = cast("ActivationAttributes | None", node.attributes)
+    source, output = tensors[node.inputs[0]].quant, tensors[node.output].quant
+    return arithmetic.apply_table(arithmetic.lookup_table(node.op, attributes, source, output, node.clamp), x)
+
+
+def _binary(node: Node, inputs: list[Int8Array], tensors: Mapping[str, Tensor]) -> Int8Array:
+    operands = [(array, tensors[name].quant) for array, name in zip(inputs, node.inputs, strict=True)]
+    if node.constant is not None:
+        position = 0 if node.constant_first else 1
+        operands.insert(position, (node.constant.values[np.newaxis], node.constant.quant))
+    (left, left_quant), (right, right_quant) = operands
+    rank = max(left.ndim, right.ndim)
+    left, right = _with_rank(left, rank), _with_rank(right, rank)
+    output = tensors[node.output].quant
+    return arithmetic.binary(_BINARY[node.op], left, right, left_quant, right_quant, output, node.clamp)
+
+
+def _with_rank(x: Int8Array, rank: int) -> Int8Array:
+    """Per-sample axes aligned at the end, the batch kept in front."""
+    return x.reshape(x.shape[0], *(1,) * (rank - x.ndim), *x.shape[1:])
+
+
+def _weights(node: Node) -> Weights:
+    if node.weights is None:
+        raise InternalError(f"reference: {node.name} ({node.op}) has no weights")
+    return node.weights
+
+
+def exact_type(weights: Int8Array, zero_point: int) -> type[np.float32] | type[np.float64]:
+    """The float type in which products of these weights (outputs first) with centred inputs add up exactly."""
+    largest = int(np.abs(weights.astype(np.int64)).reshape(weights.shape[0], -1).sum(axis=1).max(initial=0))
+    return np.float32 if largest * max(127 - zero_point, zero_point + 128) < EXACT_FLOAT32 else np.float64
+
+
+def _convolution(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int8Array:
+    source, target, weights = tensors[node.inputs[0]], tensors[node.output], _weights(node)
+    attributes = cast("ConvAttributes", node.attributes)
+    kind = exact_type(weights.values, source.quant.zero_point)
+    factor = arithmetic.multiplier(source.quant.scale, weights.scales, target.quant.scale).reshape(-1, 1, 1)
+    bias = weights.bias.reshape(-1, 1, 1)
+    result = np.empty((x.shape[0], *target.shape), np.int8)
+    for index, sample in enumerate(x):
+        padded = _pad_spatial(sample.astype(kind) - kind(source.quant.zero_point), attributes.pads, 0)
+        sums = _correlate(_windows(padded, attributes), weights.values.astype(kind), attributes.groups)
+        result[index] = arithmetic.requantize(
+            sums.astype(np.int32), bias, factor, target.quant.zero_point, node.clamp
+        )
+    return result
+
+
+def _correlate(
+    windows: npt.NDArray[np.floating], weights: npt.NDArray[np.floating], groups: int
+) -> npt.NDArray[np.floating]:
+    """(C, OH, OW, kh, kw) windows with (Cout, C / groups, kh, kw) weights -> (Cout, OH, OW)."""
+    channels, rows, columns = windows.shape[:3]
+    outputs = weights.shape[0]
+    if weights.shape[1] == 1 and groups == channels:
+        spread = np.repeat(windows, outputs // channels, axis=0) if outputs > channels else windows
+        taps = np.ndindex(*weights.shape[2:])
+        return cast(
+            "npt.NDArray[np.floating]",
+            sum(spread[..., i, j] * weights[:, 0, i, j, np.newaxis, np.newaxis] for i, j in taps),
+        )
+    matrix = windows.transpose(0, 3, 4, 1, 2).reshape(groups, -1, rows * columns)
+    return (weights.reshape(groups, outputs // groups, -1) @ matrix).reshape(outputs, rows, columns)
+
+
+def _pad_spatial(x: npt.NDArray[np.generic], pads: tuple[int, int, int, int], value: int) -> npt.NDArray[np.generic]:
+    top, left, bottom, right = pads
+    if not any(pads):
+        return x
+    spread = ((0, 0),) * (x.ndim - 2) + ((top, bottom), (left, right))
+    return np.pad(x, spread, constant_values=value)
+
+
+def _windows(x: npt.NDArray[np.generic], attributes: ConvAttributes) -> npt.NDArray[np.generic]:
+    """Every window of the last two axes, as a view: (..., OH, OW, kh, kw)."""
+    (kh, kw), (dh, dw), (sh, sw) = attributes.kernel, attributes.dilations, attributes.strides
+    view = sliding_window_view(x, ((kh - 1) * dh + 1, (kw - 1) * dw + 1), axis=(-2, -1))
+    return view[..., ::sh, ::sw, ::dh, ::dw]
+
+
+def _gemm(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int8Array:
+    source, target, weights = tensors[node.inputs[0]].quant, tensors[node.output].quant, _weights(node)
+    kind = exact_type(weights.values, source.zero_point)
+    sums = (x.astype(kind) - kind(source.zero_point)) @ weights.values.astype(kind).T
+    factor = arithmetic.multiplier(source.scale, weights.scales, target.scale)
+    return arithmetic.requantize(sums.astype(np.int32), weights.bias, factor, target.zero_point, node.clamp)
+
+
+def _pool(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int8Array:
+    source, output = tensors[node.inputs[0]].quant, tensors[node.output].quant
+    if node.op is Op.GLOBAL_AVERAGE_POOL:
+        return arithmetic.global_average(x, (2, 3), source, output, node.clamp)
+    attributes = cast("ConvAttributes", node.attributes)
+    if node.op is Op.MAX_POOL:
+        windows = _windows(_pad_spatial(x, attributes.pads, -128), attributes)
+        return np.clip(windows.max(axis=(-2, -1)), *node.clamp).astype(np.int8)
+    centred = _pad_spatial(x.astype(np.int32) - source.zero_point, attributes.pads, 0)
+    windows = _windows(centred, attributes)
+    taps = (windows[..., i, j] for i, j in np.ndindex(*attributes.kernel))
+    cells = window_cells(x.shape[2:], attributes)
+    return arithmetic.average_of_taps(taps, cells, source, output, node.clamp)
+
+
+def window_cells(size: tuple[int, ...], attributes: ConvAttributes) -> npt.NDArray[np.int32]:
+    """Divisor of each window of an average pool over a map of ``size`` (rows, columns): (OH, OW) int32."""
+    inside = np.ones(size, np.int32)
+    counted = _pad_spatial(inside, attributes.pads, int(attributes.count_include_pad))
+    return cast("npt.NDArray[np.int32]", _windows(counted, attributes).sum(axis=(-2, -1), dtype=np.int32))
+
+
+def _move(node: Node, inputs: list[Int8Array], tensors: Mapping[str, Tensor]) -> Int8Array:
+    x, target = inputs[0], tensors[node.output]
+    if node.op is Op.RESHAPE:
+        return x.reshape(x.shape[0], *target.shape)
+    attributes = cast("ShapeAttributes", node.attributes)
+    if node.op is Op.CONCAT:
+        return _concat(node, inputs, attributes.axis + 1, tensors)
+    if node.op is Op.TRANSPOSE:
+        return x.transpose(0, *(axis + 1 for axis in attributes.permutation))
+    if node.op is Op.SLICE:
+        return x[(slice(None), *_slices(attributes, target.shape))]
+    if node.op is Op.PAD:
+        fill = tensors[node.inputs[0]].quant.zero_point if attributes.fill is None else attributes.fill
+        spread = zip(attributes.pads_before, attributes.pads_after, strict=True)
+        return np.pad(x, ((0, 0), *spread), constant_values=fill)
+    if node.op is Op.RESIZE_NEAREST:
+        return x[:, :, list(attributes.rows)][:, :, :, list(attributes.columns)]
+    raise InternalError(f"reference: no rule for {node.op} ({node.name})")
+
+
+def _slices(attributes: ShapeAttributes, shape: tuple[int, ...]) -> tuple[slice, ...]:
+    triples = zip(attributes.starts, attributes.steps, shape, strict=True)
+    return tuple(slice(start, start + step * (size - 1) + 1, step) for start, step, size in triples)
+
+
+def _concat(node: Node, inputs: list[Int8Array], axis: int, tensors: Mapping[str, Tensor]) -> Int8Array:
+    output = tensors[node.output].quant
+    parts = [
+        part if tensors[name].quant == output
+        else arithmetic.apply_table(arithmetic.lookup_table(Op.REQUANTIZE, None, tensors[name].quant, output), part)
+        for part, name in zip(inputs, node.inputs, strict=True)
+    ]
+    return np.concatenate(parts, axis=axis)
+
+
+def sample_bytes(tensor: Tensor) -> int:
+    """Bytes of one sample of a tensor: one per element."""
+    return prod(tensor.shape)

@@ -1,0 +1,160 @@
+"""A compiler for an openly documented model of the SiMa MLSoC's machine learning accelerator.
+
+::
+
+    from sima_compiler import Archive, Model, quantize, simulate
+
+    model = quantize("resnet50.onnx", calibration_data)     # or Model.from_onnx, Model.load
+    result = model.compile(output_path="out", batch_size=16)
+    run = simulate(Archive.open(result.path), {"input": x})
+
+Everything here loads on first use, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from sima_compiler.version import __version__
+
+if TYPE_CHECKING:
+    from sima_compiler.archive.reader import Archive
+    from sima_compiler.arguments import (
+        add_compile_arguments,
+        compile_keywords,
+        logging_from_arguments,
+        model_from_arguments,
+    )
+    from sima_compiler.archive.stats import MlaStats
+    from sima_compiler.arguments import add_compile_arguments, compile_keywords, model_from_arguments
+    from sima_compiler.compilation import CompileResult
+    from sima_compiler.errors import (
+        ArchiveError,
+        CalibrationError,
+        CompileInterrupted,
+        DoesNotFitError,
+        ExecutionError,
+        ForeignModelError,
+        InputError,
+        InternalError,
+        InvalidArchiveError,
+        LmError,
+        MachineError,
+        ModelError,
+        OptionError,
+        OutputError,
+        PathTraversalError,
+        SchemaError,
+        SimaError,
+        SizeLimitError,
+        UnsupportedError,
+        UnsupportedExtensionError,
+        UnsupportedVersionError,
+    )
+    from sima_compiler.machine.description import Machine
+    from sima_compiler.model import Model, quantize, simulate
+    from sima_compiler.options import L2CachingMode, TensorDRAMLayout, TensorTessellateParameters
+    from sima_compiler.progress import Progress
+    from sima_compiler.progress import Progress
+
+#: Public name -> module that defines it.
+_HOMES: dict[str, str] = {
+    "Archive": "archive.reader",
+    "CompileResult": "compilation",
+    "L2CachingMode": "options",
+    "Machine": "machine.description",
+    "MlaStats": "archive.stats",
+    "Model": "model",
+    "Progress": "progress",
+    "Progress": "progress",
+    "TensorDRAMLayout": "options",
+    "TensorTessellateParameters": "options",
+    "add_compile_arguments": "arguments",
+    "compile_keywords": "arguments",
+    "logging_from_arguments": "arguments",
+    "model_from_arguments": "arguments",
+    "add_compile_arguments": "arguments",
+    "compile_keywords": "arguments",
+    "model_from_arguments": "arguments",
+    "quantize": "model",
+    "simulate": "model",
+    "ArchiveError": "errors",
+    "CalibrationError": "errors",
+    "CompileInterrupted": "errors",
+    "DoesNotFitError": "errors",
+    "ExecutionError": "errors",
+    "ForeignModelError": "errors",
+    "InputError": "errors",
+    "InternalError": "errors",
+    "InvalidArchiveError": "errors",
+    "LmError": "errors",
+    "MachineError": "errors",
+    "ModelError": "errors",
+    "OptionError": "errors",
+    "OutputError": "errors",
+    "PathTraversalError": "errors",
+    "SchemaError": "errors",
+    "SimaError": "errors",
+    "SizeLimitError": "errors",
+    "UnsupportedError": "errors",
+    "UnsupportedExtensionError": "errors",
+    "UnsupportedVersionError": "errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+__all__ = [
+    "Archive",
+    "ArchiveError",
+    "CalibrationError",
+    "CompileInterrupted",
+    "CompileResult",
+    "DoesNotFitError",
+    "ExecutionError",
+    "ForeignModelError",
+    "InputError",
+    "InternalError",
+    "InvalidArchiveError",
+    "L2CachingMode",
+    "LmError",
+    "Machine",
+    "MachineError",
+    "MlaStats",
+    "Model",
+    "ModelError",
+    "OptionError",
+    "OutputError",
+    "PathTraversalError",
+    "Progress",
+    "SchemaError",
+    "SimaError",
+    "SizeLimitError",
+    "TensorDRAMLayout",
+    "TensorTessellateParameters",
+    "UnsupportedError",
+    "UnsupportedExtensionError",
+    "UnsupportedVersionError",
+    "add_compile_arguments",
+    "compile_keywords",
+    "logging_from_arguments",
+    "model_from_arguments",
+    "__version__",
+    "add_compile_arguments",
+    "compile_keywords",
+    "model_from_arguments",
+    "quantize",
+    "simulate",
+]

@@ -1,0 +1,75 @@
+"""The inputs of a model and their batch.
+
+In: the graph's inputs as the file declares them. Out: per-sample shapes, the batch that the file wrote (0 when symbolic)
+and warnings where the first dimension can only be suspected not to be the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import onnx
+
+from sima_compiler.errors import ModelError, UnsupportedError
+from sima_compiler.frontend.rules import BATCH_FIRST
+from sima_compiler.frontend.values import GraphInput
+
+
+def source_batch(model: onnx.ModelProto, constants: Collection[str]) -> tuple[list[GraphInput], int, list[str]]:
+    """Inputs, batch and warnings.
+
+    Raises:
+        ModelError: an input has no shape, an unknown size behind the batch, or a batch of its own.
+    """
+    entries = [entry for entry in model.graph.input if entry.name not in constants]
+    if not entries:
+        raise ModelError("the model has no inputs")
+    inputs: list[GraphInput] = []
+    batches: dict[str, int] = {}
+    warnings: list[str] = []
+    for entry in entries:
+        sizes = _sizes(entry)
+        batches[entry.name] = sizes[0]
+        inputs.append(GraphInput(entry.name, sizes[1:]))
+        warnings += _suspicions(entry.name, sizes)
+    return inputs, _common(batches), warnings
+
+
+def _sizes(entry: onnx.ValueInfoProto) -> tuple[int, ...]:
+    kind = entry.type.tensor_type
+    if not kind.HasField("shape"):
+        raise ModelError(f"input {entry.name!r} has no shape", hint="export the model with static shapes")
+    sizes = tuple(int(dim.dim_value) for dim in kind.shape.dim)
+    if not sizes:
+        raise UnsupportedError(
+            f"input {entry.name!r} is a single number, without a batch", rule=BATCH_FIRST.sentence,
+            hint="give every input a leading batch dimension",
+        )  # fmt: skip
+    symbolic = [position for position, size in enumerate(sizes) if size < 1 and position]
+    if symbolic:
+        raise ModelError(
+            f"input {entry.name!r}: dimension {symbolic[0]} has no fixed size; only dimension 0, the batch, may be open",
+            hint="fix it, e.g. with onnxruntime.tools.make_dynamic_shape_fixed",
+        )
+    return (max(sizes[0], 0), *sizes[1:])
+
+
+def _suspicions(name: str, sizes: tuple[int, ...]) -> list[str]:
+    shape = "(" + ", ".join(str(size) if size else "batch" for size in sizes) + ")"
+    if len(sizes) == 1:
+        return [f"input {name!r} of shape {shape}: its only dimension is taken for the batch"]
+    if len(sizes) == 3 and sizes[0] > 1:
+        return [f"input {name!r} of shape {shape}: dimension 0 is taken for the batch; it looks like an image without one"]
+    if sizes[0] > 1:
+        return [f"input {name!r} of shape {shape}: dimension 0 is taken for a batch of {sizes[0]} and overridden"]
+    return []
+
+
+def _common(batches: dict[str, int]) -> int:
+    literal = {size for size in batches.values() if size}
+    if len(literal) > 1:
+        found = ", ".join(f"{name}: {size}" for name, size in batches.items())
+        raise UnsupportedError(
+            f"the inputs' first dimensions differ ({found}), so they are not all the batch", rule=BATCH_FIRST.sentence
+        )
+    return literal.pop() if literal else 0

@@ -1,0 +1,213 @@
+"""Collects the tensors and nodes of a `Graph` while the ONNX nodes are read in order.
+
+In: values and pending operations. Out: `Graph`. Always: a tensor has exactly one producer and a name of its own; a pending
+operation becomes a node as soon as its quantization is known, and the same one only once per quantization.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from sima_compiler.arithmetic import FULL_RANGE, quantize, quantize_bounds
+from sima_compiler.frontend.onnx_node import SourceNode
+from sima_compiler.frontend.rules import QUANTIZED
+from sima_compiler.frontend.values import MOVEMENTS, Activation, Cut, GraphInput, Pending, Value
+from sima_compiler.ir.graph import UNARY_OPS, Graph, Node, Op, Quantization, ShapeAttributes, Tensor
+
+
+class GraphBuilder:
+    """The graph so far. Used by one reading of one file."""
+
+    def __init__(self) -> None:
+        self.tensors: dict[str, Tensor] = {}
+        self.nodes: list[Node] = []
+        self.warnings: list[str] = []
+        self._node_names: set[str] = set()
+        self._done: dict[tuple[int, Quantization], Activation] = {}
+        self.output_names: dict[str, str] = {}  # ONNX output name -> graph output name, once finished
+        self._renamed: dict[str, str] = {}
+        self._alive: list[Pending] = []  # keeps the ids in `_done` unique
+
+    def tensor(self, name: str, shape: tuple[int, ...], quant: Quantization) -> Activation:
+        """A new tensor, called ``name`` or that with a number when the name is taken."""
+        unique = _unique(name, self.tensors.__contains__)
+        self.tensors[unique] = Tensor(unique, shape, quant)
+        return Activation(unique, shape, integer=True)
+
+    def quant(self, activation: Activation) -> Quantization:
+        """The quantization of a settled activation."""
+        return self.tensors[activation.tensor].quant
+
+    def append(self, node: Node) -> None:
+        """Add a node under a name of its own."""
+        unique = _unique(node.name, self._node_names.__contains__)
+        self._node_names.add(unique)
+        self.nodes.append(replace(node, name=unique))
+
+    def quantized(self, value: Value, quant: Quantization, name: str, node: SourceNode) -> Activation:
+        """``value`` under ``quant``: the meaning of QuantizeLinear. New tensors are called ``name``.
+
+        Raises:
+            UnsupportedError: the value cannot be quantized here.
+        """
+        if isinstance(value, Activation):
+            return self._requantized(value, quant, name, node)
+        if isinstance(value, GraphInput):
+            return self._input(value, quant, node)
+        if isinstance(value, Pending):
+            return self._complete(value, quant, name, node)
+        raise node.unsupported("its input is no activation", rule=QUANTIZED.sentence)
+
+    def settled(self, value: Value, name: str, node: SourceNode) -> Activation:
+        """``value`` as a tensor, where the file writes no QuantizeLinear: movements and Relu keep the input's scale.
+
+        Raises:
+            UnsupportedError: the value has no quantization that the file states or that follows from its input.
+        """
+        if isinstance(value, Activation):
+            return value
+        if isinstance(value, Pending) and (value.op in MOVEMENTS or value.op is Op.RELU):
+            inner = self.settled(value.inputs[0], value.name, node)
+            return self._complete(value, self.quant(inner), name, node)
+        if isinstance(value, Pending):
+            found = f"its input comes from {value.source!r} without a QuantizeLinear between them"
+            raise node.unsupported(found, rule=QUANTIZED.sentence, hint="quantize this operator type too")
+        if isinstance(value, GraphInput):
+            raise node.unsupported(f"input {value.name!r} reaches it unquantized", rule=QUANTIZED.sentence)
+        raise node.unsupported("its input is no activation", rule=QUANTIZED.sentence)
+
+    def _requantized(self, value: Activation, quant: Quantization, name: str, node: SourceNode) -> Activation:
+        if self.quant(value) == quant:
+            return replace(value, integer=True)
+        target = self.tensor(name, value.shape, quant)
+        self.append(Node(node.name, Op.REQUANTIZE, (value.tensor,), target.tensor, source=node.name))
+        return target
+
+    def _input(self, value: GraphInput, quant: Quantization, node: SourceNode) -> Activation:
+        known = self.tensors.get(value.name)
+        if known is None:
+            return self.tensor(value.name, value.shape, quant)
+        if known.quant != quant:
+            raise node.unsupported(
+                f"input {value.name!r} is quantized in two ways: {known.quant} and {quant}",
+                hint="give the input one scale and one zero point",
+            )
+        return Activation(value.name, value.shape, integer=True)
+
+    def _complete(self, value: Pending, quant: Quantization, name: str, node: SourceNode) -> Activation:
+        key = (id(value), quant)
+        if key not in self._done:
+            self._alive.append(value)
+            self._done[key] = self._emit(value, quant, name, node)
+        return self._done[key]
+
+    def _emit(self, value: Pending, quant: Quantization, name: str, node: SourceNode) -> Activation:
+        if value.op in MOVEMENTS:
+            return self._emit_movement(value, quant, name, node)
+        inputs = tuple(self.settled(part, value.source, node).tensor for part in value.inputs)
+        target = self.tensor(name, value.shape, quant)
+        self.append(self._node(value, inputs, target.tensor, quant))
+        return target
+
+    def _emit_movement(self, value: Pending, quant: Quantization, name: str, node: SourceNode) -> Activation:
+        inner = value.inputs[0]
+        if isinstance(inner, Activation):
+            source, kept = inner, self.quant(inner)
+        else:
+            inner_name = inner.name or f"{value.source}_input"
+            source, kept = self.quantized(inner, quant, inner_name, node), quant
+        target = self.tensor(name if kept == quant else f"{name}_moved", value.shape, kept)
+        self.append(self._node(value, (source.tensor,), target.tensor, kept))
+        return self._requantized(target, quant, name, node)
+
+    def _node(self, value: Pending, inputs: tuple[str, ...], output: str, quant: Quantization) -> Node:
+        low, high = quantize_bounds(*value.bounds, quant) if value.fused else FULL_RANGE
+        attributes = value.attributes
+        if value.op is Op.PAD and value.pad_value != 0.0 and isinstance(attributes, ShapeAttributes):
+            attributes = replace(attributes, fill=int(quantize([value.pad_value], quant)[0]))
+        return Node(
+            name=value.source, op=value.op, inputs=inputs, output=output, attributes=attributes,
+            weights=value.weights, constant=value.constant, constant_first=value.constant_first,
+            clamp=(low, high), fused=value.fused, source=value.source,
+        )  # fmt: skip
+
+    def finish(self, name: str, inputs: Sequence[str], results: Sequence[tuple[str, Value]], batch: int) -> Graph:
+        """The graph whose outputs are ``results``: ONNX output names with their values.
+
+        A cut output is the tensor in front of the cut, under its own name, and listed once.
+        """
+        outputs: dict[str, str] = {}
+        for label, value in results:
+            if not isinstance(value, Cut):
+                outputs[label] = self._output(label, value, tuple(inputs), set(outputs.values()))
+        for label, value in results:
+            if isinstance(value, Cut):
+                outputs[label] = self._cut_output(label, value, tuple(inputs))
+        self.output_names = outputs
+        cut = dict.fromkeys(text for _, value in results if isinstance(value, Cut) for text in value.operators)
+        return Graph(
+            name=name, inputs=tuple(inputs), outputs=tuple(dict.fromkeys(outputs[label] for label, _ in results)),
+            tensors=dict(self.tensors), nodes=tuple(self.nodes), batch=batch, cut=tuple(cut),
+            warnings=tuple(dict.fromkeys(self.warnings)),
+        )  # fmt: skip
+
+    def _output(self, label: str, value: Value, inputs: tuple[str, ...], taken: set[str]) -> str:
+        settled = self.settled(value, label, _output_node(label))
+        tensor = self._renamed.get(settled.tensor, settled.tensor)
+        if tensor not in inputs and tensor not in taken:
+            if tensor == label:
+                return label
+            if label not in self.tensors:
+                self._rename(tensor, label)
+                return label
+        return self._copy(tensor, label)
+
+    def _cut_output(self, label: str, value: Cut, inputs: tuple[str, ...]) -> str:
+        settled = self.settled(value.value, label, _output_node(label))
+        tensor = self._renamed.get(settled.tensor, settled.tensor)
+        return self._copy(tensor, label) if tensor in inputs else tensor
+
+    def _copy(self, tensor: str, label: str) -> str:
+        source = self.tensors[tensor]
+        copy = self.tensor(label, source.shape, source.quant)
+        self.append(Node(f"{label}_copy", Op.RESHAPE, (tensor,), copy.tensor, source=label))
+        return copy.tensor
+
+    def _rename(self, old: str, new: str) -> None:
+        self._renamed[old] = new
+        self.tensors = {
+            (new if name == old else name): (replace(tensor, name=new) if name == old else tensor)
+            for name, tensor in self.tensors.items()
+        }
+        self.nodes = [
+            replace(
+                node,
+                inputs=tuple(new if name == old else name for name in node.inputs),
+                output=new if node.output == old else node.output,
+            )
+            for node in self.nodes
+        ]
+
+
+def bounded(value: Pending, low: float, high: float, label: str) -> Pending:
+    """A pending operation with its result limited to an interval on top of the limits that it has."""
+    bounds = (min(max(value.bounds[0], low), high), max(min(value.bounds[1], high), low))
+    return replace(value, bounds=bounds, fused=(*value.fused, label), name="")
+
+
+def can_clamp(value: Value) -> bool:
+    """Relu and Clip fold into this value's own node."""
+    return isinstance(value, Pending) and value.op not in UNARY_OPS and value.op not in MOVEMENTS
+
+
+def _output_node(label: str) -> SourceNode:
+    return SourceNode("graph output", "", label, (), (), {})
+
+
+def _unique(name: str, is_taken: Callable[[object], bool]) -> str:
+    candidate, number = name, 0
+    while is_taken(candidate):
+        number += 1
+        candidate = f"{name}_{number}"
+    return candidate

@@ -1,0 +1,70 @@
+"""ONNX files and bytes as `ModelProto`, and what can be said about a model before it is read.
+
+In: a path, bytes or a `ModelProto`. Out: a `ModelProto`. Always: whatever is wrong with the file is a `ModelError`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError
+
+from sima_compiler.errors import ModelError
+
+#: What the rest of the package calls a parsed ONNX file, so that only the frontend needs to import onnx.
+OnnxModel = onnx.ModelProto
+
+#: Node types that only a quantized model has.
+QUANTIZED_OPERATORS = frozenset({"QuantizeLinear", "DequantizeLinear", "QGemm", "ConvInteger", "MatMulInteger"})
+
+
+def load_onnx(source: str | Path | onnx.ModelProto) -> onnx.ModelProto:
+    """The model, read from a file or passed through; external data is loaded.
+
+    Raises:
+        ModelError: the file is missing, unreadable, not ONNX, or truncated.
+    """
+    if isinstance(source, onnx.ModelProto):
+        return source
+    path = Path(source)
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file", hint="give the path of an .onnx or .sima file")
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
+    model = parse_onnx(data, str(path))
+    try:
+        onnx.load_external_data_for_model(model, str(path.parent))
+    except (OSError, ValueError, onnx.checker.ValidationError) as error:
+        raise ModelError(f"{path}: its external weights cannot be read: {error}") from error
+    return model
+
+
+def parse_onnx(data: bytes, origin: str) -> onnx.ModelProto:
+    """The model in ``data``; ``origin`` names it in messages.
+
+    Raises:
+        ModelError: not ONNX, or truncated.
+    """
+    hint = "the file is damaged, truncated, or of another kind"
+    try:
+        model = onnx.load_model_from_string(data)
+    except (DecodeError, ValueError, RuntimeError) as error:
+        raise ModelError(f"{origin}: not an ONNX model ({len(data)} bytes that do not parse)", hint=hint) from error
+    if not model.graph.node or not model.graph.output or not model.opset_import:
+        raise ModelError(f"{origin}: not an ONNX model (it has no nodes, outputs or operator set)", hint=hint)
+    return model
+
+
+def default_opset(model: onnx.ModelProto) -> int:
+    """Version of the standard operators."""
+    return max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=1)
+
+
+def is_quantized(model: onnx.ModelProto) -> bool:
+    """Whether any node quantizes."""
+    return any(
+        node.op_type in QUANTIZED_OPERATORS or node.op_type.startswith("QLinear") for node in model.graph.node
+    )

@@ -1,0 +1,176 @@
+"""Transpose, Slice, Split, Pad, Concat, and what passes values through.
+
+In: nodes on bytes or on real values. Out: movements, done at once on bytes and later on real values. Always: axes are
+per sample and the batch stays where it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sima_compiler.frontend import rules
+from sima_compiler.frontend.onnx_node import SourceNode
+from sima_compiler.frontend.reader import Reader
+from sima_compiler.frontend.reshaping import moved
+from sima_compiler.frontend.values import Activation, Cut, Pending, QuantizedConstant, Value
+from sima_compiler.ir.graph import Op, ShapeAttributes
+
+#: ONNX writes "to the end" as numbers at least this large.
+TO_THE_END = 2**31 - 1
+
+
+def convert_identity(node: SourceNode, reader: Reader) -> Sequence[Value]:
+    """Identity, and Dropout when it only infers."""
+    return [reader.value(node, 0)]
+
+
+def convert_softmax(node: SourceNode, reader: Reader) -> Sequence[Value]:
+    """Softmax at the end: the archive stops at the tensor in front of it."""
+    source = reader.activation(node)
+    rank = len(source.shape) + 1
+    reader.axis(node, node.integer("axis", -1 if reader.opset >= 13 else 1), rank)
+    settled = reader.settled(node)
+    return [Cut(settled, (f"{node.operator} {node.name!r} after {settled.tensor!r}",), node.inputs[0])]
+
+
+def convert_transpose(node: SourceNode, reader: Reader) -> Sequence[Value]:
+    """Transpose that leaves the batch in front."""
+    constant = reader.value(node, 0)
+    if isinstance(constant, QuantizedConstant):
+        return [_transpose_constant(node, constant)]
+    shape = reader.shape(node)
+    order = node.integers("perm") or tuple(reversed(range(len(shape) + 1)))
+    if sorted(order) != list(range(len(shape) + 1)):
+        raise node.invalid(f"perm {order} is no permutation of {len(shape) + 1} axes")
+    if order[0] != 0:
+        raise node.unsupported(f"perm {order} moves the batch", rule=rules.BATCH_FIRST.sentence)
+    permutation = tuple(axis - 1 for axis in order[1:])
+    attributes = ShapeAttributes(permutation=permutation)
+    return [_move(node, reader, Op.TRANSPOSE, tuple(shape[axis] for axis in permutation), attributes)]
+
+
+def _transpose_constant(node: SourceNode, constant: QuantizedConstant) -> QuantizedConstant:
+    order = node.integers("perm") or tuple(reversed(range(constant.values.ndim)))
+    values = np.ascontiguousarray(constant.values.transpose(order))
+    return QuantizedConstant(values, constant.scales, constant.zero_points, order.index(constant.axis))
+
+
+def _move(
+    node: SourceNode,
+    reader: Reader,
+    op: Op,
+    shape: tuple[int, ...],
+    attributes: ShapeAttributes,
+    pad_value: float = 0.0,
+    output: int = 0,
+) -> Value:
+    source = reader.activation(node)
+    name = node.name if output == 0 else f"{node.name}_{output}"
+    pending = Pending(op, name, (source,), shape, attributes, pad_value=pad_value, name=node.outputs[output])
+    return moved(reader, pending)
+
+
+def convert_slice(node: SourceNode, reader: Reader) -> Sequence[Value]:
+    """Slice with constant bounds and positive steps; the batch may only be taken whole."""
+    shape = reader.shape(node)
+    starts, ends = reader.integers(node, 1, "starts") or (), reader.integers(node, 2, "ends") or ()
+    axes = reader.integers(node, 3, "axes") or tuple(range(len(starts)))
+    steps = reader.integers(node, 4, "steps") or (1,) * len(starts)
+    rules.SLICE_STEP.check(node, f"steps {steps}", steps)
+    first, step, size = [0] * len(shape), [1] * len(shape), list(shape)
+    for axis, start, end, stride in zip(axes, starts, ends, steps, strict=True):
+        if axis % (len(shape) + 1) == 0 and start == 0 and stride == 1 and end >= TO_THE_END:
+            continue
+        position = reader.axis(node, axis, len(shape) + 1)
+        low, high, _ = slice(start, end, stride).indices(shape[position])
+        first[position], step[position] = low, stride
+        size[position] = len(range(low, high, stride))
+    if 0 in size:
+        raise node.invalid(f"its result is empty: {tuple(size)}")
+    attributes = ShapeAttributes(starts=tuple(first), steps=tuple(step))
+    return [_move(node, reader, Op.SLICE, tuple(size), attributes)]
+
+
+def convert_split(node: SourceNode, reader: Reader) -> Sequence[Value]:
+    """Split: one Slice per output."""
+    shape = reader.shape(node)
+    axis = reader.axis(node, node.integer("axis", 0), len(shape) + 1)
+    parts = reader.integers(node, 1, "split") or _even_parts(shape[axis], len(node.outputs))
+    if len(parts) != len(node.outputs) or sum(parts) != shape[axis] or min(parts) < 1:
+        raise node.invalid(f"parts {parts} do not divide {shape[axis]} over {len(node.outputs)} outputs")
+    results: list[Value] = []
+    for index, size in enumerate(parts):
+        starts = tuple(sum(parts[:index]) if position == axis else 0 for position in range(len(shape)))
+        attributes = ShapeAttributes(starts=starts, steps=(1,) * len(shape))
+        part = (*shape[:axis], size, *shape[axis + 1 :])
+        results.append(_move(node, reader, Op.SLICE, part, attributes, output=index))
+    return results
+
+
+def _even_parts(total: int, count: int) -> tuple[int, ...]:
+    size = -(-total // count)
+    return (size,) * (count - 1) + (total - size * (count - 1),)
+
+
+def convert_pad(node: SourceNode, reader: Reader) -> Sequence[Value]:
+    """Pad with a constant, anywhere behind the batch; on bytes the constant is a byte, on reals a real."""
+    shape = reader.shape(node)
+    rules.PAD_CONSTANT.check(node, f"mode {node.text('mode', 'constant')}", node.text("mode", "constant"))
+    pads = reader.integers(node, 1, "pads") or ()
+    axes = tuple(int(axis) for axis in reader.constant(node, 3)) if reader.has(node, 3) else range(len(shape) + 1)
+    rules.PAD_POSITIVE.check(node, f"pads {pads}", pads)
+    before, after = [0] * len(shape), [0] * len(shape)
+    half = len(pads) // 2
+    for axis, low, high in zip(axes, pads[:half], pads[half:], strict=True):
+        if low or high:
+            position = reader.axis(node, axis, len(shape) + 1)
+            before[position], after[position] = low, high
+    size = tuple(sum(three) for three in zip(before, shape, after, strict=True))
+    attributes = ShapeAttributes(pads_before=tuple(before), pads_after=tuple(after), fill=_byte_fill(node, reader))
+    return [_move(node, reader, Op.PAD, size, attributes, _real_fill(node, reader))]
+
+
+def _fill(node: SourceNode, reader: Reader) -> float:
+    if not reader.has(node, 2):
+        return node.real("value", 0.0)
+    value = reader.value(node, 2)
+    if isinstance(value, QuantizedConstant):
+        real = (value.values.astype(np.float32) - value.zero_points.astype(np.float32)) * value.scales
+        return float(real.reshape(-1)[0])
+    return float(reader.constant(node, 2).reshape(-1)[0])
+
+
+def _byte_fill(node: SourceNode, reader: Reader) -> int | None:
+    source = reader.activation(node)
+    if not isinstance(source, Activation) or not source.integer:
+        return None
+    unsigned = node.inputs[0] in reader.unsigned
+    return int(_fill(node, reader)) - (128 if unsigned else 0)
+
+
+def _real_fill(node: SourceNode, reader: Reader) -> float:
+    source = reader.activation(node)
+    return 0.0 if isinstance(source, Activation) and source.integer else _fill(node, reader)
+
+
+def convert_concat(node: SourceNode, reader: Reader) -> Sequence[Value]:
+    """Concat behind the batch; inputs may have scales of their own."""
+    sources = [reader.activation(node, position) for position in range(len(node.inputs))]
+    rank = len(sources[0].shape) + 1
+    axis = reader.axis(node, node.integer("axis", 0), rank)
+    shape = list(sources[0].shape)
+    for source in sources[1:]:
+        rest = [size for position, size in enumerate(source.shape) if position != axis]
+        if len(source.shape) != rank - 1 or rest != [size for place, size in enumerate(shape) if place != axis]:
+            raise node.invalid(f"inputs of shapes {tuple(shape)} and {source.shape} do not fit along axis {axis + 1}")
+    shape[axis] = sum(source.shape[axis] for source in sources)
+    settled = tuple(reader.settled(node, position) for position in range(len(sources)))
+    pending = Pending(Op.CONCAT, node.name, settled, tuple(shape), ShapeAttributes(axis=axis), name=node.outputs[0])
+    if not all(part.integer for part in settled):
+        return [pending]
+    quants = {reader.builder.quant(part) for part in settled}
+    if len(quants) > 1:
+        raise node.unsupported("it joins bytes of different scales")
+    return [reader.builder.quantized(pending, quants.pop(), node.outputs[0], node)]

@@ -1,0 +1,224 @@
+"""Quantized ONNX to `Graph`.
+
+In: a `ModelProto` with QuantizeLinear / DequantizeLinear around its operators (int8 or uint8 activations), or in
+onnxruntime's QOperator form, which is rewritten to the former first. Out: a `Graph` in the int8 frame with shapes per
+sample. Always: values are read in file order, each exactly once; anything that cannot be kept exact is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from sima_compiler.errors import ModelError
+from sima_compiler.frontend import elementwise, movement, reshaping, resizing, rules, shapes, weighted, windows
+from sima_compiler.frontend.batch import source_batch
+from sima_compiler.frontend.integers import integer_values, scale_and_zero_point
+from sima_compiler.frontend.loading import default_opset, is_quantized
+from sima_compiler.frontend.onnx_node import SourceNode, source_node
+from sima_compiler.frontend.qoperator import desugar
+from sima_compiler.frontend.reader import Reader
+from sima_compiler.frontend.values import (
+    Activation,
+    Constant,
+    Cut,
+    GraphInput,
+    QuantizedConstant,
+    ShapeVector,
+    Value,
+)
+from sima_compiler.ir.graph import Graph
+
+Converter = Callable[[SourceNode, Reader], Sequence[Value]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A graph, and what an exporter needs to write the model for any batch and to end where the graph ends.
+
+    ``reshapes``: per-sample shape of each ONNX value that a Reshape or its like makes. ``ends``: ONNX value name of each
+    graph output.
+    """
+
+    graph: Graph
+    reshapes: Mapping[str, tuple[int, ...]]
+    ends: Mapping[str, str]
+
+
+def graph_from_onnx(model: onnx.ModelProto, name: str) -> Graph:
+    """The quantized network in ``model``, called ``name``.
+
+    Raises:
+        ModelError: the model is float, contradicts itself, or its first dimension is not the batch.
+        UnsupportedError: a node that this compiler cannot lower; names node, operator and rule.
+    """
+    return read_onnx(desugar(model), name).graph
+
+
+def read_onnx(model: onnx.ModelProto, name: str) -> Reading:
+    """`graph_from_onnx` for a model that is in QDQ form already, with what an exporter needs."""
+    if not is_quantized(model):
+        raise ModelError(
+            "the model is not quantized: it holds no QuantizeLinear",
+            hint="quantize it with calibration data: sima_compiler.quantize(model, data), or simac quantize",
+        )
+    constants = {entry.name: numpy_helper.to_array(entry) for entry in model.graph.initializer}
+    integers = integer_values(model, constants)
+    inputs, batch, warnings = source_batch(model, set(constants))
+    reader = Reader(default_opset(model), batch, integers.quants)
+    reader.unsigned = integers.unsigned
+    reader.builder.warnings += warnings
+    reader.values.update({key: Constant(array) for key, array in constants.items()})
+    for entry in inputs:
+        reader.values[entry.name] = _input_value(entry, reader)
+    for index, proto in enumerate(model.graph.node):
+        _read_node(proto, source_node(proto, index), reader)
+    results = [(entry.name, _result(entry.name, reader)) for entry in model.graph.output]
+    used = tuple(entry.name for entry in inputs if entry.name in reader.builder.tensors)
+    _check_inputs_used(inputs, used, reader)
+    graph = reader.builder.finish(name, used, results, batch)
+    ends = {
+        reader.builder.output_names[label]: value.source if isinstance(value, Cut) else label
+        for label, value in results
+    }
+    return Reading(graph, dict(reader.reshapes), ends)
+
+
+def _input_value(entry: GraphInput, reader: Reader) -> Value:
+    quant = reader.integer_quants.get(entry.name)
+    return entry if quant is None else reader.builder.tensor(entry.name, entry.shape, quant)
+
+
+def _check_inputs_used(inputs: Sequence[GraphInput], used: Sequence[str], reader: Reader) -> None:
+    for entry in inputs:
+        if entry.name not in used:
+            reader.builder.warnings.append(f"input {entry.name!r} does not reach any output and is left out")
+    if not used:
+        raise ModelError("no input of the model reaches a quantized operator")
+
+
+def _result(name: str, reader: Reader) -> Value:
+    value = reader.values.get(name)
+    if value is None:
+        raise ModelError(f"output {name!r} is produced by no node")
+    if isinstance(value, Constant | QuantizedConstant | ShapeVector):
+        raise ModelError(f"output {name!r} does not depend on any input", hint="remove constant outputs")
+    return value
+
+
+def _read_node(proto: onnx.NodeProto, node: SourceNode, reader: Reader) -> None:
+    results = _convert(proto, node, reader)
+    for name, value in zip(node.outputs, results, strict=False):
+        if name:
+            reader.values[name] = value
+
+
+def _convert(proto: onnx.NodeProto, node: SourceNode, reader: Reader) -> Sequence[Value]:
+    given = [reader.values[name] for name in node.inputs if name in reader.values]
+    if any(isinstance(value, Cut) for value in given) and node.operator in AFTER_CUT:
+        return _follow_cut(node, reader)
+    if any(isinstance(value, ShapeVector) for value in given) and node.operator in shapes.SHAPE_OPERATORS:
+        return shapes.convert_shape_arithmetic(node, reader)
+    if _is_constant(node, given):
+        return shapes.fold_constants(proto, node, reader)
+    converter = CONVERTERS.get(node.operator) if not node.domain else None
+    if converter is None:
+        place = f"{node.domain}.{node.operator}" if node.domain else node.operator
+        raise node.unsupported(
+            f"operator {place} is not supported", rule=rules.KNOWN_OPERATOR.sentence,
+            hint=f"supported: {', '.join(sorted(CONVERTERS))}",
+        )  # fmt: skip
+    return converter(node, reader)
+
+
+def _is_constant(node: SourceNode, given: Sequence[Value]) -> bool:
+    if node.operator == "DequantizeLinear" or node.domain or node.operator.startswith("Random"):
+        return False
+    complete = len(given) == sum(1 for name in node.inputs if name)
+    return complete and all(isinstance(value, Constant | ShapeVector) for value in given)
+
+
+def _follow_cut(node: SourceNode, reader: Reader) -> Sequence[Value]:
+    """Reshaping and quantization behind a cut belong to what the host does."""
+    value = reader.value(node, 0)
+    if not isinstance(value, Cut):
+        raise node.unsupported("only its first input may follow the cut", rule=rules.SOFTMAX_LAST.sentence)
+    return [value]
+
+
+def convert_quantize(node: SourceNode, reader: Reader) -> Sequence[Value]:
+    """QuantizeLinear completes what stands in front of it."""
+    quant, _ = scale_and_zero_point(node, _constants(node, reader))
+    value = reader.activation(node)
+    return [reader.builder.quantized(value, quant, node.inputs[0], node)]
+
+
+def convert_dequantize(node: SourceNode, reader: Reader) -> Sequence[Value]:
+    """DequantizeLinear: of a constant, a quantized constant; of a tensor, its real values."""
+    value = reader.value(node, 0)
+    if isinstance(value, Constant):
+        return [_dequantized_constant(node, reader, value)]
+    if not isinstance(value, Activation):
+        raise node.invalid("its input holds real values already")
+    quant, _ = scale_and_zero_point(node, _constants(node, reader))
+    known = reader.builder.quant(value)
+    if known != quant:
+        raise node.unsupported(f"it reads {value.tensor!r} with {quant}, which was written with {known}")
+    return [Activation(value.tensor, value.shape, integer=False)]
+
+
+def _constants(node: SourceNode, reader: Reader) -> list[np.ndarray]:
+    return [reader.constant(node, place) for place in (1, 2) if reader.has(node, place)]
+
+
+def _dequantized_constant(node: SourceNode, reader: Reader, value: Constant) -> QuantizedConstant:
+    constants = _constants(node, reader)
+    scales = constants[0].astype(np.float32)
+    zeros = constants[1].astype(np.int64) if len(constants) > 1 else np.zeros(scales.shape, np.int64)
+    if node.integer("block_size", 0):
+        raise node.unsupported("it has scales per block", rule=rules.PER_CHANNEL_AXIS.sentence)
+    return QuantizedConstant(value.array, scales.reshape(-1), zeros.reshape(-1), node.integer("axis", 1))
+
+
+AFTER_CUT = frozenset({"QuantizeLinear", "DequantizeLinear", "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze"})
+
+CONVERTERS: dict[str, Converter] = {
+    "QuantizeLinear": convert_quantize,
+    "DequantizeLinear": convert_dequantize,
+    "Conv": weighted.convert_conv,
+    "Gemm": weighted.convert_gemm,
+    "MatMul": weighted.convert_matmul,
+    "Add": elementwise.convert_binary,
+    "Sub": elementwise.convert_binary,
+    "Mul": elementwise.convert_binary,
+    "Relu": elementwise.convert_relu,
+    "Clip": elementwise.convert_clip,
+    "LeakyRelu": elementwise.convert_unary,
+    "Sigmoid": elementwise.convert_unary,
+    "Tanh": elementwise.convert_unary,
+    "HardSigmoid": elementwise.convert_unary,
+    "HardSwish": elementwise.convert_unary,
+    "MaxPool": windows.convert_max_pool,
+    "AveragePool": windows.convert_average_pool,
+    "GlobalAveragePool": windows.convert_global_average_pool,
+    "ReduceMean": windows.convert_reduce_mean,
+    "Concat": movement.convert_concat,
+    "Flatten": reshaping.convert_flatten,
+    "Reshape": reshaping.convert_reshape,
+    "Squeeze": reshaping.convert_squeeze,
+    "Unsqueeze": reshaping.convert_unsqueeze,
+    "Transpose": movement.convert_transpose,
+    "Slice": movement.convert_slice,
+    "Split": movement.convert_split,
+    "Pad": movement.convert_pad,
+    "Resize": resizing.convert_resize,
+    "Upsample": resizing.convert_resize,
+    "Shape": shapes.convert_shape,
+    "Identity": movement.convert_identity,
+    "Dropout": movement.convert_identity,
+    "Softmax": movement.convert_softmax,
+}

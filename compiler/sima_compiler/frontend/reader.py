@@ -1,0 +1,120 @@
+"""The state of one reading: values by ONNX name, and the questions that converters ask about them.
+
+In: ONNX value names. Out: values, tensors, constants. Always: a question that cannot be answered is an error naming
+the node that asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from sima_compiler.frontend.builder import GraphBuilder
+from sima_compiler.frontend.onnx_node import SourceNode
+from sima_compiler.frontend.rules import BATCH_FIRST, QUANTIZED
+from sima_compiler.frontend.values import (
+    Activation,
+    Constant,
+    Cut,
+    GraphInput,
+    Pending,
+    QuantizedConstant,
+    ShapeVector,
+    Value,
+)
+from sima_compiler.ir.graph import Quantization
+
+
+class Reader:
+    """Values and builder of one file. ``batch`` is the file's literal batch, 0 when it is symbolic."""
+
+    def __init__(self, opset: int, batch: int, integer_quants: Mapping[str, Quantization]) -> None:
+        self.opset = opset
+        self.batch = batch
+        self.integer_quants = integer_quants
+        self.builder = GraphBuilder()
+        self.values: dict[str, Value] = {}
+        self.reshapes: dict[str, tuple[int, ...]] = {}
+        self.unsigned: frozenset[str] = frozenset()
+
+    def value(self, node: SourceNode, position: int) -> Value:
+        """The value of an input that must be there."""
+        name = node.inputs[position] if position < len(node.inputs) else ""
+        if not name:
+            raise node.invalid(f"input {position} is missing")
+        if name not in self.values:
+            raise node.invalid(f"input {name!r} is produced by no earlier node")
+        return self.values[name]
+
+    def has(self, node: SourceNode, position: int) -> bool:
+        """Whether an optional input is given."""
+        return position < len(node.inputs) and bool(node.inputs[position])
+
+    def shape(self, node: SourceNode, position: int = 0) -> tuple[int, ...]:
+        """Per-sample shape of an activation input."""
+        value = self.activation(node, position)
+        return value.shape
+
+    def activation(self, node: SourceNode, position: int = 0) -> Activation | Pending | GraphInput:
+        """An input that depends on the network's inputs."""
+        value = self.value(node, position)
+        if isinstance(value, Cut):
+            found = f"it follows {', '.join(value.operators)}, which only the host runs, at the end"
+            raise node.unsupported(found, hint="let the network end there")
+        if not isinstance(value, Activation | Pending | GraphInput):
+            raise node.unsupported(f"input {node.inputs[position]!r} is a constant where an activation is expected")
+        return value
+
+    def settled(self, node: SourceNode, position: int = 0) -> Activation:
+        """An activation input as a tensor of the graph."""
+        return self.builder.settled(self.activation(node, position), node.inputs[position], node)
+
+    def quant(self, node: SourceNode, position: int = 0) -> Quantization:
+        """Quantization of an input that is settled."""
+        return self.builder.quant(self.settled(node, position))
+
+    def constant(self, node: SourceNode, position: int) -> npt.NDArray[np.generic]:
+        """An input that must be known before the network runs."""
+        value = self.value(node, position)
+        if isinstance(value, Constant):
+            return value.array
+        if isinstance(value, ShapeVector) and None not in value.entries:
+            array = np.array(value.entries, np.int64)
+            return array.reshape(()) if value.is_scalar else array
+        raise node.unsupported(f"input {node.inputs[position]!r} must be a constant")
+
+    def integers(self, node: SourceNode, position: int, attribute: str) -> tuple[int, ...] | None:
+        """Integers that newer opsets pass as an input and older ones as an attribute; None when absent."""
+        if self.has(node, position):
+            return tuple(int(entry) for entry in self.constant(node, position).reshape(-1))
+        return node.integers(attribute)
+
+    def shape_vector(self, node: SourceNode, position: int) -> ShapeVector:
+        """An input of shape arithmetic: constants and shapes alike."""
+        value = self.value(node, position)
+        if isinstance(value, ShapeVector):
+            return value
+        array = self.constant(node, position)
+        return ShapeVector(tuple(int(entry) for entry in array.reshape(-1)), array.ndim == 0)
+
+    def axis(self, node: SourceNode, axis: int, rank: int) -> int:
+        """A source axis as a per-sample axis; ``rank`` counts the batch.
+
+        Raises:
+            UnsupportedError: the axis is the batch.
+        """
+        if not -rank <= axis < rank:
+            raise node.invalid(f"axis {axis} does not exist in {rank} dimensions")
+        if axis % rank == 0:
+            raise node.unsupported("it works along dimension 0, the batch", rule=BATCH_FIRST.sentence)
+        return axis % rank - 1
+
+    def quantized_constant(self, node: SourceNode, position: int) -> QuantizedConstant:
+        """A constant that went through DequantizeLinear."""
+        value = self.value(node, position)
+        if not isinstance(value, QuantizedConstant):
+            found = f"input {node.inputs[position]!r} is no quantized constant"
+            raise node.unsupported(found, rule=QUANTIZED.sentence, hint="quantize weights and constants too")
+        return value

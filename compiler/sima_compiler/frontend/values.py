@@ -1,0 +1,100 @@
+"""What a value of the ONNX file means while the graph is being read.
+
+Every ONNX value name stands for exactly one of these records. Always: frozen; shapes are per sample.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from sima_compiler.ir.graph import Attributes, ConstantOperand, Op, Quantization, Weights
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """Known before any input: initializers, Constant nodes and what folds from them."""
+
+    array: npt.NDArray[np.generic]
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeVector:
+    """Integers of shape arithmetic; ``None`` stands for the batch. ``is_scalar`` tells a number from a list of one."""
+
+    entries: tuple[int | None, ...]
+    is_scalar: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizedConstant:
+    """The result of DequantizeLinear on a constant. ``axis`` counts the scales when there is more than one."""
+
+    values: npt.NDArray[np.generic]
+    scales: npt.NDArray[np.float32]
+    zero_points: npt.NDArray[np.int64]
+    axis: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GraphInput:
+    """A real-valued input of the network whose quantization has not been seen yet."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """A tensor of the graph; ``integer`` when the ONNX value holds its bytes, otherwise its real values."""
+
+    tensor: str
+    shape: tuple[int, ...]
+    integer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A real-valued result whose quantization is still to come: the QuantizeLinear behind it completes the node.
+
+    ``inputs`` are settled activations; a movement (or a maximum) may also follow another pending value or a graph
+    input, because it commutes with quantization. ``bounds`` collects Relu and Clip.
+    """
+
+    op: Op
+    source: str
+    inputs: tuple[Activation | Pending | GraphInput, ...]
+    shape: tuple[int, ...]
+    attributes: Attributes = None
+    weights: Weights | None = None
+    constant: ConstantOperand | None = None
+    constant_first: bool = False
+    bounds: tuple[float, float] = (float("-inf"), float("inf"))
+    fused: tuple[str, ...] = ()
+    pad_value: float = 0.0
+    name: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The result of an operator that the archive leaves to the host.
+
+    ``value`` is what goes into it and ``source`` the ONNX name of that.
+    """
+
+    value: Activation
+    operators: tuple[str, ...]
+    source: str
+
+
+Value = Constant | ShapeVector | QuantizedConstant | GraphInput | Activation | Pending | Cut
+
+#: Operators whose result is a selection of their input's values (and, for Pad, a constant).
+MOVEMENTS = frozenset({Op.RESHAPE, Op.TRANSPOSE, Op.SLICE, Op.PAD, Op.RESIZE_NEAREST, Op.MAX_POOL})
+
+
+def parameters(scale: float, zero_point: int, *, unsigned: bool) -> Quantization:
+    """A quantization in the int8 frame: the zero point of a uint8 tensor moves down by 128."""
+    return Quantization(float(np.float32(scale)), int(zero_point) - (128 if unsigned else 0))

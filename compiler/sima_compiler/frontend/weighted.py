@@ -1,0 +1,113 @@
+"""Conv, Gemm and MatMul with their quantized constants.
+
+In: a node whose activation is settled and whose weights came through DequantizeLinear. Out: one pending operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from sima_compiler.frontend import rules
+from sima_compiler.frontend.onnx_node import SourceNode
+from sima_compiler.frontend.reader import Reader
+from sima_compiler.frontend.values import Constant, Pending, QuantizedConstant, Value
+from sima_compiler.frontend.windows import window_attributes, window_output
+from sima_compiler.ir.graph import Float32Array, Int8Array, Int32Array, Op, Weights
+
+#: Largest relative difference between a bias's scale and sx * sw that is rounding, not meaning.
+BIAS_SCALE_TOLERANCE = 1e-4
+
+
+def convert_conv(node: SourceNode, reader: Reader) -> Sequence[Value]:
+    """Conv -> Op.CONV; rank 4, any groups, dilations, strides and pads inside the rules."""
+    source = reader.settled(node)
+    rules.IMAGE_RANK.check(node, f"its input has {len(source.shape) + 1} dimensions", source.shape)
+    values, scales = symmetric_weights(node, reader.quantized_constant(node, 1), axis=0)
+    if values.ndim != 4:
+        raise node.invalid(f"its weights have {values.ndim} dimensions, expected 4")
+    groups = node.integer("group", 1)
+    if source.shape[0] != values.shape[1] * groups or values.shape[0] % groups:
+        raise node.invalid(f"weights {values.shape} with {groups} groups do not fit input {source.shape}")
+    attributes = window_attributes(node, source.shape[1:], values.shape[2:], groups)
+    rules.CONV_STRIDE.check(node, f"strides {attributes.strides}", attributes.strides)
+    rules.CONV_DILATION.check(node, f"dilations {attributes.dilations}", attributes.dilations)
+    shape = (values.shape[0], *window_output(node, source.shape[1:], attributes))
+    weights = make_weights(node, reader, values, scales, 2)
+    return [Pending(Op.CONV, node.name, (source,), shape, attributes, weights)]
+
+
+def convert_gemm(node: SourceNode, reader: Reader) -> Sequence[Value]:
+    """Gemm with a constant right side -> Op.GEMM; transB either way."""
+    alpha, beta = node.real("alpha", 1.0), node.real("beta", 1.0)
+    rules.GEMM_PLAIN.check(node, f"alpha {alpha}, beta {beta}", alpha, beta)
+    if node.integer("transA", 0):
+        raise node.unsupported("transA sums over the batch", rule=rules.BATCH_FIRST.sentence)
+    return _dense(node, reader, transposed=bool(node.integer("transB", 0)), bias=2)
+
+
+def convert_matmul(node: SourceNode, reader: Reader) -> Sequence[Value]:
+    """MatMul of an activation with a constant matrix -> Op.GEMM."""
+    left, right = reader.value(node, 0), reader.value(node, 1)
+    if isinstance(left, Constant | QuantizedConstant) and len(reader.shape(node, 1)) == 1:
+        raise node.unsupported("a constant on the left sums over the batch", rule=rules.BATCH_FIRST.sentence)
+    rules.MATMUL_CONSTANT.check(node, "its right side is no constant", isinstance(right, Constant | QuantizedConstant))
+    return _dense(node, reader, transposed=False, bias=None)
+
+
+def _dense(node: SourceNode, reader: Reader, *, transposed: bool, bias: int | None) -> Sequence[Value]:
+    source = reader.settled(node)
+    constant = reader.quantized_constant(node, 1)
+    rules.MATMUL_CONSTANT.check(node, f"its weights have shape {constant.values.shape}", constant.values.ndim == 2)
+    values, scales = symmetric_weights(node, constant, axis=0 if transposed else 1)
+    values = values if transposed else np.ascontiguousarray(values.T)
+    if not source.shape or source.shape[-1] != values.shape[1]:
+        raise node.invalid(f"weights {values.shape[::-1]} do not fit an input of shape {source.shape} per sample")
+    weights = make_weights(node, reader, values, scales, bias)
+    return [Pending(Op.GEMM, node.name, (source,), (*source.shape[:-1], values.shape[0]), None, weights)]
+
+
+def symmetric_weights(node: SourceNode, constant: QuantizedConstant, axis: int) -> tuple[Int8Array, Float32Array]:
+    """Weights as int8 with zero point 0 and their scales; uint8 weights around 128 move into the int8 frame."""
+    values, zero_points = constant.values, constant.zero_points
+    rules.WEIGHTS_SYMMETRIC.check(node, f"weights are {values.dtype}", values.dtype in (np.int8, np.uint8))
+    middle = 128 if values.dtype == np.uint8 else 0
+    zeros = sorted({int(zero) for zero in zero_points.reshape(-1)})
+    rules.WEIGHTS_SYMMETRIC.check(node, f"weights are {values.dtype} with zero points {zeros[:4]}", zeros == [middle])
+    per_channel = constant.scales.size > 1
+    found = f"scales run over axis {constant.axis}"
+    rules.PER_CHANNEL_AXIS.check(node, found, not per_channel or constant.axis % values.ndim == axis)
+    shifted = (values.astype(np.int16) - middle).astype(np.int8)
+    return shifted, np.asarray(constant.scales.reshape(-1), np.float32)
+
+
+def make_weights(
+    node: SourceNode, reader: Reader, values: Int8Array, scales: Float32Array, bias: int | None
+) -> Weights:
+    """The weights record with the bias at input ``bias`` (None: the operator has none)."""
+    if bias is None or not reader.has(node, bias):
+        return Weights(values, scales, np.zeros(values.shape[0], np.int32), has_bias=False)
+    unit = np.float32(reader.quant(node).scale) * scales
+    return Weights(values, scales, bias_of(node, reader.value(node, bias), unit, values.shape[0]))
+
+
+def bias_of(node: SourceNode, value: Value, unit: Float32Array, outputs: int) -> Int32Array:
+    """The bias in units of sx * sw, one int32 per output channel."""
+    if isinstance(value, Constant) and value.array.dtype.kind == "f":
+        scaled = np.rint(value.array.astype(np.float64).reshape(-1) / unit)
+        return _spread(node, np.clip(scaled, -(2**31), 2**31 - 1), outputs)
+    rules.WEIGHTS_CONSTANT.check(node, "its bias is no constant", isinstance(value, QuantizedConstant))
+    if not isinstance(value, QuantizedConstant) or value.zero_points.any():
+        raise node.unsupported("its bias has a zero point", rule=rules.WEIGHTS_CONSTANT.sentence)
+    if not np.allclose(value.scales.reshape(-1), unit, rtol=BIAS_SCALE_TOLERANCE, atol=0.0):
+        found = "its bias has another scale than input scale times weight scale"
+        raise node.unsupported(found, rule=rules.WEIGHTS_CONSTANT.sentence)
+    return _spread(node, value.values.reshape(-1), outputs)
+
+
+def _spread(node: SourceNode, bias: npt.NDArray[np.generic], outputs: int) -> Int32Array:
+    if bias.size not in (1, outputs):
+        raise node.invalid(f"its bias has {bias.size} entries for {outputs} output channels")
+    return np.ascontiguousarray(np.broadcast_to(bias.astype(np.int32), (outputs,)))

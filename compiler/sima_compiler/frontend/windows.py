@@ -1,0 +1,120 @@
+"""Sliding windows: attributes of Conv and pools, and the pooling operators.
+
+In: a node on a settled or pending activation. Out: a pending operation. Always: pads are explicit afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from sima_compiler.frontend import rules
+from sima_compiler.frontend.onnx_node import SourceNode
+from sima_compiler.frontend.reader import Reader
+from sima_compiler.frontend.values import Pending, Value
+from sima_compiler.ir.graph import ConvAttributes, Op
+
+Pair = tuple[int, int]
+
+
+def window_attributes(
+    node: SourceNode, size: tuple[int, ...], kernel: tuple[int, ...], groups: int = 1, *, counts_pad: bool = False
+) -> ConvAttributes:
+    """Kernel, strides, dilations and explicit pads over a map of ``size`` (rows, columns)."""
+    strides = cast("Pair", node.integers("strides") or (1, 1))
+    dilations = cast("Pair", node.integers("dilations") or (1, 1))
+    if not (len(size) == len(kernel) == len(strides) == len(dilations) == 2):
+        raise node.unsupported(f"its window has {len(kernel)} dimensions", rule=rules.IMAGE_RANK.sentence)
+    if min(*strides, *dilations, *kernel) < 1:
+        raise node.invalid("kernel, strides and dilations must be at least 1")
+    pads = _pads(node, size, cast("Pair", kernel), strides, dilations)
+    return ConvAttributes(cast("Pair", tuple(kernel)), strides, dilations, pads, groups, counts_pad)
+
+
+def _pads(
+    node: SourceNode, size: tuple[int, ...], kernel: Pair, strides: Pair, dilations: Pair
+) -> tuple[int, int, int, int]:
+    mode = node.text("auto_pad", "NOTSET")
+    if mode == "VALID":
+        return (0, 0, 0, 0)
+    if mode == "NOTSET":
+        pads = node.integers("pads") or (0, 0, 0, 0)
+        if len(pads) != 4 or min(pads) < 0:
+            raise node.invalid(f"pads {pads}: expected four numbers of at least 0")
+        return cast("tuple[int, int, int, int]", pads)
+    if mode not in ("SAME_UPPER", "SAME_LOWER"):
+        raise node.invalid(f"auto_pad {mode!r} is no ONNX mode")
+    before: list[int] = []
+    after: list[int] = []
+    for length, window, stride, dilation in zip(size, kernel, strides, dilations, strict=True):
+        total = max((-(-length // stride) - 1) * stride + (window - 1) * dilation + 1 - length, 0)
+        less, more = total // 2, total - total // 2
+        before.append(less if mode == "SAME_UPPER" else more)
+        after.append(more if mode == "SAME_UPPER" else less)
+    return (before[0], before[1], after[0], after[1])
+
+
+def window_output(node: SourceNode, size: tuple[int, ...], window: ConvAttributes, *, ceil: bool = False) -> Pair:
+    """Rows and columns of the result."""
+    top, left, bottom, right = window.pads
+    result: list[int] = []
+    padded = (size[0] + top + bottom, size[1] + left + right)
+    for axis, length in enumerate(padded):
+        reach = length - (window.kernel[axis] - 1) * window.dilations[axis] - 1
+        if reach < 0:
+            raise node.invalid(f"its window is larger than the padded map of {padded[0]} x {padded[1]}")
+        stride = window.strides[axis]
+        result.append((-(-reach // stride) if ceil else reach // stride) + 1)
+    return (result[0], result[1])
+
+
+def convert_max_pool(node: SourceNode, reader: Reader) -> Sequence[Value]:
+    """MaxPool -> Op.MAX_POOL; a maximum commutes with quantization."""
+    if len(node.outputs) > 1 and node.outputs[1]:
+        raise node.unsupported("it also returns indices")
+    source = reader.activation(node)
+    attributes, shape = _pool_window(node, source.shape)
+    return [Pending(Op.MAX_POOL, node.name, (source,), shape, attributes)]
+
+
+def convert_average_pool(node: SourceNode, reader: Reader) -> Sequence[Value]:
+    """AveragePool -> Op.AVERAGE_POOL."""
+    source = reader.settled(node)
+    attributes, shape = _pool_window(node, source.shape)
+    return [Pending(Op.AVERAGE_POOL, node.name, (source,), shape, attributes)]
+
+
+def convert_global_average_pool(node: SourceNode, reader: Reader) -> Sequence[Value]:
+    """GlobalAveragePool -> Op.GLOBAL_AVERAGE_POOL."""
+    source = reader.settled(node)
+    rules.IMAGE_RANK.check(node, f"its input has {len(source.shape) + 1} dimensions", source.shape)
+    return [Pending(Op.GLOBAL_AVERAGE_POOL, node.name, (source,), (source.shape[0], 1, 1))]
+
+
+def convert_reduce_mean(node: SourceNode, reader: Reader) -> Sequence[Value]:
+    """ReduceMean over rows and columns -> Op.GLOBAL_AVERAGE_POOL, and a reshape where the axes are dropped."""
+    source = reader.settled(node)
+    rules.IMAGE_RANK.check(node, f"its input has {len(source.shape) + 1} dimensions", source.shape)
+    axes = reader.integers(node, 1, "axes") or (0, 1, 2, 3)
+    kept = sorted(reader.axis(node, axis, 4) for axis in axes)
+    rules.REDUCE_SPATIAL.check(node, f"it reduces axes {axes}", kept == [1, 2])
+    mean = Pending(Op.GLOBAL_AVERAGE_POOL, node.name, (source,), (source.shape[0], 1, 1))
+    if node.integer("keepdims", 1):
+        return [mean]
+    return [Pending(Op.RESHAPE, node.name, (mean,), (source.shape[0],), name=f"{node.name}_mean")]
+
+
+def _pool_window(node: SourceNode, shape: tuple[int, ...]) -> tuple[ConvAttributes, tuple[int, ...]]:
+    rules.IMAGE_RANK.check(node, f"its input has {len(shape) + 1} dimensions", shape)
+    kernel = node.integers("kernel_shape")
+    if kernel is None:
+        raise node.invalid("kernel_shape is missing")
+    counts_pad = bool(node.integer("count_include_pad", 0))
+    attributes = window_attributes(node, shape[1:], kernel, counts_pad=counts_pad)
+    rules.POOL_DILATION.check(node, f"dilations {attributes.dilations}", attributes.dilations)
+    rules.POOL_SIZE.check(node, f"window {attributes.kernel}", attributes.kernel)
+    rules.POOL_STRIDE.check(node, f"strides {attributes.strides}", attributes.strides)
+    floor = window_output(node, shape[1:], attributes)
+    rounded = window_output(node, shape[1:], attributes, ceil=bool(node.integer("ceil_mode", 0)))
+    rules.POOL_CEIL.check(node, f"ceil_mode gives {rounded}, rounding down {floor}", rounded, floor)
+    return attributes, (shape[0], *floor)

@@ -1,0 +1,233 @@
+"""`Model`: a quantized network with the vendor's interface: load, save, execute, compile.
+
+In: a quantized ONNX model. Out: arrays, ``.sima`` files, archives. Always: a model never changes after it is made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from sima_compiler.arithmetic import dequantize
+from sima_compiler.compilation import CompileOptions, CompileResult, compile_graph
+from sima_compiler.errors import OptionError, UnsupportedError
+from sima_compiler.frontend.container import SUFFIX, read_sima, refuse_foreign, write_sima
+from sima_compiler.frontend.export import export_onnx
+from sima_compiler.frontend.frames import with_activations
+from sima_compiler.frontend.loading import OnnxModel, load_onnx
+from sima_compiler.frontend.onnx_qdq import Reading, read_onnx
+from sima_compiler.frontend.qoperator import desugar
+from sima_compiler.frontend.calibration import CalibrationData
+from sima_compiler.frontend.quantize import quantize_onnx
+from sima_compiler.ir.graph import Float32Array, Graph
+from sima_compiler.machine.description import Machine
+from sima_compiler.options import L2CachingMode, TensorTessellateParameters
+from sima_compiler.progress import ProgressCallback
+from sima_compiler.sim.reference import run_graph
+from sima_compiler.simulation import Run, simulate
+
+
+class Model:
+    """A quantized network: QDQ ONNX, int8 activations, and the graph read from it."""
+
+    def __init__(self, onnx_model: OnnxModel, name: str, source: str = "") -> None:
+        """Use `Model.from_onnx`, `Model.load` or `quantize`.
+
+        Raises:
+            ModelError: float, damaged, or beyond this compiler; OptionError: the name is no file name.
+        """
+        _check_name(name)
+        self._name = name
+        self._source = source
+        self._onnx = with_activations(desugar(onnx_model), unsigned=False)
+        self._reading: Reading = read_onnx(self._onnx, name)
+
+    @staticmethod
+    def from_onnx(source: str | Path | OnnxModel, name: str | None = None) -> Model:
+        """A quantized ONNX model (QDQ or QOperator form); ``name`` defaults to the file's or the graph's.
+
+        Raises:
+            ModelError: not readable, not ONNX, float, or not supported.
+        """
+        if isinstance(source, OnnxModel):
+            return Model(source, name or source.graph.name or "model")
+        path = Path(source)
+        if path.is_file():
+            refuse_foreign(path.read_bytes()[:512], str(path))
+        return Model(load_onnx(path), name or path.stem, str(path))
+
+    @staticmethod
+    def load(name: str | Path, directory: str | Path = "") -> Model:
+        """The model that was saved as ``name`` (with or without ``.sima``) in ``directory``.
+
+        Raises:
+            ForeignModelError: the vendor SDK's container. ModelError: missing, damaged, too new.
+        """
+        file = Path(name) if str(name).endswith(SUFFIX) else Path(f"{name}{SUFFIX}")
+        saved = read_sima(Path(directory) / file)
+        return Model(saved.model, saved.name, saved.source)
+
+    def save(self, name: str | None = None, output_directory: str | Path = "") -> Path:
+        """Write ``output_directory/name.sima``; the folder is created when its parent exists.
+
+        Raises:
+            OutputError: with the system's reason; nothing half-written is left.
+        """
+        chosen = str(name or self._name).removesuffix(SUFFIX)
+        _check_name(chosen)
+        return write_sima(self._onnx, chosen, self._source, Path(output_directory))
+
+    def renamed(self, name: str) -> Model:
+        """The same network under another name."""
+        return Model(self._onnx, name, self._source)
+
+    @property
+    def name(self) -> str:
+        """The model's name: what archives are called after."""
+        return self._name
+
+    @property
+    def graph(self) -> Graph:
+        """The quantized network."""
+        return self._reading.graph
+
+    @property
+    def inputs(self) -> dict[str, tuple[int, ...]]:
+        """Per-sample shape of each input."""
+        return {name: self.graph.tensors[name].shape for name in self.graph.inputs}
+
+    @property
+    def outputs(self) -> dict[str, tuple[int, ...]]:
+        """Per-sample shape of each output."""
+        return {name: self.graph.tensors[name].shape for name in self.graph.outputs}
+
+    def execute(self, inputs: Mapping[str, npt.ArrayLike]) -> list[Float32Array]:
+        """Run the integer reference: float32 (batch, *shape) by input name -> float32 arrays in output order.
+
+        Raises:
+            InputError: names, types or shapes do not fit.
+        """
+        results = run_graph(self.graph, inputs)
+        return [dequantize(results[name], self.graph.tensors[name].quant) for name in self.graph.outputs]
+
+    def to_onnx(self, uint8: bool = False) -> OnnxModel:
+        """The network as QDQ ONNX: float32 in and out, symbolic batch, ending where the archive ends.
+
+        ``uint8`` shifts activations to uint8, the form that onnxruntime computes with integers throughout.
+        """
+        return export_onnx(self._onnx, self._reading, unsigned=uint8)
+
+    def compile(
+        self,
+        output_path: str | Path = ".",
+        batch_size: int = 1,
+        compress: bool = True,
+        log_level: int | None = logging.NOTSET,
+        tessellate_parameters: Mapping[str, TensorTessellateParameters] | None = None,
+        l2_caching_mode: L2CachingMode = L2CachingMode.NONE,
+        preserve: bool = True,
+        *,
+        machine: str | Path | Machine = "mlsoc",
+        quads: int = 4,
+        progress: ProgressCallback | None = None,
+        **sdk_keywords: Any,
+    ) -> CompileResult:
+        """Compile to ``output_path/<name>_mpk.tar.gz`` for the largest feasible batch up to ``batch_size``.
+
+        Raises:
+            OptionError: a value is out of range. UnsupportedError: a non-default tessellation or caching mode.
+            MachineError, DoesNotFitError, OutputError, CompileInterrupted: as their names say.
+        """
+        _check_options(batch_size, compress, quads, log_level)
+        _refuse_reserved(tessellate_parameters, l2_caching_mode)
+        _warn_ignored(preserve, sdk_keywords)
+        chosen = machine if isinstance(machine, Machine) else Machine.load(machine)
+        options = CompileOptions(
+            output_path=Path(output_path),
+            batch_size=batch_size,
+            compress=compress,
+            machine=chosen,
+            quads=quads,
+            source_checksum=self.checksum,
+            progress=progress,
+        )
+        with _log_level(log_level):
+            return compile_graph(self.graph, options)
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the serialized model, hexadecimal."""
+        return hashlib.sha256(self._onnx.SerializeToString(deterministic=True)).hexdigest()
+
+    def __repr__(self) -> str:
+        return f"Model({self._name!r}, inputs={self.inputs}, outputs={self.outputs}, nodes={len(self.graph.nodes)})"
+
+
+def quantize(
+    model: str | Path | OnnxModel,
+    calibration_data: CalibrationData,
+    model_name: str | None = None,
+    *,
+    method: str = "minmax",
+) -> Model:
+    """Quantize a float ONNX model with calibration data, an iterable of {input name: array}.
+
+    Raises:
+        CalibrationError: the data is missing, empty, not finite or does not fit. ModelError: the model is not usable.
+    """
+    quantized = quantize_onnx(model, calibration_data, method=method)
+    if isinstance(model, OnnxModel):
+        return Model(quantized, model_name or model.graph.name or "model")
+    return Model(quantized, model_name or Path(model).stem, str(model))
+
+
+def _check_name(name: str) -> None:
+    if not name or name in (".", "..") or any(mark in name for mark in "/\\\0"):
+        raise OptionError(f"model name {name!r} cannot be a file name", hint="use letters, digits, '-', '_' and '.'")
+
+
+def _check_options(batch_size: object, compress: object, quads: object, log_level: object) -> None:
+    for label, value in (("batch_size", batch_size), ("quads", quads)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise OptionError(f"{label} is {value!r}, expected a whole number of at least 1")
+    if not isinstance(compress, bool):
+        raise OptionError(f"compress is {compress!r}, expected True or False")
+    if log_level is not None and (isinstance(log_level, bool) or not isinstance(log_level, int) or log_level < 0):
+        raise OptionError(f"log_level is {log_level!r}, expected a level of the logging module")
+
+
+def _refuse_reserved(tessellate_parameters: object, l2_caching_mode: object) -> None:
+    if tessellate_parameters:
+        raise UnsupportedError("tessellate_parameters cannot be changed yet", hint="leave it at None")
+    if l2_caching_mode is not L2CachingMode.NONE:
+        raise UnsupportedError(f"l2_caching_mode {l2_caching_mode!r} is not implemented", hint="use L2CachingMode.NONE")
+
+
+def _warn_ignored(preserve: object, sdk_keywords: Mapping[str, object]) -> None:
+    ignored = [*sorted(sdk_keywords), *(["preserve"] if preserve is not True else [])]
+    if ignored:
+        warnings.warn(f"Model.compile ignores {', '.join(ignored)}: the vendor's SDK has it, this compiler does not",
+                      stacklevel=3)  # fmt: skip
+
+
+@contextmanager
+def _log_level(level: int | None) -> Iterator[None]:
+    """Set the package's logger for the duration of a call."""
+    logger = logging.getLogger("sima_compiler")
+    before = logger.level
+    if level:
+        logger.setLevel(level)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+__all__ = ["CompileResult", "Model", "Run", "quantize", "simulate"]

@@ -21,7 +21,7 @@ from sima_compiler.ir.graph import ConvAttributes, Int8Array, Weights
 from sima_compiler.ir.layers import Convolution, Window
 from sima_compiler.stages.lowering.builder import Builder, Draft
 from sima_compiler.stages.lowering.byte_functions import Step
-from sima_compiler.stages.lowering.copies import make_canonical
+from sima_compiler.stages.lowering.copies import make_canonical, make_last_channels
 from sima_compiler.stages.lowering.feature_maps import Geometry, new_map
 from sima_compiler.stages.lowering.views import Axis, Factor, View, axis_length, axis_of
 
@@ -46,7 +46,7 @@ def lower_gemm(builder: Builder, step: Step) -> None:
     name = step.inputs[0]
     view, sizes = builder.view(name), builder.sizes(builder.view(name).source)
     if not builder.whole(name) or _contraction(view, sizes) is None:
-        make_canonical(builder, name)
+        make_last_channels(builder, name)
         view, sizes = builder.view(name), builder.sizes(builder.view(name).source)
     window = _contraction(view, sizes)
     if window is None:

@@ -13,6 +13,7 @@ map, on which every stride is legal:
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 
 from sima_compiler import arithmetic
 from sima_compiler.errors import InternalError, UnsupportedError
@@ -54,6 +55,14 @@ def make_canonical(builder: Builder, name: str) -> str:
         result = new_map(builder.tensor(name))
         materialise(builder, name, replace(result, name=_map_name(builder, name)), view_of_map(result))
     return builder.view(name).source
+
+
+def make_last_channels(builder: Builder, name: str) -> str:
+    """Copy the tensor to a map in its own order, whose channels are the tensor's last axis; returns the map's name."""
+    tensor = builder.tensor(name)
+    result = new_map(replace(tensor, name=_map_name(builder, name)), tuple(range(len(tensor.shape))))
+    materialise(builder, name, result, view_of_map(result))
+    return result.name
 
 
 def make_whole(builder: Builder, name: str) -> str:
@@ -154,7 +163,7 @@ def _reshape(builder: Builder, name: str, shape: tuple[int, ...]) -> View:
     view = reshaped(builder.view(name), shape)
     if view is None:
         tensor = builder.tensor(name)
-        line = linear_map(_map_name(builder, name), builder.maps[builder.view(name).source].elements, tensor.quant)
+        line = linear_map(builder.fresh(f"{name}/packed"), prod(tensor.shape), tensor.quant)
         order = tuple(range(len(tensor.shape)))
         materialise(builder, name, line, stored(line.name, tensor.shape, order))
         view = reshaped(builder.view(name), shape)

@@ -17,7 +17,7 @@ from sima_compiler.ir.layers import Copy, Layout
 from sima_compiler.stages.lowering.builder import Builder, Draft
 from sima_compiler.stages.lowering.copies import copy_into
 from sima_compiler.stages.lowering.feature_maps import new_map, view_of_map
-from sima_compiler.stages.lowering.views import storage_axes
+from sima_compiler.stages.lowering.views import View, is_whole, reshaped, storage_axes
 
 
 def claim_outputs(builder: Builder) -> tuple[tuple[str, ...], dict[str, str]]:
@@ -26,24 +26,28 @@ def claim_outputs(builder: Builder) -> tuple[tuple[str, ...], dict[str, str]]:
     names: list[str] = []
     owners = _owners(builder)
     for position, name in enumerate(builder.graph.outputs):
-        source = builder.view(name).source
-        if owners.get(source) != position:
+        view = _home(builder, name)
+        if owners.get(view.source) == position:
+            _claim(builder, name, view)
+            claimed[view.source] = name
+            names.append(name)
+        else:
             names.append(_copied(builder, name))
-            continue
-        claimed[source] = name
-        _credit(builder, name)
-        order = storage_axes(builder.view(name))
-        found = builder.maps[source]
-        builder.maps[source] = replace(
-            found, quant=builder.tensor(name).quant, source_shape=builder.tensor(name).shape, source_axes=order or ()
-        )
-        names.append(name)
     return tuple(names), claimed
 
 
-def _credit(builder: Builder, name: str) -> None:
-    """The layer that makes an output also stands for the nodes that only renamed it."""
-    view = builder.view(name)
+def _home(builder: Builder, name: str) -> View:
+    """Where an output lies: on the map of its own name if there is one, else wherever it was found last."""
+    own = builder.maps.get(name)
+    view = None if own is None else reshaped(view_of_map(own), builder.tensor(name).shape)
+    return builder.view(name) if view is None else view
+
+
+def _claim(builder: Builder, name: str, view: View) -> None:
+    """The map becomes the output's; its layer also stands for the nodes that only renamed it."""
+    tensor, found = builder.tensor(name), builder.maps[view.source]
+    order = storage_axes(view) or ()
+    builder.maps[view.source] = replace(found, quant=tensor.quant, source_shape=tensor.shape, source_axes=order)
     index = builder.producer(view.source)
     if index is not None:
         draft = builder.drafts[index]
@@ -53,11 +57,12 @@ def _credit(builder: Builder, name: str) -> None:
 def _owners(builder: Builder) -> dict[str, int]:
     """Which output (by position) each map may become: the one of its own name first, else the first that fits."""
     owners: dict[str, int] = {}
-    order = sorted(enumerate(builder.graph.outputs), key=lambda pair: builder.view(pair[1]).source != pair[1])
+    order = sorted(enumerate(builder.graph.outputs), key=lambda pair: pair[1] not in builder.maps)
     for position, name in order:
-        view = builder.view(name)
-        fits = builder.whole(name) and storage_axes(view) is not None and view.source not in builder.graph.inputs
-        if fits:
+        view = _home(builder, name)
+        found = builder.maps[view.source]
+        stands_alone = is_whole(view, found.elements) and storage_axes(view) is not None
+        if stands_alone and found.layout is Layout.HWC16 and view.source not in builder.graph.inputs:
             owners.setdefault(view.source, position)
     return owners
 

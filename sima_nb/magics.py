@@ -63,7 +63,7 @@ class SimaMagics(Magics):
         try:
             return self._compile(arguments)
         except KeyboardInterrupt:
-            interrupted = CompileInterrupted("stopped: nothing was written")
+            interrupted = CompileInterrupted("stopped; nothing half-written is left behind")
             raise _without_traceback(interrupted) from None
         except SimaError as error:
             raise _without_traceback(error) from None

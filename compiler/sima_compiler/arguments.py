@@ -78,7 +78,7 @@ def add_output_argument(parser: argparse.ArgumentParser) -> None:
 def add_report_arguments(parser: argparse.ArgumentParser) -> None:
     """``--json`` and ``-v``: how to say what was done."""
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
-    parser.add_argument("-v", "--verbose", action="store_true", help="log every stage")
+    parser.add_argument("-v", "--verbose", action="store_true", help="log every stage with its time")
 
 
 def model_from_arguments(arguments: argparse.Namespace, warn: Callable[[str], None]) -> Model:
@@ -131,7 +131,7 @@ def logging_from_arguments(arguments: argparse.Namespace) -> Iterator[None]:
     handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
     level = logger.level
     logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    logger.setLevel(logging.DEBUG)
     try:
         yield
     finally:

@@ -72,8 +72,10 @@ def reading_name(bound_by: str | None) -> str:
 
 
 def _name(name: str) -> Markup:
-    segment, slash, rest = name.rpartition("/")
-    return tag("span", tag("span", segment + slash, class_="sima-segment") if slash else "", rest, class_="sima-name")
+    segment, slash, rest = name.partition("/")
+    if not slash:
+        return tag("span", name, class_="sima-name")
+    return tag("span", tag("span", f"{segment}/", class_="sima-segment"), rest, class_="sima-name")
 
 
 def _legend(facts: Facts) -> Markup:

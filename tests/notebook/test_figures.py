@@ -45,12 +45,10 @@ def test_the_hover_adds_what_the_report_knows(small_archive: Archive) -> None:
 
 
 def test_rows_run_from_top_to_bottom_in_schedule_order() -> None:
-    stats = MlaStats.from_columns(
-        [1, 2, 3], ["MLA_0/conv2d_0", "MLA_0/max_pool2d_1", "MLA_0/conv2d_2"], [0, 5, 9], [4, 8, 20]
-    )
-    axis = gantt(stats).layout.yaxis
+    names = ["MLA_0/conv2d_0", "MLA_0/max_pool2d_1", "MLA_0/conv2d_2"]
+    axis = gantt(MlaStats.from_columns([1, 2, 3], names, [0, 5, 9], [4, 8, 20])).layout.yaxis
     assert axis.autorange == "reversed"
-    assert list(axis.categoryarray) == ["MLA_0/conv2d_0", "MLA_0/max_pool2d_1", "MLA_0/conv2d_2"]
+    assert list(axis.categoryarray) == names
 
 
 def test_microseconds_follow_the_machines_clock() -> None:

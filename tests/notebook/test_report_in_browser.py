@@ -24,9 +24,8 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def report(small_archive: Archive, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return Summary.of(small_archive, warnings=["a <b>warning</b>"]).to_html(
-        tmp_path_factory.mktemp("report") / "r.html"
-    )
+    summary = Summary.of(small_archive, warnings=["a <b>warning</b>"])
+    return summary.to_html(tmp_path_factory.mktemp("report") / "r.html")
 
 
 @pytest.fixture(params=[("light", 1200), ("light", 380), ("dark", 1200), ("dark", 380)], ids=lambda p: f"{p[0]}-{p[1]}")

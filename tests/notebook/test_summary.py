@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -121,12 +122,8 @@ def test_stalls_and_compute_add_up_where_they_are_shown(small_archive: Archive) 
     summary = Summary.of(small_archive)
     page = Page(summary._repr_html_())
     shown = [int(word.replace(",", "")) for word in page.words if re.fullmatch(r"[\d,]+", word)]
-    start = next(
-        i
-        for i, word in enumerate(shown)
-        if shown[i : i + 1 + len(summary.stall_cycles)] == [summary.compute_cycles, *summary.stall_cycles.values()]
-    )
-    parts = shown[start : start + 1 + len(summary.stall_cycles)]
+    parts = [summary.compute_cycles, *summary.stall_cycles.values()]
+    start = next(i for i in range(len(shown)) if shown[i : i + len(parts)] == parts)
     assert shown[start + len(parts)] == sum(parts) == summary.runtime_cycles
 
 
@@ -187,9 +184,10 @@ def test_an_archive_without_statistics_still_opens(tmp_path: Path) -> None:
 
 def test_many_layers_are_cut_to_the_longest_and_the_rest_is_counted() -> None:
     count = 2000
+    ends = [10 * index + (9 if index % 2 else 4) for index in range(count)]
     layers = tuple(
-        LayerFact(i + 1, f"MLA_0/conv_{i}", "convolution", 10 * i, 10 * i + (9 if i % 2 else 4), 1 / count)
-        for i in range(count)
+        LayerFact(index + 1, f"MLA_0/conv_{index}", "convolution", 10 * index, end, 1 / count)
+        for index, end in enumerate(ends)
     )
     page = summary_html(Facts("big", "big_mpk.tar.gz", 1, 1, layers=layers), "x")
     assert page.count("sima-bar") == MAX_ROWS + page.count(".sima-bar")
@@ -231,5 +229,6 @@ def test_the_summary_works_without_plotly_and_ipython(small_archive: Archive, tm
         "assert figure_bundle(summary.facts) == {}\n"
         "assert not {'plotly', 'IPython', 'onnxruntime'} & set(sys.modules)\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, env=environment)
     assert (tmp_path / "r.html").stat().st_size > 5000

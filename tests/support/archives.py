@@ -34,7 +34,8 @@ def mpk_document(name: str, *, desired: int = 4, actual: int = 3, plugin: str = 
 def stats_text(names: Sequence[str], cycles: int = 100) -> bytes:
     """Statistics of layers that take ``cycles`` each."""
     entries = [
-        f"{index + 1}:\n  name: {json.dumps(name)}\n  start_cycle: {index * cycles}\n  end_cycle: {(index + 1) * cycles - 1}\n"
+        f"{index + 1}:\n  name: {json.dumps(name)}\n"
+        f"  start_cycle: {index * cycles}\n  end_cycle: {(index + 1) * cycles - 1}\n"
         for index, name in enumerate(names)
     ]
     return "".join(entries).encode()

@@ -42,14 +42,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
             output = command.run(parsed)
         _print_output(output, as_json=parsed.json)
     except (KeyboardInterrupt, CompileInterrupted):
-        return _fail("Interrupted", "stopped: nothing was written", "", as_json=parsed.json, code=INTERRUPTED)
+        return _fail(
+            "Interrupted", "stopped; nothing half-written is left behind", "", as_json=parsed.json, code=INTERRUPTED
+        )
     except BrokenPipeError:
         return _reader_went_away()
     except SimaError as error:
         return _fail(type(error).__name__, error.message, error.hint, as_json=parsed.json)
     except OSError as error:
         return _fail(type(error).__name__, _describe(error), "", as_json=parsed.json)
-    except Exception as error:  # noqa: BLE001 - the last line of defence: scripts get their JSON even after a bug of ours
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a script gets its JSON even then
         if getattr(parsed, "verbose", False):
             traceback.print_exc()
         hint = "this is a bug in sima_compiler; -v shows where it happened"

@@ -25,7 +25,7 @@ sys.meta_path.insert(0, Absent())
 COMPILE = """
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
-from sima_compiler import quantize, simulate
+from sima_compiler import Archive, quantize, simulate
 
 rng = np.random.default_rng(0)
 weights = numpy_helper.from_array(rng.normal(size=(8, 3, 3, 3)).astype(np.float32), "w")
@@ -41,7 +41,7 @@ path.write_bytes(onnx_model.SerializeToString())
 sample = rng.normal(size=(1, 3, 8, 8)).astype(np.float32)
 model = quantize(str(path), [{"x": sample}])
 built = model.compile(output_path=sys.argv[1], machine="tiny", quads=1)
-run = simulate(built.path, {"x": sample})
+run = simulate(Archive.open(built.path), {"x": sample})
 assert np.array_equal(run.outputs["y"], model.execute({"x": sample})[0])
 """
 

@@ -14,27 +14,33 @@ ENGINE = ROOT / "compiler" / "sima_compiler"
 NOTEBOOK = ROOT / "sima_nb"
 
 BASE = {"errors", "version"}
-RECORDS = BASE | {"ir", "arithmetic"}
+RECORDS = BASE | {"ir", "arithmetic", "options", "progress"}
 DEVICES = RECORDS | {"machine", "lm", "a65"}
 PLANNING = DEVICES | {"stages", "sim"}
-WHOLE = PLANNING | {"frontend", "pipeline", "negotiate", "archive", "options"}
+ABOUT_A_COMPILE = RECORDS | {"machine", "lm", "archive", "bounds", "negotiate", "pipeline"}
+WHOLE = PLANNING | ABOUT_A_COMPILE | {"frontend", "reporting", "compilation", "simulation"}
 
 #: Room (first name below `sima_compiler`) -> rooms that it may import besides itself. Order is data order.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "version": set(),
+    "progress": BASE,
+    "options": BASE,
     "ir": BASE,
     "arithmetic": BASE | {"ir"},
-    "options": RECORDS,
     "machine": RECORDS,
     "lm": RECORDS,
     "a65": RECORDS,
     "frontend": DEVICES,
-    "stages": DEVICES | {"options"},
+    "stages": DEVICES,
     "sim": RECORDS | {"machine", "lm"},
     "archive": BASE | {"ir", "lm", "machine"},
-    "pipeline": PLANNING | {"options"},
-    "negotiate": PLANNING | {"options", "pipeline"},
+    "bounds": RECORDS | {"machine", "lm"},
+    "pipeline": PLANNING,
+    "negotiate": PLANNING | {"pipeline"},
+    "reporting": ABOUT_A_COMPILE,
+    "compilation": ABOUT_A_COMPILE | {"reporting"},
+    "simulation": RECORDS | {"machine", "lm", "archive", "sim"},
     "model": WHOLE,
     "arguments": WHOLE | {"model"},
     "__init__": WHOLE | {"model", "arguments"},

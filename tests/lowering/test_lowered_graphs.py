@@ -118,6 +118,15 @@ def test_one_value_spreads_over_everything() -> None:
     assert names(agreed(pen.graph(y)))[-1] == "mul"
 
 
+def test_row_vector_meets_tokens_that_lie_the_other_way() -> None:
+    pen = Pen()
+    x = pen.input(7, 12)
+    y = pen.transpose(pen.gemm(x, 5), 1, 0)
+    vector = pen.slice(pen.input(2, 7), (1, 0), (2, 7), (1, 1))
+    layers = agreed(pen.graph(pen.binary(Op.SUB, vector, y)))
+    assert names(layers) == ["dense_add", "transpose", "slice", "sub"]
+
+
 def test_spatial_gate_is_refused_with_its_rule() -> None:
     pen = Pen()
     x = pen.input(8, 6, 6)

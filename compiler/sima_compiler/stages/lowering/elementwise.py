@@ -24,7 +24,7 @@ from sima_compiler.ir.graph import ConstantOperand, Int8Array
 from sima_compiler.ir.layers import Binary, Broadcast, Convolution, Elementwise
 from sima_compiler.stages.lowering.builder import Builder, Draft
 from sima_compiler.stages.lowering.byte_functions import BINARY_OPS, Step, operator_part
-from sima_compiler.stages.lowering.copies import make_like, make_whole
+from sima_compiler.stages.lowering.copies import make_canonical, make_like, make_whole
 from sima_compiler.stages.lowering.feature_maps import Geometry
 from sima_compiler.stages.lowering.views import Axis, View, axis_length, merged, same_order
 
@@ -79,11 +79,12 @@ def _align(builder: Builder, keeper: str, other: str) -> Geometry:
 
 def _broadcast(builder: Builder, step: Step, big: str, small: str) -> None:
     make_whole(builder, big)
-    view = builder.view(big)
-    sizes = builder.sizes(view.source)
-    wanted = _spread_axes(view, builder.tensor(small).shape, sizes[2])
+    if _spread_axes(builder, big, small) is None:
+        make_canonical(builder, big)
+    wanted = _spread_axes(builder, big, small)
     if wanted is None:
         raise _unsupported(step, builder)
+    sizes = builder.sizes(builder.view(big).source)
     broadcast = Broadcast.SCALAR if builder.tensor(small).shape.count(1) == len(wanted) else Broadcast.CHANNEL
     target = View("", wanted)
     width = sizes[2] if broadcast is Broadcast.CHANNEL else 1
@@ -93,13 +94,14 @@ def _broadcast(builder: Builder, step: Step, big: str, small: str) -> None:
     _emit(builder, step, [Operands(big, small, broadcast)], sizes)
 
 
-def _spread_axes(view: View, small: tuple[int, ...], channels: int) -> tuple[Axis, ...] | None:
+def _spread_axes(builder: Builder, big: str, small: str) -> tuple[Axis, ...] | None:
     """The small operand's axes on a (1, 1, channels) map; None when it varies along anything but whole channels."""
-    missing = len(view.axes) - len(small)
-    if missing < 0:
+    view, shape = builder.view(big), builder.tensor(small).shape
+    channels = builder.maps[view.source].channels
+    if len(shape) > len(view.axes):
         return None
     axes: list[Axis] = []
-    for axis, size in zip(view.axes[missing:], small, strict=True):
+    for axis, size in zip(view.axes[len(view.axes) - len(shape) :], shape, strict=True):
         if size not in (1, axis_length(axis)):
             return None
         axes.append(merged(axis) if size > 1 else ())

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import typing
 
+from sima_compiler import __version__
 from sima_nb.display import Summary, write_html
 
 if typing.TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["Summary", "load_ipython_extension", "unload_ipython_extension", "write_html"]
+__all__ = ["Summary", "__version__", "load_ipython_extension", "unload_ipython_extension", "write_html"]
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

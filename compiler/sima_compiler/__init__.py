@@ -20,14 +20,13 @@ from sima_compiler.version import __version__
 
 if TYPE_CHECKING:
     from sima_compiler.archive.reader import Archive
+    from sima_compiler.archive.stats import MlaStats
     from sima_compiler.arguments import (
         add_compile_arguments,
         compile_keywords,
         logging_from_arguments,
         model_from_arguments,
     )
-    from sima_compiler.archive.stats import MlaStats
-    from sima_compiler.arguments import add_compile_arguments, compile_keywords, model_from_arguments
     from sima_compiler.compilation import CompileResult
     from sima_compiler.errors import (
         ArchiveError,
@@ -56,7 +55,6 @@ if TYPE_CHECKING:
     from sima_compiler.model import Model, quantize, simulate
     from sima_compiler.options import L2CachingMode, TensorDRAMLayout, TensorTessellateParameters
     from sima_compiler.progress import Progress
-    from sima_compiler.progress import Progress
 
 #: Public name -> module that defines it.
 _HOMES: dict[str, str] = {
@@ -67,15 +65,11 @@ _HOMES: dict[str, str] = {
     "MlaStats": "archive.stats",
     "Model": "model",
     "Progress": "progress",
-    "Progress": "progress",
     "TensorDRAMLayout": "options",
     "TensorTessellateParameters": "options",
     "add_compile_arguments": "arguments",
     "compile_keywords": "arguments",
     "logging_from_arguments": "arguments",
-    "model_from_arguments": "arguments",
-    "add_compile_arguments": "arguments",
-    "compile_keywords": "arguments",
     "model_from_arguments": "arguments",
     "quantize": "model",
     "simulate": "model",
@@ -147,13 +141,10 @@ __all__ = [
     "UnsupportedError",
     "UnsupportedExtensionError",
     "UnsupportedVersionError",
-    "add_compile_arguments",
-    "compile_keywords",
-    "logging_from_arguments",
-    "model_from_arguments",
     "__version__",
     "add_compile_arguments",
     "compile_keywords",
+    "logging_from_arguments",
     "model_from_arguments",
     "quantize",
     "simulate",

@@ -10,17 +10,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from tests.archive.archive_samples import (
-    NEXT_STATS,
-    STATS,
-    document,
-    header,
-    newer_vendor_members,
-    plain_members,
-    plain_tar,
-    tar_bytes,
-    write_gz,
-)
+
 from sima_compiler.archive.gunzip import Limits
 from sima_compiler.archive.package import write_archive
 from sima_compiler.archive.reader import Archive
@@ -33,6 +23,17 @@ from sima_compiler.errors import (
     SizeLimitError,
     UnsupportedExtensionError,
     UnsupportedVersionError,
+)
+from tests.archive.archive_samples import (
+    NEXT_STATS,
+    STATS,
+    document,
+    header,
+    newer_vendor_members,
+    plain_members,
+    plain_tar,
+    tar_bytes,
+    write_gz,
 )
 
 REPORT = {
@@ -210,7 +211,7 @@ def test_only_files_and_folders_pass(tmp_path: Path, kind: bytes, word: str) -> 
 
 @pytest.mark.parametrize("name", ["net_mpk.json", "./net_mpk.json", ".//./net_mpk.json", "net_stage1_mla.lm/inside"])
 def test_duplicates_after_normalisation_are_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InvalidArchiveError, match="twice|inside another entry"):
+    with pytest.raises(InvalidArchiveError, match=r"twice|inside another entry"):
         Archive.open(write_gz(tmp_path, plain_tar((header(name), b"{}"))))
 
 
@@ -260,7 +261,7 @@ def test_every_flipped_byte_of_a_tar_header_is_noticed(tmp_path: Path) -> None:
         for position in range(start, start + 512, 3):
             damaged = bytearray(whole)
             damaged[position] ^= 0x01
-            with pytest.raises(InvalidArchiveError, match="corrupt tar header|not a tar archive"):
+            with pytest.raises(InvalidArchiveError, match=r"corrupt tar header|not a tar archive"):
                 Archive.open(write_gz(tmp_path, bytes(damaged)))
 
 

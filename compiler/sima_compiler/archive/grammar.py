@@ -89,15 +89,16 @@ def _plugin(plugin: dict[str, Any]) -> Iterator[str]:
         yield "sequence must be a positive whole number"
     if plugin["type"] != "sgpProcess":
         yield "type must be 'sgpProcess'"
-    yield from (f"input_nodes {sentence}" for sentence in _nodes(plugin["input_nodes"], with_type=False))
-    yield from (f"output_nodes {sentence}" for sentence in _nodes(plugin["output_nodes"], with_type=True))
+    nodes = [f"input_nodes {sentence}" for sentence in _nodes(plugin["input_nodes"], with_type=False)]
+    nodes += [f"output_nodes {sentence}" for sentence in _nodes(plugin["output_nodes"], with_type=True)]
+    yield from nodes
     if plugin["processor"] not in _PROCESSORS:
         yield f"processor must be one of {', '.join(_PROCESSORS)}"
         return
     yield from _executable(plugin)
     if not isinstance(plugin["config_params"], dict):
         yield "config_params must be an object"
-    else:
+    elif not nodes:  # the rules of a kernel need sound buffers
         yield from (f"config_params: {s}" for s in _CONFIG_CHECKS[plugin["processor"]](plugin))
 
 
@@ -123,8 +124,8 @@ def _ev74(plugin: dict[str, Any]) -> Iterator[str]:
     elif not isinstance(config["params"], dict):
         yield "params must be an object"
     else:
-        inputs = [node["size"] for node in plugin["input_nodes"] if isinstance(node, dict) and "size" in node]
-        outputs = [node["size"] for node in plugin["output_nodes"] if isinstance(node, dict) and "size" in node]
+        inputs = [node["size"] for node in plugin["input_nodes"]]
+        outputs = [node["size"] for node in plugin["output_nodes"]]
         yield from check_kernel(config["kernel"], config["params"], inputs, outputs)
 
 

@@ -104,18 +104,8 @@ class MlaStats:
         Raises:
             SchemaError: the text does not follow the grammar; the message gives the line.
         """
-        fast = _parse_published_form(text.encode("utf-8", "replace") if isinstance(text, str) else text)
-        if fast is not None:
-            return fast
-        columns = parse_columns(text, entry)
-        arrays = [np.array(column, dtype=np.int64) for column in (columns.ids, columns.starts, columns.ends)]
-        problem = first_problem(*arrays)
-        if problem:
-            index, sentence = problem
-            raise SchemaError(
-                f"{entry}, line {columns.lines[index]}: layer {columns.ids[index]}: {sentence}", entry=entry
-            )
-        return _sorted(arrays[0], tuple(columns.names), arrays[1], arrays[2])
+        data = text.encode("utf-8", "replace") if isinstance(text, str) else text
+        return parse_published_form(data) or parse_any_form(text, entry)
 
     @staticmethod
     def read(path: str | Path) -> MlaStats:
@@ -224,7 +214,7 @@ def first_problem(ids: Int64Array, starts: Int64Array, ends: Int64Array) -> tupl
     return index, f"end_cycle {ends[index]} lies before start_cycle {starts[index]}"
 
 
-def _parse_published_form(data: bytes) -> MlaStats | None:
+def parse_published_form(data: bytes) -> MlaStats | None:
     """Stats when every byte has the published form and every rule holds; None sends the text to the YAML parser."""
     if not _PUBLISHED_FORM.fullmatch(data):
         return None
@@ -233,6 +223,18 @@ def _parse_published_form(data: bytes) -> MlaStats | None:
     if first_problem(*columns):
         return None
     return _sorted(columns[0], tuple(b"\n".join(names).decode("ascii").split("\n")), columns[1], columns[2])
+
+
+def parse_any_form(text: bytes | str, entry: str) -> MlaStats:
+    """Stats from any YAML spelling, event by event; errors as in `MlaStats.parse`."""
+    columns = parse_columns(text, entry)
+    arrays = [np.array(column, dtype=np.int64) for column in (columns.ids, columns.starts, columns.ends)]
+    problem = first_problem(*arrays)
+    if problem:
+        index, sentence = problem
+        place = f"{entry}, line {columns.lines[index]}"
+        raise SchemaError(f"{place}: layer {columns.ids[index]}: {sentence}", entry=entry)
+    return _sorted(arrays[0], tuple(columns.names), arrays[1], arrays[2])
 
 
 def _joined(columns: Sequence[Int64Array]) -> Int64Array:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+# From here on, one decimal place would show 1024.0.
+_ROUNDS_UP = 1023.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +55,11 @@ def render_text(tree: ArchiveTree) -> str:
 def human_size(size: int) -> str:
     """A size in bytes in the largest binary unit that leaves at least 1, e.g. ``24.5 MiB``."""
     value, unit = float(size), 0
-    while value >= 1024 and unit < len(_UNITS) - 1:
+    while value >= (1024 if unit == 0 else _ROUNDS_UP) and unit < len(_UNITS) - 1:
         value, unit = value / 1024, unit + 1
-    return f"{size} bytes" if unit == 0 else f"{value:.1f} {_UNITS[unit]}"
+    if unit == 0:
+        return f"{size} byte{'s' * (size != 1)}"
+    return f"{value:.1f} {_UNITS[unit]}"
 
 
 def _node(name: str, path: str, files: list[tuple[list[str], int, str]], kind: str) -> ArchiveTree:

@@ -135,11 +135,14 @@ class Model:
         preserve: bool = True,
         *,
         machine: str | Path | Machine = "mlsoc",
-        quads: int = 4,
+        quads: int | None = None,
         progress: ProgressCallback | None = None,
         **sdk_keywords: Any,
     ) -> CompileResult:
         """Compile to ``output_path/<name>_mpk.tar.gz`` for the largest feasible batch up to ``batch_size``.
+
+        ``quads`` is how many of the machine's quads to use, all of them when None. ``progress`` receives `Progress` records
+        and may raise to stop; nothing is written then.
 
         Raises:
             OptionError: a value is out of range. UnsupportedError: a non-default tessellation or caching mode.
@@ -154,7 +157,7 @@ class Model:
             batch_size=batch_size,
             compress=compress,
             machine=chosen,
-            quads=quads,
+            quads=chosen.quads if quads is None else quads,
             source_checksum=self.checksum,
             progress=progress,
         )
@@ -194,7 +197,8 @@ def _check_name(name: str) -> None:
 
 
 def _check_options(batch_size: object, compress: object, quads: object, log_level: object) -> None:
-    for label, value in (("batch_size", batch_size), ("quads", quads)):
+    numbers = {"batch_size": batch_size} | ({} if quads is None else {"quads": quads})
+    for label, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise OptionError(f"{label} is {value!r}, expected a whole number of at least 1")
     if not isinstance(compress, bool):

@@ -120,7 +120,12 @@ class Facts:
         if self.actual_batch is None:
             return "The archive does not say which batch size it was built for."
         if self.reason:
-            return self.reason
+            return _sentence(self.reason)
         if self.desired_batch in (None, self.actual_batch):
             return f"Built for batch {self.actual_batch}, as asked."
         return f"Asked for batch {self.desired_batch}, built for {self.actual_batch}; the archive does not say why."
+
+
+def _sentence(text: str) -> str:
+    """``text`` with a capital in front and a full stop behind."""
+    return f"{text[0].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}"

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
-from sima_compiler.errors import CalibrationError, ModelError, OptionError
+from sima_compiler.errors import CalibrationError, ModelError, OptionError, SimaError
 
 if TYPE_CHECKING:
     from sima_compiler.model import Model
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 CALIBRATION_SEED = 0
 RANDOM_WARNING = "calibrated with random numbers: batch size and cycles are right, the outputs' accuracy is meaningless"
 
-Samples = Iterable[Mapping[str, np.ndarray[Any, Any]]]
+Array = npt.NDArray[Any]
+Samples = Iterable[Mapping[str, Array]]
 
 
 def add_compile_arguments(parser: argparse.ArgumentParser) -> None:
@@ -101,9 +103,24 @@ def model_from_arguments(arguments: argparse.Namespace, warn: Callable[[str], No
     if calibrated:
         raise OptionError(f"{path}: calibration is for float .onnx models", hint="leave the calibration option out")
     if path.suffix == ".onnx":
-        return Model.from_onnx(path, arguments.name)
+        return _quantized_model(path, arguments.name)
     model = Model.load(path.name, path.parent)
     return Model.from_onnx(path, arguments.name) if arguments.name else model
+
+
+def _quantized_model(path: Path, name: str | None) -> Model:
+    from sima_compiler.frontend.loading import is_quantized, load_onnx
+    from sima_compiler.model import Model
+
+    try:
+        return Model.from_onnx(path, name)
+    except ModelError as error:
+        if is_quantized(load_onnx(path)):
+            raise
+        raise ModelError(
+            f"{path}: a float model, which must be calibrated to be quantized",
+            hint="add --calibration FILE.npz, or --calibration-random SAMPLES to try things out",
+        ) from error
 
 
 def compile_keywords(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -139,19 +156,13 @@ def logging_from_arguments(arguments: argparse.Namespace) -> Iterator[None]:
         logger.setLevel(level)
 
 
-def read_samples(path: Path) -> Iterator[dict[str, np.ndarray[Any, Any]]]:
+def read_samples(path: Path) -> Iterator[dict[str, Array]]:
     """Samples of an ``.npz`` file one by one, each with a leading batch dimension of 1.
 
     Raises:
         CalibrationError: not an ``.npz`` file of plain arrays, no array, or arrays that differ in their sample count.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise CalibrationError(
-            f"{path}: not a readable .npz file: {error}", hint="write it with numpy.savez(path, input_name=samples)"
-        ) from error
+    arrays = read_npz(path, CalibrationError)
     lengths = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
     if len(set(lengths.values())) != 1 or not min(lengths.values()):
         raise CalibrationError(
@@ -160,6 +171,21 @@ def read_samples(path: Path) -> Iterator[dict[str, np.ndarray[Any, Any]]]:
         )
     for index in range(min(lengths.values())):
         yield {name: array[index : index + 1] for name, array in arrays.items()}
+
+
+def read_npz(path: Path, error: type[SimaError]) -> dict[str, Array]:
+    """Every array of an ``.npz`` file; pickled objects are refused.
+
+    Raises:
+        error: the file is missing, or no ``.npz`` file of plain arrays.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except OSError as cause:
+        raise error(f"{path}: cannot be read: {cause.strerror or cause}") from cause
+    except (ValueError, AttributeError, EOFError, TypeError, zipfile.BadZipFile) as cause:
+        raise error(f"{path}: not an .npz file of plain arrays", hint="numpy.savez(path, input_name=array)") from cause
 
 
 def _samples(arguments: argparse.Namespace, path: Path, warn: Callable[[str], None]) -> Samples:

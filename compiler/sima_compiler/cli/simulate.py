@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from sima_compiler.archive.reader import Archive
+from sima_compiler.arguments import Array, read_npz
 from sima_compiler.cli.command import Command, Output, add_json_argument
 from sima_compiler.cli.layout import pairs
 from sima_compiler.errors import InputError, OutputError
@@ -38,7 +39,7 @@ def run(arguments: argparse.Namespace) -> Output:
     target = None if arguments.output is None else Path(arguments.output).expanduser()
     if target is not None and not target.parent.is_dir():
         raise OutputError(f"{target.parent}: no such folder", hint="create the folder first")
-    result = simulate(archive, read_inputs(Path(arguments.input).expanduser()))
+    result = simulate(archive, read_npz(Path(arguments.input).expanduser(), InputError))
     if target is not None:
         write_outputs(target, result.outputs)
     trace = result.trace
@@ -54,22 +55,7 @@ def run(arguments: argparse.Namespace) -> Output:
     return Output(data, _text(data))
 
 
-def read_inputs(path: Path) -> dict[str, np.ndarray[Any, Any]]:
-    """Every array of an ``.npz`` file.
-
-    Raises:
-        InputError: not a readable ``.npz`` file of plain arrays.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(
-            f"{path}: not a readable .npz file: {error}", hint="write it with numpy.savez(path, input_name=batch)"
-        ) from error
-
-
-def write_outputs(path: Path, outputs: Mapping[str, np.ndarray[Any, Any]]) -> None:
+def write_outputs(path: Path, outputs: Mapping[str, Array]) -> None:
     """Write an ``.npz`` file beside its target and rename it: the target is complete or untouched.
 
     Raises:
@@ -92,7 +78,7 @@ def write_outputs(path: Path, outputs: Mapping[str, np.ndarray[Any, Any]]) -> No
             temporary.unlink(missing_ok=True)
 
 
-def _write_array(archive: zipfile.ZipFile, name: str, array: np.ndarray[Any, Any]) -> None:
+def _write_array(archive: zipfile.ZipFile, name: str, array: Array) -> None:
     """One member; `numpy.savez` would refuse names such as ``file`` and embed the clock."""
     with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
         np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)

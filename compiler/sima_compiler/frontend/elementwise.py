@@ -28,7 +28,8 @@ def convert_binary(node: SourceNode, reader: Reader) -> Sequence[Value]:
     if not any(constants):
         left, right = reader.settled(node, 0), reader.settled(node, 1)
         shape = broadcast(node, left.shape, right.shape)
-        return [Pending(op, node.name, (left, right), shape)]
+        exchanged = op is Op.ADD and _repeats_innermost(left.shape, right.shape)
+        return [Pending(op, node.name, (right, left) if exchanged else (left, right), shape)]
     position = constants.index(True)
     source = reader.settled(node, 1 - position)
     operand = constant_operand(node, sides[position], len(source.shape))
@@ -37,7 +38,18 @@ def convert_binary(node: SourceNode, reader: Reader) -> Sequence[Value]:
         raise node.unsupported("its constant is larger than its activation", rule=rules.BROADCAST.sentence)
     if not _is_simple(operand.values.shape, shape):
         operand = ConstantOperand(np.ascontiguousarray(np.broadcast_to(operand.values, shape)), operand.quant)
-    return [Pending(op, node.name, (source,), shape, constant=operand, constant_first=position == 0)]
+    exchanged = op is Op.ADD and _repeats_innermost(operand.values.shape, shape)
+    first = position == 0 and not exchanged
+    return [Pending(op, node.name, (source,), shape, constant=operand, constant_first=first)]
+
+
+def _repeats_innermost(left: tuple[int, ...], right: tuple[int, ...]) -> bool:
+    """Whether the left side is one value along the innermost axis that counts.
+
+    onnxruntime exchanges the sides of such an Add, which changes the order of its roundings.
+    """
+    aligned = (1,) * (len(right) - len(left)) + left
+    return next((a == 1 for a, b in zip(reversed(aligned), reversed(right), strict=False) if max(a, b) > 1), False)
 
 
 def broadcast(node: SourceNode, left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import re
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import yaml
 
+from sima_compiler.cli import main
 from sima_compiler.ir.program import ArrayMapping
 from sima_compiler.machine.cost import ArrayWork, array_cycles
 from sima_compiler.machine.description import Machine
@@ -116,3 +120,33 @@ def test_the_worked_example_of_the_machine_page_is_what_the_cost_model_says() ->
     assert f"{peak:.1%}".replace("%", " %") in text
     assert f"{machine.macs_per_cycle(4):,} multiply-accumulates" in text
     assert f"{machine.macs_per_cycle(4) * 2 * machine.clock_mhz / 1e6:.1f} TOPS" in text
+
+
+def fenced(document: Path, language: str) -> str:
+    """All code blocks of a language, in lists as well."""
+    blocks = re.findall(rf"^ *```{language}\n(.*?)^ *```", document.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    return "\n".join(blocks)
+
+
+def shown_commands() -> list[str]:
+    lines = [line.strip() for path in DOCUMENTS for line in fenced(path, "sh").splitlines()]
+    return sorted({line.split("#")[0].strip() for line in lines if line.startswith("simac ")})
+
+
+@pytest.mark.parametrize("line", shown_commands())
+def test_every_simac_line_that_is_shown_uses_options_that_exist(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    _, command, *words = line.split()
+    with contextlib.suppress(SystemExit):
+        main([command, "--help"])
+    shown = capsys.readouterr().out
+    assert f"usage: simac {command}" in shown
+    assert not [word for word in words if word.startswith("-") and not re.search(rf"(?<!\S){word}\b", shown)]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_import_that_is_shown_works(document: Path) -> None:
+    code = fenced(document, "python")
+    if code:
+        shown = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.ImportFrom)]
+        wanted = {(node.module, alias.name) for node in shown for alias in node.names}
+        assert not [f"{module}.{name}" for module, name in wanted if not hasattr(import_module(str(module)), name)]

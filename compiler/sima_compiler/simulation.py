@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sima_compiler.archive.reader import Archive
-from sima_compiler.errors import ArchiveError
+from sima_compiler.errors import ArchiveError, InputError
 from sima_compiler.ir.schedule import STALLS
 from sima_compiler.lm.reader import LmFile, read
 from sima_compiler.sim.execute import dequantize_outputs, quantize_inputs, run_program
@@ -51,6 +51,7 @@ def simulate(archive: Archive, inputs: Mapping[str, npt.ArrayLike]) -> Run:
         LmError: a binary is damaged or does something illegal.
     """
     files = _binaries(archive)
+    _check_finite(inputs)
     values: dict[str, npt.NDArray[np.int8]] = {}
     outputs: dict[str, npt.NDArray[np.float32]] = {}
     traces: list[RuntimeTrace] = []
@@ -60,6 +61,13 @@ def simulate(archive: Archive, inputs: Mapping[str, npt.ArrayLike]) -> Run:
         outputs = dequantize_outputs(found.program, values)
         traces.append(replay_file(found))
     return Run(outputs, values, _joined(traces))
+
+
+def _check_finite(inputs: Mapping[str, npt.ArrayLike]) -> None:
+    for name, value in inputs.items():
+        bad = int(np.sum(~np.isfinite(np.asarray(value, dtype=np.float32))))
+        if bad:
+            raise InputError(f"input {name!r} holds {bad} values that are not finite", hint="replace NaN and infinity")
 
 
 def _binaries(archive: Archive) -> list[LmFile]:

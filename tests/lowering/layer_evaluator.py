@@ -154,7 +154,8 @@ def _copy(kernel: Copy, values: Arrays, target: FeatureMap) -> np.ndarray:
         write = move.target_offset + np.asarray(move.target_strides, np.int64) @ index
         if not move.sizes:
             read, write = np.array([move.source_offset]), np.array([move.target_offset])
-        assert not taken[write].any() and len(set(write.tolist())) == len(write), "moves overlap"
+        assert not taken[write].any(), "moves overlap"
+        assert len(set(write.tolist())) == len(write), "a move writes an element twice"
         taken[write] = written[write] = True
         result[:, write] = _looked_up(values[move.source].reshape(batch, -1)[:, read], move.lookup)
     assert written.all(), "a copy leaves elements unwritten"

@@ -46,15 +46,16 @@ def _conv(pen: Pen, draw: np.random.Generator, _: list[str], x: str) -> str | No
     kernel = (int(draw.integers(1, min(rows, 3) + 1)), int(draw.integers(1, min(columns, 3) + 1)))
     groups = int(draw.choice([g for g in (1, 1, 2, channels) if channels % g == 0]))
     outputs = groups * int(draw.integers(1, 4)) if groups > 1 else int(draw.integers(1, 20))
-    pads = tuple(int(pad) for pad in draw.integers(0, 2, 4))
+    top, left, bottom, right = draw.integers(0, 2, 4).tolist()
     strides = (int(draw.integers(1, 3)), int(draw.integers(1, 3)))
-    return pen.conv(x, outputs, kernel, pads=pads, strides=strides, groups=groups)
+    return pen.conv(x, outputs, kernel, pads=(top, left, bottom, right), strides=strides, groups=groups)
 
 
 def _same_size_conv(pen: Pen, draw: np.random.Generator, _: list[str], x: str) -> str | None:
     if len(pen.shape(x)) != 3:
         return None
-    return pen.conv(x, pen.shape(x)[0], (3, 3), pads=(1, 1, 1, 1)) if draw.random() < 0.5 else pen.conv(x, pen.shape(x)[0])
+    channels = pen.shape(x)[0]
+    return pen.conv(x, channels, (3, 3), pads=(1, 1, 1, 1)) if draw.random() < 0.5 else pen.conv(x, channels)
 
 
 def _gemm(pen: Pen, draw: np.random.Generator, _: list[str], x: str) -> str | None:
@@ -98,8 +99,9 @@ def _pool(pen: Pen, draw: np.random.Generator, _: list[str], x: str) -> str | No
     if len(pen.shape(x)) != 3:
         return None
     kernel = tuple(int(draw.integers(1, min(size, 3) + 1)) for size in pen.shape(x)[1:])
-    pads = tuple(int(draw.integers(0, kernel[axis % 2])) for axis in range(4))
-    window = ConvAttributes((kernel[0], kernel[1]), (int(draw.integers(1, 3)), 1), pads=pads, count_include_pad=bool(draw.random() < 0.5))
+    top, left, bottom, right = (int(draw.integers(0, kernel[axis % 2])) for axis in range(4))
+    strides, counted = (int(draw.integers(1, 3)), 1), bool(draw.random() < 0.5)
+    window = ConvAttributes((kernel[0], kernel[1]), strides, pads=(top, left, bottom, right), count_include_pad=counted)
     return pen.pool(Op.MAX_POOL if draw.random() < 0.5 else Op.AVERAGE_POOL, x, window)
 
 
@@ -138,7 +140,8 @@ def _concat(pen: Pen, draw: np.random.Generator, pool: list[str], x: str) -> str
     if not shape:
         return None
     axis = int(draw.integers(len(shape)))
-    rest = [name for name in pool if _without(pen.shape(name), axis) == _without(shape, axis) and len(pen.shape(name)) == len(shape)]
+    alike = [name for name in pool if len(pen.shape(name)) == len(shape)]
+    rest = [name for name in alike if _without(pen.shape(name), axis) == _without(shape, axis)]
     return pen.concat(x, *draw.choice(rest, int(draw.integers(1, 3))).tolist(), axis=axis)
 
 
@@ -149,8 +152,9 @@ def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
 def _resize(pen: Pen, draw: np.random.Generator, _: list[str], x: str) -> str | None:
     if len(pen.shape(x)) != 3:
         return None
-    tables = [tuple(sorted(draw.integers(0, size, int(draw.integers(1, 2 * size + 1))).tolist())) for size in pen.shape(x)[1:]]
-    return pen.resize(x, tables[0], tables[1])
+    counts = [int(draw.integers(1, 2 * size + 1)) for size in pen.shape(x)[1:]]
+    tables = [draw.integers(0, size, count) for size, count in zip(pen.shape(x)[1:], counts, strict=True)]
+    return pen.resize(x, *(tuple(np.sort(table).tolist()) for table in tables))
 
 
 RULES: tuple[Callable[[Pen, np.random.Generator, list[str], str], str | None], ...] = (

@@ -14,7 +14,8 @@ from tests.lowering.graph_pen import Pen
 def residual() -> Graph:
     """Two convolutions that meet, a pool, and a classifier."""
     pen = Pen(1)
-    x = pen.pool(Op.MAX_POOL, pen.conv(pen.input(3, 8, 8), 6, (3, 3), pads=(1, 1, 1, 1)), ConvAttributes((2, 2), (2, 2)))
+    stem = pen.conv(pen.input(3, 8, 8), 6, (3, 3), pads=(1, 1, 1, 1))
+    x = pen.pool(Op.MAX_POOL, stem, ConvAttributes((2, 2), (2, 2)))
     y = pen.conv(x, 6, (3, 3), pads=(1, 1, 1, 1), groups=6, clamp=(-20, 90), fused=("clip",))
     z = pen.unary(Op.RELU, pen.binary(Op.ADD, pen.conv(y, 6), x))
     return pen.graph(pen.gemm(pen.reshape(pen.global_pool(z), 6), 10))

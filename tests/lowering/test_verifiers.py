@@ -1,4 +1,4 @@
-"""The verifiers notice what stages could get wrong: each case breaks one promise and expects the stage and the place."""
+"""The verifiers notice what stages could get wrong: each case breaks one promise and expects stage and place."""
 
 from __future__ import annotations
 

@@ -106,7 +106,8 @@ def _segment(segment: Segment) -> list[str]:
     lines = [f"segment {segment.name or '(unnamed)'} on {segment.processor}"]
     lines += [f"  input {_map(segment.maps[name])}" for name in segment.inputs]
     for layer in segment.layers:
-        lines.append(f"  {layer.name}: {layer.operator}({', '.join(layer.inputs)}) -> {_map(segment.maps[layer.output])}")
+        call = f"{layer.operator}({', '.join(layer.inputs)})"
+        lines.append(f"  {layer.name}: {call} -> {_map(segment.maps[layer.output])}")
         lines += [f"      {line}" for line in kernel_lines(layer.kernel)]
         lines += [f"      from {', '.join(layer.sources)}"] if layer.sources else []
         lines += [f"      on {layer.placement}: {layer.reason}"] if layer.reason else []

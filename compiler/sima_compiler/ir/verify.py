@@ -1,7 +1,7 @@
 """Verifiers of the graph and of the layers, written apart from the stages that make them.
 
-In: a `Graph` or a `LayerGraph`. Out: nothing; a broken promise is an `InternalError` that names the stage, the place and
-both values. They look at structure and shapes: that the bytes are right is the tests' work.
+In: a `Graph` or a `LayerGraph`. Out: nothing; a broken promise is an `InternalError` that names the stage, the place
+and both values. They look at structure and shapes: that the bytes are right is the tests' work.
 """
 
 from __future__ import annotations

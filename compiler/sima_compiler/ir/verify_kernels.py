@@ -85,7 +85,8 @@ def _check_convolution(kernel: Convolution, source: FeatureMap, target: FeatureM
     outputs, groups = target.channels, kernel.groups
     promises.clamp(kernel.clamp)
     _check_table(kernel.lookup, promises)
-    promises.require(groups >= 1 and source.channels % groups == outputs % groups == 0, f"{groups} groups do not divide")
+    divides = groups >= 1 and source.channels % groups == outputs % groups == 0
+    promises.require(divides, f"{groups} groups do not divide")
     promises.equal("weights", kernel.weights.shape, (outputs, *kernel.window.kernel, source.channels // groups))
     promises.require(kernel.weights.dtype == np.int8, f"weights are {kernel.weights.dtype}")
     promises.equal("bias", (kernel.bias.dtype, kernel.bias.shape), (np.dtype(np.int32), (outputs,)))
@@ -103,6 +104,8 @@ def _check_binary(binary: Binary | None, layer: Layer, flight: Sizes, maps: Maps
         return
     promises.clamp(binary.clamp)
     _check_table(binary.lookup, promises)
+    if binary.lookup is None:
+        promises.equal("quantization of the result", maps[layer.output].quant, binary.output)
     promises.require((binary.operand is None) != (binary.values is None), "a map or values, and never both")
     promises.equal("operands", layer.inputs[1:], () if binary.operand is None else (binary.operand,))
     shapes = {Broadcast.NONE: flight, Broadcast.CHANNEL: (1, 1, flight[2]), Broadcast.SCALAR: (1, 1, 1)}

@@ -68,10 +68,9 @@ def _window(node: Node, shapes: list[Shape], _: Shape, promises: Promises) -> Sh
     if not isinstance(attributes, ConvAttributes):
         return shape
     top, left, bottom, right = attributes.pads
-    sizes = [
-        window_size(shape[1 + axis], pads, attributes.kernel[axis], attributes.strides[axis], attributes.dilations[axis])
-        for axis, pads in enumerate((top + bottom, left + right))
-    ]
+    axes = zip(shape[1:], (top + bottom, left + right), attributes.kernel, attributes.strides, attributes.dilations,
+               strict=True)  # fmt: skip
+    sizes = [window_size(*axis) for axis in axes]
     return (shape[0] if node.weights is None else node.weights.values.shape[0], *sizes)
 
 

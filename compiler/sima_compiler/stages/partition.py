@@ -1,7 +1,7 @@
 """Stage 2: which processor runs which layers, and every layer's final name.
 
-In: the `LayerGraph` of `legalize`. Out: the same layers in segments, named ``MLA_0/conv2d_add_relu_3``: one counter over
-all layers in execution order, one over the segments. Always holds: every layer has a placement and a reason for it.
+In: the `LayerGraph` of `legalize`. Out: the same layers in segments, named ``MLA_0/conv2d_add_relu_3``: one counter
+over all layers in execution order, one over the segments. Always holds: every layer has a placement and its reason.
 """
 
 from __future__ import annotations

@@ -48,8 +48,10 @@ def as_clamp(table: Int8Array) -> Clamp | None:
 
 
 def with_table(kernel: Kernel, table: Int8Array, *, same_quant: bool) -> Kernel | None:
-    """The kernel followed by ``table``; an average pool requantizes to its map, so only a table that keeps the
-    quantization fits behind it."""
+    """The kernel followed by ``table``.
+
+    An average pool requantizes to its map, so only a table that keeps the quantization fits behind it.
+    """
     match kernel:
         case Convolution(binary=None) | Pooling():
             if isinstance(kernel, Pooling) and kernel.kind is PoolKind.AVERAGE and not same_quant:
@@ -73,7 +75,10 @@ def with_table(kernel: Kernel, table: Int8Array, *, same_quant: bool) -> Kernel 
 def followed(
     clamp: Clamp, lookup: Int8Array | None, table: Int8Array, *, same_quant: bool
 ) -> tuple[Clamp, Int8Array | None]:
-    """Clamp and lookup that do the given ones and then ``table``; bytes of another quantization never pass as a clamp."""
+    """Clamp and lookup that do the given ones and then ``table``.
+
+    A table that changes the quantization never becomes a clamp, even where the bytes are the same.
+    """
     bounds = as_clamp(table) if same_quant else None
     if lookup is None and bounds is not None:
         low, high = bounds

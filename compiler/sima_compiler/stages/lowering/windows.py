@@ -61,7 +61,7 @@ def _require_image(builder: Builder, step: Step) -> None:
     shape = builder.tensor(step.inputs[0]).shape
     if len(shape) != 3:
         raise UnsupportedError(
-            f"{step.node.name}: {step.node.op} on a per-sample shape {shape}, where (channels, height, width) is needed",
+            f"{step.node.name}: {step.node.op} on a per-sample shape {shape}, needs (channels, height, width)",
             node=step.node.name,
             operator=step.node.op,
             rule="windows slide over images of three axes after the batch",

@@ -47,7 +47,7 @@ class Model:
         self._name = name
         self._source = source
         self._onnx = with_activations(desugar(onnx_model), unsigned=False)
-        self._reading: Reading = read_onnx(self._onnx, name)
+        self._reading: Reading = read_onnx(self._onnx, name, source)
 
     @staticmethod
     def from_onnx(source: str | Path | OnnxModel, name: str | None = None) -> Model:

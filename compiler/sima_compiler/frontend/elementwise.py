@@ -28,6 +28,8 @@ def convert_binary(node: SourceNode, reader: Reader) -> Sequence[Value]:
     if not any(constants):
         left, right = reader.settled(node, 0), reader.settled(node, 1)
         shape = broadcast(node, left.shape, right.shape)
+        if op is Op.ADD and _spans(left.shape, shape) and not _spans(right.shape, shape):
+            left, right = right, left
         exchanged = op is Op.ADD and _repeats_innermost(left.shape, right.shape)
         return [Pending(op, node.name, (right, left) if exchanged else (left, right), shape)]
     position = constants.index(True)
@@ -68,6 +70,14 @@ def _broadcast_shapes(node: SourceNode, left: tuple[int, ...], right: tuple[int,
         return np.broadcast_shapes(left, right)
     except ValueError as error:
         raise node.invalid(f"operands of shapes {left} and {right} per sample do not broadcast") from error
+
+
+def _spans(side: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether one value of ``side`` serves a run of neighbours in the result: then it is the second operand of an Add,
+    where onnxruntime puts it too."""
+    aligned = (1,) * (len(shape) - len(side)) + side
+    varying = [axis for axis, size in enumerate(shape) if size != 1]
+    return bool(varying) and aligned[varying[-1]] == 1
 
 
 def _is_simple(side: tuple[int, ...], shape: tuple[int, ...]) -> bool:

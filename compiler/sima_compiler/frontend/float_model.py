@@ -9,8 +9,9 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import onnx
-from onnx import version_converter
+from onnx import numpy_helper, version_converter
 
 from sima_compiler.errors import ModelError
 from sima_compiler.frontend.loading import default_opset
@@ -30,7 +31,35 @@ def prepare_float(model: onnx.ModelProto) -> onnx.ModelProto:
     for node in result.graph.node:
         if node.op_type == "Sum" and len(node.input) == 2:
             node.op_type = "Add"
+        elif node.op_type == "BatchNormalization":
+            _as_convolution(result, node)
+    _drop_unused_constants(result)
     return result
+
+
+def _drop_unused_constants(model: onnx.ModelProto) -> None:
+    used = {name for node in model.graph.node for name in node.input}
+    used |= {entry.name for entry in model.graph.output}
+    for entry in [entry for entry in model.graph.initializer if entry.name not in used]:
+        model.graph.initializer.remove(entry)
+
+
+def _as_convolution(model: onnx.ModelProto, node: onnx.NodeProto) -> None:
+    """A batch normalization that no convolution takes in is a depthwise 1 x 1 convolution."""
+    constants = {entry.name: numpy_helper.to_array(entry).astype(np.float64) for entry in model.graph.initializer}
+    if any(name not in constants for name in node.input[1:5]):
+        return
+    scale, shift, mean, variance = (constants[name] for name in node.input[1:5])
+    epsilon = next((entry.f for entry in node.attribute if entry.name == "epsilon"), 1e-5)
+    factor = scale / np.sqrt(variance + epsilon)
+    label = node.name or node.output[0]
+    weights = numpy_helper.from_array(factor.astype(np.float32).reshape(-1, 1, 1, 1), f"{label}_weights")
+    bias = numpy_helper.from_array((shift - mean * factor).astype(np.float32), f"{label}_bias")
+    model.graph.initializer.extend([weights, bias])
+    convolution = onnx.helper.make_node(
+        "Conv", [node.input[0], weights.name, bias.name], [node.output[0]], label, group=factor.size, kernel_shape=[1, 1]
+    )
+    node.CopyFrom(convolution)
 
 
 def _without_constant_inputs(model: onnx.ModelProto) -> onnx.ModelProto:

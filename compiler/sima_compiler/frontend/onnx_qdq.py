@@ -59,11 +59,14 @@ def graph_from_onnx(model: onnx.ModelProto, name: str) -> Graph:
     return read_onnx(desugar(model), name).graph
 
 
-def read_onnx(model: onnx.ModelProto, name: str) -> Reading:
-    """`graph_from_onnx` for a model that is in QDQ form already, with what an exporter needs."""
+def read_onnx(model: onnx.ModelProto, name: str, origin: str = "") -> Reading:
+    """`graph_from_onnx` for a model that is in QDQ form already, with what an exporter needs.
+
+    ``origin`` is how messages call the file.
+    """
     if not is_quantized(model):
         raise ModelError(
-            "the model is not quantized: it holds no QuantizeLinear",
+            f"{origin or name}: a float model, it holds no QuantizeLinear",
             hint="quantize it with calibration data: sima_compiler.quantize(model, data), or simac quantize",
         )
     constants = {entry.name: numpy_helper.to_array(entry) for entry in model.graph.initializer}

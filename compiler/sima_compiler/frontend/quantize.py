@@ -24,6 +24,8 @@ from sima_compiler.frontend.loading import is_quantized, load_onnx
 
 #: Operators that are quantized on top of onnxruntime's own list, so that each stands between quantizations.
 EXTRA_OPERATORS = ("Sub", "Tanh", "HardSigmoid", "HardSwish", "ReduceMean", "Slice")
+#: Severities of onnxruntime's own log: its default, and what silences it.
+ORT_WARNING, ORT_FATAL = 2, 4
 #: How calibration turns observed values into ranges.
 METHODS = ("minmax", "percentile")
 
@@ -89,8 +91,11 @@ def _quantize_static(
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep onnxruntime's advice to itself: root-logger messages, warnings, and its session log."""
+    import onnxruntime
+
     root, before = logging.getLogger(), logging.root.manager.disable
     logging.disable(logging.CRITICAL)
+    onnxruntime.set_default_logger_severity(ORT_FATAL)
     handlers = list(root.handlers)
     try:
         with warnings.catch_warnings():
@@ -98,4 +103,5 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         root.handlers[:] = handlers
+        onnxruntime.set_default_logger_severity(ORT_WARNING)
         logging.disable(before)

@@ -228,7 +228,7 @@ def figure_bundle(facts: Facts) -> dict[str, Any]:
     except ImportError:
         return {}
     text = f"Interactive Gantt chart of {len(facts.layers)} layers; this viewer cannot draw it, the summary lists them."
-    return {PLOTLY_MIME: json.loads(figure.to_json()), "text/plain": text}
+    return {PLOTLY_MIME: json.loads(str(figure.to_json())), "text/plain": text}
 
 
 def _in_terminal() -> bool:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from typing import NoReturn
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
-from IPython.utils.process import arg_split
 
 from sima_compiler import CompileInterrupted, SimaError, add_compile_arguments, logging_from_arguments
 from sima_nb.display import Summary
@@ -54,8 +54,11 @@ class SimaMagics(Magics):
     @line_magic
     def sima_compile(self, line: str) -> Summary | None:
         """Compile a model and show what came of it; the text that ``?`` shows is set below."""
-        words = arg_split(line, posix=True)
         parser = magic_parser()
+        try:
+            words = shlex.split(line)
+        except ValueError as error:
+            parser.error(str(error))
         if not words or {"-h", "--help"} & set(words):
             sys.stdout.write(help_text())
             return None
@@ -69,6 +72,7 @@ class SimaMagics(Magics):
             raise _without_traceback(error) from None
 
     def _compile(self, arguments: argparse.Namespace) -> Summary | None:
+        assert self.shell is not None, "a magic runs in a shell"
         model = resolve_model(arguments.model, self.shell.user_ns)
         with logging_from_arguments(arguments), ProgressDisplay(f"Compiling {arguments.model}") as progress:
             summary = compile_model(model, arguments, progress)

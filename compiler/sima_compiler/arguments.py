@@ -10,7 +10,7 @@ import argparse
 import contextlib
 import logging
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +42,7 @@ def add_compile_arguments(parser: argparse.ArgumentParser) -> None:
         help="largest batch wanted; the biggest one up to it that pays off is built (default: 1)",
     )
     parser.add_argument("--no-compress", action="store_true", help="store the weights raw in the .lm")
-    parser.add_argument("--quads", type=int, default=None, metavar="N", help="quads of the MLA to use (default: 4)")
+    parser.add_argument("--quads", type=int, default=None, metavar="N", help="quads of the MLA to use (default: all)")
     parser.add_argument(
         "--machine", default="mlsoc", metavar="NAME|FILE", help="bundled machine or a YAML file (default: mlsoc)"
     )
@@ -138,7 +138,7 @@ def compile_keywords(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def logging_from_arguments(arguments: argparse.Namespace) -> Iterator[None]:
+def logging_from_arguments(arguments: argparse.Namespace) -> Generator[None]:
     """With ``-v`` the library's log stands on stderr for as long as the block runs."""
     if not getattr(arguments, "verbose", False):
         yield

@@ -121,7 +121,7 @@ def test_json_prints_one_object_and_shows_no_summary(
     assert not notebook.bundles(with_html="sima-tabs")
 
 
-@pytest.mark.parametrize("line", ["net.onnx --nonsense", "net.onnx --batch-size many", "--batch-size 2"])
+@pytest.mark.parametrize("line", ["net.onnx --nonsense", "net.onnx --batch-size many", "--batch-size 2", "'net.onnx"])
 def test_wrong_usage_is_one_message(notebook: Notebook, line: str, capsys: pytest.CaptureFixture[str]) -> None:
     error, lines = notebook.fail(f"%sima_compile {line}")
     assert type(error).__name__ == "UsageError"

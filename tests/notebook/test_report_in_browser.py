@@ -35,7 +35,7 @@ def page(browser: Browser, report: Path, request: pytest.FixtureRequest) -> Iter
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda sent: sent.url.startswith("file:") or complaints.append(sent.url))
+    page.on("request", lambda sent: complaints.extend([] if sent.url.startswith("file:") else [sent.url]))
     page.goto(report.as_uri())
     yield page
     page.close()

@@ -74,22 +74,19 @@ def _archive_text(archive: Archive, data: dict[str, Any]) -> str:
 
 def _inspect_model(path: Path) -> Output:
     model = Model.from_onnx(path) if path.suffix == ".onnx" else Model.load(path.name, path.parent)
-    graph = model.graph
     data = {
         "path": str(path),
-        "name": graph.name,
-        "inputs": [{"name": name, "shape": list(graph.tensors[name].shape)} for name in graph.inputs],
-        "outputs": [{"name": name, "shape": list(graph.tensors[name].shape)} for name in graph.outputs],
-        "nodes": len(graph.nodes),
-        "warnings": list(graph.warnings),
+        "name": model.name,
+        "inputs": [{"name": name, "shape": list(shape)} for name, shape in model.inputs.items()],
+        "outputs": [{"name": name, "shape": list(shape)} for name, shape in model.outputs.items()],
+        "nodes": len(model.graph.nodes),
+        "warnings": list(model.graph.warnings),
     }
-    ends = [
-        (kind[:-1], f"{tensor['name']}  {tensor['shape']} per sample")
-        for kind in ("inputs", "outputs")
-        for tensor in data[kind]
-    ]
-    facts = pairs([("name", graph.name), *ends, ("nodes", str(len(graph.nodes)))])
-    return Output(data, facts)
+    inputs = [("input", f"{name}  {list(shape)} per sample") for name, shape in model.inputs.items()]
+    outputs = [("output", f"{name}  {list(shape)} per sample") for name, shape in model.outputs.items()]
+    warnings = [("warning", sentence) for sentence in model.graph.warnings]
+    nodes = ("nodes", str(len(model.graph.nodes)))
+    return Output(data, pairs([("name", model.name), *inputs, *outputs, nodes, *warnings]))
 
 
 def _or_unknown(value: int | None) -> str:

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from importlib import import_module
 
 from sima_compiler.arguments import logging_from_arguments
@@ -81,7 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 @contextlib.contextmanager
-def _quiet_stdout(*, wanted: bool) -> Iterator[None]:
+def _quiet_stdout(*, wanted: bool) -> Generator[None]:
     """While a command runs for ``--json``, prints of libraries go to stderr."""
     if not wanted:
         yield

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import TextIO
 
 from sima_compiler import Progress
@@ -16,7 +16,7 @@ _WIDTH = 24
 
 
 @contextlib.contextmanager
-def progress_bar(stream: TextIO | None = None) -> Iterator[Callable[[Progress], None] | None]:
+def progress_bar(stream: TextIO | None = None) -> Generator[Callable[[Progress], None] | None]:
     """A callback for `Model.compile`, or None when nobody would see the bar; ``stream`` defaults to stderr."""
     target = stream or sys.stderr
     if not target.isatty():

@@ -302,7 +302,7 @@ def places(value: Any, path: str = "") -> Iterator[str]:
         yield from places(child, f"{path}{key}.")
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(3))
 def test_no_document_makes_the_validator_raise(seed: int) -> None:
     """Every place of three documents in turn replaced by a value of every kind; answers are lists, never exceptions."""
     source = random.Random(seed)

@@ -137,6 +137,11 @@ def test_one_changed_byte_never_makes_the_fast_reading_differ_from_the_event_rea
         assert fast is None or rows_of(fast) == slow
 
 
+def test_line_ends_of_another_system_change_nothing() -> None:
+    data = PUBLISHED.replace("\n", "\r\n").encode()
+    assert MlaStats.parse(data) == MlaStats.parse(PUBLISHED) == stats_module.parse_any_form(data, "x")
+
+
 def test_layers_come_sorted_by_id_from_any_order() -> None:
     first, second = PUBLISHED[: len(PUBLISHED) // 2], PUBLISHED[len(PUBLISHED) // 2 :]
     assert MlaStats.parse(second + first) == MlaStats.parse(PUBLISHED)

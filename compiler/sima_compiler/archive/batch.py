@@ -12,6 +12,9 @@ from typing import Any
 from sima_compiler.archive.mpk_document import MpkDocument
 from sima_compiler.errors import SchemaError
 
+_LISTS = ("limiting_tensors", "spilled", "levers")
+_TEXTS = ("status", "limiting_layer", "reason")
+
 
 @dataclass(frozen=True, slots=True)
 class BatchCandidate:
@@ -60,8 +63,21 @@ def _candidate(row: Any, index: int, entry: str) -> BatchCandidate:
     if not isinstance(row, dict) or not isinstance(row.get("batch_size"), int) or "feasible" not in row:
         raise SchemaError(f"{entry}: candidates[{index}] needs batch_size and feasible", entry=entry)
     known = {field.name for field in fields(BatchCandidate)}
-    values: dict[str, Any] = {}
-    for key in known & row.keys():
-        value = row[key]
-        values[key] = tuple(str(item) for item in value) if isinstance(value, list) else value
+    values = {key: _value(key, row[key], f"{entry}: candidates[{index}].{key}") for key in known & row.keys()}
     return BatchCandidate(**values)
+
+
+def _value(key: str, value: Any, place: str) -> Any:
+    """``value`` checked against the key's kind; lists become tuples of texts."""
+    if key in _LISTS and isinstance(value, list):
+        return tuple(str(item) for item in value)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if key in _TEXTS:
+        sound = isinstance(value, str) or (value is None and key == "limiting_layer")
+    elif key == "feasible":
+        sound = isinstance(value, bool)
+    else:
+        sound = key not in _LISTS and (is_number or (value is None and key != "batch_size"))
+    if not sound:
+        raise SchemaError(f"{place} has the wrong kind: {value!r:.60}", entry=place.split(":", maxsplit=1)[0])
+    return value

@@ -37,7 +37,7 @@ class MpkPlugin:
     executable: str
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
-    raw: Mapping[str, Any] = field(repr=False)
+    raw: Mapping[str, Any] = field(repr=False, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class MpkDocument:
     model_sdk_version: str
     input_nodes: tuple[Port, ...]
     plugins: tuple[MpkPlugin, ...]
-    raw: Mapping[str, Any] = field(repr=False)
+    raw: Mapping[str, Any] = field(repr=False, hash=False)
 
     @staticmethod
     def parse(data: bytes, *, entry: str = "mpk.json", limits: Limits = Limits()) -> MpkDocument:

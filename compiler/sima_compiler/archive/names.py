@@ -56,7 +56,9 @@ _KINDS = (
 
 
 def kind_of(name: str) -> FileKind:
-    """The member's kind."""
+    """The member's kind. Files that macOS adds beside each real one (``._name``) are of no kind."""
+    if name.rsplit("/", 1)[-1].startswith("._"):
+        return FileKind.OTHER
     return next((kind for ending, kind in _KINDS if name.lower().endswith(ending)), FileKind.OTHER)
 
 

@@ -37,7 +37,7 @@ class FileEntry:
     kind: FileKind
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Archive:
     """An opened archive. ``stats`` and ``report`` are None where the archive has no such member.
 

@@ -105,7 +105,7 @@ class MlaStats:
             SchemaError: the text does not follow the grammar; the message gives the line.
         """
         data = text.encode("utf-8", "replace") if isinstance(text, str) else text
-        return parse_published_form(data) or parse_any_form(text, entry)
+        return parse_published_form(data.replace(b"\r\n", b"\n")) or parse_any_form(text, entry)
 
     @staticmethod
     def read(path: str | Path) -> MlaStats:

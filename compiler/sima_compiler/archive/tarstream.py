@@ -147,7 +147,7 @@ def _member(header: tarfile.TarInfo, overrides: dict[str, str]) -> Member:
     size = overrides.get("size", str(header.size))
     if not (size.isascii() and size.isdigit() and len(size) < 20):
         raise InvalidArchiveError(f"entry {raw!a}: corrupt size {size[:30]!r}", entry=ascii(raw)[1:-1])
-    is_folder = header.isdir() or (raw.endswith("/") and int(size) == 0)
+    is_folder = header.isdir() or raw.endswith("/")
     name = safe_name(raw)
     if is_folder and int(size):
         raise InvalidArchiveError(f"entry {name}: a folder with {size} bytes of content", entry=name)

@@ -11,6 +11,7 @@ from typing import cast
 from sima_compiler.frontend import rules
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
+from sima_compiler.frontend.reshaping import moved
 from sima_compiler.frontend.values import Pending, Value
 from sima_compiler.ir.graph import ConvAttributes, Op
 
@@ -74,7 +75,7 @@ def convert_max_pool(node: SourceNode, reader: Reader) -> Sequence[Value]:
         raise node.unsupported("it also returns indices")
     source = reader.activation(node)
     attributes, shape = _pool_window(node, source.shape)
-    return [Pending(Op.MAX_POOL, node.name, (source,), shape, attributes)]
+    return [moved(reader, Pending(Op.MAX_POOL, node.name, (source,), shape, attributes, name=node.outputs[0]))]
 
 
 def convert_average_pool(node: SourceNode, reader: Reader) -> Sequence[Value]:

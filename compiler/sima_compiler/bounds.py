@@ -8,7 +8,7 @@ network input, output and weight tensor must cross it once, so those bytes take 
 
 ``padded_bound_cycles`` is the larger of that and two more. One compute queue runs every layer's work in whole vectors and weight blocks, whatever
 the mapping, so the sum of the least padded work is a bound. And at the moment when the work in front of a layer is done, at most
-the on-chip capacity of what later layers need has arrived; the rest must still cross DRAM.
+the on-chip capacity of what later layers need has arrived; the rest, and the network outputs that they write, must still cross DRAM.
 """
 
 from __future__ import annotations
@@ -90,11 +90,12 @@ def segment_bounds(
         ceil_div(sum(load.macs for load in loads), machine.macs_per_cycle(quads)), ceil_div(compulsory, bandwidth)
     )
     capacity = machine.sram_bytes(quads)
-    work, later, padded = 0, sum(load.stored_bytes for load in loads), bound
-    for load in loads:
-        padded = max(padded, work + ceil_div(max(0, later + outputs - capacity), bandwidth))
+    work, later, padded = 0, sum(load.stored_bytes for load in loads) + outputs, bound
+    for load, layer in zip(loads, segment.layers, strict=True):
+        padded = max(padded, work + ceil_div(max(0, later - capacity), bandwidth))
         work += load.padded_cycles
-        later -= load.stored_bytes
+        stored_by_then = segment.maps[layer.output].elements * batch if layer.output in segment.outputs else 0
+        later -= load.stored_bytes + stored_by_then
     return Bounds(bound, max(padded, work))
 
 

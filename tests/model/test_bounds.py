@@ -1,0 +1,59 @@
+"""Lower bounds lie below what a legal schedule can do: worked by hand for a machine of round numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sima_compiler import Machine
+from sima_compiler.bounds import LayerLoad, segment_bounds
+from sima_compiler.ir.graph import Quantization
+from sima_compiler.ir.layers import FeatureMap, Layer, Layout, Lookup, Segment
+
+QUANT = Quantization(1.0, 0)
+TINY = Machine.load("tiny")  # one quad: 32 KiB on chip, 8 bytes of DRAM per cycle, 1,024 MACs per cycle
+
+
+def feature_map(name: str, rows: int) -> FeatureMap:
+    return FeatureMap(name, rows, 1, 16, QUANT, Layout.HWC16, (16, rows, 1), (1, 2, 0))
+
+
+def chain(rows: dict[str, int], outputs: tuple[str, ...]) -> Segment:
+    names = list(rows)
+    table = Lookup(np.arange(-128, 128).astype(np.int8))
+    layers = tuple(
+        Layer(name=target, operator="lookup", kernel=table, inputs=(source,), output=target, sources=(target,))
+        for source, target in zip(names, names[1:], strict=False)
+    )
+    maps = {name: feature_map(name, count) for name, count in rows.items()}
+    return Segment("MLA_0", "MLA", layers, maps, inputs=(names[0],), outputs=outputs)
+
+
+def load(padded: int = 0, stored: int = 0, macs: int = 0) -> LayerLoad:
+    return LayerLoad(macs=macs, padded_cycles=padded, raw_bytes=stored, stored_bytes=stored)
+
+
+def test_bytes_and_multiplications_bound_alone() -> None:
+    segment = chain({"x": 100, "y": 50}, ("y",))
+    moved = segment_bounds(segment, [load(stored=800)], TINY, quads=1, batch=2)
+    assert moved.bound_cycles == (2 * 100 * 16 + 2 * 50 * 16 + 800) // 8
+    counted = segment_bounds(segment, [load(macs=1_024_001)], TINY, quads=1, batch=1)
+    assert counted.bound_cycles == 1001
+
+
+def test_work_in_front_of_weights_that_do_not_fit_adds_to_their_transfer() -> None:
+    segment = chain({"x": 1, "a": 1, "y": 1}, ("y",))
+    found = segment_bounds(segment, [load(padded=5000), load(padded=100, stored=48 * 1024)], TINY, quads=1, batch=1)
+    assert found.padded_bound_cycles == 5000 + (48 * 1024 + 16 - 32 * 1024) // 8
+
+
+def test_an_output_that_was_written_before_the_cut_is_not_charged_behind_it() -> None:
+    """The first layer's large output can leave while the second layer computes."""
+    segment = chain({"x": 1, "large": 4096, "y": 1}, ("large", "y"))
+    found = segment_bounds(segment, [load(padded=10), load(padded=100_000)], TINY, quads=1, batch=1)
+    assert found.padded_bound_cycles == 100_010
+
+
+def test_padded_never_lies_below_plain() -> None:
+    segment = chain({"x": 100, "y": 50}, ("y",))
+    found = segment_bounds(segment, [load(padded=1, stored=800)], TINY, quads=1, batch=2)
+    assert found.padded_bound_cycles == found.bound_cycles

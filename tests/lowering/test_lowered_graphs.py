@@ -242,6 +242,15 @@ def test_pads_that_do_not_fold_are_copies() -> None:
     assert names(agreed(pen.graph(y, z, w, a))).count("pad") == 4
 
 
+def test_windows_never_lie_wholly_in_their_padding() -> None:
+    pen = Pen()
+    x = pen.input(6, 5, 5)
+    y = pen.conv(x, 4, pads=(0, 1, 0, 0))
+    z = pen.conv(pen.pad(x, (0, 3, 0), (0, 0, 0)), 4, (3, 3))
+    layers = agreed(pen.graph(y, z, pen.conv(x, 4, (2, 2), dilations=(2, 1), pads=(2, 1, 2, 1))))
+    assert names(layers) == ["pad", "conv2d_add", "pad", "conv2d_add", "conv2d_add"]
+
+
 def test_functions_ride_on_copies_pools_and_resizes() -> None:
     pen = Pen()
     x = pen.input(6, 4, 4)

@@ -19,9 +19,10 @@ from sima_compiler import arithmetic
 from sima_compiler.errors import InternalError
 from sima_compiler.ir.graph import ConvAttributes, Int8Array, Weights
 from sima_compiler.ir.layers import Convolution, Window
+from sima_compiler.stages.lowering.borders import with_borders
 from sima_compiler.stages.lowering.builder import Builder, Draft
 from sima_compiler.stages.lowering.byte_functions import Step
-from sima_compiler.stages.lowering.copies import make_canonical, make_last_channels
+from sima_compiler.stages.lowering.copies import make_last_channels
 from sima_compiler.stages.lowering.feature_maps import Geometry, new_map
 from sima_compiler.stages.lowering.views import Axis, Factor, View, axis_length, axis_of
 
@@ -34,7 +35,8 @@ def lower_convolution(builder: Builder, step: Step) -> None:
     if not isinstance(attributes, ConvAttributes):
         raise InternalError(f"legalize: {step.node.name} has no window")
     weights = _weights(step)
-    source = make_canonical(builder, step.inputs[0])
+    zero_point = builder.tensor(step.inputs[0]).quant.zero_point
+    source, attributes = with_borders(builder, step, attributes, zero_point)
     window = Window(attributes.kernel, attributes.strides, attributes.dilations, attributes.pads)
     kernel = _kernel(builder, step, window, attributes.groups, weights.values.transpose(0, 2, 3, 1))
     operator = "depthwise_conv2d" if kernel.is_depthwise else "conv2d"

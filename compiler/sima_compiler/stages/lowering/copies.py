@@ -197,7 +197,7 @@ def lower_concat(builder: Builder, step: Step) -> None:
         if part.quant != tensor.quant:
             view = with_lookup(view, arithmetic.lookup_table(Op.REQUANTIZE, None, part.quant, tensor.quant))
         starts = tuple(start if index == axis else 0 for index in range(len(part.shape)))
-        pieces.append((_clamped(view, step), _box(whole, starts, part.shape)))
+        pieces.append((_clamped(view, step), box(whole, starts, part.shape)))
         start += part.shape[axis]
     sources = tuple(source for name in step.inputs for source in builder.view(name).sources) + step.sources
     draft = Draft("concatenate", Copy(()), (), result.name, ("concatenate", *step.node.fused), sources)
@@ -221,7 +221,7 @@ def lower_pad(builder: Builder, step: Step) -> None:
     result = new_map(tensor)
     fill = source.quant.zero_point if attributes.fill is None else attributes.fill
     low, high = step.node.clamp
-    target = _box(view_of_map(result), attributes.pads_before, source.shape)
+    target = box(view_of_map(result), attributes.pads_before, source.shape)
     draft = Draft("pad", Copy(()), (), result.name, ("pad", *step.node.fused), view.sources + step.sources)
     copy_into(builder, [(_clamped(view, step), target)], result, draft, min(max(fill, low), high))
     builder.views[step.output] = view_of_map(result)
@@ -233,7 +233,7 @@ def _attributes(step: Step) -> ShapeAttributes:
     return step.node.attributes
 
 
-def _box(view: View, starts: tuple[int, ...], shape: tuple[int, ...]) -> View:
+def box(view: View, starts: tuple[int, ...], shape: tuple[int, ...]) -> View:
     """The part of a stored tensor of that shape from ``starts``."""
     part = sliced(view, starts, (1,) * len(starts), shape)
     if part is None:

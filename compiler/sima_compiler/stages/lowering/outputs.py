@@ -6,6 +6,7 @@ Always holds: an output's map is whole, is no input, serves no other output, and
 ::
 
     before: y = Transpose(Conv(x)) as output      after: the convolution's map under the name y; nothing moves
+    before: y as output lies in another order     after: a layer copies y/before to y
     before: x is input and output                 after: a reshape layer copies x to x/output
 """
 
@@ -32,7 +33,7 @@ def claim_outputs(builder: Builder) -> tuple[tuple[str, ...], dict[str, str]]:
             claimed[view.source] = name
             names.append(name)
         else:
-            names.append(_copied(builder, name))
+            names.append(_copied(builder, name, claimed))
     return tuple(names), claimed
 
 
@@ -67,8 +68,11 @@ def _owners(builder: Builder) -> dict[str, int]:
     return owners
 
 
-def _copied(builder: Builder, name: str) -> str:
-    """A layer that copies an output which cannot have the map that it lies on."""
+def _copied(builder: Builder, name: str, claimed: dict[str, str]) -> str:
+    """A layer that copies an output which cannot have the map that it lies on; returns the copy's final name.
+
+    The copy gets the output's name, and a map that had it before gets another; only an input keeps its own.
+    """
     tensor, view = builder.tensor(name), builder.view(name)
     taken = name in builder.maps or name in builder.graph.inputs
     result = new_map(replace(tensor, name=builder.fresh(f"{name}/output") if taken else name), layout=Layout.HWC16)
@@ -76,4 +80,8 @@ def _copied(builder: Builder, name: str) -> str:
     operator = "transpose" if "transpose" in parts else parts[-1]
     draft = Draft(operator, Copy(()), (), result.name, parts, view.sources)
     copy_into(builder, [(view, view_of_map(result))], result, draft)
-    return result.name
+    if not taken or name in builder.graph.inputs:
+        return result.name
+    claimed.setdefault(name, builder.fresh(f"{name}/before"))
+    claimed[result.name] = name
+    return name

@@ -16,6 +16,7 @@ from collections import Counter
 from dataclasses import replace
 
 from sima_compiler.ir.graph import ConvAttributes, Graph, Op, ShapeAttributes, Tensor
+from sima_compiler.stages.lowering.borders import touches_map
 from sima_compiler.stages.lowering.byte_functions import Step
 
 
@@ -45,12 +46,13 @@ def _merge(pad: Step, reader: Step, source: Tensor) -> Step | None:
         return None
     extra = (*attributes.pads_before[1:], *attributes.pads_after[1:])
     top, left, bottom, right = (own + more for own, more in zip(window.pads, extra, strict=True))
+    padded = replace(window, pads=(top, left, bottom, right))
+    if not touches_map(padded):
+        return None
     counted = window.count_include_pad or reader.node.op is Op.AVERAGE_POOL
     return replace(
         reader,
-        node=replace(
-            reader.node, attributes=replace(window, pads=(top, left, bottom, right), count_include_pad=counted)
-        ),
+        node=replace(reader.node, attributes=replace(padded, count_include_pad=counted)),
         inputs=pad.inputs,
         sources=pad.sources + reader.sources,
         covers=pad.covers | reader.covers,

@@ -9,6 +9,7 @@ from sima_compiler import arithmetic
 from sima_compiler.errors import InternalError, UnsupportedError
 from sima_compiler.ir.graph import ConvAttributes, Op, ShapeAttributes
 from sima_compiler.ir.layers import Pooling, PoolKind, Resize, Window
+from sima_compiler.stages.lowering.borders import with_borders
 from sima_compiler.stages.lowering.builder import Builder, Draft
 from sima_compiler.stages.lowering.byte_functions import Step
 from sima_compiler.stages.lowering.copies import make_canonical
@@ -24,13 +25,13 @@ _OPERATORS = {
 def lower_pool(builder: Builder, step: Step) -> None:
     """A window per channel; a global pool's window is the map."""
     _require_image(builder, step)
-    source = make_canonical(builder, step.inputs[0])
+    tensor = builder.tensor(step.inputs[0])
     is_global = step.node.op is Op.GLOBAL_AVERAGE_POOL
-    attributes = step.node.attributes
-    if is_global:
-        attributes = ConvAttributes(builder.sizes(source)[:2])
+    attributes = ConvAttributes((tensor.shape[1], tensor.shape[2])) if is_global else step.node.attributes
     if not isinstance(attributes, ConvAttributes):
         raise InternalError(f"legalize: {step.node.name} has no window")
+    fill = -128 if step.node.op is Op.MAX_POOL else tensor.quant.zero_point
+    source, attributes = with_borders(builder, step, attributes, fill)
     kernel = Pooling(
         kind=PoolKind.MAX if step.node.op is Op.MAX_POOL else PoolKind.AVERAGE,
         window=Window(attributes.kernel, attributes.strides, attributes.dilations, attributes.pads),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from sima_compiler import Machine
@@ -22,7 +24,7 @@ def chain(rows: dict[str, int], outputs: tuple[str, ...]) -> Segment:
     table = Lookup(np.arange(-128, 128).astype(np.int8))
     layers = tuple(
         Layer(name=target, operator="lookup", kernel=table, inputs=(source,), output=target, sources=(target,))
-        for source, target in zip(names, names[1:], strict=False)
+        for source, target in itertools.pairwise(names)
     )
     maps = {name: feature_map(name, count) for name, count in rows.items()}
     return Segment("MLA_0", "MLA", layers, maps, inputs=(names[0],), outputs=outputs)

@@ -1,4 +1,4 @@
-"""Random graphs of every rank down to `.lm` bytes on the smallest machine: the simulator's bytes are the reference's."""
+"""Random graphs of every rank down to `.lm` bytes on a small machine: the simulator's bytes are the reference's."""
 
 from __future__ import annotations
 

@@ -148,8 +148,9 @@ LAYER_FAULTS: dict[str, tuple[Callable[[LayerGraph], LayerGraph], str]] = {
     "no moves": (lambda f: kernel(f, Copy, moves=()), "copy of nothing"),
     "hole": (lambda f: kernel(f, Copy, moves=first_moves(f)[:1]), "operands is|left unwritten"),
     "overlap": (lambda f: with_move(f, target_offset=1), "overlap"),
-    "outside": (lambda f: with_move(f, source_offset=140), "reads outside"),
-    "stride": (lambda f: with_move(f, source_strides=(1, 1)), "across the end|strides is"),
+    "outside": (lambda f: with_move(f, source_offset=140), "goes to 10 of 6 rows of"),
+    "stride": (lambda f: with_move(f, source_strides=(1, 1)), "strides is"),
+    "across pixels": (lambda f: with_move(f, source_strides=(24, 3, 1)), "of 4 channels of"),
     "lookup of a move": (lambda f: with_move(f, lookup=np.zeros(3, np.int8)), "lookup is"),
 }
 

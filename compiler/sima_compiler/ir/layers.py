@@ -164,7 +164,8 @@ class Move:
     """One affine copy: for every index in the box ``sizes``, output[to] = input[from].
 
     Strides count *elements of the dense storage order* (rows, columns, channels; padding left out) of the whole
-    source and destination map of one sample. ``lookup`` maps each byte on the way.
+    source and destination map of one sample. Each dimension walks one axis (rows, columns or channels) of either map
+    and ends within it. ``lookup`` maps each byte on the way.
     """
 
     source: str

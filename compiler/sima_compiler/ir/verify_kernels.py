@@ -6,6 +6,8 @@ In: a layer and the maps of its segment. Out: nothing, or an `InternalError`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import combinations
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +31,8 @@ from sima_compiler.ir.verify_nodes import window_size
 
 Maps = Mapping[str, FeatureMap]
 Sizes = tuple[int, int, int]
+#: Row, column and channel numbers; the elements are all their combinations.
+Reach = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 #: What the copy engine walks.
 MAX_DIMENSIONS = 6
@@ -123,43 +127,46 @@ def _check_copy(kernel: Copy, layer: Layer, maps: Maps, promises: Promises) -> N
     promises.require(bool(kernel.moves), "a copy of nothing")
     promises.equal("operands", set(layer.inputs), {move.source for move in kernel.moves})
     promises.require(kernel.fill is None or -128 <= kernel.fill <= 127, f"fill {kernel.fill} is no int8")
-    counts = np.zeros(target.elements, np.int64)
+    written: list[Reach] = []
     for number, move in enumerate(kernel.moves):
-        _check_move(move, maps[move.source], target, promises.at(f"{promises.where}: move {number}"))
-        touched = _touched(move.target_offset, move.sizes, move.target_strides)
-        counts += np.bincount(touched, minlength=target.elements)
-    promises.require(int(counts.max()) <= 1, "moves overlap")
-    promises.require(kernel.fill is not None or int(counts.min()) == 1, "elements are left unwritten")
+        here = promises.at(f"{promises.where}: move {number}")
+        _check_move(move, here)
+        source = maps[move.source]
+        _check_reach(_reach(move.source_offset, move.sizes, move.source_strides, source), source, here)
+        written.append(_reach(move.target_offset, move.sizes, move.target_strides, target))
+        _check_reach(written[-1], target, here)
+        here.require(all(len(np.unique(axis)) == len(axis) for axis in written[-1]), "writes an element twice")
+    promises.require(not any(_meet(one, other) for one, other in combinations(written, 2)), "moves overlap")
+    covered = sum(prod(len(axis) for axis in reach) for reach in written)
+    promises.require(kernel.fill is not None or covered == target.elements, "elements are left unwritten")
 
 
-def _check_move(move: Move, source: FeatureMap, target: FeatureMap, promises: Promises) -> None:
+def _check_move(move: Move, promises: Promises) -> None:
     promises.require(len(move.sizes) <= MAX_DIMENSIONS, f"{len(move.sizes)} dimensions, at most {MAX_DIMENSIONS}")
     promises.equal("strides", (len(move.source_strides), len(move.target_strides)), (len(move.sizes),) * 2)
-    _check_table(move.lookup, promises)
     promises.require(all(size > 1 for size in move.sizes), f"sizes {move.sizes} hold a dimension of one step")
-    for what, found, offset, strides in (
-        ("reads", source, move.source_offset, move.source_strides),
-        ("writes", target, move.target_offset, move.target_strides),
-    ):
-        end = offset + sum((size - 1) * stride for size, stride in zip(move.sizes, strides, strict=True))
-        promises.require(min((offset, *strides)) >= 0 and end < found.elements, f"{what} outside {found.name}")
-        for axis, (size, stride) in enumerate(zip(move.sizes, strides, strict=True)):
-            promises.require(_within_axis(size, stride, found), f"{what} dimension {axis} across the end of an axis")
+    numbers = (move.source_offset, move.target_offset, *move.source_strides, *move.target_strides)
+    promises.require(min(numbers) >= 0, "a negative offset or stride")
+    _check_table(move.lookup, promises)
 
 
-def _within_axis(size: int, stride: int, found: FeatureMap) -> bool:
-    """A dimension walks rows, columns or channels, and ends before the next slower one begins."""
-    row = found.columns * found.channels
-    if found.rows > 1 and stride % row == 0:
-        return size * (stride // row) < found.rows + stride // row
-    if found.columns > 1 and stride % found.channels == 0:
-        return (size - 1) * stride < row
-    return (size - 1) * stride < found.channels
-
-
-def _touched(offset: int, sizes: tuple[int, ...], strides: tuple[int, ...]) -> npt.NDArray[np.int64]:
-    """Every element that a box of a map covers, flat."""
-    found = np.array([offset], np.int64)
+def _reach(offset: int, sizes: tuple[int, ...], strides: tuple[int, ...], found: FeatureMap) -> Reach:
+    """The rows, columns and channels that a move touches: every dimension walks one of them."""
+    units = (found.columns * found.channels, found.channels, 1)
+    reach = [np.array([digit]) for digit in (offset // units[0], offset // units[1] % found.columns, offset % units[1])]
     for size, stride in zip(sizes, strides, strict=True):
-        found = (found[:, np.newaxis] + np.arange(size, dtype=np.int64) * stride).reshape(-1)
-    return found
+        walks = [axis for axis in (0, 1) if _sizes(found)[axis] > 1 and stride % units[axis] == 0]
+        axis = walks[0] if walks else 2
+        steps = np.arange(size) * (stride // units[axis])
+        reach[axis] = (reach[axis][:, np.newaxis] + steps).reshape(-1)
+    return reach[0], reach[1], reach[2]
+
+
+def _check_reach(reach: Reach, found: FeatureMap, promises: Promises) -> None:
+    for what, axis, size in zip(("rows", "columns", "channels"), reach, _sizes(found), strict=True):
+        promises.require(int(axis.max()) < size, f"goes to {int(axis.max())} of {size} {what} of {found.name}")
+
+
+def _meet(one: Reach, other: Reach) -> bool:
+    """Whether two moves touch a common element: a common row, a common column and a common channel."""
+    return all(len(np.intersect1d(mine, yours)) > 0 for mine, yours in zip(one, other, strict=True))

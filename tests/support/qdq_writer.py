@@ -18,6 +18,8 @@ from onnx import helper, numpy_helper
 MATRIX_OPS = {"Conv", "Gemm", "MatMul"}
 ELEMENTWISE = {"Add", "Sub", "Mul"}
 MOVES = {"MaxPool", "Reshape", "Flatten", "Transpose", "Slice", "Split", "Resize", "Pad", "Squeeze", "Unsqueeze"}
+#: Moves that may get a scale of their own. The rest never do: onnxruntime merges two pairs that meet into a third.
+RESCALING_MOVES = {"MaxPool", "Resize", "Pad"}
 CLAMPS = {"Relu", "Clip"}
 
 
@@ -56,11 +58,11 @@ class _Writer:
 
     def write(self) -> onnx.ModelProto:
         ranges = _ranges(self.model, self.random)
-        for node in self.model.graph.node:
-            self._choose(node, ranges)
         for value in self.model.graph.input:
             self._choose_tensor(value.name, ranges)
             self._pair(value.name, value.name)
+        for node in self.model.graph.node:
+            self._choose(node, ranges)
         for node in self.model.graph.node:
             self._node(node)
         used = {name for node in self.nodes for name in node.input}
@@ -78,7 +80,8 @@ class _Writer:
 
     def _choose(self, node: onnx.NodeProto, ranges: dict[str, tuple[float, float]]) -> None:
         for name in node.output:
-            if node.op_type in MOVES and self.style.moves_keep_scale and node.input[0] in self.quants:
+            keeps = self.style.moves_keep_scale or node.op_type not in RESCALING_MOVES
+            if node.op_type in MOVES and keeps:
                 self.quants[name] = self.quants[node.input[0]]
             elif node.op_type == "Softmax":
                 self.quants[name] = (np.float32(1 / 256), self._low())

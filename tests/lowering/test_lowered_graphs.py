@@ -126,6 +126,12 @@ def test_one_value_spreads_over_everything() -> None:
     assert names(agreed(pen.graph(y)))[-1] == "mul"
 
 
+def test_square_image_meets_its_own_transpose() -> None:
+    pen = Pen()
+    x = pen.unary(Op.TANH, pen.input(3, 4, 4))
+    assert names(agreed(pen.graph(pen.binary(Op.SUB, pen.transpose(x, 0, 2, 1), x)))) == ["tanh", "transpose", "sub"]
+
+
 def test_row_vector_meets_tokens_that_lie_the_other_way() -> None:
     pen = Pen()
     x = pen.input(7, 12)

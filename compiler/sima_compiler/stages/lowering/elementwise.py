@@ -61,7 +61,8 @@ def lower_elementwise(builder: Builder, step: Step) -> None:
 
 def _same_shape(builder: Builder, step: Step) -> None:
     left, right = step.inputs
-    keeper, other = (left, right) if builder.whole(left) or not builder.whole(right) else (right, left)
+    keeper = min(step.inputs, key=lambda name: (not builder.whole(name), bool(builder.view(name).base)))
+    other = right if keeper == left else left
     make_whole(builder, keeper)
     sizes = _align(builder, keeper, other)
     _emit(builder, step, [Operands(left, right, Broadcast.NONE), Operands(right, left, Broadcast.NONE)], sizes)

@@ -97,13 +97,13 @@ def _finish(memory: Memory, numbers: Iterable[int]) -> None:
 
 
 def _load_tensor(state: State, command: LoadTensor) -> None:
-    values = state.dram.read(_dram_box(command.tensor, command.dram_offset, command.box))
-    state.chip.write(_chip_box(command.buffer, command.chip_offset, command.box))[...] = values
+    values = state.dram.read(dram_box(command.tensor, command.dram_offset, command.box))
+    state.chip.write(chip_box(command.buffer, command.chip_offset, command.box))[...] = values
 
 
 def _store_tensor(state: State, command: StoreTensor) -> None:
-    values = state.chip.read(_chip_box(command.buffer, command.chip_offset, command.box))
-    state.dram.write(_dram_box(command.tensor, command.dram_offset, command.box))[...] = values
+    values = state.chip.read(chip_box(command.buffer, command.chip_offset, command.box))
+    state.dram.write(dram_box(command.tensor, command.dram_offset, command.box))[...] = values
 
 
 def _load_constants(state: State, command: LoadConstants) -> None:
@@ -163,12 +163,12 @@ def _operand(state: State, step: BinaryStep | None) -> Int8Array | None:
 
 
 def _read(state: State, operand: Operand) -> Int8Array:
-    return state.chip.read(_region(operand, 0))
+    return state.chip.read(operand_region(operand, 0))
 
 
 def _write(state: State, operand: Operand, values: Int8Array | np.int8, fill: int) -> None:
     """Values into the operand's region, the zero point into the padding after each pixel."""
-    view = state.chip.write(_region(operand, operand.padding))
+    view = state.chip.write(operand_region(operand, operand.padding))
     view[..., : operand.channels] = values
     view[..., operand.channels :] = fill
 
@@ -177,15 +177,18 @@ def _shape(operand: Operand) -> tuple[int, int, int, int]:
     return operand.samples, operand.rows, operand.columns, operand.channels
 
 
-def _region(operand: Operand, padding: int) -> Region:
+def operand_region(operand: Operand, padding: int) -> Region:
+    """The bytes of an operand, with ``padding`` bytes after each pixel."""
     samples, rows, columns, channels = _shape(operand)
     strides = (operand.sample_stride, operand.row_stride, operand.pixel_stride, 1)
     return Region(operand.buffer, operand.offset, (samples, rows, columns, channels + padding), strides)
 
 
-def _dram_box(tensor: int, offset: int, box: Box) -> Region:
+def dram_box(tensor: int, offset: int, box: Box) -> Region:
+    """The bytes of a transfer in DRAM."""
     return Region(tensor, offset, box.sizes, (*box.dram_strides, 1))
 
 
-def _chip_box(buffer: int, offset: int, box: Box) -> Region:
+def chip_box(buffer: int, offset: int, box: Box) -> Region:
+    """The bytes of a transfer on chip."""
     return Region(buffer, offset, box.sizes, (*box.chip_strides, 1))

@@ -18,8 +18,8 @@ from sima_compiler.ir.layers import Window
 
 #: float32 represents every integer below this.
 EXACT = 1 << 24
-#: float32 values that one unrolled matrix may hold (16 MiB).
-CHUNK_VALUES = 1 << 22
+#: 4-byte values that one matrix, unrolled windows or sums, may hold: what a processor's cache can keep.
+CHUNK_VALUES = 1 << 21
 
 
 def convolve(
@@ -44,7 +44,8 @@ def convolve(
     result = np.empty((source.shape[0], *size, weights.shape[0]), np.int8)
     depthwise = weights.shape[3] == 1 and groups == source.shape[3] and groups > 1
     sums = _depthwise(weights, window) if depthwise else _Products(weights, window, groups, zero_point)
-    for samples, rows in _parts(source.shape[0], size, source.shape[3] * window.kernel[0] * window.kernel[1]):
+    depth = max(source.shape[3] * window.kernel[0] * window.kernel[1], weights.shape[0])
+    for samples, rows in _parts(source.shape[0], size, depth):
         patch = _patch(source[samples], window, zero_point, rows, size[1])
         result[samples, rows] = finish(sums(patch, rows.stop - rows.start, size[1]))
     return result
@@ -70,7 +71,7 @@ def taps(padded: np.ndarray, window: Window, size: tuple[int, int]) -> Iterator[
 
 
 def _parts(samples: int, size: tuple[int, int], depth: int) -> Iterator[tuple[slice, slice]]:
-    """Samples and output rows whose unrolled windows of ``depth`` values fit one chunk."""
+    """Samples and output rows whose matrices, ``depth`` values per output cell, fit one chunk."""
     row_values = size[1] * depth
     rows = max(1, min(size[0], CHUNK_VALUES // row_values))
     together = max(1, CHUNK_VALUES // (row_values * size[0])) if rows == size[0] else 1

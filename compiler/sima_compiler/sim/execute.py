@@ -2,7 +2,7 @@
 
 In: the file's bytes and int8 arrays by input tensor name, batch in front, in the source model's layout. Out: int8
 arrays by output tensor name, likewise. Always holds: the machine knows nothing but the file; engines run as early
-as their waits allow, in one of several adversarial orders, so that a missing wait is an error or a wrong result.
+as their waits allow, in one of several adversarial orders; a missing wait that no order exposes is still a race.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from sima_compiler.lm.reader import decode
 from sima_compiler.machine.description import Machine
 from sima_compiler.sim.commands import State, chip_reads, dram_reads, run_command
 from sima_compiler.sim.memory import Memory, Range, Region
+from sima_compiler.sim.races import check_races
 
 #: Bytes of DRAM that the model is willing to hold.
 MAX_DRAM_BYTES = 1 << 34
@@ -66,6 +67,7 @@ def run_program(
     state = _power_on(program)
     _place_inputs(state, inputs)
     _run(state, _PRIORITY[Order(order)])
+    check_races(program)
     return {
         tensor.name: _collect(state, number, tensor)
         for number, tensor in enumerate(program.tensors)

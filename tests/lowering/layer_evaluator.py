@@ -117,9 +117,7 @@ def _convolve(kernel: Convolution, x: np.ndarray, source: FeatureMap) -> np.ndar
         for group in range(kernel.groups)
     ]
     total = np.concatenate(sums, axis=-1).astype(np.int32)
-    return arithmetic.requantize(
-        total, kernel.bias, kernel.multipliers, kernel.intermediate.zero_point, kernel.clamp
-    )
+    return arithmetic.requantize(total, kernel.bias, kernel.multipliers, kernel.intermediate.zero_point, kernel.clamp)
 
 
 def _combine(binary: Binary, x: np.ndarray, values: Arrays) -> np.ndarray:

@@ -34,8 +34,10 @@ def random_graph(seed: int, steps: int) -> Graph:
 
 def _shape(draw: np.random.Generator) -> tuple[int, ...]:
     rank = int(draw.choice([1, 2, 3, 3, 3, 3, 4]))
-    return tuple(int(size) for size in draw.integers(1, 7, rank)) if rank != 3 else (
-        int(draw.choice([1, 2, 3, 4, 6, 8, 16, 20])), *(int(size) for size in draw.integers(1, 9, 2))
+    return (
+        tuple(int(size) for size in draw.integers(1, 7, rank))
+        if rank != 3
+        else (int(draw.choice([1, 2, 3, 4, 6, 8, 16, 20])), *(int(size) for size in draw.integers(1, 9, 2)))
     )
 
 

@@ -46,9 +46,7 @@ def agreed_with_onnxruntime(model: onnx.ModelProto, seed: int) -> LayerGraph:
     graph = graph_from_onnx(model, "net")
     layers = lowered(graph)
     random = np.random.default_rng(seed)
-    inputs = {
-        name: random.standard_normal((2, *graph.tensors[name].shape)).astype(np.float32) for name in graph.inputs
-    }
+    inputs = {name: random.standard_normal((2, *graph.tensors[name].shape)).astype(np.float32) for name in graph.inputs}
     stored = {name: quantize(values, graph.tensors[name].quant) for name, values in inputs.items()}
     expected = run_onnxruntime(model, inputs)
     for name, found in zip(graph.outputs, run_layers(layers, stored), strict=True):

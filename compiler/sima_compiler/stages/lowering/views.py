@@ -157,9 +157,7 @@ def _take(digits: list[Factor], size: int) -> Axis | None:
     return tuple(reversed(axis))
 
 
-def sliced(
-    view: View, starts: tuple[int, ...], steps: tuple[int, ...], shape: tuple[int, ...]
-) -> View | None:
+def sliced(view: View, starts: tuple[int, ...], steps: tuple[int, ...], shape: tuple[int, ...]) -> View | None:
     """Every ``steps``-th index from ``starts``; None when a cut axis has no affine view."""
     offset = view.offset
     axes: list[Axis] = []

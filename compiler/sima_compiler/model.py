@@ -18,13 +18,13 @@ import numpy.typing as npt
 from sima_compiler.arithmetic import dequantize
 from sima_compiler.compilation import CompileOptions, CompileResult, compile_graph
 from sima_compiler.errors import OptionError, UnsupportedError
+from sima_compiler.frontend.calibration import CalibrationData
+from sima_compiler.frontend.canonical import canonical
 from sima_compiler.frontend.container import SUFFIX, read_sima, refuse_foreign, write_sima
 from sima_compiler.frontend.export import export_onnx
 from sima_compiler.frontend.frames import with_activations
 from sima_compiler.frontend.loading import OnnxModel, load_onnx
 from sima_compiler.frontend.onnx_qdq import Reading, read_onnx
-from sima_compiler.frontend.qoperator import desugar
-from sima_compiler.frontend.calibration import CalibrationData
 from sima_compiler.frontend.quantize import quantize_onnx
 from sima_compiler.ir.graph import Float32Array, Graph
 from sima_compiler.machine.description import Machine
@@ -46,7 +46,7 @@ class Model:
         _check_name(name)
         self._name = name
         self._source = source
-        self._onnx = with_activations(desugar(onnx_model), unsigned=False)
+        self._onnx = with_activations(canonical(onnx_model), unsigned=False)
         self._reading: Reading = read_onnx(self._onnx, name, source)
 
     @staticmethod

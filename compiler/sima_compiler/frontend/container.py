@@ -71,8 +71,11 @@ def write_atomically(path: Path, data: bytes) -> None:
     try:
         path.parent.mkdir(exist_ok=True)
         try:
-            temporary.write_bytes(data)
-            os.replace(temporary, path)
+            with temporary.open("wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:

@@ -91,10 +91,9 @@ def _is_simple(side: tuple[int, ...], shape: tuple[int, ...]) -> bool:
 
 def constant_operand(node: SourceNode, value: Value, rank: int) -> ConstantOperand:
     """A quantized constant as an operand: the batch axis removed, values in the int8 frame."""
-    if isinstance(value, Constant):
-        value = _exact_scalar(node, value)
     if not isinstance(value, QuantizedConstant):
-        raise node.unsupported("its constant is not quantized", rule=rules.QUANTIZED.sentence)
+        raise node.unsupported("its constant is not quantized", rule=rules.QUANTIZED.sentence,
+                               hint="quantize constants of elementwise operators too")  # fmt: skip
     found = f"its constant has {value.scales.size} scales"
     rules.PER_TENSOR.check(node, found, value.scales.size == 1 and value.zero_points.size == 1)
     rules.PER_TENSOR.check(node, f"its constant is {value.values.dtype}", value.values.dtype in (np.int8, np.uint8))
@@ -107,17 +106,6 @@ def constant_operand(node: SourceNode, value: Value, rank: int) -> ConstantOpera
         array = array[0]
     quant = parameters(float(value.scales.reshape(-1)[0]), int(value.zero_points.reshape(-1)[0]), unsigned=unsigned)
     return ConstantOperand(array.astype(np.int8), quant)
-
-
-def _exact_scalar(node: SourceNode, value: Constant) -> QuantizedConstant:
-    """A real constant of one value is exact as 1 x |value|."""
-    if value.array.size != 1 or value.array.dtype.kind != "f":
-        raise node.unsupported("its constant is not quantized", rule=rules.QUANTIZED.sentence,
-                               hint="quantize constants of elementwise operators too")  # fmt: skip
-    real = float(value.array.reshape(-1)[0])
-    scale = np.array([abs(real) or 1.0], np.float32)
-    sign = np.array(np.sign(real), np.int8).reshape(value.array.shape)
-    return QuantizedConstant(sign, scale, np.zeros(1, np.int64))
 
 
 def convert_relu(node: SourceNode, reader: Reader) -> Sequence[Value]:

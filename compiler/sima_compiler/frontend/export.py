@@ -25,6 +25,7 @@ def export_onnx(model: onnx.ModelProto, reading: Reading, *, unsigned: bool) -> 
     result = with_activations(model, unsigned=unsigned)
     _split_activations(result)
     _free_reshapes(result, reading.reshapes)
+    _free_resizes(result)
     _float_inputs(result, reading, unsigned)
     _end_at(result, reading, unsigned)
     _prune(result)
@@ -61,6 +62,25 @@ def _free_reshapes(model: onnx.ModelProto, reshapes: Mapping[str, tuple[int, ...
         target = numpy_helper.from_array(np.array([0, *shape], np.int64), f"{node.output[0]}_any_batch")
         model.graph.initializer.append(target)
         nodes.append(helper.make_node("Reshape", [node.input[0], target.name], list(node.output), node.name))
+    _replace_nodes(model, nodes)
+
+
+def _free_resizes(model: onnx.ModelProto) -> None:
+    """A Resize to constant sizes takes the batch from its input."""
+    constants = {entry.name: numpy_helper.to_array(entry) for entry in model.graph.initializer}
+    nodes: list[onnx.NodeProto] = []
+    for node in model.graph.node:
+        has_axes = any(entry.name == "axes" for entry in node.attribute)
+        if node.op_type == "Resize" and not has_axes and len(node.input) > 3 and node.input[3] in constants:
+            label = f"{node.output[0]}_any_batch"
+            first = numpy_helper.from_array(np.zeros(1, np.int64), f"{label}_first")
+            rest = numpy_helper.from_array(constants[node.input[3]][1:].astype(np.int64), f"{label}_rest")
+            model.graph.initializer.extend([first, rest])
+            nodes.append(helper.make_node("Shape", [node.input[0]], [f"{label}_shape"], f"{label}_shape"))
+            nodes.append(helper.make_node("Gather", [f"{label}_shape", first.name], [f"{label}_n"], f"{label}_gather"))
+            nodes.append(helper.make_node("Concat", [f"{label}_n", rest.name], [label], f"{label}_concat", axis=0))
+            node.input[3] = label
+        nodes.append(node)
     _replace_nodes(model, nodes)
 
 

@@ -11,13 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import numpy_helper, version_converter
+from onnx import numpy_helper
 
 from sima_compiler.errors import ModelError
-from sima_compiler.frontend.loading import default_opset
-
-#: Oldest operator set whose DequantizeLinear knows scales per channel.
-MINIMUM_OPSET = 13
+from sima_compiler.frontend.canonical import with_minimum_opset
 
 
 def prepare_float(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -26,7 +23,7 @@ def prepare_float(model: onnx.ModelProto) -> onnx.ModelProto:
     Raises:
         ModelError: the model cannot be brought to opset 13, or onnxruntime cannot load it.
     """
-    result = _with_opset(_without_constant_inputs(model))
+    result = with_minimum_opset(_without_constant_inputs(model))
     result = _optimized(result)
     for node in result.graph.node:
         if node.op_type == "Sum" and len(node.input) == 2:
@@ -72,18 +69,6 @@ def _without_constant_inputs(model: onnx.ModelProto) -> onnx.ModelProto:
     result.graph.input.extend(kept)
     result.ir_version = max(result.ir_version, 7)
     return result
-
-
-def _with_opset(model: onnx.ModelProto) -> onnx.ModelProto:
-    if default_opset(model) >= MINIMUM_OPSET:
-        return model
-    try:
-        return version_converter.convert_version(model, MINIMUM_OPSET)
-    except (RuntimeError, ValueError) as error:
-        raise ModelError(
-            f"the model's operator set {default_opset(model)} cannot be converted to {MINIMUM_OPSET}: {error}",
-            hint="export it with opset 13 or newer",
-        ) from error
 
 
 def _optimized(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -17,10 +17,10 @@ from onnx import numpy_helper
 from sima_compiler.errors import ModelError
 from sima_compiler.frontend import elementwise, movement, reshaping, resizing, rules, shapes, weighted, windows
 from sima_compiler.frontend.batch import source_batch
+from sima_compiler.frontend.canonical import canonical
 from sima_compiler.frontend.integers import integer_values, scale_and_zero_point
 from sima_compiler.frontend.loading import default_opset, is_quantized
 from sima_compiler.frontend.onnx_node import SourceNode, source_node
-from sima_compiler.frontend.qoperator import desugar
 from sima_compiler.frontend.reader import Reader
 from sima_compiler.frontend.values import (
     Activation,
@@ -56,11 +56,11 @@ def graph_from_onnx(model: onnx.ModelProto, name: str) -> Graph:
         ModelError: the model is float, contradicts itself, or its first dimension is not the batch.
         UnsupportedError: a node that this compiler cannot lower; names node, operator and rule.
     """
-    return read_onnx(desugar(model), name).graph
+    return read_onnx(canonical(model), name).graph
 
 
 def read_onnx(model: onnx.ModelProto, name: str, origin: str = "") -> Reading:
-    """`graph_from_onnx` for a model that is in QDQ form already, with what an exporter needs.
+    """`graph_from_onnx` for a model in its canonical spelling, with what an exporter needs.
 
     ``origin`` is how messages call the file.
     """

@@ -125,9 +125,6 @@ def _bias_scale(
 def _keep_standard_domains(model: onnx.ModelProto) -> None:
     used = {node.domain for node in model.graph.node} | {""}
     kept = [entry for entry in model.opset_import if entry.domain in used or entry.domain == "ai.onnx"]
-    for entry in kept:
-        if entry.domain in ("", "ai.onnx"):
-            entry.version = max(entry.version, 13)
     entries = [helper.make_opsetid(entry.domain, entry.version) for entry in kept]
     del model.opset_import[:]
     model.opset_import.extend(entries)

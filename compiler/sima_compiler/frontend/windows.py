@@ -93,16 +93,11 @@ def convert_global_average_pool(node: SourceNode, reader: Reader) -> Sequence[Va
 
 
 def convert_reduce_mean(node: SourceNode, reader: Reader) -> Sequence[Value]:
-    """ReduceMean over rows and columns -> Op.GLOBAL_AVERAGE_POOL, and a reshape where the axes are dropped."""
-    source = reader.settled(node)
-    rules.IMAGE_RANK.check(node, f"its input has {len(source.shape) + 1} dimensions", source.shape)
-    axes = reader.integers(node, 1, "axes") or (0, 1, 2, 3)
-    kept = sorted(reader.axis(node, axis, 4) for axis in axes)
-    rules.REDUCE_SPATIAL.check(node, f"it reduces axes {axes}", kept == [1, 2])
-    mean = Pending(Op.GLOBAL_AVERAGE_POOL, node.name, (source,), (source.shape[0], 1, 1))
-    if node.integer("keepdims", 1):
-        return [mean]
-    return [Pending(Op.RESHAPE, node.name, (mean,), (source.shape[0],), name=f"{node.name}_mean")]
+    """A ReduceMean that is no global average: refused."""
+    axes = reader.integers(node, 1, "axes")
+    if axes is None or 0 in {axis % (len(reader.shape(node)) + 1) for axis in axes}:
+        raise node.unsupported("it averages over the batch", rule=rules.BATCH_FIRST.sentence)
+    raise node.unsupported(f"it reduces axes {axes}", rule=rules.REDUCE_SPATIAL.sentence)
 
 
 def _pool_window(node: SourceNode, shape: tuple[int, ...]) -> tuple[ConvAttributes, tuple[int, ...]]:

@@ -1,0 +1,140 @@
+"""One spelling for what files write in several ways, so that the reader and onnxruntime see the same operators.
+
+Before -> after: QOperator form -> QDQ form; operator sets below 13 -> 13; ReduceMean over rows and columns ->
+GlobalAveragePool; a real bias -> int32 bias in units of input scale times weight scale; a real scalar operand -> the
+quantized constant 1 x |value|, which is exact. Always: the same function; what does not match stays as it is.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import helper, numpy_helper, version_converter
+
+from sima_compiler.errors import ModelError
+from sima_compiler.frontend.loading import default_opset, is_quantized
+from sima_compiler.frontend.qoperator import desugar
+
+#: Oldest operator set whose DequantizeLinear knows scales per channel.
+MINIMUM_OPSET = 13
+
+
+def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model in its canonical spelling, as a copy.
+
+    Raises:
+        ModelError: a QOperator whose scales are no constants, or an operator set that cannot be converted.
+    """
+    result = onnx.ModelProto()
+    result.CopyFrom(desugar(model))
+    if is_quantized(result):
+        result = with_minimum_opset(result)
+        _Rewriter(result).run()
+    return result
+
+
+def with_minimum_opset(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model at opset 13 or newer.
+
+    Raises:
+        ModelError: onnx cannot convert it.
+    """
+    if default_opset(model) >= MINIMUM_OPSET:
+        return model
+    try:
+        return version_converter.convert_version(model, MINIMUM_OPSET)
+    except (RuntimeError, ValueError) as error:
+        raise ModelError(
+            f"the model's operator set {default_opset(model)} cannot be converted to {MINIMUM_OPSET}: {error}",
+            hint=f"export it with opset {MINIMUM_OPSET} or newer",
+        ) from error
+
+
+class _Rewriter:
+    """Rewrites a model that it owns, node by node."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self.model = model
+        self.constants = {entry.name: numpy_helper.to_array(entry) for entry in model.graph.initializer}
+        self.producers = {name: node for node in model.graph.node for name in node.output}
+        for node in model.graph.node:
+            for attribute in node.attribute:
+                if node.op_type == "Constant" and attribute.name == "value":
+                    self.constants[node.output[0]] = numpy_helper.to_array(attribute.t)
+        self.nodes: list[onnx.NodeProto] = []
+
+    def run(self) -> None:
+        for node in self.model.graph.node:
+            if node.op_type == "ReduceMean":
+                self._mean(node)
+            elif node.op_type in ("Conv", "Gemm") and len(node.input) > 2:
+                self._bias(node)
+            elif node.op_type in ("Add", "Sub", "Mul"):
+                self._scalars(node)
+            self.nodes.append(node)
+        holder = onnx.GraphProto()
+        holder.node.extend(self.nodes)
+        del self.model.graph.node[:]
+        self.model.graph.node.extend(holder.node)
+
+    def _mean(self, node: onnx.NodeProto) -> None:
+        """ReduceMean over the last two of four axes."""
+        attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
+        axes = attributes.get("axes")
+        if axes is None and len(node.input) > 1:
+            axes = self.constants.get(node.input[1])
+        if axes is None or {int(axis) for axis in axes} not in ({2, 3}, {-2, -1}, {2, -1}, {-2, 3}):
+            return
+        label, source, target = node.name or node.output[0], node.input[0], node.output[0]
+        kept = bool(attributes.get("keepdims", 1))
+        pooled = target if kept else f"{target}_pooled"
+        pool = helper.make_node("GlobalAveragePool", [source], [pooled], label)
+        if kept:
+            node.CopyFrom(pool)
+            return
+        self.nodes.append(pool)
+        node.CopyFrom(helper.make_node("Flatten", [pooled], [target], f"{label}_flatten", axis=1))
+
+    def _bias(self, node: onnx.NodeProto) -> None:
+        """A real bias in units of sx * sw, where both scales are known."""
+        bias = self.constants.get(node.input[2])
+        scales = [self._scale(name) for name in node.input[:2]]
+        if bias is None or bias.dtype.kind != "f" or scales[0] is None or scales[1] is None:
+            return
+        unit = np.asarray(scales[0].reshape(-1)[:1] * scales[1].reshape(-1), np.float32)
+        steps = np.rint(bias.astype(np.float64).reshape(-1) / unit)
+        values = np.clip(steps, -(2**31), 2**31 - 1).astype(np.int32)
+        label = node.name or node.output[0]
+        shaped = unit if unit.size > 1 else unit.reshape(())
+        names = [self._add(f"{label}_bias_values", values), self._add(f"{label}_bias_unit", shaped)]
+        self.nodes.append(helper.make_node("DequantizeLinear", names, [f"{label}_bias_real"], f"{label}_bias", axis=0))
+        node.input[2] = f"{label}_bias_real"
+
+    def _scalars(self, node: onnx.NodeProto) -> None:
+        """A real constant of one value as 1 x |value|."""
+        for place, name in enumerate(node.input):
+            value = self.constants.get(name)
+            if value is None or value.size != 1 or value.dtype.kind != "f":
+                continue
+            real = float(value.reshape(-1)[0])
+            label = f"{node.name or node.output[0]}_scalar_{place}"
+            sign = np.full(value.shape, int(np.sign(real)), np.int8)
+            inputs = [
+                self._add(f"{label}_sign", sign),
+                self._add(f"{label}_size", np.array(abs(real) or 1.0, np.float32)),
+                self._add(f"{label}_zero", np.zeros((), np.int8)),
+            ]
+            self.nodes.append(helper.make_node("DequantizeLinear", inputs, [label], f"{label}_dequantize"))
+            node.input[place] = label
+
+    def _scale(self, name: str) -> npt.NDArray[np.generic] | None:
+        producer = self.producers.get(name)
+        if producer is None or producer.op_type != "DequantizeLinear":
+            return None
+        return self.constants.get(producer.input[1])
+
+    def _add(self, name: str, array: npt.NDArray[np.generic]) -> str:
+        self.constants[name] = array
+        self.model.graph.initializer.append(numpy_helper.from_array(array, name))
+        return name

@@ -40,4 +40,3 @@ def tile(segment: Segment, machine: Machine, *, quads: int, batch: int, capacity
             return plan
         emitter.layer(index, plan)
     return emitter.finish()
-

@@ -1,9 +1,9 @@
 """Into which blocks a layer's output is cut, and in which order they run.
 
-In: a layer, which of its maps are spilled, the bytes that are free for it. Out: a `BlockPlan` or a `Misfit`. Layers whose maps are
-all resident are cut by output channels only, so that parameters arrive while earlier blocks compute; they are also cut by
-samples or rows when they meet the network's inputs or outputs, so that transfers overlap. Layers with a spilled map
-are cut into stripes that leave room for two at a time, or for one when two do not fit.
+In: a layer, which of its maps are spilled, the bytes that are free for it. Out: a `BlockPlan` or a `Misfit`. Layers whose
+maps are all resident are cut by output channels only, so that parameters arrive while earlier blocks compute; they are
+also cut by samples or rows when they meet the network's inputs or outputs, so that transfers overlap. Layers with a
+spilled map are cut into stripes that leave room for two at a time, or for one when two do not fit.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from itertools import product
 from sima_compiler.ir.layers import Convolution, Copy, FeatureMap, Layer, Segment
 from sima_compiler.ir.tiles import Misfit
 from sima_compiler.machine.description import Machine
-from sima_compiler.stages.tiling.geometry import Region, bytes_of, input_region, map_bytes, splits
+from sima_compiler.stages.tiling.geometry import Region, bytes_of, map_bytes, splits
+from sima_compiler.stages.tiling.reach import input_region
 from sima_compiler.stages.tiling.residency import parameter_bytes
 
 #: Share of on-chip memory that one block of parameters may take: small enough to overlap, large enough to be efficient.
@@ -27,7 +28,8 @@ BORDER_BLOCKS = 4
 @dataclass(frozen=True, slots=True)
 class BlockPlan:
     """Block sizes. ``channels_outer``: all stripes of one channel block before the next (parameters loaded once,
-    inputs again per channel block); otherwise all channel blocks of one stripe (all parameters stay)."""
+    inputs again per channel block); otherwise all channel blocks of one stripe (all parameters stay).
+    """
 
     samples: int
     rows: int
@@ -87,14 +89,11 @@ def plan_blocks(site: LayerSite) -> BlockPlan | Misfit:
 
 
 def _parameter_channels(site: LayerSite, budget: int) -> int:
-    """Most output channels, in whole groups and whole vectors, whose parameters stay within a budget; at least one unit."""
+    """Most output channels, in whole groups and vectors, whose parameters stay within a budget; at least one unit."""
     kernel, channels = site.layer.kernel, site.target.channels
     if not isinstance(kernel, Convolution) or kernel.is_depthwise:
         return channels
-    if kernel.groups > 1:
-        unit = channels // kernel.groups
-    else:
-        unit = min(site.machine.lanes, channels)
+    unit = channels // kernel.groups if kernel.groups > 1 else min(site.machine.lanes, channels)
     count = 1
     while count * 2 * unit <= channels and parameter_bytes(site.layer, count * 2 * unit) <= budget:
         count *= 2
@@ -126,14 +125,15 @@ def _striped_plan(site: LayerSite, channels: int) -> BlockPlan | Misfit:
     target = site.target
     everything = site.machine.align(parameter_bytes(site.layer, target.channels))
     if isinstance(site.layer.kernel, Copy):
-        return _best_fit(site, channels, everything, rows_allowed=False)
+        return _best_fit(site, channels, everything)
     if everything <= site.free // 3:
-        plan = _best_fit(site, target.channels, everything, rows_allowed=True)
+        plan = _best_fit(site, target.channels, everything)
         if isinstance(plan, BlockPlan):
             return plan
+    plan: BlockPlan | Misfit = Misfit(site.layer.name, everything, site.free, (), ())
     for width in _narrower(channels, min(site.machine.lanes, target.channels), site):
         parameters = site.machine.align(parameter_bytes(site.layer, width))
-        plan = _best_fit(site, width, parameters, rows_allowed=True)
+        plan = _best_fit(site, width, parameters)
         if isinstance(plan, BlockPlan):
             return plan
     return plan
@@ -151,11 +151,11 @@ def _narrower(channels: int, unit: int, site: LayerSite) -> list[int]:
     return sizes
 
 
-def _best_fit(site: LayerSite, channels: int, parameters: int, *, rows_allowed: bool) -> BlockPlan | Misfit:
+def _best_fit(site: LayerSite, channels: int, parameters: int) -> BlockPlan | Misfit:
     """The largest stripe of which two fit beside the parameters, else of which one does."""
     demand = 0
     for copies in (2, 1):
-        for samples, rows, columns in _stripe_sizes(site, rows_allowed=rows_allowed):
+        for samples, rows, columns in _stripe_sizes(site):
             demand = parameters + copies * stripe_bytes(site, samples, rows, columns, channels)
             if demand <= site.free:
                 outer = channels < site.target.channels
@@ -169,18 +169,20 @@ def _best_fit(site: LayerSite, channels: int, parameters: int, *, rows_allowed: 
     )
 
 
-def _stripe_sizes(site: LayerSite, *, rows_allowed: bool) -> Iterator[tuple[int, int, int]]:
-    """Stripes from large to small: whole samples, then fewer rows, then parts of one row."""
+def _stripe_sizes(site: LayerSite) -> Iterator[tuple[int, int, int]]:
+    """Stripes from large to small: some whole samples, then fewer rows, then parts of one row."""
     target = site.target
-    sizes = sorted({max(1, site.batch // part) for part in range(1, site.batch + 1)}, reverse=True)
-    if site.batch >= BORDER_BLOCKS or not rows_allowed:
-        yield from ((samples, target.rows, target.columns) for samples in sizes if samples * 2 <= site.batch or not rows_allowed)
-    if rows_allowed:
-        least = max(1, -(-target.rows // BORDER_BLOCKS))
-        heights = sorted({max(1, target.rows // part) for part in range(1, target.rows + 1)}, reverse=True)
-        yield from ((1, height, target.columns) for height in heights if height <= least)
-        widths = sorted({max(1, target.columns // part) for part in range(2, target.columns + 1)}, reverse=True)
-        yield from ((1, 1, width) for width in widths)
+    for samples in _shares(site.batch):
+        if samples * 2 <= site.batch >= BORDER_BLOCKS:
+            yield (samples, target.rows, target.columns)
+    most = max(1, -(-target.rows // BORDER_BLOCKS))
+    yield from ((1, rows, target.columns) for rows in _shares(target.rows) if rows <= most)
+    yield from ((1, 1, columns) for columns in _shares(target.columns) if columns < target.columns)
+
+
+def _shares(size: int) -> list[int]:
+    """The sizes that cut ``size`` into 1, 2, 3 ... nearly equal parts, largest first."""
+    return sorted({-(-size // parts) for parts in range(1, size + 1)}, reverse=True)
 
 
 def stripe_bytes(site: LayerSite, samples: int, rows: int, columns: int, channels: int) -> int:

@@ -1,7 +1,7 @@
 """Writes a tiling step by step.
 
-In: layers with their block plans, in execution order. Out: one `Tiling`. The emitter is the only object of the tile stage
-that changes while it works; it lives for one call and hands out a frozen record.
+In: layers with their block plans, in execution order. Out: one `Tiling`. The emitter is the only object of the tile
+stage that changes while it works; it lives for one call and hands out a frozen record.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from sima_compiler.stages.tiling.geometry import (
     Region,
     Strides,
     bytes_of,
-    input_region,
     offset_in,
     strides_of,
     transfer_box,
@@ -45,6 +44,7 @@ from sima_compiler.stages.tiling.kernels import (
     copy_commands,
     needs_region_constants,
 )
+from sima_compiler.stages.tiling.reach import input_region
 from sima_compiler.stages.tiling.residency import live_layers
 
 
@@ -62,8 +62,8 @@ class _Draft:
 def dram_tensors(segment: Segment, batch: int, spilled: frozenset[str], machine: Machine) -> tuple[DramTensor, ...]:
     """A place in DRAM for every input, output and spilled map.
 
-    Inputs lie one after the other at multiples of the lanes, and so do outputs: each group is the one buffer that the archive's
-    plugins hand over. A group, and every spilled map, starts at a burst.
+    Inputs lie one after the other at multiples of the lanes, and so do outputs: each group is the one buffer that the
+    archive's plugins hand over. A group, and every spilled map, starts at a burst.
     """
     groups = [segment.inputs, segment.outputs]
     groups += [(name,) for name in sorted(spilled - {*segment.inputs, *segment.outputs})]
@@ -107,9 +107,7 @@ def _role(name: str, segment: Segment) -> Role:
 class Emitter:
     """Builds a tiling layer by layer; see the module's text."""
 
-    def __init__(
-        self, segment: Segment, machine: Machine, quads: int, batch: int, spilled: frozenset[str]
-    ) -> None:
+    def __init__(self, segment: Segment, machine: Machine, quads: int, batch: int, spilled: frozenset[str]) -> None:
         self._segment, self._machine, self._quads, self._batch = segment, machine, quads, batch
         self._spilled = spilled
         self._tensors = dram_tensors(segment, batch, spilled, machine)
@@ -139,9 +137,9 @@ class Emitter:
             key = region if needs_region_constants(layer) else region.channels
             if key not in parameters:
                 parameters[key] = self._parameters(index, layer, region)
-            self._compute(Block(
-                index, layer, region, holder, stripe_inputs[1], parameters[key], self._machine, self._quads
-            ))
+            self._compute(
+                Block(index, layer, region, holder, stripe_inputs[1], parameters[key], self._machine, self._quads)
+            )
             finished = self._finished(layer.output, plan, region, target)
             if finished is not None:
                 self._store(index, holder, finished)
@@ -155,6 +153,8 @@ class Emitter:
 
     def _input(self, index: int, name: str, region: Region) -> Held:
         feature_map = self._segment.maps[name]
+        if not all(region.shape):
+            return Held(-1, feature_map, region, strides_of(feature_map, region, self._machine))
         if name in self._spilled:
             held = self._new(f"{name}[{len(self._steps)}]", BufferKind.STRIPE, feature_map, region)
             self._load(index, held, region)
@@ -192,7 +192,7 @@ class Emitter:
             commands = copy_commands(block, kernel, tables)
         else:
             commands = block_commands(block)
-        buffers = {block.target.buffer, *(held.buffer for held in block.inputs)}
+        buffers = {held.buffer for held in (block.target, *block.inputs) if held.buffer >= 0}
         for command in commands:
             self._steps.append(command)
             for buffer in buffers | self._parameter_buffers(command):
@@ -232,7 +232,13 @@ class Emitter:
         strides = Strides(tensor.sample_stride, tensor.row_stride, tensor.pixel_stride)
         everything = Held(-1, held.map, whole(held.map, self._batch), strides)
         box = transfer_box(held, region, strides)
-        return self._tensor_index[held.map.name], offset_in(everything, region), held.buffer, offset_in(held, region), box
+        return (
+            self._tensor_index[held.map.name],
+            offset_in(everything, region),
+            held.buffer,
+            offset_in(held, region),
+            box,
+        )
 
     def _finished(self, name: str, plan: BlockPlan, region: Region, target: FeatureMap) -> Region | None:
         """What to store after a block: a spilled block at once, a resident stripe after its last channel block."""
@@ -291,4 +297,3 @@ class Emitter:
             tuple(self._constants),
             tuple(sorted(self._spilled)),
         )
-

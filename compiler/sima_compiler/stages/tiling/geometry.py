@@ -1,4 +1,4 @@
-"""Regions of feature maps, how they lie in memory, and which input region an output region needs.
+"""Regions of feature maps and how they lie in memory.
 
 All ranges are half open. A region speaks of a map of the whole batch: samples, rows, columns, channels.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sima_compiler.ir.layers import Convolution, Copy, FeatureMap, Layer, Layout, Pooling, Resize, Window
+from sima_compiler.ir.layers import FeatureMap, Layout, Window
 from sima_compiler.ir.program import Box, Operand
 from sima_compiler.machine.description import Machine
 
@@ -108,7 +108,9 @@ def transfer_box(held: Held, region: Region, dram: Strides) -> Box:
     samples, rows, columns, channels = region.shape
     run = channels
     if region.channels[1] == held.map.channels:
-        run += min(held.strides.pixel - (held.region.channels[1] - held.region.channels[0]), dram.pixel - held.map.channels)
+        run += min(
+            held.strides.pixel - (held.region.channels[1] - held.region.channels[0]), dram.pixel - held.map.channels
+        )
     if run == held.strides.pixel == dram.pixel:
         run, columns = run * columns, 1
         if run == held.strides.row == dram.row:
@@ -135,48 +137,6 @@ def block_window(output: Region, window: Window, source: FeatureMap) -> tuple[Ra
     rows, (top, bottom) = window_range(output.rows, window, 0, source.rows)
     columns, (left, right) = window_range(output.columns, window, 1, source.columns)
     return rows, columns, Window(window.kernel, window.strides, window.dilations, (top, left, bottom, right))
-
-
-def input_region(layer: Layer, index: int, source: FeatureMap, target: FeatureMap, output: Region) -> Region:
-    """The region of input ``index`` that an output block reads."""
-    everything = Region(output.samples, (0, source.rows), (0, source.columns), (0, source.channels))
-    kernel = layer.kernel
-    if isinstance(kernel, Copy):
-        return everything
-    if index > 0:
-        return _operand_region(source, target, output)
-    if isinstance(kernel, Convolution):
-        rows, columns, _ = block_window(output, kernel.window, source)
-        return Region(output.samples, rows, columns, _conv_channels(kernel, source, target, output.channels))
-    if isinstance(kernel, Pooling):
-        rows, columns, _ = block_window(output, kernel.window, source)
-        return Region(output.samples, rows, columns, output.channels)
-    if isinstance(kernel, Resize):
-        rows, columns = _table_range(kernel.rows, output.rows), _table_range(kernel.columns, output.columns)
-        return Region(output.samples, rows, columns, output.channels)
-    return output
-
-
-def _operand_region(source: FeatureMap, target: FeatureMap, output: Region) -> Region:
-    """A second operand follows the output where it is as large, and stays whole where it broadcasts."""
-    if source.rows == target.rows and source.columns == target.columns:
-        channels = output.channels if source.channels == target.channels else (0, source.channels)
-        return Region(output.samples, output.rows, output.columns, channels)
-    channels = output.channels if source.channels == target.channels else (0, source.channels)
-    return Region(output.samples, (0, source.rows), (0, source.columns), channels)
-
-
-def _conv_channels(kernel: Convolution, source: FeatureMap, target: FeatureMap, outputs: Range) -> Range:
-    """Input channels of the groups that an output channel range belongs to."""
-    if kernel.groups == 1:
-        return (0, source.channels)
-    per_group_in, per_group_out = source.channels // kernel.groups, target.channels // kernel.groups
-    return (outputs[0] // per_group_out * per_group_in, -(-outputs[1] // per_group_out) * per_group_in)
-
-
-def _table_range(table: tuple[int, ...], output: Range) -> Range:
-    part = table[output[0] : output[1]]
-    return (min(part), max(part) + 1)
 
 
 def splits(size: int, block: int) -> tuple[Range, ...]:

@@ -1,13 +1,13 @@
 """One block of one layer as compute commands with empty waits.
 
-In: a layer, the output region, the buffers that hold its maps and parameters. Out: commands of `ir.program`, and the constants that
-a block needs. A command's ``parameters`` is the buffer index, or -1.
+In: a layer, the output region, the buffers that hold its maps and parameters. Out: commands of `ir.program`, and the
+constants that a block needs. A command's ``parameters`` is the buffer index, or -1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -20,7 +20,6 @@ from sima_compiler.ir.layers import (
     Elementwise,
     Layer,
     Lookup,
-    Move,
     Pooling,
     Resize,
     Window,
@@ -42,9 +41,10 @@ from sima_compiler.ir.program import (
 from sima_compiler.lm.constants import ConstantSections
 from sima_compiler.machine.cost import array_work
 from sima_compiler.machine.description import Machine
-from sima_compiler.stages.tiling.copies import gather_dimensions
-from sima_compiler.stages.tiling.geometry import Held, Region, block_window, input_region, operand_of
+from sima_compiler.stages.tiling.copies import CoordinateMove, byte_dimensions, coordinate_move, restricted
+from sima_compiler.stages.tiling.geometry import Held, Region, block_window, operand_of
 from sima_compiler.stages.tiling.mapping import best_mapping
+from sima_compiler.stages.tiling.reach import input_region
 
 NO_WAIT = Wait()
 #: Gather commands have at most this many dimensions (`ir.program.Gather`).
@@ -171,8 +171,7 @@ def _convolve(block: Block, kernel: Convolution) -> Convolve:
     if kernel.is_depthwise:
         return command
     best = best_mapping(array_work(command, block.machine), block.machine, block.quads)
-    mapping = ArrayMapping(best.pixels, best.outputs, best.contraction, folded)
-    return Convolve(*(getattr(command, name) for name in Convolve.__slots__[:-1]), mapping)
+    return replace(command, mapping=replace(best, folded=folded))
 
 
 def _own_window(block: Block, window: Window) -> Window:
@@ -221,21 +220,24 @@ def _binary_step(block: Block, binary: Binary) -> BinaryStep:
 
 
 def copy_commands(block: Block, kernel: Copy, tables: Sequence[int]) -> Sequence[ComputeCommand]:
-    """A fill of the whole block and one gather per move; ``tables[i]`` is the parameters buffer of move i or -1."""
+    """A fill of the whole block and gathers for what each move puts there; ``tables[i]`` is the parameters buffer of
+    move i or -1. Padding lanes are filled too, with the zero point where the layer itself fills nothing.
+    """
     commands: list[ComputeCommand] = []
-    if kernel.fill is not None:
-        commands.append(Fill(block.index, NO_WAIT, block.output, kernel.fill))
-    elif block.target.strides.pixel != block.target.map.channels:
-        commands.append(Fill(block.index, NO_WAIT, block.output, block.target.map.quant.zero_point))
-    for move, table in zip(kernel.moves, tables, strict=True):
-        commands.extend(_gathers(block, move, table))
+    padded = block.target.strides.pixel != block.region.shape[3]
+    if kernel.fill is not None or padded:
+        value = block.target.map.quant.zero_point if kernel.fill is None else kernel.fill
+        commands.append(Fill(block.index, NO_WAIT, block.output, value))
+    for number, move in enumerate(kernel.moves):
+        source = block.inputs[block.layer.inputs.index(move.source)]
+        for part in restricted(coordinate_move(number, move, source.map, block.target.map), block.region):
+            commands.extend(_gathers(block, part, source, tables[number]))
     return commands
 
 
-def _gathers(block: Block, move: Move, table: int) -> list[Gather]:
+def _gathers(block: Block, move: CoordinateMove, source: Held, table: int) -> list[Gather]:
     """One gather per combination of the outer dimensions that one command cannot hold."""
-    source = block.inputs[block.layer.inputs.index(move.source)]
-    source_offset, target_offset, dimensions = gather_dimensions(move, source, block.target)
+    source_offset, target_offset, dimensions = byte_dimensions(move, source, block.target)
     low, high = block.region.samples
     source_offset += (low - source.region.samples[0]) * source.strides.sample
     target_offset += (low - block.target.region.samples[0]) * block.target.strides.sample

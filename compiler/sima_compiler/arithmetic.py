@@ -84,8 +84,8 @@ def _add(
 ) -> Int8Array:
     """fma(a, ra, fma(b, rb, zy - fma(ra, za, rb * zb))) in the uint8 frame; only the constant term feels the frame.
 
-    This is onnxruntime's kernel for AVX2 and newer; elsewhere its own bytes differ by one in about one case per million.
-    An operand that broadcasts is the second one: the frontend orders operands so.
+    This is onnxruntime's kernel for AVX2 and newer; elsewhere its own bytes differ by one in about one case per
+    million. An operand that broadcasts is the second one: the frontend orders operands so.
     """
     ra, rb = np.float32(qa.scale) / np.float32(qy.scale), np.float32(qb.scale) / np.float32(qy.scale)
     za, zb, zy = (np.float32(q.zero_point + UINT8_SHIFT) for q in (qa, qb, qy))

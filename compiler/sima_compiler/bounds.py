@@ -1,14 +1,17 @@
 """Lower bounds on the runtime of a network, and why no legal schedule lies below them.
 
-In: a segment, the batch, the machine, the stored size of every layer's weights. Out: cycles. docs/machine-model.md has the proofs.
+In: a segment, the batch, the machine, the stored size of every layer's weights. Out: cycles. docs/machine-model.md has
+the proofs.
 
-``bound_cycles`` is the larger of two quotients. The array does at most ``macs_per_cycle`` multiply-accumulates per cycle and no other unit
-does more, so the network's MACs take at least their quotient. DRAM moves at most ``dram_bytes_per_cycle``, and every
-network input, output and weight tensor must cross it once, so those bytes take at least their quotient.
+``bound_cycles`` is the larger of two quotients. The array does at most ``macs_per_cycle`` multiply-accumulates per
+cycle and no other unit does more, so the network's MACs take at least their quotient. DRAM moves at most
+``dram_bytes_per_cycle``, and every network input, output and weight tensor must cross it once, so those bytes take at
+least their quotient.
 
-``padded_bound_cycles`` is the larger of that and two more. One compute queue runs every layer's work in whole vectors and weight blocks, whatever
-the mapping, so the sum of the least padded work is a bound. And at the moment when the work in front of a layer is done, at most
-the on-chip capacity of what later layers need has arrived; the rest, and the network outputs that they write, must still cross DRAM.
+``padded_bound_cycles`` is the larger of that and two more. One compute queue runs every layer's work in whole vectors
+and weight blocks, whatever the mapping, so the sum of the least padded work is a bound. And at the moment when the work
+in front of a layer is done, at most the on-chip capacity of what later layers need has arrived; the rest, and the
+network outputs that they write, must still cross DRAM.
 """
 
 from __future__ import annotations
@@ -78,9 +81,7 @@ def layer_macs(layer: Layer, target: FeatureMap) -> int:
     return target.rows * target.columns * layer.kernel.weights.size
 
 
-def segment_bounds(
-    segment: Segment, loads: Sequence[LayerLoad], machine: Machine, *, quads: int, batch: int
-) -> Bounds:
+def segment_bounds(segment: Segment, loads: Sequence[LayerLoad], machine: Machine, *, quads: int, batch: int) -> Bounds:
     """Both bounds for one run of the whole batch."""
     inputs = sum(segment.maps[name].elements for name in segment.inputs) * batch
     outputs = sum(segment.maps[name].elements for name in segment.outputs) * batch

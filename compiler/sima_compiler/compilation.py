@@ -1,7 +1,7 @@
 """One compile, from a graph to an archive on disk.
 
-In: a `Graph` and the caller's options. Out: a `CompileResult`, and `<name>_mpk.tar.gz` in the output folder. The archive appears whole or
-not at all; a folder that cannot be written is found out before the work starts.
+In: a `Graph` and the caller's options. Out: a `CompileResult`, and `<name>_mpk.tar.gz` in the output folder. The
+archive appears whole or not at all; a folder that cannot be written is found out before the work starts.
 """
 
 from __future__ import annotations
@@ -117,9 +117,7 @@ def compile_graph(graph: Graph, options: CompileOptions) -> CompileResult:
         segment, target, options.batch_size, store, lambda done, total: progress(Progress("plan", done, total))
     )
     progress(Progress("encode", 0, 1))
-    loads = layer_loads(
-        segment, weight_sizes(segment), options.machine, quads=options.quads, batch=found.actual
-    )
+    loads = layer_loads(segment, weight_sizes(segment), options.machine, quads=options.quads, batch=found.actual)
     built = _Built(graph, segment, found, loads, assemble(found.plan))
     progress(Progress("encode", 1, 1))
     return _write(built, options, progress)

@@ -48,9 +48,7 @@ class UnsupportedError(ModelError):
     ``node``, ``operator`` and ``rule`` name the place and the violated sentence where one exists.
     """
 
-    def __init__(
-        self, message: str, *, node: str = "", operator: str = "", rule: str = "", hint: str = ""
-    ) -> None:
+    def __init__(self, message: str, *, node: str = "", operator: str = "", rule: str = "", hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.node = node
         self.operator = operator

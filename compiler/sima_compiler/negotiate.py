@@ -1,8 +1,9 @@
 """Batch negotiation: the largest batch, up to the one asked for, that is worth building, and why not a larger one.
 
-In: a segment, what to plan for, the desired size. Out: the chosen plan and a row per candidate. A candidate is feasible when it
-spills no map to DRAM that batch 1 keeps on chip, and when its scheduled cycles per sample are at most 1 % above those of the best
-smaller feasible one. A candidate whose live maps alone exceed the on-chip memory is proven not to fit without a schedule.
+In: a segment, what to plan for, the desired size. Out: the chosen plan and a row per candidate. A candidate is feasible
+when it spills no map to DRAM that batch 1 keeps on chip, and when its scheduled cycles per sample are at most 1 % above
+those of the best smaller feasible one. A candidate whose live maps alone exceed the on-chip memory is proven not to fit
+without a schedule.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ SCHEDULE_ALL = 24
 class Candidate:
     """One batch size: whether it is feasible, how that was found out, and what limits it.
 
-    ``status`` is ``scheduled``, ``estimated`` (between scheduled neighbours) or ``does_not_fit``. ``cycles`` are of one run.
+    ``status`` is ``scheduled``, ``estimated`` (between scheduled neighbours) or ``does_not_fit``. ``cycles`` are of one
+    run.
     """
 
     batch_size: int
@@ -137,7 +139,9 @@ def _levers(search: _Search) -> tuple[str, ...]:
     machine, quads = search.target.machine, search.target.quads
     levers = ["a smaller input resolution"]
     if quads < machine.quads:
-        levers.insert(0, f"use {machine.quads} quads instead of {quads}: {machine.sram_bytes(machine.quads):,} bytes on chip")
+        levers.insert(
+            0, f"use {machine.quads} quads instead of {quads}: {machine.sram_bytes(machine.quads):,} bytes on chip"
+        )
     return tuple(levers)
 
 

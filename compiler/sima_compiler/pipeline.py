@@ -2,8 +2,8 @@
 
 ::
 
-    Graph --legalize--> LayerGraph --partition--> LayerGraph of segments         once per model: `lower`
-    Segment --tile--> Tiling --prefetch--> Tiling --allocate--> MemoryPlan --schedule--> Schedule    once per batch size: `plan`
+    Graph --legalize--> LayerGraph --partition--> LayerGraph of segments         once per model: `lower` Segment
+    --tile--> Tiling --prefetch--> Tiling --allocate--> MemoryPlan --schedule--> Schedule    once per batch size: `plan`
     Schedule --encode--> bytes                                                    once: `assemble`
 
 A plan that does not fit is data (`Misfit`), because batch negotiation asks many questions whose answer may be no.

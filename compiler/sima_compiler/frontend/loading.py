@@ -65,6 +65,4 @@ def default_opset(model: onnx.ModelProto) -> int:
 
 def is_quantized(model: onnx.ModelProto) -> bool:
     """Whether any node quantizes."""
-    return any(
-        node.op_type in QUANTIZED_OPERATORS or node.op_type.startswith("QLinear") for node in model.graph.node
-    )
+    return any(node.op_type in QUANTIZED_OPERATORS or node.op_type.startswith("QLinear") for node in model.graph.node)

@@ -37,9 +37,7 @@ def _reshape_constant(node: SourceNode, reader: Reader, constant: QuantizedConst
     return QuantizedConstant(values, constant.scales, constant.zero_points, axes[0])
 
 
-def _explicit_zeros(
-    node: SourceNode, target: tuple[int | None, ...], shape: tuple[int, ...]
-) -> tuple[int | None, ...]:
+def _explicit_zeros(node: SourceNode, target: tuple[int | None, ...], shape: tuple[int, ...]) -> tuple[int | None, ...]:
     """Zeros copy the input's dimension; the batch's own zero becomes None."""
     if node.integer("allowzero", 0):
         return target

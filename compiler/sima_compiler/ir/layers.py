@@ -135,7 +135,8 @@ class PoolKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Pooling:
     """Window reduction per channel. For AVERAGE, a window's divisor is the cells it counts: all of
-    them if ``count_include_pad``, those inside the map otherwise. A global pool's window is the whole map."""
+    them if ``count_include_pad``, those inside the map otherwise. A global pool's window is the whole map.
+    """
 
     kind: PoolKind
     window: Window
@@ -201,8 +202,8 @@ Kernel = Convolution | Pooling | Elementwise | Lookup | Copy | Resize
 class Layer:
     """One kernel with its maps. ``inputs[0]`` is the value in flight; further ones are operands.
 
-    ``name`` is e.g. ``MLA_0/conv2d_add_relu_3``; ``operator`` is its family for charts (``conv2d``, ``depthwise_conv2d``,
-    ``dense``, ``max_pool2d`` ...); ``sources`` are the ONNX nodes that it stands for.
+    ``name`` is e.g. ``MLA_0/conv2d_add_relu_3``; ``operator`` is its family for charts (``conv2d``,
+    ``depthwise_conv2d``, ``dense``, ``max_pool2d`` ...); ``sources`` are the ONNX nodes that it stands for.
     """
 
     name: str
@@ -217,7 +218,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Layers that run on one processor without leaving it. ``name`` is ``MLA_0``; ``inputs`` and ``outputs`` name maps."""
+    """Layers that one processor runs without a break. ``name`` is ``MLA_0``; ``inputs`` and ``outputs`` name maps."""
 
     name: str
     processor: str

@@ -93,9 +93,9 @@ class Buffer:
 class Constants:
     """One block of parameters as it lies on chip, decompressed; DRAM holds it raw or compressed.
 
-    Sections in this order, each starting at a multiple of 16 bytes: weights int8 (Cout, kh, kw, Cin / groups), bias int32
-    (Cout), multipliers float32 (Cout), lookup 256 x int8, binary values int8, binary lookup 256 x int8, index tables
-    int32 (rows, then columns). A section that the command does not use is absent.
+    Sections in this order, each starting at a multiple of 16 bytes: weights int8 (Cout, kh, kw, Cin / groups), bias
+    int32 (Cout), multipliers float32 (Cout), lookup 256 x int8, binary values int8, binary lookup 256 x int8, index
+    tables int32 (rows, then columns). A section that the command does not use is absent.
     """
 
     name: str
@@ -209,8 +209,8 @@ class ArrayMapping:
 class Convolve:
     """MAC array (or, when ``groups`` equals the input channels, vector unit) over one block of output.
 
-    ``window.pads`` are this block's own pads. ``groups`` counts the groups inside this block: input and output channels divide
-    by it. ``parameters`` is the buffer that holds the constants block.
+    ``window.pads`` are this block's own pads. ``groups`` counts the groups inside this block: input and output channels
+    divide by it. ``parameters`` is the buffer that holds the constants block.
     """
 
     layer: int
@@ -331,7 +331,8 @@ class ProgramLayer:
 @dataclass(frozen=True, slots=True)
 class Program:
     """Everything that one `.lm` holds. ``machine`` is the machine description's own text (YAML), so that a
-    binary can be replayed without the file that it was compiled for. ``segment`` is e.g. ``MLA_0``."""
+    binary can be replayed without the file that it was compiled for. ``segment`` is e.g. ``MLA_0``.
+    """
 
     segment: str
     machine: str

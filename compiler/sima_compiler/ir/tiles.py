@@ -35,7 +35,8 @@ class Lifetime:
 @dataclass(frozen=True, slots=True)
 class Load:
     """A transfer into a buffer. ``needed`` is the first step that uses it; ``earliest`` the step from which it may be
-    in flight (equal to ``needed`` until prefetching moves it forward)."""
+    in flight (equal to ``needed`` until prefetching moves it forward).
+    """
 
     command: DmaInCommand
     needed: int

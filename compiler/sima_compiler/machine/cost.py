@@ -3,13 +3,14 @@
 In: a command of `ir.program`, a `Machine` and the number of quads in use. Out: whole cycles. Every figure follows from
 the machine description; nothing here knows a chip. docs/machine-model.md tells the same in prose.
 
-The array. A tile holds one weight block of ``lanes`` x ``lanes`` and takes one pixel of ``lanes`` input bytes per cycle, so a
-pass over p pixels and k weight blocks streams ``k * max(p, weight_load_cycles)`` cycles. Its p x ``lanes`` results then leave at
-``output_bytes_per_tile`` per cycle; partial sums of a split contraction hop from tile to tile first. While two passes fit the
-accumulators, a pass leaves behind the next one's stream. Operand reads of a quad share its read port; a read that
-several tiles use counts once.
+The array. A tile holds one weight block of ``lanes`` x ``lanes`` and takes one pixel of ``lanes`` input bytes per
+cycle, so a pass over p pixels and k weight blocks streams ``k * max(p, weight_load_cycles)`` cycles. Its p x ``lanes``
+results then leave at ``output_bytes_per_tile`` per cycle; partial sums of a split contraction hop from tile to tile
+first. While two passes fit the accumulators, a pass leaves behind the next one's stream. Operand reads of a quad share
+its read port; a read that several tiles use counts once.
 
-The vector unit. Each tile handles one vector of ``lanes`` bytes per cycle: one window cell, one operand, one table look-up.
+The vector unit. Each tile handles one vector of ``lanes`` bytes per cycle: one window cell, one operand, one table
+look-up.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ from sima_compiler.machine.description import Machine
 class ArrayWork:
     """A convolution block as the array sees it.
 
-    ``pixels`` outputs per channel over all samples; ``outputs`` and ``contraction`` count weight blocks; ``operand_bytes`` are read
-    per output vector on the way out (a residual).
+    ``pixels`` outputs per channel over all samples; ``outputs`` and ``contraction`` count weight blocks;
+    ``operand_bytes`` are read per output vector on the way out (a residual).
     """
 
     pixels: int
@@ -123,7 +124,8 @@ def _quad_read_bytes(work: ArrayWork, mapping: ArrayMapping, machine: Machine, p
 def _streams(mapping: ArrayMapping, tiles: int, pixel_bytes: int, weight_bytes: int) -> tuple[int, int]:
     """Distinct pixel and weight streams in a quad, for the cheaper of the ways to lay the splits over its tiles.
 
-    Tiles of a contraction split differ in both streams; the rest of a quad is filled with pixel splits first or with output splits first.
+    Tiles of a contraction split differ in both streams; the rest of a quad is filled with pixel splits first or with
+    output splits first.
     """
     rest = max(1, tiles // mapping.contraction)
     layouts: list[tuple[int, int]] = []

@@ -147,6 +147,4 @@ def _check_values(raw: dict[str, Any], origin: str) -> None:
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise MachineError(f"{origin}: {field} must be a whole number from {low} to {high}, found {value!r}")
     if raw["tiles_per_quad"] % raw["tile_row"]:
-        raise MachineError(
-            f"{origin}: tile_row {raw['tile_row']} must divide tiles_per_quad {raw['tiles_per_quad']}"
-        )
+        raise MachineError(f"{origin}: tile_row {raw['tile_row']} must divide tiles_per_quad {raw['tiles_per_quad']}")

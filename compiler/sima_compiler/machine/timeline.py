@@ -1,13 +1,14 @@
 """When things happen: three in-order queues, one DRAM, explicit waits.
 
-In: per engine, the jobs in stream order. Out: start and end of every job, and what each compute job waited for last. The
-schedule stage asks it for a prediction and the timing simulator for a replay of decoded bytes; both describe their
+In: per engine, the jobs in stream order. Out: start and end of every job, and what each compute job waited for last.
+The schedule stage asks it for a prediction and the timing simulator for a replay of decoded bytes; both describe their
 commands as `Job`s, so the rules of time stand in one place.
 
 Rules. A job starts when it is fetched, its waits are met and its engine is free. The compute queue is free when its job
-has ended. A DMA queue holds up to ``dma_outstanding`` descriptors in flight; each asks for the DRAM ``dma_latency_cycles`` after
-its start. DRAM serves one request at a time, in order of asking (ties: DMA in, DMA out, instructions in order of engine).
-Instructions are fetched ahead burst by burst into each engine's FIFO and use the same DRAM.
+has ended. A DMA queue holds up to ``dma_outstanding`` descriptors in flight; each asks for the DRAM
+``dma_latency_cycles`` after its start. DRAM serves one request at a time, in order of asking (ties: DMA in, DMA out,
+instructions in order of engine). Instructions are fetched ahead burst by burst into each engine's FIFO and use the same
+DRAM.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Spans per engine in stream order; ``end`` is when the last job and transfer is done; DRAM busy cycles per user."""
+    """Spans per engine in stream order; ``end`` is when the last of them is done; DRAM busy cycles per user."""
 
     spans: tuple[tuple[Span, ...], ...]
     end: int
@@ -180,10 +181,10 @@ class _Replay:
 
     def start_all(self, now: int) -> None:
         for engine in Engine:
-            while self.can_start(engine, now):
+            while self.can_start(engine):
                 self.start(engine, now)
 
-    def can_start(self, engine: Engine, now: int) -> bool:
+    def can_start(self, engine: Engine) -> bool:
         queue = self.queues[engine]
         if queue.issued >= len(queue.jobs):
             return False
@@ -220,10 +221,7 @@ class _Replay:
         queue = self.queues[engine]
         burst = self.machine.dram_burst_bytes
         room = max(self.machine.instruction_fifo_bytes, 2 * burst)
-        while (
-            queue.fetch_asked < self.total_fetch[engine]
-            and queue.fetch_asked - queue.consumed_bytes + burst <= room
-        ):
+        while queue.fetch_asked < self.total_fetch[engine] and queue.fetch_asked - queue.consumed_bytes + burst <= room:
             queue.fetch_asked += burst
             self.push(now + self.machine.dma_latency_cycles, self.FETCH_ASK, engine, burst)
 

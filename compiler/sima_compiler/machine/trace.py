@@ -1,9 +1,9 @@
 """A program in time: jobs for the timeline, and what came of them per layer.
 
-In: a program, the DRAM bytes of its constants blocks, the bytes of its commands. Out: runtime, per-layer compute and stalls. Always
-holds, for every layer and in total: runtime = compute + stalls. The compute queue is what a layer's time is measured on: a cycle
-in which it does not work belongs to the layer that it waits to run, under the name of what it waited for last; the cycles after
-its last command belong to that command's layer, as output stall.
+In: a program, the DRAM bytes of its constants blocks, the bytes of its commands. Out: runtime, per-layer compute and
+stalls. Always holds, for every layer and in total: runtime = compute + stalls. The compute queue is what a layer's time
+is measured on: a cycle in which it does not work belongs to the layer that it waits to run, under the name of what it
+waited for last; the cycles after its last command belong to that command's layer, as output stall.
 """
 
 from __future__ import annotations
@@ -36,9 +36,7 @@ class Trace:
     runtime: int
 
 
-def trace(
-    program: Program, stored: Sequence[int], fetch_bytes: Sequence[Sequence[int]], machine: Machine
-) -> Trace:
+def trace(program: Program, stored: Sequence[int], fetch_bytes: Sequence[Sequence[int]], machine: Machine) -> Trace:
     """Runs the program through the timeline.
 
     Args:

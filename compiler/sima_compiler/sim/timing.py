@@ -1,7 +1,7 @@
 """Runtime cycles of an `.lm`: the decoded commands, replayed with DMA, DRAM bandwidth, instruction fetch and waits.
 
-In: the bytes of an `.lm`. Out: a `RuntimeTrace`. Always holds, per layer and in total: runtime = compute + stalls. Nothing but the
-bytes is read; the machine description travels inside them.
+In: the bytes of an `.lm`. Out: a `RuntimeTrace`. Always holds, per layer and in total: runtime = compute + stalls.
+Nothing but the bytes is read; the machine description travels inside them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class RuntimeTrace:
-    """What one run of the whole batch took. ``layers`` are (name, timing) in layer order; ``events`` in stream order."""
+    """What a run of the whole batch took. ``layers`` are (name, timing) in layer order; ``events`` in stream order."""
 
     clock_mhz: int
     runtime_cycles: int

@@ -1,7 +1,8 @@
 """Allocate: every buffer gets an address, so that buffers alive at the same step never share a byte.
 
-Before: sizes and lifetimes in steps. After: addresses, at multiples of the lanes. Several greedy first-fit orders are tried and
-the lowest peak wins; ties go to the order named first. Checks: `ir.verify` compares every overlapping pair again.
+Before: sizes and lifetimes in steps. After: addresses, at multiples of the lanes. Several greedy first-fit orders are
+tried and the lowest peak wins; ties go to the order named first. Checks: `ir.verify` compares every overlapping pair
+again.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """Prefetch: how far ahead of its use each load may start.
 
-Before: every load is due at the step that needs it. After: ``earliest`` and the buffer's first step moved forward, as far as free
-on-chip bytes allow, but no further than DMA could make use of. Checks: loads stay in order; at every step the live buffers'
-bytes stay below the limit.
+Before: every load is due at the step that needs it. After: ``earliest`` and the buffer's first step moved forward, as
+far as free on-chip bytes allow, but no further than DMA could make use of. Checks: loads stay in order; at every step
+the live buffers' bytes stay below the limit.
 
-The stage walks the loads in order of need and keeps two clocks, DMA's and compute's, by the cost model without latencies.
+The stage walks the loads in order of need and keeps two clocks, DMA's and compute's, by the cost model without
+latencies.
 """
 
 from __future__ import annotations

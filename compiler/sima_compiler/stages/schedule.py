@@ -1,7 +1,7 @@
 """Schedule: commands get their waits, and the machine model says when everything happens.
 
-Before: a tiling with addresses. After: a `Program` in three streams and per-layer times. Checks: a command waits for each other
-engine exactly as far as its bytes demand; compute cycles and stalls add up to the runtime.
+Before: a tiling with addresses. After: a `Program` in three streams and per-layer times. Checks: a command waits for
+each other engine exactly as far as its bytes demand; compute cycles and stalls add up to the runtime.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Tile: a segment of layers becomes steps on blocks, with the transfers that feed them.
 
-Before: layers on whole feature maps. After: compute commands on regions in on-chip buffers that have sizes and lifetimes, and
-loads and stores that say at which step they are needed or produced. Checks: a layer that fits in no way is a `Misfit`,
-with the demand, the limit and what would help; nothing is refused because it is big.
+Before: layers on whole feature maps. After: compute commands on regions in on-chip buffers that have sizes and
+lifetimes, and loads and stores that say at which step they are needed or produced. Checks: a layer that fits in no way
+is a `Misfit`, with the demand, the limit and what would help; nothing is refused because it is big.
 """
 
 from __future__ import annotations

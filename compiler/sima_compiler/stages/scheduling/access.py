@@ -1,7 +1,7 @@
 """Which bytes a command reads and writes, as half-open intervals in named spaces.
 
-A space is an on-chip buffer (its index) or a DRAM tensor (-1 - its index). Intervals are exact for whole rows and bounding
-otherwise: too wide an interval costs a wait, never a wrong result.
+A space is an on-chip buffer (its index) or a DRAM tensor (-1 - its index). Intervals are exact for whole rows and
+bounding otherwise: too wide an interval costs a wait, never a wrong result.
 """
 
 from __future__ import annotations

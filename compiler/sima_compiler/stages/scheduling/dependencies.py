@@ -1,9 +1,9 @@
 """Waits: which commands of other engines must be complete before a command may start.
 
-Before: commands in a linear order, buffers with addresses. After: per command the number of completed commands of each engine. A
-reader waits for the last writers of its bytes; a writer also for their readers; the first user of a buffer's bytes waits for
-everything that touched the buffers that lay there before. Engines run their own commands in order, so one number per
-engine is enough, and a number never falls below that of the command before it.
+Before: commands in a linear order, buffers with addresses. After: per command the number of completed commands of each
+engine. A reader waits for the last writers of its bytes; a writer also for their readers; the first user of a buffer's
+bytes waits for everything that touched the buffers that lay there before. Engines run their own commands in order, so
+one number per engine is enough, and a number never falls below that of the command before it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Counts = list[int]
 
 @dataclass(slots=True)
 class _Space:
-    """What happened in one buffer or DRAM tensor so far: accesses with their engine and index; what lay there before."""
+    """What happened in a buffer or DRAM tensor so far: accesses with their engine and index; what lay there before."""
 
     history: list[tuple[Access, Engine, int]] = field(default_factory=list)
     before: Counts = field(default_factory=lambda: [0, 0, 0])

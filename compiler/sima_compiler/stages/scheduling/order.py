@@ -1,7 +1,7 @@
 """One linear order of all commands, from which the order between engines follows.
 
-Before: steps, loads with their earliest step, stores with their producing step. After: a list in which a load stands in front of
-its earliest step and a store behind its producing step. Buffers live in that order without sharing a byte.
+Before: steps, loads with their earliest step, stores with their producing step. After: a list in which a load stands in
+front of its earliest step and a store behind its producing step. Buffers live in that order without sharing a byte.
 """
 
 from __future__ import annotations

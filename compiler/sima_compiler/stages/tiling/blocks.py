@@ -1,9 +1,9 @@
 """Into which blocks a layer's output is cut, and in which order they run.
 
-In: a layer, which of its maps are spilled, the bytes that are free for it. Out: a `BlockPlan` or a `Misfit`. Layers whose
-maps are all resident are cut by output channels only, so that parameters arrive while earlier blocks compute; they are
-also cut by samples or rows when they meet the network's inputs or outputs, so that transfers overlap. Layers with a
-spilled map are cut into stripes that leave room for two at a time, or for one when two do not fit.
+In: a layer, which of its maps are spilled, the bytes that are free for it. Out: a `BlockPlan` or a `Misfit`. Layers
+whose maps are all resident are cut by output channels only, so that parameters arrive while earlier blocks compute;
+they are also cut by samples or rows when they meet the network's inputs or outputs, so that transfers overlap. Layers
+with a spilled map are cut into stripes that leave room for two at a time, or for one when two do not fit.
 """
 
 from __future__ import annotations

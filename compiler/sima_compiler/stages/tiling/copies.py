@@ -1,8 +1,9 @@
 """Affine moves of a copy layer in coordinates: rows, columns and channels of both maps.
 
-In: a `Move` in elements of the dense storage order. Out: `CoordinateMove`s, their part inside an output block, the input
-box that a part reads, and byte strides for any buffers. Before: one dimension may run across pixels and rows. After:
-every dimension steps by fixed rows, columns and channels on both sides, because one that carries is split at the carry.
+In: a `Move` in elements of the dense storage order. Out: `CoordinateMove`s, their part inside an output block, the
+input box that a part reads, and byte strides for any buffers. Before: one dimension may run across pixels and rows.
+After: every dimension steps by fixed rows, columns and channels on both sides, because one that carries is split at the
+carry.
 """
 
 from __future__ import annotations

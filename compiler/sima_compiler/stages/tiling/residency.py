@@ -1,9 +1,9 @@
 """Which feature maps stay on chip and which live in DRAM between their layers.
 
 In: a segment, the batch, the on-chip capacity. Out: the set of spilled maps, or a `Misfit`. Before: every map is
-resident. While some layer's live maps and working set exceed the capacity, one of its live maps is spilled. Preferred are
-maps that have a home in DRAM anyway (the network's inputs and outputs), then maps that the layer itself does not touch,
-then the smallest that frees enough.
+resident. While some layer's live maps and working set exceed the capacity, one of its live maps is spilled. Preferred
+are maps that have a home in DRAM anyway (the network's inputs and outputs), then maps that the layer itself does not
+touch, then the smallest that frees enough.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Running an archive: every `.lm` executed bit for bit and replayed cycle by cycle.
 
-In: an `Archive` and float32 arrays by the model's input names, in the source's layout, the leading dimension equal to the actual
-batch. Out: a `Run` with float32 outputs by name, the integers behind them, and the runtime trace.
+In: an `Archive` and float32 arrays by the model's input names, in the source's layout, the leading dimension equal to
+the actual batch. Out: a `Run` with float32 outputs by name, the integers behind them, and the runtime trace.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ STALL_NAMES = STALLS
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
     """One run of the whole batch. ``outputs`` are float32, ``quantized`` the int8 behind them, both (batch, ...) in the
-    source's layout; ``trace`` says where the cycles went."""
+    source's layout; ``trace`` says where the cycles went.
+    """
 
     outputs: Mapping[str, npt.NDArray[np.float32]]
     quantized: Mapping[str, npt.NDArray[np.int8]]

@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from sima_compiler.errors import InternalError
+from sima_compiler.ir.layers import Segment
 from sima_compiler.ir.program import (
     Combine,
     Command,
@@ -24,7 +25,6 @@ from sima_compiler.ir.program import (
     Operand,
     StoreTensor,
 )
-from sima_compiler.ir.layers import Segment
 from sima_compiler.ir.schedule import Schedule
 from sima_compiler.ir.tiles import MemoryPlan, Tiling
 
@@ -36,7 +36,9 @@ def verify_tiling(tiling: Tiling, segment: Segment) -> None:
     for load in tiling.loads:
         _check_buffers(tiling, load.command, load.earliest, load.needed, f"tile: load for step {load.needed}")
     for store in tiling.stores:
-        _check_buffers(tiling, store.command, store.produced, store.produced, f"tile: store after step {store.produced}")
+        _check_buffers(
+            tiling, store.command, store.produced, store.produced, f"tile: store after step {store.produced}"
+        )
     _check_coverage(tiling, segment)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -141,8 +141,8 @@ class Model:
     ) -> CompileResult:
         """Compile to ``output_path/<name>_mpk.tar.gz`` for the largest feasible batch up to ``batch_size``.
 
-        ``quads`` is how many of the machine's quads to use, all of them when None. ``progress`` receives `Progress` records
-        and may raise to stop; nothing is written then.
+        ``quads`` is how many of the machine's quads to use, all of them when None. ``progress`` receives `Progress`
+        records and may raise to stop; nothing is written then.
 
         Raises:
             OptionError: a value is out of range. UnsupportedError: a non-default tessellation or caching mode.
@@ -222,7 +222,7 @@ def _warn_ignored(preserve: object, sdk_keywords: Mapping[str, object]) -> None:
 
 
 @contextmanager
-def _log_level(level: int | None) -> Iterator[None]:
+def _log_level(level: int | None) -> Generator[None, None, None]:
     """Set the package's logger for the duration of a call."""
     logger = logging.getLogger("sima_compiler")
     before = logger.level

@@ -1,7 +1,7 @@
 """The inputs of a model and their batch.
 
-In: the graph's inputs as the file declares them. Out: per-sample shapes, the batch that the file wrote (0 when symbolic)
-and warnings where the first dimension can only be suspected not to be the batch.
+In: the graph's inputs as the file declares them. Out: per-sample shapes, the batch that the file wrote (0 when
+symbolic) and warnings where the first dimension can only be suspected not to be the batch.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _sizes(entry: onnx.ValueInfoProto) -> tuple[int, ...]:
     symbolic = [position for position, size in enumerate(sizes) if size < 1 and position]
     if symbolic:
         raise ModelError(
-            f"input {entry.name!r}: dimension {symbolic[0]} has no fixed size; only dimension 0, the batch, may be open",
+            f"input {entry.name!r}: dimension {symbolic[0]} has no fixed size; only the batch, dimension 0, may",
             hint="fix it, e.g. with onnxruntime.tools.make_dynamic_shape_fixed",
         )
     return (max(sizes[0], 0), *sizes[1:])
@@ -59,7 +59,7 @@ def _suspicions(name: str, sizes: tuple[int, ...]) -> list[str]:
     if len(sizes) == 1:
         return [f"input {name!r} of shape {shape}: its only dimension is taken for the batch"]
     if len(sizes) == 3 and sizes[0] > 1:
-        return [f"input {name!r} of shape {shape}: dimension 0 is taken for the batch; it looks like an image without one"]
+        return [f"input {name!r} of shape {shape}: dimension 0 is taken for the batch, yet it looks like a lone image"]
     if sizes[0] > 1:
         return [f"input {name!r} of shape {shape}: dimension 0 is taken for a batch of {sizes[0]} and overridden"]
     return []

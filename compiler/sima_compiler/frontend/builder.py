@@ -1,7 +1,7 @@
 """Collects the tensors and nodes of a `Graph` while the ONNX nodes are read in order.
 
-In: values and pending operations. Out: `Graph`. Always: a tensor has exactly one producer and a name of its own; a pending
-operation becomes a node as soon as its quantization is known, and the same one only once per quantization.
+In: values and pending operations. Out: `Graph`. Always: a tensor has exactly one producer and a name of its own; a
+pending operation becomes a node as soon as its quantization is known, and the same one only once per quantization.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Calibration data, checked before anything runs.
 
-In: an iterable of {input name: array}, or a model to make random data for. Out: float32 arrays in pieces of the batch that
-the model was written for. Always: names, shapes and finiteness are settled here; whatever is wrong is a `CalibrationError`.
+In: an iterable of {input name: array}, or a model to make random data for. Out: float32 arrays in pieces of the batch
+that the model was written for. Always: names, shapes and finiteness are settled here; whatever is wrong is a
+`CalibrationError`.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def checked_samples(model: onnx.ModelProto, data: CalibrationData) -> list[dict[
 def _checked(entry: object, inputs: Sequence[GraphInput], index: int) -> dict[str, npt.NDArray[np.float32]]:
     names = [value.name for value in inputs]
     if not isinstance(entry, Mapping):
-        raise CalibrationError(f"calibration sample {index} is a {type(entry).__name__}, expected {{input name: array}}")
+        found = type(entry).__name__
+        raise CalibrationError(f"calibration sample {index} is a {found}, expected {{input name: array}}")
     if set(entry) != set(names):
         raise CalibrationError(
             f"calibration sample {index} has inputs {', '.join(map(str, entry)) or 'none'}; "

@@ -102,7 +102,7 @@ class _Rewriter:
         scales = [self._scale(name) for name in node.input[:2]]
         if bias is None or bias.dtype.kind != "f" or scales[0] is None or scales[1] is None:
             return
-        unit = np.asarray(scales[0].reshape(-1)[:1] * scales[1].reshape(-1), np.float32)
+        unit = scales[0].reshape(-1)[:1] * scales[1].reshape(-1)
         steps = np.rint(bias.astype(np.float64).reshape(-1) / unit)
         values = np.clip(steps, -(2**31), 2**31 - 1).astype(np.int32)
         label = node.name or node.output[0]
@@ -128,11 +128,12 @@ class _Rewriter:
             self.nodes.append(helper.make_node("DequantizeLinear", inputs, [label], f"{label}_dequantize"))
             node.input[place] = label
 
-    def _scale(self, name: str) -> npt.NDArray[np.generic] | None:
+    def _scale(self, name: str) -> npt.NDArray[np.float32] | None:
         producer = self.producers.get(name)
         if producer is None or producer.op_type != "DequantizeLinear":
             return None
-        return self.constants.get(producer.input[1])
+        scale = self.constants.get(producer.input[1])
+        return None if scale is None else scale.astype(np.float32)
 
     def _add(self, name: str, array: npt.NDArray[np.generic]) -> str:
         self.constants[name] = array

@@ -1,7 +1,7 @@
 """The ``.sima`` file: a standard ONNX file (QDQ, int8) with ``sima.*`` entries in its metadata.
 
-In and out: a QDQ `ModelProto`, a name, a source. Always: nothing is unpickled, a file appears whole or not at all, and the
-vendor's own container, which shares the suffix, is told apart.
+In and out: a QDQ `ModelProto`, a name, a source. Always: nothing is unpickled, a file appears whole or not at all, and
+the vendor's own container, which shares the suffix, is told apart.
 """
 
 from __future__ import annotations

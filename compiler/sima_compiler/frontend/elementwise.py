@@ -73,8 +73,10 @@ def _broadcast_shapes(node: SourceNode, left: tuple[int, ...], right: tuple[int,
 
 
 def _spans(side: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    """Whether one value of ``side`` serves a run of neighbours in the result: then it is the second operand of an Add,
-    where onnxruntime puts it too."""
+    """Whether one value of ``side`` serves a run of neighbours in the result.
+
+    Then it is the second operand of an Add, where onnxruntime puts it too.
+    """
     aligned = (1,) * (len(shape) - len(side)) + side
     varying = [axis for axis, size in enumerate(shape) if size != 1]
     return bool(varying) and aligned[varying[-1]] == 1

@@ -1,7 +1,7 @@
 """The quantized model as ONNX for any batch, ending where the graph ends: what onnxruntime is asked to confirm.
 
-In: a QDQ model and its `Reading`. Out: a new QDQ model with float32 inputs and outputs under the graph's names, the batch
-symbolic. Always: the same integers as the graph's; operators that the archive leaves to the host are gone.
+In: a QDQ model and its `Reading`. Out: a new QDQ model with float32 inputs and outputs under the graph's names, the
+batch symbolic. Always: the same integers as the graph's; operators that the archive leaves to the host are gone.
 """
 
 from __future__ import annotations
@@ -33,8 +33,11 @@ def export_onnx(model: onnx.ModelProto, reading: Reading, *, unsigned: bool) -> 
 
 
 def _split_activations(model: onnx.ModelProto) -> None:
-    """op -> Relu -> Q  becomes  op -> Q -> DQ -> Relu -> Q: equal because rounding is monotone, and each operator
-    then stands alone between its quantizations, which is where onnxruntime computes with integers."""
+    """Before: op -> Relu -> Q. After: op -> Q -> DQ -> Relu -> Q.
+
+    Equal because rounding is monotone; each operator then stands alone between its quantizations, which is where
+    onnxruntime computes with integers.
+    """
     producers = {name: node for node in model.graph.node for name in node.output}
     quantizers = {node.input[0]: node for node in model.graph.node if node.op_type == "QuantizeLinear"}
     nodes: list[onnx.NodeProto] = []
@@ -45,8 +48,9 @@ def _split_activations(model: onnx.ModelProto) -> None:
         if node.op_type in ("Relu", "Clip") and quantizer is not None and not stands_alone:
             inner = f"{node.output[0]}_unclamped"
             scale_and_zero = list(quantizer.input[1:])
-            nodes.append(helper.make_node("QuantizeLinear", [node.input[0], *scale_and_zero], [f"{inner}_q"], f"{inner}_q"))
-            nodes.append(helper.make_node("DequantizeLinear", [f"{inner}_q", *scale_and_zero], [inner], f"{inner}_dq"))
+            quantized = f"{inner}_q"
+            nodes.append(helper.make_node("QuantizeLinear", [node.input[0], *scale_and_zero], [quantized], quantized))
+            nodes.append(helper.make_node("DequantizeLinear", [quantized, *scale_and_zero], [inner], f"{inner}_dq"))
             node.input[0] = inner
         nodes.append(node)
     _replace_nodes(model, nodes)

@@ -53,10 +53,8 @@ def _as_convolution(model: onnx.ModelProto, node: onnx.NodeProto) -> None:
     weights = numpy_helper.from_array(factor.astype(np.float32).reshape(-1, 1, 1, 1), f"{label}_weights")
     bias = numpy_helper.from_array((shift - mean * factor).astype(np.float32), f"{label}_bias")
     model.graph.initializer.extend([weights, bias])
-    convolution = onnx.helper.make_node(
-        "Conv", [node.input[0], weights.name, bias.name], [node.output[0]], label, group=factor.size, kernel_shape=[1, 1]
-    )
-    node.CopyFrom(convolution)
+    inputs = [node.input[0], weights.name, bias.name]
+    node.CopyFrom(onnx.helper.make_node("Conv", inputs, [node.output[0]], label, group=int(factor.size)))
 
 
 def _without_constant_inputs(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -72,7 +70,7 @@ def _without_constant_inputs(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _optimized(model: onnx.ModelProto) -> onnx.ModelProto:
-    """onnxruntime's basic optimizations: constants folded, batch normalization folded into convolutions."""
+    """What onnxruntime calls basic optimizations: constants folded, batch normalization folded into convolutions."""
     import onnxruntime
 
     with tempfile.TemporaryDirectory(prefix="sima-prepare-") as folder:

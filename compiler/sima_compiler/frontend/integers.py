@@ -1,7 +1,7 @@
 """The quantization of every int8 or uint8 value of the file, wherever it is stated.
 
-In: a QDQ model. Out: quantizations by ONNX value name, in the int8 frame. Always: movements have the same on both sides,
-so a value between an integer input and its DequantizeLinear has one too.
+In: a QDQ model. Out: quantizations by ONNX value name, in the int8 frame. Always: movements have the same on both
+sides, so a value between an integer input and its DequantizeLinear has one too.
 """
 
 from __future__ import annotations

@@ -40,8 +40,8 @@ Converter = Callable[[SourceNode, Reader], Sequence[Value]]
 class Reading:
     """A graph, and what an exporter needs to write the model for any batch and to end where the graph ends.
 
-    ``reshapes``: per-sample shape of each ONNX value that a Reshape or its like makes. ``ends``: ONNX value name of each
-    graph output.
+    ``reshapes``: per-sample shape of each ONNX value that a Reshape or its like makes. ``ends``: ONNX value name of
+    each graph output.
     """
 
     graph: Graph

@@ -1,7 +1,7 @@
 """Float ONNX plus calibration data to QDQ ONNX, by onnxruntime's static quantization.
 
-In: a float model and an iterable of {input name: array}. Out: a QDQ `ModelProto`: int8 activations, asymmetric per tensor;
-int8 weights, symmetric per channel; opset 13 or newer. Always: no file is left behind and nothing is logged or printed.
+In: a float model and an iterable of {input name: array}. Out: a QDQ `ModelProto`: int8 activations, asymmetric per
+tensor; int8 weights, symmetric per channel; opset 13 or newer. Always: no file is left behind, nothing is logged.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -89,7 +89,7 @@ def _quantize_static(
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet() -> Generator[None, None, None]:
     """Keep onnxruntime's advice to itself: root-logger messages, warnings, and its session log."""
     import onnxruntime
 

@@ -33,13 +33,11 @@ def convert_resize(node: SourceNode, reader: Reader) -> Sequence[Value]:
     columns = _table(node, shape[2], sizes[2], scales[2])
     attributes = ShapeAttributes(rows=rows, columns=columns)
     size = (shape[0], len(rows), len(columns))
-    name = node.outputs[0]
-    return [moved(reader, Pending(Op.RESIZE_NEAREST, node.name, (reader.activation(node),), size, attributes, name=name))]
+    source = (reader.activation(node),)
+    return [moved(reader, Pending(Op.RESIZE_NEAREST, node.name, source, size, attributes, name=node.outputs[0]))]
 
 
-def _scales_and_sizes(
-    node: SourceNode, reader: Reader, shape: tuple[int, ...]
-) -> tuple[list[np.float32], list[int]]:
+def _scales_and_sizes(node: SourceNode, reader: Reader, shape: tuple[int, ...]) -> tuple[list[np.float32], list[int]]:
     """Per-sample scales (float32) and sizes, however the file states them."""
     position = 2 if node.operator == "Resize" and reader.opset >= 11 else 1
     axes = node.integers("axes") or (0, 1, 2, 3)

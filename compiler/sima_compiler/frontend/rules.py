@@ -1,6 +1,7 @@
 """The constraints of the MLA's operators as data: a sentence for people and a predicate for the frontend.
 
-Limits on strides, dilations and windows are those that the vendor publishes; the rest follow from the batch standing first.
+Limits on strides, dilations and windows are those that the vendor publishes; the rest follow from the batch standing
+first.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ def _within(low: int, high: int, values: tuple[int, ...]) -> bool:
 CONV_STRIDE = Rule("Conv strides are from 1 to 31", lambda strides: _within(1, 31, strides))
 CONV_DILATION = Rule("Conv dilations are from 1 to 63", lambda dilations: _within(1, 63, dilations))
 POOL_DILATION = Rule("pooling dilations are 1", lambda dilations: _within(1, 1, dilations))
-POOL_SIZE = Rule("pooling windows are smaller than 128 (global pools have no limit)", lambda size: _within(1, 127, size))
+POOL_SIZE = Rule("pooling windows are smaller than 128 (global pools: no limit)", lambda size: _within(1, 127, size))
 POOL_STRIDE = Rule("pooling strides are from 1 to 31", lambda strides: _within(1, 31, strides))
 POOL_CEIL = Rule("pooling output sizes are rounded down (ceil_mode 0)", lambda ceil, floor: ceil == floor)
 IMAGE_RANK = Rule("convolution, pooling and resizing take 4-D tensors", lambda shape: len(shape) == 3)
@@ -25,9 +26,7 @@ PER_CHANNEL_AXIS = Rule("per-channel scales run over the output channels", bool)
 GEMM_PLAIN = Rule("Gemm has alpha 1 and beta 1", lambda alpha, beta: alpha == 1.0 and beta == 1.0)
 MATMUL_CONSTANT = Rule("MatMul's right side is a constant matrix", bool)
 PER_TENSOR = Rule("activations have one scale and one zero point", bool)
-BROADCAST = Rule(
-    "elementwise operands have the same shape, or one of them is a scalar or one value per channel", bool
-)
+BROADCAST = Rule("elementwise operands have the same shape, or one of them is a scalar or one value per channel", bool)
 SLICE_STEP = Rule("Slice steps are positive", lambda steps: all(step > 0 for step in steps))
 PAD_CONSTANT = Rule("Pad fills with a constant", lambda mode: mode == "constant")
 PAD_POSITIVE = Rule("Pad adds, it does not crop", lambda pads: all(pad >= 0 for pad in pads))

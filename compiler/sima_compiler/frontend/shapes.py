@@ -1,7 +1,7 @@
 """Arithmetic on shapes, as exporters write it in front of Reshape and Resize.
 
-In: Shape, Gather, Slice, Concat ... on shapes. Out: lists of integers in which the batch stays symbolic. Always: what is
-constant is evaluated; the batch may be picked, moved and joined, but not calculated with.
+In: Shape, Gather, Slice, Concat ... on shapes. Out: lists of integers in which the batch stays symbolic. Always: what
+is constant is evaluated; the batch may be picked, moved and joined, but not calculated with.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ def window_output(node: SourceNode, size: tuple[int, ...], window: ConvAttribute
 
 def convert_max_pool(node: SourceNode, reader: Reader) -> Sequence[Value]:
     """MaxPool -> Op.MAX_POOL; a maximum commutes with quantization."""
-    if len(node.outputs) > 1 and node.outputs[1]:
+    if any(node.outputs[1:]):
         raise node.unsupported("it also returns indices")
     source = reader.activation(node)
     attributes, shape = _pool_window(node, source.shape)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,8 @@ from sima_compiler.ir.graph import (
     Weights,
 )
 from sima_compiler.ir.layers import BinaryOp
+
+Number = TypeVar("Number", bound=np.generic)
 
 #: Below this, float32 represents every integer.
 EXACT_FLOAT32 = 1 << 24
@@ -144,7 +146,7 @@ def _weights(node: Node) -> Weights:
     return node.weights
 
 
-def exact_type(weights: Int8Array, zero_point: int) -> type[np.float32] | type[np.float64]:
+def exact_type(weights: Int8Array, zero_point: int) -> type[np.float32 | np.float64]:
     """The float type in which products of these weights (outputs first) with centred inputs add up exactly."""
     largest = int(np.abs(weights.astype(np.int64)).reshape(weights.shape[0], -1).sum(axis=1).max(initial=0))
     return np.float32 if largest * max(127 - zero_point, zero_point + 128) < EXACT_FLOAT32 else np.float64
@@ -160,9 +162,7 @@ def _convolution(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int
     for index, sample in enumerate(x):
         padded = _pad_spatial(sample.astype(kind) - kind(source.quant.zero_point), attributes.pads, 0)
         sums = _correlate(_windows(padded, attributes), weights.values.astype(kind), attributes.groups)
-        result[index] = arithmetic.requantize(
-            sums.astype(np.int32), bias, factor, target.quant.zero_point, node.clamp
-        )
+        result[index] = arithmetic.requantize(sums.astype(np.int32), bias, factor, target.quant.zero_point, node.clamp)
     return result
 
 
@@ -183,7 +183,7 @@ def _correlate(
     return (weights.reshape(groups, outputs // groups, -1) @ matrix).reshape(outputs, rows, columns)
 
 
-def _pad_spatial(x: npt.NDArray[np.generic], pads: tuple[int, int, int, int], value: int) -> npt.NDArray[np.generic]:
+def _pad_spatial(x: npt.NDArray[Number], pads: tuple[int, int, int, int], value: int) -> npt.NDArray[Number]:
     top, left, bottom, right = pads
     if not any(pads):
         return x
@@ -191,7 +191,7 @@ def _pad_spatial(x: npt.NDArray[np.generic], pads: tuple[int, int, int, int], va
     return np.pad(x, spread, constant_values=value)
 
 
-def _windows(x: npt.NDArray[np.generic], attributes: ConvAttributes) -> npt.NDArray[np.generic]:
+def _windows(x: npt.NDArray[Number], attributes: ConvAttributes) -> npt.NDArray[Number]:
     """Every window of the last two axes, as a view: (..., OH, OW, kh, kw)."""
     (kh, kw), (dh, dw), (sh, sw) = attributes.kernel, attributes.dilations, attributes.strides
     view = sliding_window_view(x, ((kh - 1) * dh + 1, (kw - 1) * dw + 1), axis=(-2, -1))
@@ -256,7 +256,8 @@ def _slices(attributes: ShapeAttributes, shape: tuple[int, ...]) -> tuple[slice,
 def _concat(node: Node, inputs: list[Int8Array], axis: int, tensors: Mapping[str, Tensor]) -> Int8Array:
     output = tensors[node.output].quant
     parts = [
-        part if tensors[name].quant == output
+        part
+        if tensors[name].quant == output
         else arithmetic.apply_table(arithmetic.lookup_table(Op.REQUANTIZE, None, tensors[name].quant, output), part)
         for part, name in zip(inputs, node.inputs, strict=True)
     ]

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -263,7 +263,7 @@ def test_a_full_disk_leaves_the_old_archive(
 
 
 @contextmanager
-def full_disk(monkeypatch: pytest.MonkeyPatch, moment: str) -> Iterator[None]:
+def full_disk(monkeypatch: pytest.MonkeyPatch, moment: str) -> Generator[None]:
     """While writing: the kernel stops files at 200 bytes. Later: the system call says that no space is left."""
 
     def full(*_: Any, **__: Any) -> Any:
@@ -292,7 +292,8 @@ def full_disk(monkeypatch: pytest.MonkeyPatch, moment: str) -> Iterator[None]:
 def test_a_flipped_byte_in_the_binary_inside_an_archive(model: Model, tmp_path: Path) -> None:
     """Repacked as a well-formed archive: only the binary's own checksums can tell."""
     path = Path(model.compile(output_path=str(tmp_path), batch_size=2).path)
-    inputs = {"image": np.zeros((Archive.open(path).batch.actual, 3, 9, 9), np.float32)}
+    samples = Archive.open(path).batch.actual or 0
+    inputs = {"image": np.zeros((samples, 3, 9, 9), np.float32)}
     length = sum(len(data) for name, data in members(path) if name.endswith(".lm"))
     damaged = tmp_path / "damaged_mpk.tar.gz"
     for place in np.random.default_rng(0).integers(0, length, 25):

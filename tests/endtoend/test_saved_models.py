@@ -104,6 +104,7 @@ def test_stats_follow_the_published_form(archive_path: Path, name: str) -> None:
 def test_the_runtime_adds_up(quantized_networks, archive_path: Path, name: str) -> None:
     """Runtime = compute + every named stall; the compute part is what the stats file says."""
     archive = Archive.open(archive_path)
+    assert archive.batch.actual is not None
     run = simulate(archive, model_inputs(quantized_networks(name), archive.batch.actual, 0))
     compute = sum(layer.end_cycle - layer.start_cycle + 1 for layer in archive.stats.layers)
     stalls = sum(run.trace.stall_cycles.values())

@@ -32,6 +32,7 @@ def assert_judges_agree(
     result = model.compile(output_path=str(folder), batch_size=batch, compress=compress, machine=machine)
     archive = Archive.open(result.path)
     actual = archive.batch.actual
+    assert actual is not None
     inputs = model_inputs(model, actual, seed)
     run = simulate(archive, inputs)
     integers = run_graph(model.graph, inputs)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -106,7 +107,7 @@ class _Writer:
         self.initializers[f"{stem}_zero"] = np.array(quant[1], self.style.activation)
         return [f"{stem}_scale", f"{stem}_zero"]
 
-    def _emit(self, op: str, inputs: list[str], outputs: list[str], **attributes: int) -> None:
+    def _emit(self, op: str, inputs: list[str], outputs: list[str], **attributes: Any) -> None:
         self.count += 1
         self.nodes.append(helper.make_node(op, inputs, outputs, name=f"{outputs[0]}_{op}", **attributes))
 
@@ -226,7 +227,7 @@ def _ranges(model: onnx.ModelProto, random: np.random.Generator) -> dict[str, tu
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
     feeds = random_inputs(model, 2, random)
-    results = session.run(names, feeds)
+    results = [np.asarray(values) for values in session.run(names, feeds)]
     pairs = [*feeds.items(), *zip(names, results, strict=True)]
     return {name: (float(np.min(values)), float(np.max(values))) for name, values in pairs}
 

@@ -28,6 +28,7 @@ from sima_compiler.stages.lowering.elementwise import lower_elementwise
 from sima_compiler.stages.lowering.naming import layer_of, renamed_maps
 from sima_compiler.stages.lowering.outputs import claim_outputs
 from sima_compiler.stages.lowering.pads import fold_pads
+from sima_compiler.stages.lowering.pads_behind import pads_behind_transposes
 from sima_compiler.stages.lowering.views import with_lookup
 from sima_compiler.stages.lowering.way_out import fuse_table
 from sima_compiler.stages.lowering.windows import lower_pool, lower_resize
@@ -55,6 +56,7 @@ def legalize(graph: Graph, machine: Machine) -> LayerGraph:
         UnsupportedError: operands that broadcast along anything but channels, a window on something that is no image,
             a data movement along more than six axes.
     """
+    graph = pads_behind_transposes(graph)
     steps = fold_pads(fold_byte_functions(graph), graph)
     builder = Builder.start(graph, steps, machine.lanes)
     for step in steps:

@@ -19,6 +19,7 @@ from tests.networks.float_net import FloatNet, window_shape
 from tests.support.qdq_writer import Style, write_qdq
 
 T = TypeVar("T")
+LONGEST_CONTRACTION = 2000  # sixteen rows of weights must fit the tiny machine
 MOST_ELEMENTS = 6000  # per sample and tensor: small enough that hundreds of graphs are quick
 
 
@@ -185,6 +186,8 @@ def _residual(c: Choice, net: FloatNet, pool: list[str], x: str) -> list[str] | 
 
 def _dense(c: Choice, net: FloatNet, pool: list[str], x: str) -> list[str] | None:
     channels = c.integer(1, 40)
+    if np.prod(net.shapes[x]) > LONGEST_CONTRACTION:
+        return None
     if len(net.shapes[x]) == 1 and c.flip():
         return [net.dense(x, channels, transposed=c.flip(), bias=c.flip())]
     if len(net.shapes[x]) == 3 and not c.one_in(3):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from onnxruntime.quantization import QuantType
 
@@ -17,21 +17,28 @@ from tests.support.judges import assert_judges_agree
 from tests.support.oracle import quantize_by_onnxruntime
 from tests.support.qdq_writer import random_inputs
 
-SETTINGS = settings(deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+WANTED = 310
+# No shrinking: a failing network prints itself and is small already, and shrinking compiles for minutes.
+SETTINGS = settings(
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.generate],
+)
 
 
 def test_at_least_300_random_networks(tmp_path: Path) -> None:
     networks_seen: set[str] = set()
     beyond_one: set[str] = set()
 
-    @settings(SETTINGS, max_examples=330)
+    @settings(SETTINGS, max_examples=1000)
     @given(networks(), st.booleans(), st.sampled_from([2, 3]), st.booleans())
     def check(drawn: Drawn, compress: bool, batch: int, tiny_first: bool) -> None:
-        data = drawn.quantized.SerializeToString()
-        digest = hashlib.sha256(data).hexdigest()
-        path = tmp_path / "random.onnx"
-        path.write_bytes(data)
-        model = Model.from_onnx(path)
+        digest = hashlib.sha256(drawn.quantized.SerializeToString()).hexdigest()
+        if digest in networks_seen or len(beyond_one) == WANTED:
+            return
+        model = Model.from_onnx(drawn.quantized)
         machines = ("tiny", "mlsoc") if tiny_first else ("mlsoc", "tiny")
         assert_judges_agree(model, tmp_path, batch=1, compress=compress, machine=machines[0])
         verdict = assert_judges_agree(model, tmp_path, batch=batch, compress=not compress, machine=machines[1])
@@ -40,8 +47,7 @@ def test_at_least_300_random_networks(tmp_path: Path) -> None:
             beyond_one.add(digest)
 
     check()
-    assert len(networks_seen) >= 300
-    assert len(beyond_one) >= 300
+    assert len(networks_seen) >= len(beyond_one) == WANTED
 
 
 @pytest.mark.parametrize("operators", [False, True], ids=["qdq", "qoperator"])
@@ -57,9 +63,7 @@ def test_random_networks_quantized_by_onnxruntime(tmp_path: Path, operators: boo
         quantized = quantize_by_onnxruntime(
             float_model, batches, tmp_path, operators=operators, per_channel=per_channel, activation=activation
         )
-        path = tmp_path / "random.onnx"
-        path.write_bytes(quantized.SerializeToString())
-        assert_judges_agree(Model.from_onnx(path), tmp_path, batch=2, compress=per_channel)
+        assert_judges_agree(Model.from_onnx(quantized), tmp_path, batch=2, compress=per_channel)
         seen.add(hashlib.sha256(quantized.SerializeToString()).hexdigest())
 
     check()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -41,16 +43,27 @@ def quantize_by_onnxruntime(
     """onnxruntime's own static quantization; ``operators`` asks for the QOperator form instead of QDQ."""
     source, target = folder / "float.onnx", folder / "quantized.onnx"
     onnx.save(model, source)
-    quantize_static(
-        source,
-        target,
-        _Reader(batches),
-        quant_format=QuantFormat.QOperator if operators else QuantFormat.QDQ,
-        per_channel=per_channel,
-        activation_type=activation,
-        weight_type=QuantType.QInt8,
-    )
+    with _quiet():
+        quantize_static(
+            source,
+            target,
+            _Reader(batches),
+            quant_format=QuantFormat.QOperator if operators else QuantFormat.QDQ,
+            per_channel=per_channel,
+            activation_type=activation,
+            weight_type=QuantType.QInt8,
+        )
     return onnx.load(target)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the advice to pre-process, which it logs on the root logger at every call."""
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def differing(expected: np.ndarray, found: np.ndarray) -> str:

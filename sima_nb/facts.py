@@ -65,6 +65,19 @@ class CandidateFact:
     reason: str = ""
     advice: str = ""
 
+    def verdict(self, actual: int | None) -> str:
+        """What became of the size, in a word or three, given the size that was built."""
+        if self.batch == actual:
+            return "built"
+        if self.feasible:
+            return "feasible"
+        return "does not fit" if self.basis == "does not fit" else "not feasible"
+
+    @property
+    def how(self) -> str:
+        """Whether the numbers were scheduled or estimated; empty where there are none."""
+        return "" if self.basis == "does not fit" else self.basis
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:

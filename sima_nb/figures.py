@@ -46,7 +46,9 @@ def gantt_figure(layers: Sequence[LayerFact], clock_mhz: float) -> go.Figure:
     ]
     figure = go.Figure([trace for trace in traces if trace.x])
     figure.update_layout({**_layout(len(layers)), "barmode": "overlay", "bargap": 0.25})
-    figure.update_xaxes(title="cycles", rangemode="tozero", gridcolor="rgba(128,128,128,0.25)", zeroline=False)
+    figure.update_xaxes(
+        title="cycles", side="top", rangemode="tozero", gridcolor="rgba(128,128,128,0.25)", zeroline=False
+    )
     figure.update_yaxes(
         categoryorder="array",
         categoryarray=[_row_label(layer) for layer in layers],
@@ -80,7 +82,7 @@ def batch_chart(candidates: Sequence[Any], actual_batch: int | None = None) -> g
         hoverinfo="text",
     )
     figure = go.Figure(bars)
-    figure.update_layout({**_layout(0), "height": 320})
+    figure.update_layout({**_layout(0), "height": 320, "margin": {"l": 8, "r": 16, "t": 16, "b": 40}})
     figure.update_xaxes(title="batch size", type="category")
     figure.update_yaxes(title="samples per second", gridcolor="rgba(128,128,128,0.25)")
     return figure
@@ -113,11 +115,11 @@ def _plain(text: str) -> str:
 def _layout(rows: int) -> dict[str, Any]:
     return {
         "height": min(_MOST_PIXELS, 110 + _ROW_PIXELS * rows),
-        "margin": {"l": 8, "r": 16, "t": 36, "b": 40},
+        "margin": {"l": 8, "r": 16, "t": 84, "b": 16},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"color": "#808890", "size": 12},
-        "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "itemclick": "toggle"},
+        "legend": {"orientation": "h", "yref": "container", "y": 1.0, "yanchor": "top", "x": 0},
         "hoverlabel": {"align": "left"},
     }
 

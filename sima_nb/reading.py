@@ -82,7 +82,7 @@ def _layer(layer: Any, row: Mapping[str, Any], total: int) -> LayerFact:
         end_cycle=layer.end_cycle,
         share=cycles / total,
         macs=_whole(row.get("macs")),
-        utilisation=_number(row.get("utilization")),
+        utilisation=_number(row.get("utilization")) if row.get("macs") else None,
         bound_by=row.get("bound_by") if isinstance(row.get("bound_by"), str) else None,
         runtime_cycles=_whole(row.get("runtime_cycles")),
     )

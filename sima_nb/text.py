@@ -5,6 +5,7 @@ In: `Facts`. Out: lines of text; the same facts and numbers as the HTML.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import PurePath
 
@@ -25,7 +26,11 @@ def summary_text(facts: Facts) -> str:
 def facts_text(facts: Facts) -> str:
     """The facts on top: batch, time, efficiency, stalls, plugins, warnings."""
     clock = f"{facts.clock_mhz:g} MHz{' assumed' if facts.clock_assumed else ''}"
-    rows = [("archive", facts.path), ("batch", _batch(facts)), ("", facts.batch_sentence)]
+    rows = [
+        ("archive", facts.path),
+        ("batch", _batch(facts)),
+        *(("", line) for line in textwrap.wrap(facts.batch_sentence, 100)),
+    ]
     if facts.cycles:
         known = "stalls included" if facts.runtime_cycles is not None else "compute only"
         rows += [
@@ -121,10 +126,10 @@ def _bar(start: int, cycles: int, total: int) -> str:
 
 
 def _candidate(candidate: CandidateFact, actual: int | None) -> tuple[str, ...]:
-    verdict = "built" if candidate.batch == actual else "feasible" if candidate.feasible else "not feasible"
+    verdict = candidate.verdict(actual)
     return (
         str(candidate.batch),
-        f"{verdict}, {candidate.basis}" if candidate.basis else verdict,
+        f"{verdict}, {candidate.how}" if candidate.how else verdict,
         units.count(candidate.cycles_per_sample) if candidate.cycles_per_sample else "-",
         units.short_rate(candidate.samples_per_second) if candidate.samples_per_second else "-",
         units.size(candidate.peak_bytes) if candidate.peak_bytes else "-",

@@ -29,7 +29,8 @@ def _chart(facts: Facts) -> Markup:
     label = "samples per second by batch size; " + "; ".join(
         f"{c.batch}: {units.short_rate(c.samples_per_second or 0)}" for c in rated
     )
-    caption = "Samples per second by batch size. Blue: built. Grey: possible. Outlined: not feasible."
+    caption = "Samples per second by batch size; blue is built"
+    caption += "." if all(candidate.feasible for candidate in rated) else ", outlined is not feasible."
     chart = tag("svg", *bars, width="100%", height="150", role="img", aria_label=label)
     return tag("figure", chart, tag("figcaption", caption), class_="sima-chart")
 
@@ -87,14 +88,14 @@ def _table(facts: Facts) -> Markup:
 
 def _row(facts: Facts, candidate: CandidateFact) -> Markup:
     built = candidate.batch == facts.actual_batch
-    verdict = "built" if built else "feasible" if candidate.feasible else "not feasible"
-    basis = tag("small", f" {candidate.basis}") if candidate.basis else ""
+    verdict = candidate.verdict(facts.actual_batch)
+    basis = tag("small", f" {candidate.how}") if candidate.how else ""
     cycles, speed, peak = candidate.cycles_per_sample, candidate.samples_per_second, candidate.peak_bytes
     limited = candidate.limiting or ("" if candidate.feasible else candidate.reason)
     return tag(
         "tr",
         tag("th", candidate.batch, scope="row", class_="sima-number"),
-        tag("td", tag("span", verdict, class_=f"sima-verdict sima-{verdict.replace(' ', '-')}"), basis),
+        tag("td", tag("span", verdict, class_="sima-verdict" if candidate.feasible else "sima-refused"), basis),
         tag("td", units.count(cycles) if cycles else "–", class_="sima-number"),
         tag("td", units.short_rate(speed) if speed else "–", class_="sima-number"),
         tag("td", units.size(peak) if peak else "–", class_="sima-number"),

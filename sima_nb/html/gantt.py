@@ -12,6 +12,7 @@ from sima_nb.html.markup import Markup, join, tag
 from sima_nb.palette import FAMILY_COLOURS
 
 MAX_ROWS = 300
+_CAPTION = "Static schedule of the MLA: compute cycles only, no stalls."
 
 
 def gantt_table(facts: Facts) -> Markup:
@@ -31,11 +32,8 @@ def gantt_table(facts: Facts) -> Markup:
                 aria_label="Layers and their cycles",
             ),
             _left_out(facts.layers, rows),
-            tag(
-                "p",
-                "Static schedule of the MLA: compute cycles only, no stalls. Hover a row for its details.",
-                class_="sima-note",
-            ),
+            tag("p", f"{_CAPTION} Hover a row for its details.", class_="sima-note sima-static"),
+            tag("p", f"{_CAPTION} The chart below zooms and pans; hover a bar.", class_="sima-note sima-below"),
         ]
     )
 
@@ -172,4 +170,4 @@ def _left_out(layers: tuple[LayerFact, ...], rows: tuple[LayerFact, ...]) -> Mar
         f"The {units.count(len(rows))} longest of {units.count(len(layers))} layers are drawn; "
         f"the others take {units.count(cycles)} cycles together."
     )
-    return tag("p", text, class_="sima-note")
+    return tag("p", text, class_="sima-note sima-static")

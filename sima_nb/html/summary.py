@@ -81,7 +81,7 @@ def _tiles(facts: Facts) -> Markup:
             ),
         ]
     if facts.efficiency is not None:
-        bound = f"of the bound, {units.count(facts.bound_cycles)} cycles" if facts.bound_cycles else "of the bound"
+        bound = f"bound: {units.count(facts.bound_cycles)} cycles" if facts.bound_cycles else "of the lower bound"
         tiles.append(_tile("Efficiency", units.percent(facts.efficiency), bound))
     if facts.plugins:
         counts = " · ".join(f"{count} {name}" for name, count in facts.plugin_counts.items())

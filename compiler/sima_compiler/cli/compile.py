@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -37,7 +38,7 @@ def describe(result: CompileResult, report: str | None = None) -> str:
     facts = [
         ("archive", str(result.path)),
         ("batch", f"{result.desired_batch_size} desired -> {result.actual_batch_size} actual"),
-        ("", result.reason),
+        *(("", line) for line in textwrap.wrap(result.reason, 100)),
         ("compute cycles", f"{result.compute_cycles:,}"),
         ("runtime cycles", f"{result.runtime_cycles:,}  for one run of the whole batch, stalls included"),
         ("stall cycles", stalls),

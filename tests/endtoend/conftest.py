@@ -24,7 +24,7 @@ BUILDERS: dict[str, Callable[[], onnx.ModelProto]] = {
     "yolo_style": yolo_style,
     "unet": unet,
     "mobilenet_v2_small": lambda: mobilenet_v2(64, 0.35, classes=10),
-    "yolo_style_small": lambda: yolo_style(64, 8, classes=4),
+    "yolo_style_small": lambda: yolo_style(128, 8, classes=4),
     "unet_small": lambda: unet(48, 8),
 }
 

@@ -1,8 +1,8 @@
 """Prefetch: how far ahead of its use each load may start.
 
 Before: every load is due at the step that needs it. After: ``earliest`` and the buffer's first step moved forward, as
-far as free on-chip bytes allow, but no further than DMA could make use of. Checks: loads stay in order; at every step
-the live buffers' bytes stay below the limit.
+far as free on-chip bytes allow, but no further than DMA could make use of. Checks: loads stay in order and behind the
+stores that write their bytes; at every step the live buffers' bytes stay below the limit.
 
 The stage walks the loads in order of need and keeps two clocks, DMA's and compute's, by the cost model without
 latencies.
@@ -10,12 +10,12 @@ latencies.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sima_compiler.ir.program import LoadConstants
+from sima_compiler.ir.program import LoadConstants, LoadTensor, StoreTensor
 from sima_compiler.ir.tiles import Lifetime, Load, Tiling
 from sima_compiler.machine.cost import box_cycles, compute_cycles, constants_cycles
 from sima_compiler.machine.description import Machine
@@ -39,11 +39,13 @@ def prefetch(tiling: Tiling, stored: Sequence[int], machine: Machine, options: P
     clock, reached, floor = 0, 0, 0
     buffers = list(tiling.buffers)
     loads: list[Load] = []
+    written = _writes(tiling)
     for load in tiling.loads:
         buffer = buffers[load.command.buffer]
         for step in range(reached, load.needed):
             starts[step + 1] = starts[step] + durations[step]
         reached = max(reached, load.needed)
+        floor = max(floor, _written_before(load, written))
         earliest = max(floor, _free_since(occupied, load.needed, buffer, options.limit))
         running = int(np.searchsorted(starts[: load.needed + 1], clock, side="right")) - 1
         earliest = min(max(earliest, running, 0), load.needed)
@@ -64,6 +66,32 @@ def _occupancy(tiling: Tiling) -> np.ndarray:
         delta[buffer.first] += buffer.bytes
         delta[buffer.last + 1] -= buffer.bytes
     return np.cumsum(delta)[:-1]
+
+
+def _writes(tiling: Tiling) -> dict[int, list[tuple[int, int, int]]]:
+    """Stores by DRAM tensor: first byte, end, and the step after which they run."""
+    found: dict[int, list[tuple[int, int, int]]] = {}
+    for store in tiling.stores:
+        low, high = _dram_range(store.command)
+        found.setdefault(store.command.tensor, []).append((low, high, store.produced))
+    return found
+
+
+def _written_before(load: Load, written: Mapping[int, Sequence[tuple[int, int, int]]]) -> int:
+    """The first step at which every byte that the load reads has been stored."""
+    if isinstance(load.command, LoadConstants):
+        return 0
+    low, high = _dram_range(load.command)
+    stores = written.get(load.command.tensor, ())
+    steps = (step for start, end, step in stores if start < high and low < end)
+    return max((step + 1 for step in steps if step < load.needed), default=0)
+
+
+def _dram_range(command: LoadTensor | StoreTensor) -> tuple[int, int]:
+    """First byte and end of a box in its DRAM tensor."""
+    box = command.box
+    reach = sum((size - 1) * stride for size, stride in zip(box.sizes, box.dram_strides, strict=False))
+    return command.dram_offset, command.dram_offset + reach + box.sizes[3]
 
 
 def _free_since(occupied: np.ndarray, needed: int, buffer: Lifetime, limit: int) -> int:

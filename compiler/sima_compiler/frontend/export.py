@@ -13,6 +13,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from sima_compiler.frontend.frames import with_activations
+from sima_compiler.frontend.integers import BYTE_MOVEMENTS
 from sima_compiler.frontend.onnx_qdq import Reading
 from sima_compiler.ir.graph import Quantization
 
@@ -24,6 +25,7 @@ def export_onnx(model: onnx.ModelProto, reading: Reading, *, unsigned: bool) -> 
     """``model`` with int8 or uint8 (``unsigned``) activations, float32 at the boundaries, any batch."""
     result = with_activations(model, unsigned=unsigned)
     _split_activations(result)
+    _keep_requantizations(result)
     _free_reshapes(result, reading.reshapes)
     _free_resizes(result)
     _float_inputs(result, reading, unsigned)
@@ -52,6 +54,25 @@ def _split_activations(model: onnx.ModelProto) -> None:
             nodes.append(helper.make_node("QuantizeLinear", [node.input[0], *scale_and_zero], [quantized], quantized))
             nodes.append(helper.make_node("DequantizeLinear", [quantized, *scale_and_zero], [inner], f"{inner}_dq"))
             node.input[0] = inner
+        nodes.append(node)
+    _replace_nodes(model, nodes)
+
+
+def _keep_requantizations(model: onnx.ModelProto) -> None:
+    """Before: DQ -> Q with another scale. After: DQ -> Max -> Q, Max of one operand being that operand.
+
+    onnxruntime would otherwise merge two quantizations that meet into a third, which rounds differently.
+    """
+    producers = {name: node for node in model.graph.node for name in node.output}
+    nodes: list[onnx.NodeProto] = []
+    for node in model.graph.node:
+        origin = producers.get(node.input[0]) if node.op_type == "QuantizeLinear" else None
+        while origin is not None and origin.op_type in BYTE_MOVEMENTS:
+            origin = producers.get(origin.input[0])
+        if origin is not None and origin.op_type == "DequantizeLinear" and origin.input[1:] != node.input[1:]:
+            guarded = f"{node.output[0]}_requantized"
+            nodes.append(helper.make_node("Max", [node.input[0]], [guarded], guarded))
+            node.input[0] = guarded
         nodes.append(node)
     _replace_nodes(model, nodes)
 

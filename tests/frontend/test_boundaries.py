@@ -1,0 +1,130 @@
+"""Inputs and outputs: names, what is cut, bytes at the boundary, and outputs that are used again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from onnx import TensorProto
+
+from sima_compiler import Model, ModelError, UnsupportedError
+from tests.support.judges import model_inputs
+from tests.support.oracle import differing, run_onnxruntime
+from tests.support.qdq_graph import INT8, QdqGraph
+
+
+def same_as_onnxruntime(model: Model) -> None:
+    inputs = model_inputs(model, 2, 0)
+    oracle = run_onnxruntime(model.to_onnx(uint8=True), inputs)
+    assert list(oracle) == list(model.graph.outputs)
+    for name, found in zip(model.graph.outputs, model.execute(inputs), strict=True):
+        assert not differing(oracle[name], found), name
+
+
+def test_softmax_at_the_end_is_cut_under_the_name_of_what_goes_into_it() -> None:
+    net = QdqGraph()
+    logits = net.op("MatMul", net.input((6,)), net.weights((6, 5)))
+    probability = net.op("Softmax", net.pair(logits, 0.02, 4))
+    net.output(net.pair(probability, 1 / 256, -128))
+    model = Model.from_onnx(net.model())
+    assert model.graph.outputs == (logits,)
+    assert len(model.graph.cut) == 1
+    assert "Softmax" in model.graph.cut[0]
+    assert logits in model.graph.cut[0]
+    assert not any(node.op_type == "Softmax" for node in model.to_onnx().graph.node)
+    same_as_onnxruntime(model)
+
+
+def test_softmax_beside_the_logits_it_was_made_from() -> None:
+    net = QdqGraph()
+    logits = net.pair(net.op("MatMul", net.input((6,)), net.weights((6, 5))), 0.02, 4)
+    net.output(net.op("Softmax", logits))
+    net.output(logits)
+    model = Model.from_onnx(net.model())
+    assert model.graph.outputs == (logits,)
+    same_as_onnxruntime(model)
+
+
+def test_softmax_in_the_middle_is_refused() -> None:
+    net = QdqGraph()
+    x = net.pair(net.op("Softmax", net.input((6,))), 1 / 256, -128)
+    net.output(net.pair(net.op("MatMul", x, net.weights((6, 5)))))
+    with pytest.raises(UnsupportedError, match="Softmax"):
+        Model.from_onnx(net.model())
+
+
+def bytes_network(kind: type) -> QdqGraph:
+    """As TensorFlow exports it: bytes in channels-last order in and out, the scales stated inside."""
+    net = QdqGraph(kind, batch=1)
+    image = net.float_input((6, 5, 3))
+    net.inputs[0].type.tensor_type.elem_type = TensorProto.INT8 if kind is INT8 else TensorProto.UINT8
+    x = net.dequantize(net.op("Transpose", image, perm=[0, 3, 1, 2]), 0.02, 3)
+    x = net.op("Clip", net.op("Conv", x, net.weights((4, 3, 3, 3), axis=0)), net.constant(0, np.float32),
+               net.constant(6, np.float32))  # fmt: skip
+    pooled = net.pair(net.op("GlobalAveragePool", net.pair(x, 0.03, -128)), 0.004, -100)
+    x = net.op("Squeeze", net.quantize(pooled, 0.004, -100), net.constant([2, 3], np.int64))
+    net.output(x, dtype=net.inputs[0].type.tensor_type.elem_type)
+    return net
+
+
+@pytest.mark.parametrize("kind", [INT8, np.uint8])
+def test_bytes_at_the_boundary_get_the_scale_that_their_neighbours_state(kind: type) -> None:
+    net = bytes_network(kind)
+    source = net.model()
+    model = Model.from_onnx(source)
+    assert model.inputs == {"image": (6, 5, 3)}
+    assert model.graph.tensors["image"].quant.zero_point == 3
+    same_as_onnxruntime(model)
+    real = model_inputs(model, 1, 4)
+    quant = model.graph.tensors["image"].quant
+    stored = np.clip(np.rint(real["image"] / np.float32(quant.scale)) + 3, -128, 127) + (0 if kind is INT8 else 128)
+    if kind is np.uint8:
+        (expected,) = run_onnxruntime(source, {"image": stored.astype(kind)}).values()
+        (found,) = model.execute(real)
+        assert np.array_equal((expected.astype(np.float32) - 28) * np.float32(0.004), found)
+
+
+def test_an_input_that_is_an_output() -> None:
+    net = QdqGraph()
+    x = net.input((3, 4))
+    net.output(x)
+    net.output(net.pair(net.op("Sigmoid", x), 1 / 256, -128))
+    model = Model.from_onnx(net.model())
+    assert len(set(model.graph.outputs)) == 2
+    same_as_onnxruntime(model)
+
+
+def test_one_tensor_under_two_output_names() -> None:
+    net = QdqGraph()
+    x = net.quantize(net.op("Sigmoid", net.input((3, 4))), 1 / 256, -128)
+    net.output(net.dequantize(x, 1 / 256, -128))
+    net.output(net.dequantize(x, 1 / 256, -128))
+    model = Model.from_onnx(net.model())
+    assert list(model.graph.outputs) == [value.name for value in net.outputs]
+    same_as_onnxruntime(model)
+
+
+def test_an_input_that_reaches_nothing_is_left_out_with_a_warning() -> None:
+    net = QdqGraph()
+    net.float_input((3,), "idle")
+    net.output(net.pair(net.op("Sigmoid", net.input((3, 4)))))
+    model = Model.from_onnx(net.model())
+    assert model.graph.inputs == ("image",)
+    assert any("'idle'" in warning for warning in model.graph.warnings)
+
+
+def test_an_operator_without_quantization_behind_it() -> None:
+    net = QdqGraph()
+    x = net.op("Tanh", net.op("Sigmoid", net.input((3, 4))))
+    net.output(net.pair(x))
+    with pytest.raises(UnsupportedError, match="without a QuantizeLinear") as caught:
+        Model.from_onnx(net.model())
+    assert caught.value.operator == "Tanh"
+    assert caught.value.hint
+
+
+def test_a_constant_output_is_refused() -> None:
+    net = QdqGraph()
+    net.output(net.pair(net.op("Sigmoid", net.input((3, 4)))))
+    net.output(net.operand([1, 2], 0.1))
+    with pytest.raises(ModelError, match="does not depend on any input"):
+        Model.from_onnx(net.model())

@@ -53,13 +53,15 @@ buffers = st.builds(Buffer, names, st.sampled_from(BufferKind), counts, counts)
 
 @st.composite
 def tensors(draw: st.DrawFn) -> DramTensor:
-    """A tensor whose source axes are a permutation and whose end is not absurd."""
-    shape = draw(st.lists(counts, max_size=4).map(tuple))
+    """A tensor whose source fits its map, whose axes are a permutation, and whose end is not absurd."""
+    samples, rows, columns, channels = (draw(st.integers(1, 100)) for _ in range(4))
+    shape = draw(st.sampled_from([(rows, columns, channels), (1, channels * rows, columns, 1)]))
     axes = tuple(draw(st.permutations(range(len(shape)))))
-    sizes = [draw(st.integers(1, 4000)) for _ in range(7)]
+    pixel = channels + draw(st.integers(0, 15))
+    row = columns * pixel + draw(st.integers(0, 15))
     return DramTensor(
-        draw(names), draw(st.sampled_from(Role)), draw(counts), sizes[0], sizes[1], sizes[2], sizes[3],
-        draw(st.sampled_from(Layout)), sizes[4], sizes[5], sizes[6], draw(quants), shape, axes,
+        draw(names), draw(st.sampled_from(Role)), draw(counts), samples, rows, columns, channels,
+        draw(st.sampled_from(Layout)), pixel, row, rows * row, draw(quants), shape, axes,
     )  # fmt: skip
 
 

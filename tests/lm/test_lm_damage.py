@@ -92,10 +92,20 @@ def test_a_store_to_an_unknown_tensor_is_refused(program: Program) -> None:
         decode(encode(replace(program, dma_out=(replace(store, tensor=2),))))
 
 
+def test_a_source_shape_or_permutation_that_contradicts_its_map_is_refused(program: Program) -> None:
+    for change, sentence in (
+        ({"source_axes": (1, 1, 0)}, "no permutation"),
+        ({"source_shape": (6, 4, 4)}, "another number"),
+    ):
+        with pytest.raises(LmError, match=sentence):
+            decode(encode(replace(program, tensors=(replace(program.tensors[0], **change), program.tensors[1]))))
+
+
 def test_absurd_sizes_are_refused_before_anything_is_allocated(program: Program) -> None:
-    tensor = replace(program.tensors[0], sample_stride=2**40)
-    with pytest.raises(LmError, match="absurd"):
-        decode(encode(replace(program, tensors=(tensor, program.tensors[1]))))
+    for change in ({"sample_stride": 2**40}, {"sample_stride": 2**20}, {"address": 2**40}):
+        tensor = replace(program.tensors[0], **change)
+        with pytest.raises(LmError, match="absurd"):
+            decode(encode(replace(program, tensors=(tensor, program.tensors[1]))))
     buffer = replace(program.buffers[0], bytes=2**40)
     with pytest.raises(LmError, match="absurd"):
         decode(encode(replace(program, buffers=(buffer, *program.buffers[1:]))))

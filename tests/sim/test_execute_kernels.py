@@ -341,11 +341,18 @@ def test_fill_and_padding_write_what_they_say() -> None:
     assert (result[:, 4:] == 33).all()
 
 
-@pytest.mark.parametrize("pads", [(0, 0, 0, 0), (0, 0, 1, 0)])
-def test_a_window_that_leaves_its_source_is_refused(pads: tuple[int, int, int, int]) -> None:
+@pytest.mark.parametrize(
+    ("window", "sentence"),
+    [
+        (Window((3, 1), (1, 1), (1, 1), (0, 0, 1, 0)), "the window reaches 9 cells along axis 0, the source has 8"),
+        (Window((1, 1), (1, 1), (0, 1), (0, 0, 0, 0)), "at least 1"),
+        (Window((1, 1), (1, 1), (1, 1), (2**40, 0, 0, 0)), "larger than"),
+    ],
+)
+def test_windows_that_leave_their_source_or_make_no_sense_are_refused(window: Window, sentence: str) -> None:
     case = Single(SOURCE, (3, 7, 9, 4), 1)
-    with pytest.raises(ExecutionError, match="the window reaches"):
-        case.run(pool(case, PoolKind.MAX, Window((3, 1), (1, 1), (1, 1), pads), quant(1, 0), quant(1, 0)))
+    with pytest.raises(ExecutionError, match=sentence):
+        case.run(pool(case, PoolKind.MAX, window, quant(1, 0), quant(1, 0)))
 
 
 def test_operands_that_do_not_spread_are_refused() -> None:

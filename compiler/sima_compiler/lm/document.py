@@ -133,6 +133,7 @@ def _limits() -> str:
         ("batch", lm.MAX_BATCH),
         ("end of the last DRAM tensor, bytes", lm.MAX_TENSOR_AREA),
         ("end of the last on-chip buffer, bytes", lm.MAX_CHIP_BYTES),
+        ("bytes of a DRAM tensor per value, beside 4096", lm.MAX_TENSOR_SPREAD),
         ("dimensions of a Gather", lm.MAX_GATHER_DIMENSIONS),
     ]
     return "## Limits\n\nChecked before anything is allocated.\n\n" + _table(("what", "at most"), rows)

@@ -51,6 +51,8 @@ MAX_SECTIONS = 256
 MAX_MACHINE_BYTES = 1 << 16
 MAX_TENSOR_AREA = 1 << 36
 MAX_CHIP_BYTES = 1 << 36
+#: A tensor of n values has at most n times this plus one page of bytes: one channel padded to whole lanes, and some.
+MAX_TENSOR_SPREAD = 64
 MAX_QUADS = 1 << 16
 MAX_BATCH = 1 << 20
 MAX_GATHER_DIMENSIONS = 6

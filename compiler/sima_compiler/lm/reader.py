@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from sima_compiler.errors import LmError
@@ -146,8 +147,13 @@ def _check_tables(program: Program) -> None:
     for tensor in program.tensors:
         if tensor.address + tensor.bytes > lm.MAX_TENSOR_AREA:
             raise LmError(f"tensor {tensor.name!r}: ends at byte {tensor.address + tensor.bytes} of DRAM: absurd")
+        values = tensor.samples * tensor.rows * tensor.columns * tensor.channels
+        if tensor.bytes > lm.MAX_TENSOR_SPREAD * values + 4096:
+            raise LmError(f"tensor {tensor.name!r}: {tensor.bytes} bytes for {values} values: absurd")
         if sorted(tensor.source_axes) != list(range(len(tensor.source_shape))):
             raise LmError(f"tensor {tensor.name!r}: source axes {tensor.source_axes} are no permutation")
+        if prod(tensor.source_shape) != tensor.rows * tensor.columns * tensor.channels:
+            raise LmError(f"tensor {tensor.name!r}: source shape {tensor.source_shape} has another number of values")
     for buffer in program.buffers:
         if buffer.address + buffer.bytes > lm.MAX_CHIP_BYTES:
             raise LmError(f"buffer {buffer.name!r}: ends at byte {buffer.address + buffer.bytes} on chip: absurd")

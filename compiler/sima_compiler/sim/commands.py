@@ -122,6 +122,7 @@ def _gather(state: State, command: Gather) -> None:
 
 
 def _compute(state: State, command: Mapped) -> None:
+    state.chip.check_bounds(operand_region(command.target, command.target.padding), "write")
     source, sections = _read(state, command.source), _parameters(state, command)
     result, fill = _evaluate(state, command, source, sections)
     if result.shape != _shape(command.target):

@@ -20,6 +20,8 @@ from sima_compiler.ir.layers import Window
 EXACT = 1 << 24
 #: 4-byte values that one matrix, unrolled windows or sums, may hold: what a processor's cache can keep.
 CHUNK_VALUES = 1 << 21
+#: Bytes of a source with its pads that the model is willing to hold.
+MAX_PADDED = 1 << 30
 
 
 def convolve(
@@ -40,7 +42,7 @@ def convolve(
     Raises:
         ExecutionError: the window does not reach the last output cell.
     """
-    check_window(source.shape[1:3], window, size)
+    check_window(source.shape, window, size)
     result = np.empty((source.shape[0], *size, weights.shape[0]), np.int8)
     depthwise = weights.shape[3] == 1 and groups == source.shape[3] and groups > 1
     sums = _depthwise(weights, window) if depthwise else _Products(weights, window, groups, zero_point)
@@ -51,10 +53,14 @@ def convolve(
     return result
 
 
-def check_window(size: tuple[int, ...], window: Window, output: tuple[int, int]) -> None:
-    """The padded source must hold every window of ``output`` cells."""
+def check_window(shape: tuple[int, ...], window: Window, output: tuple[int, int]) -> None:
+    """The padded source (samples, rows, columns, channels) must hold every window of ``output`` cells."""
+    if min(*window.kernel, *window.strides, *window.dilations) < 1:
+        raise ExecutionError("a window's kernel, strides and dilations are at least 1")
     top, left, bottom, right = window.pads
-    for axis, (cells, pads) in enumerate(((size[0], top + bottom), (size[1], left + right))):
+    if shape[0] * (shape[1] + top + bottom) * (shape[2] + left + right) * shape[3] > MAX_PADDED:
+        raise ExecutionError(f"pads {window.pads} make the source larger than {MAX_PADDED} bytes")
+    for axis, (cells, pads) in enumerate(((shape[1], top + bottom), (shape[2], left + right))):
         reach = (output[axis] - 1) * window.strides[axis] + (window.kernel[axis] - 1) * window.dilations[axis] + 1
         if reach > cells + pads:
             raise ExecutionError(f"the window reaches {reach} cells along axis {axis}, the source has {cells + pads}")

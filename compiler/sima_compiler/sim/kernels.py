@@ -74,7 +74,7 @@ def run_pool(command: Pool, source: Int8Array, table: Int8Array | None) -> Int8A
         pooled = _global_pool(command, source)
     else:
         size = (command.target.rows, command.target.columns)
-        check_window(source.shape[1:3], command.window, size)
+        check_window(source.shape, command.window, size)
         pooled = _max_pool(command, source, size) if command.kind is PoolKind.MAX else _average(command, source, size)
     return look_up(pooled, table)
 

@@ -16,8 +16,8 @@ import numpy as np
 from sima_compiler.errors import ExecutionError
 from sima_compiler.ir.graph import Int8Array
 
-#: No command touches more elements than this.
-MAX_ELEMENTS = 1 << 33
+#: No command touches more elements than this, or than the memory has bytes. Strides of 0 repeat bytes.
+MAX_ELEMENTS = 1 << 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +67,9 @@ class Memory:
         """A view of the region.
 
         Raises:
-            ExecutionError: outside the range or the memory, never written, or overwritten by another range.
+            ExecutionError: outside the range or the memory, never written, or last written by another range.
         """
-        self._check_bounds(region, "read")
+        self.check_bounds(region, "read")
         if not (self._view(self._writer, region) == region.range + 1).all():
             raise self._not_written(region)
         view = self._view(self._bytes, region)
@@ -82,7 +82,7 @@ class Memory:
         Raises:
             ExecutionError: outside the range or the memory, or onto bytes of another range that are still to be read.
         """
-        self._check_bounds(region, "write")
+        self.check_bounds(region, "write")
         self._check_live(region)
         tags = self._view(self._writer, region)
         tags[...] = region.range + 1
@@ -97,9 +97,14 @@ class Memory:
         strides = tuple(stride * array.itemsize for stride in region.strides)
         return np.lib.stride_tricks.as_strided(array[start:], region.shape, strides)
 
-    def _check_bounds(self, region: Region, verb: str) -> None:
+    def check_bounds(self, region: Region, verb: str) -> None:
+        """Refuse a region that leaves its range or the memory; ``verb`` says what it is for.
+
+        Raises:
+            ExecutionError: it does, or it is empty or absurdly large.
+        """
         target = self.ranges[region.range]
-        if min(region.shape, default=1) < 1 or prod(region.shape) > MAX_ELEMENTS:
+        if min(region.shape, default=1) < 1 or prod(region.shape) > max(MAX_ELEMENTS, self.size):
             raise ExecutionError(f"{verb} of {target.name}: {region.shape} is no region of bytes")
         low, high = region.bounds()
         if low < 0 or high > target.bytes:
@@ -122,7 +127,7 @@ class Memory:
         tags = self._view(self._writer, region)
         wrong = tags[tags != region.range + 1]
         first = int(wrong.flat[0])
-        reason = f"overwritten by {self.ranges[first - 1].name}" if first else "never written"
+        reason = f"last written by {self.ranges[first - 1].name}" if first else "never written"
         return ExecutionError(
             f"read of {self.ranges[region.range].name}: {wrong.size} of {tags.size} bytes are not its own ({reason})",
             hint="a wait is missing, or two buffers share addresses too early",

@@ -24,6 +24,8 @@ from sima_nb.text import summary_text
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+#: Layers up to which the interactive chart is shown unasked; `Summary.gantt` draws any number.
+MOST_BARS = 10_000
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
 
 
@@ -218,8 +220,8 @@ def write_html(archive: Archive | str | Path, path: str | Path, warnings: Sequen
 
 
 def figure_bundle(facts: Facts) -> dict[str, Any]:
-    """The interactive chart as a MIME bundle; empty without layers or without plotly."""
-    if not facts.layers:
+    """The interactive chart as a MIME bundle; empty without plotly, without layers, or with too many for a page."""
+    if not 0 < len(facts.layers) <= MOST_BARS:
         return {}
     try:
         from sima_nb.figures import gantt_figure

@@ -47,7 +47,11 @@ def gantt_figure(layers: Sequence[LayerFact], clock_mhz: float) -> go.Figure:
     figure = go.Figure([trace for trace in traces if trace.x])
     figure.update_layout({**_layout(len(layers)), "barmode": "overlay", "bargap": 0.25})
     figure.update_xaxes(
-        title="cycles", side="top", rangemode="tozero", gridcolor="rgba(128,128,128,0.25)", zeroline=False
+        title={"text": "cycles", "standoff": 2},
+        side="top",
+        rangemode="tozero",
+        gridcolor="rgba(128,128,128,0.25)",
+        zeroline=False,
     )
     figure.update_yaxes(
         categoryorder="array",
@@ -115,7 +119,7 @@ def _plain(text: str) -> str:
 def _layout(rows: int) -> dict[str, Any]:
     return {
         "height": min(_MOST_PIXELS, 110 + _ROW_PIXELS * rows),
-        "margin": {"l": 8, "r": 16, "t": 84, "b": 16},
+        "margin": {"l": 8, "r": 16, "t": 76, "b": 16},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"color": "#808890", "size": 12},

@@ -72,16 +72,15 @@ def _tiles(facts: Facts) -> Markup:
     tiles = [_batch_tile(facts)]
     known = facts.runtime_cycles is not None
     if facts.cycles:
-        per_batch = f" for {facts.actual_batch} samples" if (facts.actual_batch or 1) > 1 else ""
+        samples = facts.actual_batch or 1
+        per_run = f"for {samples} samples" if samples > 1 else "for one sample"
         tiles += [
-            _tile("Latency", units.duration(facts.cycles, facts.clock_mhz), f"one run{per_batch}"),
+            _tile("Latency", units.duration(facts.cycles, facts.clock_mhz), per_run),
             _tile("Throughput", units.short_rate(facts.samples_per_second), "samples per second"),
-            _tile(
-                "Cycles", units.count(facts.cycles), "runtime, stalls included" if known else "compute only, no stalls"
-            ),
+            _tile("Cycles", units.count(facts.cycles), "stalls included" if known else "compute only, no stalls"),
         ]
     if facts.efficiency is not None:
-        bound = f"bound: {units.count(facts.bound_cycles)} cycles" if facts.bound_cycles else "of the lower bound"
+        bound = f"bound {units.count(facts.bound_cycles)}" if facts.bound_cycles else "of the lower bound"
         tiles.append(_tile("Efficiency", units.percent(facts.efficiency), bound))
     if facts.plugins:
         counts = " · ".join(f"{count} {name}" for name, count in facts.plugin_counts.items())
@@ -123,7 +122,7 @@ def _stalls(facts: Facts) -> Markup:
         )
         for name, cycles in parts.items()
     ]
-    total = tag("li", "sum", tag("b", units.count(sum(parts.values()))), class_="sima-sum")
+    total = tag("li", "= runtime", tag("b", units.count(sum(parts.values()))))
     return tag("div", chart, tag("ul", *entries, total, class_="sima-legend"), class_="sima-stalls")
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
+import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -217,3 +221,29 @@ def test_an_interruption_exits_with_130_and_keeps_the_old_archive(
     assert "Traceback" not in terminal.getvalue()
     assert [path.name for path in tmp_path.iterdir()] == ["small_mpk.tar.gz"]
     assert (tmp_path / "small_mpk.tar.gz").read_bytes() == before
+
+
+def test_html_without_the_notebook_package_is_one_clear_error(samples: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "class Block:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in {'sima_nb', 'IPython', 'plotly'}: raise ImportError(f'no {name}')\n"
+        "sys.meta_path.insert(0, Block())\n"
+        "from sima_compiler.cli import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    words = ["compile", str(samples / "small.onnx"), "-o", str(tmp_path), "--json"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+
+    def run(*more: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", code, *words, *more]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+
+    refused = run("--html", str(tmp_path / "r.html"))
+    assert refused.returncode == 1
+    error = json.loads(refused.stdout)["error"]
+    assert error["type"] == "OptionError"
+    assert "pip install" in error["hint"]
+    assert not list(tmp_path.iterdir()), "refused before the work starts"
+    assert run().returncode == 0

@@ -6,13 +6,15 @@ import os
 import re
 import subprocess
 import sys
+import time
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
-from sima_compiler import Archive, OutputError
+from sima_compiler import Archive, MlaStats, OutputError
 from sima_nb import Summary, write_html
+from sima_nb.display import figure_bundle
 from sima_nb.facts import CandidateFact, Facts, FileFact, LayerFact, PluginFact
 from sima_nb.html.gantt import MAX_ROWS
 from sima_nb.html.summary import document, summary_html
@@ -232,3 +234,16 @@ def test_the_summary_works_without_plotly_and_ipython(small_archive: Archive, tm
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60, env=environment)
     assert (tmp_path / "r.html").stat().st_size > 5000
+
+
+def test_a_hundred_thousand_layers_make_a_page_quickly() -> None:
+    count = 100_000
+    names = [f"MLA_0/conv2d_add_relu_{index}" for index in range(count)]
+    starts = range(0, 7 * count, 7)
+    stats = MlaStats.from_columns(range(1, count + 1), names, starts, [start + 6 for start in starts])
+    started = time.process_time()
+    facts = Facts("big", "big_mpk.tar.gz", 1, 1, layers=layer_facts(stats))
+    page = document(facts)
+    assert time.process_time() - started < 5
+    assert len(page) < 500_000
+    assert figure_bundle(facts) == {}

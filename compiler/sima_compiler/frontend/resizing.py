@@ -1,7 +1,7 @@
 """Resize and Upsample with the nearest neighbour, as index tables.
 
 In: coordinate mode, nearest mode, scales or sizes. Out: the source row of every output row, and columns alike. Always:
-coordinates are evaluated in float32, as onnxruntime does.
+coordinates are evaluated as onnxruntime does: float32, and float64 inside the symmetric mode.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from sima_compiler.frontend import rules
 from sima_compiler.frontend.onnx_node import SourceNode
@@ -17,7 +18,9 @@ from sima_compiler.frontend.reshaping import moved
 from sima_compiler.frontend.values import Pending, Value
 from sima_compiler.ir.graph import Float32Array, Op, ShapeAttributes
 
-ONE, HALF, ZERO = np.float32(1), np.float32(0.5), np.float32(0)
+ONE, HALF = np.float32(1), np.float32(0.5)
+#: onnxruntime takes positions this close to one half for one half.
+TIE_TOLERANCE = np.float32(1e-6)
 
 
 def convert_resize(node: SourceNode, reader: Reader) -> Sequence[Value]:
@@ -29,6 +32,8 @@ def convert_resize(node: SourceNode, reader: Reader) -> Sequence[Value]:
     policy = node.text("keep_aspect_ratio_policy", "stretch")
     rules.RESIZE_ASPECT.check(node, f"policy {policy}", policy)
     scales, sizes = _scales_and_sizes(node, reader, shape)
+    if tuple(sizes) == shape:
+        scales = [ONE] * 3  # whatever the scales are, a map that keeps its size is a copy
     rows = _table(node, shape[1], sizes[1], scales[1])
     columns = _table(node, shape[2], sizes[2], scales[2])
     attributes = ShapeAttributes(rows=rows, columns=columns)
@@ -95,7 +100,8 @@ def _half_pixel_symmetric(x: Float32Array, scale: np.float32, length: int, size:
     adjustment = np.float32(size) / (scale * np.float32(length))
     center = np.float32(length) / np.float32(2)
     offset = center * (ONE - adjustment)
-    return offset + (x + HALF) / scale - HALF
+    place = np.float64(offset) + (x.astype(np.float64) + 0.5) / np.float64(scale) - 0.5
+    return place.astype(np.float32)
 
 
 def _pytorch_half_pixel(x: Float32Array, scale: np.float32, length: int, size: int) -> Float32Array:
@@ -123,9 +129,22 @@ COORDINATES: dict[str, Callable[[Float32Array, np.float32, int, int], Float32Arr
     "tf_half_pixel_for_nn": _tf_half_pixel,
 }
 
+def _half_down(x: Float32Array) -> Float32Array:
+    return np.where(_is_tie(x), np.floor(x), np.floor(x.astype(np.float64) + 0.5)).astype(np.float32)
+
+
+def _half_up(x: Float32Array) -> Float32Array:
+    return np.where(_is_tie(x), np.ceil(x), np.floor(x.astype(np.float64) + 0.5)).astype(np.float32)
+
+
+def _is_tie(x: Float32Array) -> npt.NDArray[np.bool_]:
+    """Half-way between two positions, give or take what float32 loses."""
+    return np.abs(x - np.floor(x) - HALF) < TIE_TOLERANCE
+
+
 ROUNDING: dict[str, Callable[[Float32Array], Float32Array]] = {
-    "round_prefer_floor": lambda x: np.ceil(x - HALF),
-    "round_prefer_ceil": lambda x: np.floor(x + HALF),
+    "round_prefer_floor": _half_down,
+    "round_prefer_ceil": _half_up,
     "floor": np.floor,
     "ceil": np.ceil,
 }

@@ -239,6 +239,17 @@ def _in_terminal() -> bool:
     return type(get_ipython()).__name__ == "TerminalInteractiveShell"
 
 
+def check_folder(path: str | Path) -> None:
+    """Find out that a report has no folder to go to before the work starts.
+
+    Raises:
+        OutputError: the folder of ``path`` does not exist.
+    """
+    folder = Path(path).expanduser().parent
+    if not folder.is_dir():
+        raise OutputError(f"--html {path}: no such folder", hint=f"create it first: mkdir -p {folder}")
+
+
 def _write_text(path: Path, text: str) -> Path:
     temporary: Path | None = None
     try:

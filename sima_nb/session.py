@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sima_compiler import Model, ModelError, Progress, add_compile_arguments, compile_keywords, model_from_arguments
-from sima_nb.display import Summary
+from sima_nb.display import Summary, check_folder
 from sima_nb.foreign import compile_foreign, is_foreign_model
 
 
@@ -44,9 +44,11 @@ def compile_model(
         SimaError: whatever is wrong with model, options or output. Errors of a foreign ``compile`` pass through.
     """
     warnings: list[str] = []
+    if arguments.html:
+        check_folder(arguments.html)
     if isinstance(model, str | Path):
         prepared = argparse.Namespace(**{**vars(arguments), "model": str(model)})
-        model = model_from_arguments(prepared, warnings.append)
+        model = model_from_arguments(prepared, warnings.append, progress)
     keywords = compile_keywords(arguments)
     summary = _compile(model, keywords, warnings, progress)
     if arguments.html:

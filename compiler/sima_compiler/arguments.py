@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sima_compiler.errors import CalibrationError, ModelError, OptionError, SimaError
+from sima_compiler.progress import Progress, ProgressCallback, silent
 
 if TYPE_CHECKING:
     from sima_compiler.model import Model
@@ -83,29 +84,44 @@ def add_report_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-v", "--verbose", action="store_true", help="log every stage with its time")
 
 
-def model_from_arguments(arguments: argparse.Namespace, warn: Callable[[str], None]) -> Model:
+def model_from_arguments(
+    arguments: argparse.Namespace, warn: Callable[[str], None], progress: ProgressCallback | None = None
+) -> Model:
     """The quantized model that ``arguments.model`` and the calibration options describe.
 
-    ``warn`` takes sentences that the user should read, such as `RANDOM_WARNING`.
+    ``warn`` takes sentences that the user should read, such as `RANDOM_WARNING`; ``progress`` hears of one stage.
 
     Raises:
         ModelError: no such file, or not a model. CalibrationError: unusable samples. OptionError: options that
         contradict each other.
     """
-    from sima_compiler.model import Model, quantize
-
     path = Path(arguments.model).expanduser()
     if not path.is_file():
         raise ModelError(f"{path}: no such file", hint="MODEL is a .sima or .onnx file")
     calibrated = arguments.calibration is not None or arguments.calibration_random is not None
-    if path.suffix == ".onnx" and calibrated:
-        return quantize(path, _samples(arguments, path, warn), model_name=arguments.name or path.stem)
-    if calibrated:
+    if calibrated and path.suffix != ".onnx":
         raise OptionError(f"{path}: calibration is for float .onnx models", hint="leave the calibration option out")
+    stage = "quantize" if calibrated else "read"
+    report = progress or silent
+    report(Progress(stage, 0, 1))
+    model = _calibrated_model(arguments, path, warn) if calibrated else _read_model(path, arguments.name)
+    report(Progress(stage, 1, 1))
+    return model
+
+
+def _calibrated_model(arguments: argparse.Namespace, path: Path, warn: Callable[[str], None]) -> Model:
+    from sima_compiler.model import quantize
+
+    return quantize(path, _samples(arguments, path, warn), model_name=arguments.name or path.stem)
+
+
+def _read_model(path: Path, name: str | None) -> Model:
+    from sima_compiler.model import Model
+
     if path.suffix == ".onnx":
-        return _quantized_model(path, arguments.name)
+        return _quantized_model(path, name)
     model = Model.load(path.name, path.parent)
-    return Model.from_onnx(path, arguments.name) if arguments.name else model
+    return Model.from_onnx(path, name) if name else model
 
 
 def _quantized_model(path: Path, name: str | None) -> Model:

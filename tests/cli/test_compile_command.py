@@ -124,6 +124,7 @@ BAD = (
     (["small.onnx", "--quads", "9"], "OptionError", "9"),
     (["small.onnx", "--machine", "nonesuch"], "MachineError", "nonesuch"),
     (["small.onnx", "-o", "nowhere"], "OutputError", "nowhere"),
+    (["small.onnx", "--html", "nowhere/r.html"], "OutputError", "nowhere"),
     (["nothere.onnx"], "ModelError", "nothere.onnx"),
     (["nothere.sima"], "ModelError", "nothere.sima"),
     (["calibration.npz"], "ModelError", "calibration.npz"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -170,10 +173,6 @@ def test_a_damaged_binary_is_one_clear_error(simac, archive: Path, tmp_path: Pat
 
 
 def test_a_reader_that_goes_away_is_no_error(archive: Path) -> None:
-    import os
-    import subprocess
-    import sys
-
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-m", "sima_compiler", "disassemble", str(archive)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
@@ -187,3 +186,12 @@ def test_tables_align_and_end_without_blanks() -> None:
     text = table(("name", "n"), [("a", "1"), ("long name", "1,000")], right=(1,))
     assert text == "name           n\na              1\nlong name  1,000"
     assert pairs([("a", "1"), ("dropped", ""), ("long", "2")]) == "a     1\nlong  2"
+
+
+def test_help_loads_neither_onnx_nor_the_compiler() -> None:
+    code = "import sys; from sima_compiler.cli.main import build_parser; build_parser(); print(*sys.modules)"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=environment)
+    loaded = set(done.stdout.split())
+    assert "sima_compiler.cli.compile" in loaded
+    assert not loaded & {"onnx", "onnxruntime", "plotly", "IPython", "sima_compiler.pipeline", "sima_nb"}

@@ -244,6 +244,6 @@ def test_a_hundred_thousand_layers_make_a_page_quickly() -> None:
     started = time.process_time()
     facts = Facts("big", "big_mpk.tar.gz", 1, 1, layers=layer_facts(stats))
     page = document(facts)
-    assert time.process_time() - started < 5
+    assert time.process_time() - started < 10
     assert len(page) < 500_000
     assert figure_bundle(facts) == {}

@@ -41,7 +41,8 @@ class Warnings:
     def __call__(self, sentence: str) -> None:
         """Take one warning."""
         self.sentences.append(sentence)
-        print(f"warning: {sentence}", file=sys.stderr)
+        over_the_bar = "\r\x1b[K" if sys.stderr.isatty() else ""
+        print(f"{over_the_bar}warning: {sentence}", file=sys.stderr)
 
 
 def add_json_argument(parser: argparse.ArgumentParser) -> None:

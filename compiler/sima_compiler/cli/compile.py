@@ -6,22 +6,25 @@ import argparse
 import importlib
 import textwrap
 from collections.abc import Callable, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sima_compiler.arguments import add_compile_arguments, compile_keywords, model_from_arguments
 from sima_compiler.cli.command import Command, Output, Warnings
 from sima_compiler.cli.layout import pairs, size
 from sima_compiler.cli.progress import progress_bar
-from sima_compiler.errors import OptionError
-from sima_compiler.model import CompileResult
+from sima_compiler.errors import OptionError, OutputError
+
+if TYPE_CHECKING:
+    from sima_compiler.model import CompileResult
 
 
 def run(arguments: argparse.Namespace) -> Output:
     """Compile; JSON: the result's own keys, with the command's warnings in front of the compiler's."""
-    write_html = _report_writer() if arguments.html else None
+    write_html = _report_writer(arguments.html) if arguments.html else None
     warnings = Warnings()
-    model = model_from_arguments(arguments, warnings)
     with progress_bar() as progress:
+        model = model_from_arguments(arguments, warnings, progress)
         result = model.compile(**compile_keywords(arguments), progress=progress)
     for sentence in result.warnings:
         warnings(sentence)
@@ -57,8 +60,11 @@ def _files(files: Sequence[Any]) -> list[tuple[str, str]]:
     return [("files" if index == 0 else "", line) for index, line in enumerate(lines)]
 
 
-def _report_writer() -> Callable[[Any, str, Sequence[str]], object]:
+def _report_writer(path: str) -> Callable[[Any, str, Sequence[str]], object]:
     """The notebook side's function that writes the HTML report; asked for by name, since the engine works without."""
+    folder = Path(path).expanduser().parent
+    if not folder.is_dir():
+        raise OutputError(f"--html {path}: no such folder", hint=f"create it first: mkdir -p {folder}")
     try:
         return importlib.import_module("sima_nb").write_html
     except ImportError as error:

@@ -10,7 +10,6 @@ from sima_compiler.archive.mpk_document import MpkPlugin
 from sima_compiler.archive.reader import Archive
 from sima_compiler.cli.command import Command, Output, add_json_argument
 from sima_compiler.cli.layout import pairs, table
-from sima_compiler.model import Model
 
 
 def prepare(parser: argparse.ArgumentParser) -> None:
@@ -73,6 +72,8 @@ def _archive_text(archive: Archive, data: dict[str, Any]) -> str:
 
 
 def _inspect_model(path: Path) -> Output:
+    from sima_compiler.model import Model
+
     model = Model.from_onnx(path) if path.suffix == ".onnx" else Model.load(path.name, path.parent)
     data = {
         "path": str(path),

@@ -35,7 +35,10 @@ _EXAMPLES = """examples:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code; wrong usage raises SystemExit(2) as argparse does."""
-    parsed = build_parser().parse_args(arguments)
+    try:
+        parsed = build_parser().parse_args(arguments)
+    except KeyboardInterrupt:
+        return INTERRUPTED
     command: Command = parsed.command
     try:
         with _quiet_stdout(wanted=parsed.json), logging_from_arguments(parsed):

@@ -8,6 +8,7 @@ from pathlib import Path
 from sima_compiler.arguments import add_model_arguments, add_output_argument, add_report_arguments, model_from_arguments
 from sima_compiler.cli.command import Command, Output, Warnings
 from sima_compiler.cli.layout import size
+from sima_compiler.cli.progress import progress_bar
 
 
 def prepare(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +21,8 @@ def prepare(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> Output:
     """Quantize and save; JSON: ``path``, ``name``, ``bytes``, ``warnings``."""
     warnings = Warnings()
-    model = model_from_arguments(arguments, warnings)
+    with progress_bar() as progress:
+        model = model_from_arguments(arguments, warnings, progress)
     name = arguments.name or Path(arguments.model).stem
     model.save(name, arguments.output_path)
     path = Path(arguments.output_path) / f"{name}.sima"

@@ -17,7 +17,6 @@ from sima_compiler.arguments import Array, read_npz
 from sima_compiler.cli.command import Command, Output, add_json_argument
 from sima_compiler.cli.layout import pairs
 from sima_compiler.errors import InputError, OutputError
-from sima_compiler.model import simulate
 
 
 def prepare(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +34,8 @@ def prepare(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> Output:
     """Simulate; JSON: path, actual_batch_size, runtime_cycles, compute_cycles, stall_cycles, outputs {name: shape}."""
+    from sima_compiler.simulation import simulate
+
     archive = Archive.open(Path(arguments.archive).expanduser())
     target = None if arguments.output is None else Path(arguments.output).expanduser()
     if target is not None and not target.parent.is_dir():

@@ -16,7 +16,9 @@ from sima_compiler.ir.layers import Segment
 from sima_compiler.ir.tiles import Misfit
 from sima_compiler.pipeline import ConstantStore, Plan, Target, plan
 from sima_compiler.stages.tiling.geometry import map_bytes
-from sima_compiler.stages.tiling.residency import live_layers, working_bytes
+from sima_compiler.stages.tiling.liveness import live_layers
+from sima_compiler.stages.tiling.residency import working_bytes
+from sima_compiler.stages.tiling.storage import any_sharing
 
 #: A larger batch may cost this much more per sample than the best smaller one.
 TOLERANCE = 1.01
@@ -117,20 +119,24 @@ def _fitting(search: _Search, desired: int) -> list[int]:
 
 
 def _proof(search: _Search, batch: int) -> Misfit | None:
-    """The layer whose live maps alone, without those that batch 1 spills, exceed the on-chip memory."""
+    """The layer whose live maps alone, without those that batch 1 spills, exceed the on-chip memory.
+
+    Maps that could share one place are counted as the largest of them, so that no sharing could disprove it.
+    """
     segment, machine = search.segment, search.target.machine
     capacity = machine.sram_bytes(search.target.quads)
-    lives = live_layers(segment)
+    lives, shared = live_layers(segment), any_sharing(segment, machine)
+    sizes = {name: map_bytes(feature_map, batch, machine) for name, feature_map in segment.maps.items()}
     worst: Misfit | None = None
     for index, layer in enumerate(segment.layers):
-        live = [
-            (name, map_bytes(segment.maps[name], batch, machine))
-            for name, (first, last) in lives.items()
-            if first <= index <= last and name not in search.allowed
-        ]
-        demand = sum(size for _, size in live) + working_bytes(segment, layer, search.allowed, machine)
+        live: dict[str, tuple[int, str]] = {}
+        for name, (first, last) in lives.items():
+            if first <= index <= last and name not in search.allowed:
+                root = shared.place(name).root
+                live[root] = max(live.get(root, (0, "")), (sizes[name], name))
+        demand = sum(size for size, _ in live.values()) + working_bytes(segment, layer, search.allowed, machine)
         if demand > capacity and (worst is None or demand > worst.demand):
-            largest = tuple(sorted(live, key=lambda item: (-item[1], item[0])))
+            largest = tuple((name, size) for size, name in sorted(live.values(), reverse=True))
             worst = Misfit(layer.name, demand, capacity, largest, _levers(search))
     return worst
 

@@ -26,7 +26,7 @@ from sima_compiler.stages.lowering.convolutions import lower_convolution, lower_
 from sima_compiler.stages.lowering.copies import lower_concat, lower_pad, lower_view
 from sima_compiler.stages.lowering.elementwise import lower_elementwise
 from sima_compiler.stages.lowering.naming import layer_of, renamed_maps
-from sima_compiler.stages.lowering.outputs import claim_outputs
+from sima_compiler.stages.lowering.outputs import claim_outputs, packed_outputs
 from sima_compiler.stages.lowering.pads import fold_pads
 from sima_compiler.stages.lowering.pads_behind import pads_behind_transposes
 from sima_compiler.stages.lowering.views import with_lookup
@@ -66,7 +66,7 @@ def legalize(graph: Graph, machine: Machine) -> LayerGraph:
         name="",
         processor="MLA",
         layers=tuple(layer_of(draft, names) for draft in builder.drafts),
-        maps=renamed_maps(builder.maps, names),
+        maps=packed_outputs(renamed_maps(builder.maps, names), outputs, machine.lanes),
         inputs=graph.inputs,
         outputs=outputs,
     )

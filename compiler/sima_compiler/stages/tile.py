@@ -32,9 +32,9 @@ def tile(segment: Segment, machine: Machine, *, quads: int, batch: int, capacity
     residency = choose_residency(segment, batch, limit, machine)
     if isinstance(residency, Misfit):
         return residency
-    emitter = Emitter(segment, machine, quads, batch, residency.spilled)
+    emitter = Emitter(segment, machine, quads, batch, residency)
     for index, layer in enumerate(segment.layers):
-        site = LayerSite(layer, segment, batch, residency.spilled, residency.free[index], limit, machine)
+        site = LayerSite(layer, segment, batch, residency.spilled, residency.free[index], limit, machine, quads)
         plan = plan_blocks(site)
         if isinstance(plan, Misfit):
             return plan

@@ -12,9 +12,10 @@ Always holds: an output's map is whole, is no input, serves no other output, and
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from sima_compiler.ir.layers import Copy, Layout
+from sima_compiler.ir.layers import Copy, FeatureMap, Layout
 from sima_compiler.stages.lowering.builder import Builder, Draft
 from sima_compiler.stages.lowering.copies import copy_into
 from sima_compiler.stages.lowering.feature_maps import new_map, view_of_map
@@ -35,6 +36,12 @@ def claim_outputs(builder: Builder) -> tuple[tuple[str, ...], dict[str, str]]:
         else:
             names.append(_copied(builder, name, claimed))
     return tuple(names), claimed
+
+
+def packed_outputs(maps: Mapping[str, FeatureMap], outputs: tuple[str, ...], lanes: int) -> dict[str, FeatureMap]:
+    """The maps, with outputs of few channels packed (HWC): padding would multiply what they send to DRAM."""
+    thin = {name for name in outputs if maps[name].channels < lanes}
+    return {name: replace(found, layout=Layout.HWC) if name in thin else found for name, found in maps.items()}
 
 
 def _home(builder: Builder, name: str) -> View:

@@ -15,12 +15,15 @@ from itertools import product
 from sima_compiler.ir.layers import Convolution, Copy, FeatureMap, Layer, Segment
 from sima_compiler.ir.tiles import Misfit
 from sima_compiler.machine.description import Machine
+from sima_compiler.stages.tiling.channels import ChannelSite, channel_block
 from sima_compiler.stages.tiling.geometry import Region, bytes_of, map_bytes, splits
 from sima_compiler.stages.tiling.reach import input_region
 from sima_compiler.stages.tiling.residency import parameter_bytes
 
-#: Share of on-chip memory that one block of parameters may take: small enough to overlap, large enough to be efficient.
-PARAMETER_SHARE = 64
+#: Share of on-chip memory that one block of parameters may take at most.
+PARAMETER_SHARE = 3
+#: Blocks of parameters for which the resident maps leave room: one in use, and those that arrive meanwhile.
+PARAMETERS_IN_FLIGHT = 3
 #: Blocks that a layer at the border of the network is cut into, to overlap its transfers with its compute.
 BORDER_BLOCKS = 4
 
@@ -68,6 +71,7 @@ class LayerSite:
     free: int
     capacity: int
     machine: Machine
+    quads: int
 
     @property
     def target(self) -> FeatureMap:
@@ -82,27 +86,23 @@ class LayerSite:
 
 def plan_blocks(site: LayerSite) -> BlockPlan | Misfit:
     """The block plan of one layer."""
-    channels = _parameter_channels(site, max(site.capacity // PARAMETER_SHARE, 1))
     if not site.striped:
-        return _resident_plan(site, channels)
-    return _striped_plan(site, channels)
+        return _resident_plan(site)
+    return _striped_plan(site, _channels(site, site.batch, site.target.rows))
 
 
-def _parameter_channels(site: LayerSite, budget: int) -> int:
-    """Most output channels, in whole groups and vectors, whose parameters stay within a budget; at least one unit."""
-    kernel, channels = site.layer.kernel, site.target.channels
-    if not isinstance(kernel, Convolution) or kernel.is_depthwise:
-        return channels
-    unit = channels // kernel.groups if kernel.groups > 1 else min(site.machine.lanes, channels)
-    count = 1
-    while count * 2 * unit <= channels and parameter_bytes(site.layer, count * 2 * unit) <= budget:
-        count *= 2
-    if parameter_bytes(site.layer, channels) <= budget or count * unit * 2 > channels:
-        return channels if parameter_bytes(site.layer, channels) <= budget else count * unit
-    return count * unit
+def _channels(site: LayerSite, samples: int, rows: int) -> int:
+    """Output channels of one block that spans so many samples and rows."""
+    target = site.target
+    repeats = -(-site.batch // samples) * -(-target.rows // rows)
+    pixels = samples * rows * target.columns
+    source = site.segment.maps[site.layer.inputs[0]]
+    choice = ChannelSite(site.layer, source, target, pixels, repeats, site.machine, site.quads)
+    budget = min(site.free // PARAMETERS_IN_FLIGHT, site.capacity // PARAMETER_SHARE)
+    return channel_block(choice, max(budget, 1))
 
 
-def _resident_plan(site: LayerSite, channels: int) -> BlockPlan:
+def _resident_plan(site: LayerSite) -> BlockPlan:
     target = site.target
     samples, rows = site.batch, target.rows
     if _at_border(site) and not isinstance(site.layer.kernel, Copy):
@@ -110,7 +110,7 @@ def _resident_plan(site: LayerSite, channels: int) -> BlockPlan:
             samples = -(-site.batch // BORDER_BLOCKS)
         elif target.rows > 1:
             samples, rows = 1, max(1, -(-target.rows // BORDER_BLOCKS))
-    return BlockPlan(samples, rows, target.columns, channels, channels_outer=False)
+    return BlockPlan(samples, rows, target.columns, _channels(site, samples, rows), channels_outer=False)
 
 
 def _at_border(site: LayerSite) -> bool:

@@ -167,7 +167,7 @@ def byte_dimensions(
     move: CoordinateMove, source: Held, target: Held
 ) -> tuple[int, int, tuple[tuple[int, int, int], ...]]:
     """Byte offsets in the two buffers, and (size, source stride, target stride) in bytes per dimension."""
-    offsets = _offset(move.source, source), _offset(move.target, target)
+    offsets = source.offset + _offset(move.source, source), target.offset + _offset(move.target, target)
     dimensions = tuple((dim.size, _bytes(dim.source, source), _bytes(dim.target, target)) for dim in move.dimensions)
     return (*offsets, dimensions)
 

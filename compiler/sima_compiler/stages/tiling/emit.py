@@ -45,7 +45,7 @@ from sima_compiler.stages.tiling.kernels import (
     needs_region_constants,
 )
 from sima_compiler.stages.tiling.reach import input_region
-from sima_compiler.stages.tiling.residency import live_layers
+from sima_compiler.stages.tiling.residency import Residency
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,18 +107,17 @@ def _role(name: str, segment: Segment) -> Role:
 class Emitter:
     """Builds a tiling layer by layer; see the module's text."""
 
-    def __init__(self, segment: Segment, machine: Machine, quads: int, batch: int, spilled: frozenset[str]) -> None:
+    def __init__(self, segment: Segment, machine: Machine, quads: int, batch: int, residency: Residency) -> None:
         self._segment, self._machine, self._quads, self._batch = segment, machine, quads, batch
-        self._spilled = spilled
-        self._tensors = dram_tensors(segment, batch, spilled, machine)
+        self._spilled, self._storage = residency.spilled, residency.storage
+        self._tensors = dram_tensors(segment, batch, self._spilled, machine)
         self._tensor_index = {tensor.name: index for index, tensor in enumerate(self._tensors)}
-        self._last_layer = {name: last for name, (_, last) in live_layers(segment).items()}
         self._steps: list[ComputeCommand] = []
         self._loads: list[Load] = []
         self._stores: list[Store] = []
         self._buffers: list[_Draft] = []
         self._constants: list[Constants] = []
-        self._resident: dict[str, Held] = {}
+        self._roots: dict[str, Held] = {}
         self._loaded_rows: dict[tuple[str, int], int] = {}
 
     # -- one layer -------------------------------------------------------------------------------
@@ -143,7 +142,6 @@ class Emitter:
             finished = self._finished(layer.output, plan, region, target)
             if finished is not None:
                 self._store(index, holder, finished)
-        self._close_maps(index, layer)
 
     def _inputs(self, index: int, layer: Layer, target: FeatureMap, region: Region) -> tuple[Held, ...]:
         return tuple(
@@ -154,15 +152,12 @@ class Emitter:
     def _input(self, index: int, name: str, region: Region) -> Held:
         feature_map = self._segment.maps[name]
         if not all(region.shape):
-            return Held(-1, feature_map, region, strides_of(feature_map, region, self._machine))
+            return Held(-1, feature_map, region, strides_of(feature_map, region, self._machine), 0)
         if name in self._spilled:
             held = self._new(f"{name}[{len(self._steps)}]", BufferKind.STRIPE, feature_map, region)
             self._load(index, held, region)
             return held
-        if name not in self._resident:
-            held = self._new(name, BufferKind.ACTIVATION, feature_map, whole(feature_map, self._batch))
-            self._resident[name] = held
-        held = self._resident[name]
+        held = self._placed(name)
         if name in self._segment.inputs:
             self._load_missing(index, held, region)
         self._use(held.buffer)
@@ -180,10 +175,25 @@ class Emitter:
     def _target(self, name: str, feature_map: FeatureMap, region: Region) -> Held:
         if name in self._spilled:
             return self._new(f"{name}[{len(self._steps)}]", BufferKind.STRIPE, feature_map, region)
-        if name not in self._resident:
+        return self._placed(name)
+
+    def _placed(self, name: str) -> Held:
+        """A resident map in its root's buffer, which is made when the first of its maps is met."""
+        place = self._storage.place(name)
+        if place.root not in self._roots:
+            feature_map = self._segment.maps[place.root]
             everything = whole(feature_map, self._batch)
-            self._resident[name] = self._new(name, BufferKind.ACTIVATION, feature_map, everything)
-        return self._resident[name]
+            self._roots[place.root] = self._new(place.root, BufferKind.ACTIVATION, feature_map, everything)
+        root, feature_map = self._roots[place.root], self._segment.maps[name]
+        ends_with_root = place.channel + feature_map.channels == root.map.channels
+        return Held(
+            root.buffer,
+            feature_map,
+            whole(feature_map, self._batch),
+            root.strides,
+            root.padding if ends_with_root else 0,
+            place.channel,
+        )
 
     def _compute(self, block: Block) -> None:
         kernel = block.layer.kernel
@@ -230,7 +240,7 @@ class Emitter:
     def _transfer(self, held: Held, region: Region) -> tuple[int, int, int, int, Box]:
         tensor = self._tensors[self._tensor_index[held.map.name]]
         strides = Strides(tensor.sample_stride, tensor.row_stride, tensor.pixel_stride)
-        everything = Held(-1, held.map, whole(held.map, self._batch), strides)
+        everything = Held(-1, held.map, whole(held.map, self._batch), strides, 0)
         box = transfer_box(held, region, strides)
         return (
             self._tensor_index[held.map.name],
@@ -260,7 +270,8 @@ class Emitter:
     def _new(self, name: str, kind: BufferKind, feature_map: FeatureMap, region: Region) -> Held:
         size = bytes_of(feature_map, region, self._machine)
         strides = strides_of(feature_map, region, self._machine)
-        return Held(self._draft(name, kind, size), feature_map, region, strides)
+        padding = strides.pixel - region.shape[3]
+        return Held(self._draft(name, kind, size), feature_map, region, strides, padding)
 
     def _draft(self, name: str, kind: BufferKind, size: int) -> int:
         step = len(self._steps)
@@ -270,12 +281,6 @@ class Emitter:
     def _use(self, buffer: int, step: int | None = None) -> None:
         draft = self._buffers[buffer]
         self._buffers[buffer] = replace(draft, last=max(draft.last, len(self._steps) if step is None else step))
-
-    def _close_maps(self, index: int, layer: Layer) -> None:
-        """A resident map that nobody needs any more gives its name free; its buffer already knows its last step."""
-        for name in (*layer.inputs, layer.output):
-            if self._last_layer[name] == index:
-                self._resident.pop(name, None)
 
     # -- the record ------------------------------------------------------------------------------
 

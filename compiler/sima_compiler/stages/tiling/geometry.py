@@ -40,12 +40,17 @@ class Strides:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The region of a map that a buffer holds."""
+    """The region of a map that a buffer holds, ``offset`` bytes into the buffer.
+
+    ``padding`` counts the bytes behind each pixel's channels that belong to nobody: a writer fills them.
+    """
 
     buffer: int
     map: FeatureMap
     region: Region
     strides: Strides
+    padding: int
+    offset: int = 0
 
 
 def whole(feature_map: FeatureMap, batch: int) -> Region:
@@ -73,7 +78,8 @@ def map_bytes(feature_map: FeatureMap, batch: int, machine: Machine) -> int:
 def offset_in(held: Held, region: Region) -> int:
     """Where a region's first byte lies in the buffer that holds it."""
     return (
-        (region.samples[0] - held.region.samples[0]) * held.strides.sample
+        held.offset
+        + (region.samples[0] - held.region.samples[0]) * held.strides.sample
         + (region.rows[0] - held.region.rows[0]) * held.strides.row
         + (region.columns[0] - held.region.columns[0]) * held.strides.pixel
         + (region.channels[0] - held.region.channels[0])
@@ -83,9 +89,7 @@ def offset_in(held: Held, region: Region) -> int:
 def operand_of(held: Held, region: Region, *, writes: bool = False) -> Operand:
     """The region as a command's operand; a writer of the last channels also fills the padding lanes."""
     samples, rows, columns, channels = region.shape
-    padding = 0
-    if writes and region.channels[1] == held.region.channels[1]:
-        padding = held.strides.pixel - (held.region.channels[1] - held.region.channels[0])
+    padding = held.padding if writes and region.channels[1] == held.region.channels[1] else 0
     return Operand(
         held.buffer,
         offset_in(held, region),

@@ -221,15 +221,17 @@ def _binary_step(block: Block, binary: Binary) -> BinaryStep:
 
 def copy_commands(block: Block, kernel: Copy, tables: Sequence[int]) -> Sequence[ComputeCommand]:
     """A fill of the whole block and gathers for what each move puts there; ``tables[i]`` is the parameters buffer of
-    move i or -1. Padding lanes are filled too, with the zero point where the layer itself fills nothing.
+    move i or -1. Padding lanes are filled too, with the zero point where the layer itself fills nothing. A move whose
+    source lies in its target's place already is spared.
     """
     commands: list[ComputeCommand] = []
-    padded = block.target.strides.pixel != block.region.shape[3]
-    if kernel.fill is not None or padded:
+    if kernel.fill is not None or block.target.padding:
         value = block.target.map.quant.zero_point if kernel.fill is None else kernel.fill
         commands.append(Fill(block.index, NO_WAIT, block.output, value))
     for number, move in enumerate(kernel.moves):
         source = block.inputs[block.layer.inputs.index(move.source)]
+        if source.buffer == block.target.buffer:
+            continue
         for part in restricted(coordinate_move(number, move, source.map, block.target.map), block.region):
             commands.extend(_gathers(block, part, source, tables[number]))
     return commands

@@ -1,32 +1,83 @@
 """How a convolution block spreads over the tiles: exhaustive search against the cost model, cached per distinct work.
 
 In: the block's work. Out: the cheapest `ArrayMapping`; ties go to the mapping with fewer contraction splits, then fewer
-output splits.
+output splits. All candidates are costed at once, as arrays; `machine.cost.array_cycles` has the last word.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
 
+import numpy as np
+import numpy.typing as npt
+
 from sima_compiler.ir.program import ArrayMapping
 from sima_compiler.machine.cost import ArrayWork, array_cycles
 from sima_compiler.machine.description import Machine
+
+Cells = npt.NDArray[np.int64]
 
 
 @lru_cache(maxsize=65_536)
 def best_mapping(work: ArrayWork, machine: Machine, quads: int) -> ArrayMapping:
     """The cheapest legal split of the tiles over pixels, output blocks and contraction blocks."""
-    candidates = _candidates(work, machine, quads)
-    return min(candidates, key=lambda m: (array_cycles(work, m, machine), m.contraction, m.outputs))
+    contraction, outputs = _splits(work, machine, quads)
+    pixels = np.minimum(machine.tiles(quads) // (contraction * outputs), work.pixels)
+    best = int(np.argmin(_all_cycles(work, pixels, outputs, contraction, machine)))
+    return ArrayMapping(int(pixels[best]), int(outputs[best]), int(contraction[best]))
 
 
-def _candidates(work: ArrayWork, machine: Machine, quads: int) -> list[ArrayMapping]:
-    tiles = machine.tiles(quads)
-    found: list[ArrayMapping] = []
-    for contraction in range(1, min(machine.tile_row, work.contraction) + 1):
-        if machine.tile_row % contraction:
-            continue
-        for outputs in range(1, min(work.outputs, tiles // contraction) + 1):
-            pixels = min(tiles // (contraction * outputs), work.pixels)
-            found.append(ArrayMapping(pixels, outputs, contraction))
-    return found
+@lru_cache(maxsize=65_536)
+def least_cycles(work: ArrayWork, machine: Machine, quads: int) -> int:
+    """Cycles of a block under its cheapest mapping."""
+    return array_cycles(work, best_mapping(work, machine, quads), machine)
+
+
+def _splits(work: ArrayWork, machine: Machine, quads: int) -> tuple[Cells, Cells]:
+    """Legal contraction and output splits, in the order that decides ties."""
+    tiles, row = machine.tiles(quads), machine.tile_row
+    legal = [count for count in range(1, min(row, work.contraction) + 1) if row % count == 0]
+    most = [min(work.outputs, tiles // count) for count in legal]
+    contraction = np.repeat(np.asarray(legal, np.int64), most)
+    return contraction, np.concatenate([np.arange(1, count + 1, dtype=np.int64) for count in most])
+
+
+def _all_cycles(work: ArrayWork, pixels: Cells, outputs: Cells, contraction: Cells, machine: Machine) -> Cells:
+    """`machine.cost.array_cycles` of every candidate; a test holds the two equal."""
+    per_tile = _ceil(work.pixels, pixels)
+    rounds = _ceil(work.outputs, outputs)
+    blocks = _ceil(work.contraction, contraction)
+    half = machine.accumulator_pixels // 2
+    full, rest = per_tile // half, per_tile % half
+    full_out = _ceil(half * machine.lanes, machine.output_bytes_per_tile) * contraction
+    rest_out = _ceil(rest * machine.lanes, machine.output_bytes_per_tile) * contraction
+    load = machine.weight_load_cycles
+    stream = rounds * (
+        full * np.maximum(blocks * max(half, load), full_out)
+        + (rest > 0) * np.maximum(blocks * np.maximum(rest, load), rest_out)
+    )
+    leaving = np.where(rest > 0, rest_out, full_out)
+    reads = _ceil(_read_bytes(work, pixels, outputs, contraction, machine), machine.sram_read_bytes_per_quad)
+    return machine.fill_cycles + np.maximum(stream, reads) + leaving
+
+
+def _read_bytes(work: ArrayWork, pixels: Cells, outputs: Cells, contraction: Cells, machine: Machine) -> Cells:
+    """Bytes that the busiest quad reads, for the cheaper of two ways to lay the splits over its tiles."""
+    lanes, per_quad = machine.lanes, machine.tiles_per_quad
+    tiles = np.minimum(per_quad, pixels * outputs * contraction)
+    per_tile = _ceil(work.pixels, pixels)
+    streamed = _ceil(work.outputs, outputs) * _ceil(work.contraction, contraction)
+    pixel_bytes = per_tile * lanes * streamed
+    weight_bytes = _ceil(per_tile, machine.accumulator_pixels // 2) * lanes * lanes * streamed
+    rest = np.maximum(1, tiles // contraction)
+    ways = []
+    for first in (np.minimum(outputs, rest), np.maximum(1, rest // np.maximum(1, pixels))):
+        across = np.minimum(first, outputs)
+        along = np.minimum(pixels, _ceil(rest, across))
+        ways.append((along * pixel_bytes + across * weight_bytes) * contraction)
+    residual = tiles * per_tile * _ceil(work.outputs, outputs) * work.operand_bytes
+    return np.minimum(*ways) + residual
+
+
+def _ceil(numerator: Cells | int, denominator: Cells | int) -> Cells:
+    return -(-np.asarray(numerator, np.int64) // denominator)

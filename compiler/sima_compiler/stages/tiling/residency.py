@@ -8,58 +8,79 @@ touch, then the smallest that frees enough.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
 
 from sima_compiler.ir.layers import Convolution, Layer, Segment
 from sima_compiler.ir.tiles import Misfit
 from sima_compiler.machine.description import Machine
 from sima_compiler.stages.tiling.geometry import Region, bytes_of, map_bytes, whole
 from sima_compiler.stages.tiling.reach import input_region
+from sima_compiler.stages.tiling.storage import Storage, concatenation_parts, in_place
 
 
 @dataclass(frozen=True, slots=True)
 class Residency:
-    """The decision: spilled maps, and per layer the bytes that resident maps leave free."""
+    """The decision: spilled maps, who shares whose place, and per layer the bytes that resident maps leave free."""
 
     spilled: frozenset[str]
+    storage: Storage
     free: tuple[int, ...]
 
 
 def choose_residency(segment: Segment, batch: int, capacity: int, machine: Machine) -> Residency | Misfit:
     """Spills maps until every layer fits; see the module's text for the order."""
     sizes = {name: map_bytes(feature_map, batch, machine) for name, feature_map in segment.maps.items()}
-    lives = live_layers(segment)
+    storage = _shared(segment, sizes, capacity, machine)
     spilled: set[str] = set()
     index = 0
     while index < len(segment.layers):
+        lives = storage.lives(segment)
         resident = [name for name, (first, last) in lives.items() if first <= index <= last and name not in spilled]
-        used = sum(sizes[name] for name in resident)
         layer = segment.layers[index]
+        used = sum(sizes[name] for name in resident)
         excess = used + working_bytes(segment, layer, spilled, machine) - capacity
         if excess <= 0:
             index += 1
             continue
         if not resident:
             return _misfit(layer, excess, capacity, segment, machine)
-        spilled.add(_victim(resident, excess, segment, layer, sizes))
-    free = [capacity] * len(segment.layers)
-    for name, (first, last) in lives.items():
-        if name not in spilled:
-            for index in range(first, last + 1):
-                free[index] -= sizes[name]
-    return Residency(frozenset(spilled), tuple(free))
+        victim = _victim(resident, excess, segment, layer, sizes)
+        if any(place.root == victim for place in storage.places.values()):
+            storage = storage.without(victim)
+        else:
+            spilled.add(victim)
+        index = 0
+    free = np.full(len(segment.layers), capacity, np.int64) - _live_bytes(segment, storage, sizes, spilled)
+    return Residency(frozenset(spilled), storage, tuple(int(size) for size in free))
 
 
-def live_layers(segment: Segment) -> dict[str, tuple[int, int]]:
-    """First and last layer (inclusive) at which each map must exist somewhere."""
-    first: dict[str, int] = {}
-    last: dict[str, int] = {}
-    for index, layer in enumerate(segment.layers):
-        for name in (*layer.inputs, layer.output):
-            first.setdefault(name, index)
-            last[name] = index
-    return {name: (first[name], last[name]) for name in first}
+def _shared(segment: Segment, sizes: Mapping[str, int], capacity: int, machine: Machine) -> Storage:
+    """Everything in place, and each part of a concatenation that does not raise the peak above the capacity."""
+    storage = in_place(segment)
+    peak = max(capacity // 2, int(_live_bytes(segment, storage, sizes, set()).max(initial=0)))
+    for name, place in concatenation_parts(segment, machine):
+        if name in storage.places:
+            continue
+        wider = Storage({**storage.places, name: place})
+        if int(_live_bytes(segment, wider, sizes, set()).max(initial=0)) <= peak:
+            storage = wider
+    return storage
+
+
+def _live_bytes(
+    segment: Segment, storage: Storage, sizes: Mapping[str, int], spilled: Collection[str]
+) -> npt.NDArray[np.int64]:
+    """Bytes of resident maps at every layer."""
+    delta = np.zeros(len(segment.layers) + 1, np.int64)
+    for root, (first, last) in storage.lives(segment).items():
+        if root not in spilled:
+            delta[first] += sizes[root]
+            delta[last + 1] -= sizes[root]
+    return np.cumsum(delta)[:-1]
 
 
 def parameter_bytes(layer: Layer, channels: int) -> int:

@@ -1,0 +1,84 @@
+"""How many output channels one block computes: small blocks overlap their parameters' way in, large ones fill the
+array.
+
+In: a convolution, the pixels of one block, the bytes that one block of parameters may take. Out: a number of output
+channels in whole groups and vectors: the smallest block with which the layer computes in at most one percent more than
+its best time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+from sima_compiler.ir.layers import Convolution, FeatureMap, Layer, Layout
+from sima_compiler.machine.cost import ArrayWork, ceil_div
+from sima_compiler.machine.description import Machine
+from sima_compiler.stages.tiling.mapping import least_cycles
+from sima_compiler.stages.tiling.residency import parameter_bytes
+
+#: Numbers of blocks that are tried, as far as a layer has channels for them.
+CUTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+#: A smaller block may cost this much time.
+TOLERANCE = 1.01
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSite:
+    """A layer, its maps and the machine; ``pixels`` of one block, ``repeats`` blocks of the same channels."""
+
+    layer: Layer
+    source: FeatureMap
+    target: FeatureMap
+    pixels: int
+    repeats: int
+    machine: Machine
+    quads: int
+
+
+def channel_block(site: ChannelSite, budget: int) -> int:
+    """Output channels per block; the smallest possible number when even that exceeds ``budget`` bytes."""
+    kernel = site.layer.kernel
+    if not isinstance(kernel, Convolution) or kernel.is_depthwise:
+        return site.target.channels
+    sizes = list(_sizes(kernel, site))
+    fitting = [size for size in sizes if parameter_bytes(site.layer, size) <= budget] or sizes[-1:]
+    times = [_time(kernel, site, size) for size in fitting]
+    limit = min(times) * TOLERANCE
+    return min(size for size, time in zip(fitting, times, strict=True) if time <= limit)
+
+
+def channel_unit(kernel: Convolution, channels: int, lanes: int) -> int:
+    """Fewest output channels that a block may hold."""
+    return channels // kernel.groups if kernel.groups > 1 else min(lanes, channels)
+
+
+def _sizes(kernel: Convolution, site: ChannelSite) -> Iterator[int]:
+    """Block sizes, largest first."""
+    channels = site.target.channels
+    unit = channel_unit(kernel, channels, site.machine.lanes)
+    units = ceil_div(channels, unit)
+    for count in sorted({ceil_div(units, cuts) for cuts in (*CUTS, units) if cuts <= units}, reverse=True):
+        yield min(channels, count * unit)
+
+
+def _time(kernel: Convolution, site: ChannelSite, size: int) -> int:
+    """Cycles of the layer in blocks of ``size`` channels."""
+    whole, rest = divmod(site.target.channels, size)
+    each = least_cycles(_work(kernel, site, size), site.machine, site.quads)
+    last = least_cycles(_work(kernel, site, rest), site.machine, site.quads) if rest else 0
+    return (whole * each + last) * site.repeats
+
+
+def _work(kernel: Convolution, site: ChannelSite, size: int) -> ArrayWork:
+    _, height, width, inputs = kernel.weights.shape
+    lanes, groups = site.machine.lanes, kernel.groups * size // site.target.channels if kernel.groups > 1 else 1
+    folds = site.source.layout is Layout.HWC and site.source.channels < lanes and kernel.groups == 1
+    if folds and kernel.window.dilations[1] == 1:
+        contraction = height * ceil_div(width * inputs, lanes)
+    else:
+        contraction = prod((height, width, ceil_div(inputs, lanes)))
+    residual = kernel.binary is not None and kernel.binary.operand is not None
+    outputs = groups * ceil_div(size // groups, lanes)
+    return ArrayWork(site.pixels, outputs, contraction, lanes if residual else 0)

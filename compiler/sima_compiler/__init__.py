@@ -4,7 +4,7 @@
 
     from sima_compiler import Archive, Model, quantize, simulate
 
-    model = quantize("resnet50.onnx", calibration_data)     # or Model.from_onnx, Model.load
+    model = quantize("resnet50.onnx", calibration_data)  # or Model.from_onnx, Model.load
     result = model.compile(output_path="out", batch_size=16)
     run = simulate(Archive.open(result.path), {"input": x})
 

@@ -15,7 +15,9 @@ from tests.support.qdq_graph import QdqGraph
 SCALE = (0.02, 3)
 
 
-def one_node(operator: str, shape: tuple[int, ...], *constants: object, batch: int | str = "batch", **attributes) -> Model:
+def one_node(
+    operator: str, shape: tuple[int, ...], *constants: object, batch: int | str = "batch", **attributes
+) -> Model:
     net = QdqGraph(batch=batch)
     inputs = [net.constant(value) if value is not None else "" for value in constants]
     net.output(net.pair(net.op(operator, net.input(shape), *inputs, **attributes), *SCALE))
@@ -105,7 +107,13 @@ def test_inputs_of_different_batches() -> None:
 
 @pytest.mark.parametrize(
     ("shape", "batch", "expected"),
-    [((), 5, "only dimension"), ((9, 9), 3, "lone image"), ((3, 9, 9), 8, "batch of 8"), ((3, 9, 9), 1, ""), ((7,), "n", "")],
+    [
+        ((), 5, "only dimension"),
+        ((9, 9), 3, "lone image"),
+        ((3, 9, 9), 8, "batch of 8"),
+        ((3, 9, 9), 1, ""),
+        ((7,), "n", ""),
+    ],
 )
 def test_a_suspicious_first_dimension_is_a_warning(shape: tuple[int, ...], batch: int | str, expected: str) -> None:
     model = one_node("Sigmoid", shape, batch=batch)

@@ -1,12 +1,13 @@
 """One small network per spelling of an operator: the integer reference equals onnxruntime on every element.
 
-onnxruntime runs the *source* file (uint8 activations), so reading and exporting are judged apart: an error of the reader
-cannot hide in the exporter.
+onnxruntime runs the *source* file (uint8 activations), so reading and exporting are judged apart: an error of the
+reader cannot hide in the exporter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,9 @@ def case(build: Build) -> Build:
     return build
 
 
-def conv(net: QdqGraph, x: str, weights: tuple[int, ...], *, bias: bool = True, axis: int | None = 0, **attributes) -> str:
+def conv(
+    net: QdqGraph, x: str, weights: tuple[int, ...], *, bias: bool = True, axis: int | None = 0, **attributes
+) -> str:
     kernel = net.weights(weights, axis=axis)
     inputs = [x, kernel]
     if bias:
@@ -150,10 +153,11 @@ def clip_alone(net: QdqGraph) -> None:
 @case
 def functions_of_one_value(net: QdqGraph) -> None:
     x = net.input((4, 16, 16), scale=0.047)
-    for operator, attributes in [
+    functions: list[tuple[str, dict[str, Any]]] = [
         ("LeakyRelu", {"alpha": 0.13}), ("Sigmoid", {}), ("Tanh", {}), ("HardSigmoid", {"alpha": 0.3, "beta": 0.4}),
         ("HardSwish", {}),
-    ]:  # fmt: skip
+    ]  # fmt: skip
+    for operator, attributes in functions:
         finish(net, net.op(operator, x, **attributes), 0.0067, -30)
 
 
@@ -236,7 +240,9 @@ MERGED = {"requantize", "requantize_behind_movements"}
 def resize_by_scales(net: QdqGraph) -> None:
     x = net.input((3, 5, 4), scale=0.02, zero=3)
     scales = net.constant([1, 1, 2, 3], np.float32)
-    y = net.op("Resize", x, "", scales, mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor")
+    y = net.op(
+        "Resize", x, "", scales, mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"
+    )
     finish(net, y, 0.02, 3)
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -46,7 +45,7 @@ def onnxruntime_result(
     **attributes: Any,
 ) -> np.ndarray:
     """``operator`` between DequantizeLinear and QuantizeLinear on uint8, as int8. "" is no operator at all."""
-    constants: dict[str, np.ndarray] = {"sy": np.float32(output.scale), "zy": np.uint8(output.zero_point + 128)}
+    constants: dict[str, Any] = {"sy": np.float32(output.scale), "zy": np.uint8(output.zero_point + 128)}
     nodes, names, inputs = [], [], []
     for index, quant in enumerate(quants):
         constants |= {f"s{index}": np.float32(quant.scale), f"z{index}": np.uint8(quant.zero_point + 128)}
@@ -173,5 +172,5 @@ def test_clamping_after_rounding_equals_clamping_the_reals() -> None:
 
 def test_requantize_rounds_half_to_even_in_float32() -> None:
     sums = np.array([1, 3, 5, -1, -3, 2**24 + 1, -(2**31)], np.int32)
-    found = arithmetic.requantize(sums, np.zeros(1, np.int32), np.float32([0.5]), 10, (-100, 90))
+    found = arithmetic.requantize(sums, np.zeros(1, np.int32), np.array([0.5], np.float32), 10, (-100, 90))
     assert found.tolist() == [10, 12, 12, 10, 8, 90, -100]

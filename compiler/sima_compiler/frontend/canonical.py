@@ -31,7 +31,15 @@ def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
     if is_quantized(result):
         result = with_minimum_opset(result)
         _Rewriter(result).run()
+        result = _with_output_shapes(result)
     return result
+
+
+def _with_output_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Some exporters leave the outputs' shapes out, which onnx's full check does not accept."""
+    if all(entry.type.tensor_type.HasField("shape") for entry in model.graph.output):
+        return model
+    return onnx.shape_inference.infer_shapes(model)
 
 
 def with_minimum_opset(model: onnx.ModelProto) -> onnx.ModelProto:

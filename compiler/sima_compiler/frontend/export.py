@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from sima_compiler.frontend.frames import with_activations
 from sima_compiler.frontend.integers import BYTE_MOVEMENTS
+from sima_compiler.frontend.loading import drop_unused_constants
 from sima_compiler.frontend.onnx_qdq import Reading
 from sima_compiler.ir.graph import Quantization
 
@@ -164,11 +165,7 @@ def _prune(model: onnx.ModelProto) -> None:
             kept.append(node)
             needed |= set(node.input)
     _replace_nodes(model, kept[::-1])
-    constants = [entry for entry in model.graph.initializer if entry.name in needed]
-    copies = onnx.GraphProto()
-    copies.initializer.extend(constants)
-    del model.graph.initializer[:]
-    model.graph.initializer.extend(copies.initializer)
+    drop_unused_constants(model)
     del model.graph.value_info[:]
 
 

@@ -15,6 +15,11 @@ from onnx import numpy_helper
 
 from sima_compiler.errors import ModelError
 from sima_compiler.frontend.canonical import with_minimum_opset
+from sima_compiler.frontend.loading import drop_unused_constants
+
+
+#: Rewrites into operators that the compiler does not have: four strided slices become SpaceToDepth.
+UNWANTED = ["SliceConcatToSpaceToDepthFusion"]
 
 
 def prepare_float(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -30,15 +35,8 @@ def prepare_float(model: onnx.ModelProto) -> onnx.ModelProto:
             node.op_type = "Add"
         elif node.op_type == "BatchNormalization":
             _as_convolution(result, node)
-    _drop_unused_constants(result)
+    drop_unused_constants(result)
     return result
-
-
-def _drop_unused_constants(model: onnx.ModelProto) -> None:
-    used = {name for node in model.graph.node for name in node.input}
-    used |= {entry.name for entry in model.graph.output}
-    for entry in [entry for entry in model.graph.initializer if entry.name not in used]:
-        model.graph.initializer.remove(entry)
 
 
 def _as_convolution(model: onnx.ModelProto, node: onnx.NodeProto) -> None:
@@ -80,7 +78,9 @@ def _optimized(model: onnx.ModelProto) -> onnx.ModelProto:
         options.optimized_model_filepath = str(path)
         options.log_severity_level = 4
         try:
-            onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+            onnxruntime.InferenceSession(
+                model.SerializeToString(), options, providers=["CPUExecutionProvider"], disabled_optimizers=UNWANTED
+            )
         except Exception as error:  # onnxruntime's exceptions have no common public base
             raise ModelError(f"onnxruntime refuses the model: {error}") from error
         return onnx.load(path)

@@ -14,6 +14,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from sima_compiler.frontend.integers import integer_values
+from sima_compiler.frontend.loading import drop_unused_constants
 
 #: Consumers whose dequantized constants are activations rather than weights.
 ACTIVATION_CONSUMERS = frozenset({"Add", "Sub", "Mul", "Concat"})
@@ -36,6 +37,7 @@ def with_activations(model: onnx.ModelProto, *, unsigned: bool) -> onnx.ModelPro
         elif node.op_type == "Pad":
             shifter.shift_pad(node)
     shifter.retype_boundaries()
+    drop_unused_constants(result)
     del result.graph.value_info[:]
     return result
 

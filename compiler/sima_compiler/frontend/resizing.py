@@ -129,6 +129,7 @@ COORDINATES: dict[str, Callable[[Float32Array, np.float32, int, int], Float32Arr
     "tf_half_pixel_for_nn": _tf_half_pixel,
 }
 
+
 def _half_down(x: Float32Array) -> Float32Array:
     return np.where(_is_tie(x), np.floor(x), np.floor(x.astype(np.float64) + 0.5)).astype(np.float32)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -74,7 +74,7 @@ def run(folder: Path, batch_size: int) -> bool:
 
 
 @contextmanager
-def step(title: str) -> Iterator[None]:
+def step(title: str) -> Generator[None]:
     """Say what starts, then how long it took."""
     print(title, flush=True)
     started = time.monotonic()
@@ -107,7 +107,8 @@ def run_onnxruntime(model: Model, inputs: Floats) -> dict[str, npt.NDArray[np.fl
     data = model.to_onnx(uint8=True).SerializeToString()
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     names = [value.name for value in session.get_outputs()]
-    return dict(zip(names, session.run(names, dict(inputs)), strict=True))
+    results = [np.asarray(values, np.float32) for values in session.run(names, dict(inputs))]
+    return dict(zip(names, results, strict=True))
 
 
 def compare(model: Model, integers: Mapping[str, npt.NDArray[np.int8]], reals: Floats, oracle: Floats) -> bool:
@@ -123,7 +124,7 @@ def compare(model: Model, integers: Mapping[str, npt.NDArray[np.int8]], reals: F
 
 def longest_layers(archive: Archive, count: int = 8) -> str:
     """The layers that take most of the static schedule, in its order."""
-    layers = archive.stats.layers
+    layers = archive.stats.layers if archive.stats else ()
     total = sum(layer.end_cycle - layer.start_cycle + 1 for layer in layers)
     kept = sorted(layers, key=lambda layer: layer.start_cycle - layer.end_cycle)[:count]
     rows = [

@@ -20,6 +20,7 @@ import onnx
 from sima_compiler.errors import CalibrationError, ModelError
 from sima_compiler.frontend.calibration import CalibrationData, checked_samples
 from sima_compiler.frontend.float_model import prepare_float
+from sima_compiler.frontend.kept_clamps import restore_clamps
 from sima_compiler.frontend.loading import is_quantized, load_onnx
 
 #: Operators that are quantized on top of onnxruntime's own list, so that each stands between quantizations.
@@ -81,11 +82,16 @@ def _quantize_static(
                 activation_type=quantization.QuantType.QInt8,
                 weight_type=quantization.QuantType.QInt8,
                 calibrate_method=methods[method],
-                extra_options={"ActivationSymmetric": False, "WeightSymmetric": True},
+                extra_options={
+                    "ActivationSymmetric": False, "WeightSymmetric": True,
+                    "ForceQuantizeNoInputCheck": True,  # or a pool on an input would stay in float
+                },
             )  # fmt: skip
         except Exception as error:  # onnxruntime raises many kinds for models that it cannot run
             raise ModelError(f"onnxruntime cannot quantize the model: {error}") from error
-        return onnx.load(target)
+        result = onnx.load(target)
+    restore_clamps(model, result)
+    return result
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,7 +20,8 @@ def run_onnxruntime(model: onnx.ModelProto, inputs: Mapping[str, np.ndarray]) ->
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     names = [value.name for value in session.get_outputs()]
-    return dict(zip(names, session.run(names, dict(inputs)), strict=True))
+    results = session.run(names, dict(inputs))
+    return {name: np.asarray(values) for name, values in zip(names, results, strict=True)}
 
 
 class _Reader(CalibrationDataReader):
@@ -57,7 +58,7 @@ def quantize_by_onnxruntime(
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet() -> Generator[None]:
     """Without the advice to pre-process, which it logs on the root logger at every call."""
     logging.disable(logging.WARNING)
     try:

@@ -141,6 +141,11 @@ class Summary:
         return self.facts.candidates
 
     @property
+    def left_to_host(self) -> tuple[str, ...]:
+        """Operators at the outputs that the archive does not hold, such as a last Softmax."""
+        return self.facts.left_to_host
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """Sentences that the user should read."""
         return self.facts.warnings

@@ -102,6 +102,7 @@ class Facts:
     plugins: tuple[PluginFact, ...] = ()
     layers: tuple[LayerFact, ...] = ()
     candidates: tuple[CandidateFact, ...] = ()
+    left_to_host: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -137,6 +138,13 @@ class Facts:
         if self.desired_batch in (None, self.actual_batch):
             return f"Built for batch {self.actual_batch}, as asked."
         return f"Asked for batch {self.desired_batch}, built for {self.actual_batch}; the archive does not say why."
+
+    @property
+    def host_sentence(self) -> str:
+        """What the archive leaves to the host, as one sentence; empty when it leaves nothing."""
+        if not self.left_to_host:
+            return ""
+        return f"Left to the host, the archive ends before it: {'; '.join(self.left_to_host)}."
 
 
 def _sentence(text: str) -> str:

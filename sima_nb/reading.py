@@ -46,6 +46,7 @@ def facts_of(archive: Archive, warnings: Sequence[str] = ()) -> Facts:
         ),
         layers=layers,
         candidates=candidate_facts(archive.batch.candidates),
+        left_to_host=_texts(report.get("cut")),
         warnings=_merged(warnings, report.get("warnings")),
     )
 
@@ -105,8 +106,11 @@ def _candidate(row: Any) -> CandidateFact:
 
 
 def _merged(first: Sequence[str], second: Any) -> tuple[str, ...]:
-    listed = [str(item) for item in second] if isinstance(second, list) else []
-    return tuple(dict.fromkeys([*first, *listed]))
+    return tuple(dict.fromkeys([*first, *_texts(second)]))
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(str(item) for item in value) if isinstance(value, list) else ()
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

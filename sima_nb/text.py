@@ -31,6 +31,8 @@ def facts_text(facts: Facts) -> str:
         ("batch", _batch(facts)),
         *(("", line) for line in textwrap.wrap(facts.batch_sentence, 100)),
     ]
+    if facts.left_to_host:
+        rows.append(("host", facts.host_sentence))
     if facts.cycles:
         known = "stalls included" if facts.runtime_cycles is not None else "compute only"
         rows += [

@@ -85,7 +85,8 @@ def _tiles(facts: Facts) -> Markup:
     if facts.plugins:
         counts = " · ".join(f"{count} {name}" for name, count in facts.plugin_counts.items())
         tiles.append(_tile("Plugins", str(len(facts.plugins)), counts))
-    return join([tag("dl", *tiles, class_="sima-tiles"), tag("p", facts.batch_sentence, class_="sima-lead")])
+    host = tag("p", facts.host_sentence, class_="sima-lead") if facts.left_to_host else ""
+    return join([tag("dl", *tiles, class_="sima-tiles"), tag("p", facts.batch_sentence, class_="sima-lead"), host])
 
 
 def _batch_tile(facts: Facts) -> Markup:

@@ -15,6 +15,7 @@ import onnx
 import pytest
 
 from sima_compiler import Archive, Model
+from tests.support.small_models import small_float_model
 
 KEYS = {
     *("path", "desired_batch_size", "actual_batch_size", "compute_cycles", "runtime_cycles", "bound_cycles"),
@@ -248,3 +249,16 @@ def test_html_without_the_notebook_package_is_one_clear_error(samples: Path, tmp
     assert "pip install" in error["hint"]
     assert not list(tmp_path.iterdir()), "refused before the work starts"
     assert run().returncode == 0
+
+
+def test_a_last_softmax_is_named_as_left_to_the_host(simac, tmp_path: Path) -> None:
+    model = small_float_model()
+    logits = model.graph.output[0].name
+    model.graph.node.append(onnx.helper.make_node("Softmax", [logits], ["probabilities"], axis=1))
+    model.graph.output[0].name = "probabilities"
+    onnx.save(model, tmp_path / "soft.onnx")
+    done = simac("compile", tmp_path / "soft.onnx", "--calibration-random", "1", "-o", tmp_path)
+    assert done.code == 0, done.err
+    assert any("left to host" in line and "Softmax" in line for line in done.out.splitlines())
+    (operator,) = simac("inspect", tmp_path / "soft_mpk.tar.gz", "--json").json["left_to_host"]
+    assert "Softmax" in operator

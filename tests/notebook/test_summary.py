@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -84,6 +85,7 @@ def hostile_facts() -> Facts:
         plugins=(PluginFact(1, EVIL, EVIL, EVIL),),
         layers=(LayerFact(1, EVIL, "other", 0, 9, 1.0, bound_by=EVIL),),
         candidates=tuple(CandidateFact(b, b < 3, EVIL, 9, 1.0, 2.0, EVIL, EVIL, EVIL) for b in (1, 2, 4)),
+        left_to_host=(EVIL,),
         warnings=(EVIL,),
     )
 
@@ -104,7 +106,7 @@ def test_names_never_become_elements_or_attributes() -> None:
     assert page.tags <= ALLOWED
     assert not {name for name in page.attributes if name.startswith("on")}
     assert {"src", "href", "action"}.isdisjoint(page.attributes)
-    assert page.text.count(EVIL) >= 12, "the names must still be readable"
+    assert page.text.count(EVIL) >= 13, "the names must still be readable"
 
 
 def test_hostile_names_in_an_archive_are_shown_as_text(tmp_path: Path) -> None:
@@ -247,3 +249,12 @@ def test_a_hundred_thousand_layers_make_a_page_quickly() -> None:
     assert time.process_time() - started < 10
     assert len(page) < 500_000
     assert figure_bundle(facts) == {}
+
+
+def test_what_is_left_to_the_host_is_said_everywhere(tmp_path: Path) -> None:
+    report = {"schema_version": "1.0", "cut": ["Softmax 'probabilities' after 'logits'"]}
+    files = {"x_mpk.json": mpk_document("x"), "x_compile_report.json": json.dumps(report).encode()}
+    summary = Summary.of(write_archive(tmp_path / "x_mpk.tar.gz", files))
+    assert summary.left_to_host == ("Softmax 'probabilities' after 'logits'",)
+    assert "Softmax 'probabilities' after 'logits'" in repr(summary)
+    assert "Softmax 'probabilities' after 'logits'" in Page(summary._repr_html_()).text

@@ -49,6 +49,7 @@ def describe(result: CompileResult, report: str | None = None) -> str:
         ("efficiency", f"{100 * result.efficiency:.1f} % of the bound"),
         ("plugins", plugins),
         *_files(result.files),
+        *(("left to host", operator) for operator in (result.archive.report or {}).get("cut", [])),
         ("report", report or ""),
     ]
     return pairs(facts)

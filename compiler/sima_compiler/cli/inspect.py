@@ -35,6 +35,7 @@ def _inspect_archive(path: Path) -> Output:
         "compute_cycles": stats.total_cycles if stats else None,
         "runtime_cycles": report.get("runtime_cycles"),
         "layers": len(stats.layers) if stats else 0,
+        "left_to_host": list(report.get("cut", [])),
         "files": [{"name": file.name, "bytes": file.bytes} for file in archive.files],
         "plugins": [_plugin(plugin) for plugin in archive.mpk.plugins],
     }
@@ -65,6 +66,7 @@ def _archive_text(archive: Archive, data: dict[str, Any]) -> str:
             ("compute cycles", _cycles(data["compute_cycles"])),
             ("runtime cycles", _cycles(data["runtime_cycles"])),
             ("layers", str(data["layers"] or "")),
+            *(("left to host", operator) for operator in data["left_to_host"]),
         ]
     )
     plugins = table(("#", "plugin", "runs on", "kernel or file"), rows, right=(0,))

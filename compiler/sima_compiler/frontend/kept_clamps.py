@@ -24,7 +24,7 @@ def restore_clamps(float_model: onnx.ModelProto, quantized: onnx.ModelProto) -> 
     for clamp in float_model.graph.node:
         if clamp.op_type not in CLAMPS or clamp.name in present:
             continue
-        result = next((name for name in (clamp.output[0], clamp.output[0] + OUTPUT_SUFFIX) if name in producers), None)
+        result = next((name for name in (clamp.output[0] + OUTPUT_SUFFIX, clamp.output[0]) if name in producers), None)
         if result is None or clamp.input[0] in producers or producers[result].op_type == "DequantizeLinear":
             continue
         behind[result] = _restored(clamp, producers[result], result)

@@ -211,7 +211,15 @@ def test_concat_requantizes_on_the_way() -> None:
     kernel = layers.segments[0].layers[-1].kernel
     assert names(layers) == ["conv2d_add", "concatenate"]
     assert isinstance(kernel, Copy)
-    assert all(move.lookup is not None for move in kernel.moves)
+    assert [move.lookup is not None for move in kernel.moves] == [False, True, True]  # the convolution's own way out
+
+
+def test_pad_in_front_of_a_leading_transpose_becomes_the_window_s() -> None:
+    """As exporters from channels-last frameworks write it: neither the Pad nor the Transpose moves a byte."""
+    pen = Pen()
+    x = pen.transpose(pen.pad(pen.input(9, 9, 3), (1, 1, 0), (1, 1, 0)), 2, 0, 1)
+    layers = agreed(pen.graph(pen.conv(x, 8, (3, 3))))
+    assert names(layers) == ["conv2d_add"]
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])

@@ -22,6 +22,7 @@ from sima_compiler.ir.layers import LayerGraph, Lookup, Segment
 from sima_compiler.machine.description import Machine
 from sima_compiler.stages.lowering.builder import Builder, Draft
 from sima_compiler.stages.lowering.byte_functions import BINARY_OPS, Step, fold_byte_functions
+from sima_compiler.stages.lowering.concat_scales import concatenations_of_one_scale
 from sima_compiler.stages.lowering.convolutions import lower_convolution, lower_gemm
 from sima_compiler.stages.lowering.copies import lower_concat, lower_pad, lower_view
 from sima_compiler.stages.lowering.elementwise import lower_elementwise
@@ -56,7 +57,7 @@ def legalize(graph: Graph, machine: Machine) -> LayerGraph:
         UnsupportedError: operands that broadcast along anything but channels, a window on something that is no image,
             a data movement along more than six axes.
     """
-    graph = pads_behind_transposes(graph)
+    graph = concatenations_of_one_scale(pads_behind_transposes(graph))
     steps = fold_pads(fold_byte_functions(graph), graph)
     builder = Builder.start(graph, steps, machine.lanes)
     for step in steps:

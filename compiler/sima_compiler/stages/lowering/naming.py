@@ -17,13 +17,18 @@ Names = dict[str, str]
 def layer_of(draft: Draft, names: Names) -> Layer:
     """The finished layer of a draft."""
     return Layer(
-        name="_".join(draft.parts),
+        name=_name(draft.parts),
         operator=draft.operator,
         kernel=_renamed_kernel(draft.kernel, names),
         inputs=tuple(names.get(name, name) for name in draft.inputs),
         output=names.get(draft.output, draft.output),
         sources=tuple(dict.fromkeys(draft.sources)),
     )
+
+
+def _name(parts: tuple[str, ...]) -> str:
+    """The pieces of a layer, without a change of scale that only rides along."""
+    return "_".join([part for part in parts if part != "requantize"] or parts)
 
 
 def renamed_maps(maps: dict[str, FeatureMap], names: Names) -> dict[str, FeatureMap]:

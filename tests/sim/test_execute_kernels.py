@@ -30,7 +30,7 @@ from sima_compiler.ir.program import (
 )
 from sima_compiler.lm.constants import ConstantSections, pack_constants, unpack_constants
 from sima_compiler.lm.writer import encode
-from sima_compiler.sim.convolution import EXACT, _exact_splits
+from sima_compiler.sim.convolution import EXACT, exact_splits
 from sima_compiler.sim.execute import run_lm
 from tests.sim.small_programs import FULL, ProgramBuilder, Shape, binary_step, convolve, quant, random_map
 
@@ -152,17 +152,25 @@ def test_a_convolution_too_long_for_float32_is_still_exact() -> None:
     np.testing.assert_array_equal(case.run(command), expected.astype(np.int8))
 
 
-@pytest.mark.parametrize("largest", [128, 255])
-def test_splits_keep_every_part_below_the_exact_limit(largest: int) -> None:
-    weights = np.random.default_rng(largest).integers(-127, 128, (2, 7, 3000)).astype(np.int8)
-    weights[0, 3] = 127
-    splits = _exact_splits(weights, largest)
-    assert splits[0][0] == 0
-    assert splits[-1][1] == 3000
-    for (first, last), (following, _) in zip(splits, [*splits[1:], (3000, 0)], strict=True):
-        assert last == following
-        assert np.abs(weights[:, :, first:last].astype(np.int64)).sum(axis=2).max() * largest < EXACT
-    assert len(splits) == -(-3000 * 127 * largest // (EXACT - 1))
+@pytest.mark.parametrize("values", [(0, 255), (-128, 127), (-255, 0), (0, 90), (-3, 200)])
+def test_splits_keep_every_part_below_the_exact_limit(values: tuple[int, int]) -> None:
+    """The worst inputs: the largest value where a weight is positive, the least where it is negative, and reversed."""
+    weights = np.random.default_rng(values[1]).integers(-128, 128, (2, 7, 3000)).astype(np.int8)
+    weights[0, 3], weights[1, 5] = 127, -128
+    wide, (low, high) = weights.astype(np.int64), values
+
+    def worst(first: int, last: int) -> int:
+        part = wide[:, :, first:last]
+        up = np.where(part > 0, part * high, part * low).sum(axis=2).max()
+        down = -np.where(part > 0, part * low, part * high).sum(axis=2).min()
+        return int(max(up, down))
+
+    splits = exact_splits(weights, values)
+    assert [splits[0][0], *(last for _, last in splits)] == [*(first for first, _ in splits), 3000]
+    assert all(worst(first, last) < EXACT for first, last in splits)
+    fewer = len(splits) - 1
+    if fewer:
+        assert any(worst(3000 * p // fewer, 3000 * (p + 1) // fewer) >= EXACT for p in range(fewer))
 
 
 def table(seed: int) -> np.ndarray:

@@ -130,9 +130,7 @@ def _compute(state: State, command: Mapped) -> None:
     _write(state, command.target, result, fill)
 
 
-def _evaluate(
-    state: State, command: Mapped, source: Int8Array, sections: ConstantSections
-) -> tuple[Int8Array, int]:
+def _evaluate(state: State, command: Mapped, source: Int8Array, sections: ConstantSections) -> tuple[Int8Array, int]:
     """The result, and the zero point for padding: of the last quantization that the command names, else 0."""
     match command:
         case Convolve(binary=step):
@@ -156,7 +154,7 @@ def _parameters(state: State, command: ComputeCommand) -> ConstantSections:
     if command.parameters < 0:
         raise ExecutionError(f"{size} bytes of parameters are needed and no buffer is named")
     stored = state.chip.read(Region(command.parameters, 0, (size,), (1,)))
-    return unpack_constants(stored.tobytes(), command)
+    return unpack_constants(stored.data, command)
 
 
 def _operand(state: State, step: BinaryStep | None) -> Int8Array | None:

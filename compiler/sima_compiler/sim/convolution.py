@@ -1,6 +1,6 @@
 """Multiply-accumulate as the machine defines it: int8 times int8 into int32, exactly, by float32 matrix products.
 
-In: int8 (samples, rows, columns, channels), int8 weights (Cout, kh, kw, Cin / groups). Out: int32 sums or, through
+In: int8 (samples, rows, columns, channels), int8 weights (Cout, kh, kw, Cin / groups). Out: whole sums or, through
 `finish`, int8 results. Always holds: every partial sum inside one matrix product is an integer below 2^24, so float32
 is exact; longer contractions are split and the parts added as int32.
 """
@@ -11,10 +11,14 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from sima_compiler.errors import ExecutionError
-from sima_compiler.ir.graph import Float32Array, Int8Array, Int32Array
+from sima_compiler.ir.graph import Float32Array, Int8Array
 from sima_compiler.ir.layers import Window
+
+#: Whole numbers: float32 while they stay below `EXACT`, else int32, or float64 within int32.
+Sums = npt.NDArray[np.float32 | np.float64 | np.int32]
 
 #: float32 represents every integer below this.
 EXACT = 1 << 24
@@ -32,12 +36,12 @@ def convolve(
     groups: int,
     zero_point: int,
     size: tuple[int, int],
-    finish: Callable[[Int32Array], Int8Array],
+    finish: Callable[[Sums], Int8Array],
 ) -> Int8Array:
     """The convolution of ``source``; pads hold the zero point.
 
-    ``size`` is the output's (rows, columns). ``finish`` turns int32 sums (samples, rows, columns, Cout) into int8
-    of the same shape; it is called on parts. Returns int8 (samples, rows, columns, Cout).
+    ``size`` is the output's (rows, columns). ``finish`` turns sums (samples, rows, columns, Cout) into int8
+    of the same shape; it is called on parts and may use them up. Returns int8 (samples, rows, columns, Cout).
 
     Raises:
         ExecutionError: the window does not reach the last output cell.
@@ -45,7 +49,8 @@ def convolve(
     check_window(source.shape, window, size)
     result = np.empty((source.shape[0], *size, weights.shape[0]), np.int8)
     depthwise = weights.shape[3] == 1 and groups == source.shape[3] and groups > 1
-    sums = _depthwise(weights, window) if depthwise else _Products(weights, window, groups, zero_point)
+    values = _centred(source, zero_point)
+    sums = _depthwise(weights, window) if depthwise else _Products(weights, window, groups, values)
     depth = max(source.shape[3] * window.kernel[0] * window.kernel[1], weights.shape[0])
     for samples, rows in _parts(source.shape[0], size, depth):
         patch = _patch(source[samples], window, zero_point, rows, size[1])
@@ -86,6 +91,11 @@ def _parts(samples: int, size: tuple[int, int], depth: int) -> Iterator[tuple[sl
             yield slice(first, min(first + together, samples)), slice(row, min(row + rows, size[0]))
 
 
+def _centred(source: Int8Array, zero_point: int) -> tuple[int, int]:
+    """The least and the largest value that a centred source and its pads hold."""
+    return min(int(source.min()) - zero_point, 0), max(int(source.max()) - zero_point, 0)
+
+
 def _patch(source: Int8Array, window: Window, zero_point: int, rows: slice, columns: int) -> Float32Array:
     """Centred float32 source cells that the output rows ``rows`` see, pads as zeros."""
     top, left = window.pads[0], window.pads[1]
@@ -104,15 +114,15 @@ def _patch(source: Int8Array, window: Window, zero_point: int, rows: slice, colu
 class _Products:
     """Sums by matrix products; prepared once per command, called once per part."""
 
-    def __init__(self, weights: Int8Array, window: Window, groups: int, zero_point: int) -> None:
+    def __init__(self, weights: Int8Array, window: Window, groups: int, values: tuple[int, int]) -> None:
         outputs = weights.shape[0] // groups
         self.window = window
         self.groups = groups
         flat = weights.reshape(groups, outputs, -1)
         self.matrices = np.ascontiguousarray(flat.transpose(0, 2, 1), np.float32)
-        self.splits = _exact_splits(flat, max(127 - zero_point, zero_point + 128))
+        self.splits = exact_splits(flat, values)
 
-    def __call__(self, patch: Float32Array, rows: int, columns: int) -> Int32Array:
+    def __call__(self, patch: Float32Array, rows: int, columns: int) -> Sums:
         samples, channels = patch.shape[0], patch.shape[3] // self.groups
         pixels = samples * rows * columns
         parts = [
@@ -122,14 +132,13 @@ class _Products:
         sums = parts[0] if self.groups == 1 else np.stack(parts, axis=1).reshape(pixels, -1)
         return sums.reshape(samples, rows, columns, -1)
 
-    def _one_group(self, matrix: Float32Array, group: int) -> Int32Array:
+    def _one_group(self, matrix: Float32Array, group: int) -> Sums:
         weights = self.matrices[group]
-        total: Int32Array | None = None
+        if len(self.splits) == 1:
+            return matrix @ weights
+        total = np.zeros((len(matrix), weights.shape[1]), np.int32)
         for first, last in self.splits:
-            part = (matrix[:, first:last] @ weights[first:last]).astype(np.int32)
-            total = part if total is None else total + part
-        if total is None:
-            raise ExecutionError("a convolution without input channels")
+            total += (matrix[:, first:last] @ weights[first:last]).astype(np.int32)
         return total
 
     def _unroll(self, patch: Float32Array, rows: int, columns: int) -> Float32Array:
@@ -141,29 +150,43 @@ class _Products:
         return view.reshape(shape[0] * rows * columns, -1)
 
 
-def _exact_splits(weights: Int8Array, largest: int) -> list[tuple[int, int]]:
-    """Cuts of the contraction such that sum |w| * largest stays below 2^24 in each part, for every output."""
-    sums = np.abs(weights.astype(np.int64)).cumsum(axis=2).reshape(-1, weights.shape[2])
-    count, limit = weights.shape[2], (EXACT - 1) // largest
-    cuts, base = [0], np.zeros(len(sums), np.int64)
-    while cuts[-1] < count:
-        if (sums[:, -1] - base).max() <= limit:
-            cuts.append(count)
-            break
-        within = ((sums - base[:, np.newaxis]) <= limit).all(axis=0)
-        end = max(cuts[-1] + 1, int(np.flatnonzero(within)[-1]) + 1 if within.any() else 0)
-        cuts.append(end)
-        base = sums[:, end - 1].copy()
-    return list(pairwise(cuts))
+def exact_splits(weights: Int8Array, values: tuple[int, int]) -> list[tuple[int, int]]:
+    """Cuts of the contraction into the fewest equal parts whose sums stay below 2^24 in any order of adding.
+
+    ``weights`` are (groups, outputs, contraction); ``values`` the least and the largest centred input.
+    """
+    count = weights.shape[2]
+    if not count:
+        raise ExecutionError("a convolution without input channels")
+    parts = 1
+    while any(_largest_sum(weights[..., first:last], values) >= EXACT for first, last in _equal(count, parts)):
+        parts += 1
+    return _equal(count, parts)
 
 
-def _depthwise(weights: Int8Array, window: Window) -> Callable[[Float32Array, int, int], Int32Array]:
+def _equal(count: int, parts: int) -> list[tuple[int, int]]:
+    return list(pairwise(count * part // parts for part in range(parts + 1)))
+
+
+def _largest_sum(weights: Int8Array, values: tuple[int, int]) -> int:
+    """What no sum of some products exceeds in magnitude, for any output: all that pull one way at their extremes."""
+    low, high = values
+    if weights.shape[2] * 128 * max(-low, high) < EXACT:
+        return weights.shape[2] * 128 * max(-low, high)
+    total = weights.sum(axis=2, dtype=np.int32)
+    magnitudes = np.abs(weights).view(np.uint8).sum(axis=2, dtype=np.int32)  # |-128| is 128 in a uint8
+    positive, negative = (magnitudes + total) >> 1, (magnitudes - total) >> 1
+    up, down = positive.astype(np.int64) * high - negative * low, negative.astype(np.int64) * high - positive * low
+    return int(max(up.max(initial=0), down.max(initial=0)))
+
+
+def _depthwise(weights: Int8Array, window: Window) -> Callable[[Float32Array, int, int], Sums]:
     """Sums of one input channel per group, vectorised over channels, tap by tap."""
     count = window.kernel[0] * window.kernel[1]
     kind = np.float32 if count * 128 * 255 < EXACT else np.float64
     factors = weights[..., 0].astype(kind)
 
-    def sums(patch: Float32Array, rows: int, columns: int) -> Int32Array:
+    def sums(patch: Float32Array, rows: int, columns: int) -> Sums:
         outputs, channels = factors.shape[0], patch.shape[3]
         spread = patch if outputs == channels else np.repeat(patch, outputs // channels, axis=3)
         total = np.zeros((patch.shape[0], rows, columns, outputs), kind)
@@ -171,6 +194,6 @@ def _depthwise(weights: Int8Array, window: Window) -> Callable[[Float32Array, in
         for row, column, view in taps(spread, window, (rows, columns)):
             np.multiply(view, factors[:, row, column], out=product)
             total += product
-        return total.astype(np.int32)
+        return total
 
     return sums

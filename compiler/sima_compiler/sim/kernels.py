@@ -14,7 +14,8 @@ from sima_compiler.ir.graph import Int8Array, Int32Array
 from sima_compiler.ir.layers import PoolKind, Window
 from sima_compiler.ir.program import BinaryStep, Convolve, Pool
 from sima_compiler.lm.constants import ConstantSections
-from sima_compiler.sim.convolution import check_window, convolve, taps
+from sima_compiler.sim.convolution import Sums, check_window, convolve, taps
+from sima_compiler.sim.requantizing import Requantizer, binary
 
 
 def look_up(values: Int8Array, table: Int8Array | None) -> Int8Array:
@@ -22,7 +23,7 @@ def look_up(values: Int8Array, table: Int8Array | None) -> Int8Array:
     if table is None:
         return values
     by_byte = np.concatenate((table[128:], table[:128]))
-    return by_byte[np.ascontiguousarray(values).view(np.uint8)]
+    return by_byte.take(np.ascontiguousarray(values).view(np.uint8))
 
 
 def run_convolution(
@@ -32,10 +33,10 @@ def run_convolution(
     weights, bias, factors = sections.weights, sections.bias, sections.multipliers
     if weights is None or bias is None or factors is None:
         raise ExecutionError("a convolution without weights, bias or multipliers")
-    zero_point, clamp = command.intermediate.zero_point, command.clamp
+    requantize = Requantizer(bias, factors, command.intermediate.zero_point, command.clamp)
 
-    def finish(sums: Int32Array) -> Int8Array:
-        return look_up(arithmetic.requantize(sums, bias, factors, zero_point, clamp), sections.lookup)
+    def finish(sums: Sums) -> Int8Array:
+        return look_up(requantize(sums), sections.lookup)
 
     size = (command.target.rows, command.target.columns)
     result = convolve(
@@ -64,7 +65,7 @@ def combine(step: BinaryStep, flight: Int8Array, operand: Int8Array | None, sect
     result = np.empty(flight.shape, np.int8)
     for sample in range(flight.shape[0]):
         first, second = (side[min(sample, side.shape[0] - 1)] for side in (left, right))
-        result[sample] = arithmetic.binary(step.op, first, second, step.left, step.right, step.output, step.clamp)
+        result[sample] = binary(step, first, second)
     return look_up(result, sections.binary_lookup)
 
 

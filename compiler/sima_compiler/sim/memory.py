@@ -49,6 +49,20 @@ class Region:
         low = self.offset + sum(span for span in spans if span < 0)
         return low, self.offset + sum(span for span in spans if span > 0) + 1
 
+    def merged(self) -> Region:
+        """The same bytes in the same order, dimensions that continue each other joined."""
+        shape: list[int] = []
+        strides: list[int] = []
+        for size, stride in zip(self.shape, self.strides, strict=True):
+            if size == 1:
+                continue
+            if shape and strides[-1] == size * stride:
+                shape[-1], strides[-1] = shape[-1] * size, stride
+            else:
+                shape.append(size)
+                strides.append(stride)
+        return Region(self.range, self.offset, tuple(shape), tuple(strides))
+
 
 class Memory:
     """Bytes, the tag of each byte's last writer, and the reads that are still to come per range."""
@@ -62,6 +76,7 @@ class Memory:
         self._bytes = np.zeros(size, np.int8)
         self._writer = np.zeros(size, np.min_scalar_type(len(ranges)))
         self._overlaps = _overlapping(self.ranges)
+        self._written = [False] * len(self.ranges)
 
     def read(self, region: Region) -> Int8Array:
         """A view of the region.
@@ -70,7 +85,7 @@ class Memory:
             ExecutionError: outside the range or the memory, never written, or last written by another range.
         """
         self.check_bounds(region, "read")
-        if not (self._view(self._writer, region) == region.range + 1).all():
+        if not (self._tags(region) == region.range + 1).all():
             raise self._not_written(region)
         view = self._view(self._bytes, region)
         view.flags.writeable = False
@@ -84,18 +99,22 @@ class Memory:
         """
         self.check_bounds(region, "write")
         self._check_live(region)
-        tags = self._view(self._writer, region)
-        tags[...] = region.range + 1
+        self._tags(region)[...] = region.range + 1
+        self._written[region.range] = True
         return self._view(self._bytes, region)
 
     def finish_read(self, number: int) -> None:
         """One of the commands that read range ``number`` is done."""
         self.reads[number] -= 1
 
+    def _tags(self, region: Region) -> np.ndarray:
+        """The tags of a region's bytes, in as few dimensions as they can be walked in."""
+        return self._view(self._writer, region.merged())
+
     def _view(self, array: np.ndarray, region: Region) -> np.ndarray:
-        start = self.ranges[region.range].address + region.offset
+        start = (self.ranges[region.range].address + region.offset) * array.itemsize
         strides = tuple(stride * array.itemsize for stride in region.strides)
-        return np.lib.stride_tricks.as_strided(array[start:], region.shape, strides)
+        return np.ndarray(region.shape, array.dtype, array, start, strides)
 
     def check_bounds(self, region: Region, verb: str) -> None:
         """Refuse a region that leaves its range or the memory; ``verb`` says what it is for.
@@ -117,14 +136,15 @@ class Memory:
     def _check_live(self, region: Region) -> None:
         """A write must not hit bytes that another range wrote and that are still to be read."""
         for other in self._overlaps[region.range]:
-            if self.reads[other] > 0 and (self._view(self._writer, region) == other + 1).any():
+            alive = self.reads[other] > 0 and self._written[other]
+            if alive and (self._tags(region) == other + 1).any():
                 raise ExecutionError(
                     f"write to {self.ranges[region.range].name} would destroy bytes of {self.ranges[other].name}, "
                     f"which {self.reads[other]} more commands read"
                 )
 
     def _not_written(self, region: Region) -> ExecutionError:
-        tags = self._view(self._writer, region)
+        tags = self._tags(region)
         wrong = tags[tags != region.range + 1]
         first = int(wrong.flat[0])
         reason = f"last written by {self.ranges[first - 1].name}" if first else "never written"

@@ -47,7 +47,7 @@ def run_graph(graph: Graph, inputs: Mapping[str, npt.ArrayLike], *, keep: bool =
     ``keep``, every tensor of the graph.
 
     Raises:
-        InputError: an input is missing, unknown, not float, or of another shape.
+        InputError: an input is missing, unknown, not float, not finite, or of another shape.
     """
     real = check_inputs(graph, inputs)
     values = {name: arithmetic.quantize(array, graph.tensors[name].quant) for name, array in real.items()}
@@ -62,6 +62,8 @@ def check_inputs(graph: Graph, inputs: Mapping[str, npt.ArrayLike]) -> dict[str,
     arrays = {name: _as_float(name, inputs[name]) for name in graph.inputs}
     for name, array in arrays.items():
         _check_shape(name, array.shape, graph.tensors[name])
+        if not np.isfinite(array).all():
+            raise InputError(f"input {name}: holds NaN or infinity", hint="pass finite real values")
     batches = {array.shape[0] for array in arrays.values()}
     if len(batches) > 1:
         found = ", ".join(f"{name}: {array.shape[0]}" for name, array in arrays.items())

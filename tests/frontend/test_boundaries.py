@@ -112,6 +112,19 @@ def test_an_input_that_reaches_nothing_is_left_out_with_a_warning() -> None:
     assert any("'idle'" in warning for warning in model.graph.warnings)
 
 
+def test_what_no_output_needs_is_left_out() -> None:
+    net = QdqGraph()
+    x = net.input((3, 4))
+    idle = net.pair(net.op("Tanh", net.input((3, 4), "unread")))
+    net.pair(net.op("Add", idle, x))
+    net.output(net.pair(net.op("Sigmoid", x)))
+    graph = Model.from_onnx(net.model()).graph
+    assert [node.op for node in graph.nodes] == ["Sigmoid"]
+    assert set(graph.tensors) == {"image", *graph.outputs}
+    assert graph.inputs == ("image",)
+    assert any("'unread'" in warning for warning in graph.warnings)
+
+
 def test_an_operator_without_quantization_behind_it() -> None:
     net = QdqGraph()
     x = net.op("Tanh", net.op("Sigmoid", net.input((3, 4))))

@@ -33,6 +33,7 @@ def good_inputs(batch: int = 2) -> dict[str, np.ndarray]:
         (lambda x: x | {"other": x["other"][:0]}, "found (0, 3, 6, 5)"),
         (lambda x: x | {"other": x["other"][:1]}, "image: 2, other: 1"),
         (lambda x: x | {"other": x["other"].astype(np.int8)}, "expected float32, found int8"),
+        (lambda x: x | {"other": x["other"] * np.float32(np.nan)}, "input other: holds NaN"),
     ],
 )
 def test_inputs_that_do_not_fit(change, word: str) -> None:

@@ -135,7 +135,8 @@ class GraphBuilder:
     def finish(self, name: str, inputs: Sequence[str], results: Sequence[tuple[str, Value]], batch: int) -> Graph:
         """The graph whose outputs are ``results``: ONNX output names with their values.
 
-        A cut output is the tensor in front of the cut, under its own name, and listed once.
+        A cut output is the tensor in front of the cut, under its own name, and listed once. Nodes, tensors and inputs
+        that no output needs are left out.
         """
         outputs: dict[str, str] = {}
         for label, value in results:
@@ -146,11 +147,27 @@ class GraphBuilder:
                 outputs[label] = self._cut_output(label, value, tuple(inputs))
         self.output_names = outputs
         cut = dict.fromkeys(text for _, value in results if isinstance(value, Cut) for text in value.operators)
+        names = tuple(dict.fromkeys(outputs[label] for label, _ in results))
+        needed, nodes = self._reached(names)
         return Graph(
-            name=name, inputs=tuple(inputs), outputs=tuple(dict.fromkeys(outputs[label] for label, _ in results)),
-            tensors=dict(self.tensors), nodes=tuple(self.nodes), batch=batch, cut=tuple(cut),
+            name=name,
+            inputs=tuple(entry for entry in inputs if entry in needed),
+            outputs=names,
+            tensors={key: tensor for key, tensor in self.tensors.items() if key in needed},
+            nodes=nodes,
+            batch=batch,
+            cut=tuple(cut),
             warnings=tuple(dict.fromkeys(self.warnings)),
-        )  # fmt: skip
+        )
+
+    def _reached(self, outputs: Sequence[str]) -> tuple[set[str], tuple[Node, ...]]:
+        """Tensors and nodes that the outputs depend on."""
+        needed, kept = set(outputs), list[Node]()
+        for node in reversed(self.nodes):
+            if node.output in needed:
+                needed.update(node.inputs)
+                kept.append(node)
+        return needed, tuple(reversed(kept))
 
     def _output(self, label: str, value: Value, inputs: tuple[str, ...], taken: set[str]) -> str:
         settled = self.settled(value, label, _output_node(label))

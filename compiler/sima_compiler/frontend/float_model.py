@@ -17,7 +17,6 @@ from sima_compiler.errors import ModelError
 from sima_compiler.frontend.canonical import with_minimum_opset
 from sima_compiler.frontend.loading import drop_unused_constants
 
-
 #: Rewrites into operators that the compiler does not have: four strided slices become SpaceToDepth.
 UNWANTED = ["SliceConcatToSpaceToDepthFusion"]
 

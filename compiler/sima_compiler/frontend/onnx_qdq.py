@@ -8,7 +8,7 @@ sample. Always: values are read in file order, each exactly once; anything that 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
@@ -81,9 +81,8 @@ def read_onnx(model: onnx.ModelProto, name: str, origin: str = "") -> Reading:
     for index, proto in enumerate(model.graph.node):
         _read_node(proto, source_node(proto, index), reader)
     results = [(entry.name, _result(entry.name, reader)) for entry in model.graph.output]
-    used = tuple(entry.name for entry in inputs if entry.name in reader.builder.tensors)
-    _check_inputs_used(inputs, used, reader)
-    graph = reader.builder.finish(name, used, results, batch)
+    graph = reader.builder.finish(name, tuple(entry.name for entry in inputs), results, batch)
+    graph = _without_idle_inputs(graph, [entry.name for entry in inputs])
     ends = {
         reader.builder.output_names[label]: value.source if isinstance(value, Cut) else label
         for label, value in results
@@ -96,12 +95,12 @@ def _input_value(entry: GraphInput, reader: Reader) -> Value:
     return entry if quant is None else reader.builder.tensor(entry.name, entry.shape, quant)
 
 
-def _check_inputs_used(inputs: Sequence[GraphInput], used: Sequence[str], reader: Reader) -> None:
-    for entry in inputs:
-        if entry.name not in used:
-            reader.builder.warnings.append(f"input {entry.name!r} does not reach any output and is left out")
-    if not used:
-        raise ModelError("no input of the model reaches a quantized operator")
+def _without_idle_inputs(graph: Graph, declared: Sequence[str]) -> Graph:
+    idle = [entry for entry in declared if entry not in graph.inputs]
+    if len(idle) == len(declared):
+        raise ModelError("no input of the model reaches an output")
+    warnings = (f"input {entry!r} does not reach any output and is left out" for entry in idle)
+    return replace(graph, warnings=(*graph.warnings, *warnings))
 
 
 def _result(name: str, reader: Reader) -> Value:

@@ -1,7 +1,7 @@
 """Checks of the planning levels, written apart from the stages that produce them.
 
-In: a record. Out: nothing, or an `InternalError` that names the stage and the place. A user never sees one unless we made a
-mistake.
+In: a record. Out: nothing, or an `InternalError` that names the stage and the place. A user never sees one unless we
+made a mistake.
 """
 
 from __future__ import annotations

@@ -144,7 +144,7 @@ class Facts:
         """What the archive leaves to the host, as one sentence; empty when it leaves nothing."""
         if not self.left_to_host:
             return ""
-        return f"Left to the host, the archive ends before it: {'; '.join(self.left_to_host)}."
+        return f"Left to the host: {'; '.join(self.left_to_host)}."
 
 
 def _sentence(text: str) -> str:

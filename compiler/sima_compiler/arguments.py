@@ -23,6 +23,7 @@ from sima_compiler.progress import Progress, ProgressCallback, silent
 if TYPE_CHECKING:
     from sima_compiler.model import Model
 
+MODEL_SUFFIXES = (".sima", ".onnx")
 #: Seed of ``--calibration-random``: the same samples on every machine.
 CALIBRATION_SEED = 0
 RANDOM_WARNING = "calibrated with random numbers: batch size and cycles are right, the outputs' accuracy is meaningless"
@@ -98,8 +99,10 @@ def model_from_arguments(
     path = Path(arguments.model).expanduser()
     if not path.is_file():
         raise ModelError(f"{path}: no such file", hint="MODEL is a .sima or .onnx file")
+    if path.suffix.lower() not in MODEL_SUFFIXES:
+        raise ModelError(f"{path}: expected a {' or '.join(MODEL_SUFFIXES)} file", hint="export the network to ONNX")
     calibrated = arguments.calibration is not None or arguments.calibration_random is not None
-    if calibrated and path.suffix != ".onnx":
+    if calibrated and path.suffix.lower() != ".onnx":
         raise OptionError(f"{path}: calibration is for float .onnx models", hint="leave the calibration option out")
     stage = "quantize" if calibrated else "read"
     report = progress or silent
@@ -118,7 +121,7 @@ def _calibrated_model(arguments: argparse.Namespace, path: Path, warn: Callable[
 def _read_model(path: Path, name: str | None) -> Model:
     from sima_compiler.model import Model
 
-    if path.suffix == ".onnx":
+    if path.suffix.lower() == ".onnx":
         return _quantized_model(path, name)
     model = Model.load(path.name, path.parent)
     return Model.from_onnx(path, name) if name else model
@@ -142,7 +145,7 @@ def _quantized_model(path: Path, name: str | None) -> Model:
 def compile_keywords(arguments: argparse.Namespace) -> dict[str, Any]:
     """Keywords of `Model.compile`: folder, batch size, compression, and machine and quads where they were named."""
     keywords: dict[str, Any] = {
-        "output_path": arguments.output_path,
+        "output_path": str(Path(arguments.output_path).expanduser()),
         "batch_size": arguments.batch_size,
         "compress": not arguments.no_compress,
     }

@@ -195,3 +195,11 @@ def test_help_loads_neither_onnx_nor_the_compiler() -> None:
     loaded = set(done.stdout.split())
     assert "sima_compiler.cli.compile" in loaded
     assert not loaded & {"onnx", "onnxruntime", "plotly", "IPython", "sima_compiler.pipeline", "sima_nb"}
+
+
+def test_a_stdout_without_unicode_still_gets_the_tree(archive: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "sima_compiler", "inspect", str(archive)]
+    done = subprocess.run(command, capture_output=True, timeout=60, env=environment)
+    assert done.returncode == 0
+    assert b"small_mpk.json" in done.stdout

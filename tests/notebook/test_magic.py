@@ -78,6 +78,17 @@ def test_paths_with_blanks_and_python_values_in_the_line(notebook: Notebook, sma
     assert (Path(summary.path).parent, summary.desired_batch_size) == (folder, 2)
 
 
+def test_the_home_folder_may_be_written_as_a_tilde(
+    notebook: Notebook, small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "net.onnx").write_bytes(small_model.read_bytes())
+    summary = notebook.run("%sima_compile ~/net.onnx -o ~/out --html ~/out/report.html")
+    assert Path(summary.path) == tmp_path / "out" / "net_mpk.tar.gz"
+    assert (tmp_path / "out" / "report.html").is_file()
+
+
 LINES = (
     "net.onnx",
     "net.onnx -o out --batch-size 16 --no-compress --quads 2 --machine tiny",

@@ -94,13 +94,14 @@ def _quiet_stdout(*, wanted: bool) -> Generator[None]:
 
 
 def _print_output(output: Output, *, as_json: bool) -> None:
-    print(json.dumps(output.data, ensure_ascii=False, allow_nan=False) if as_json else output.text)
-    sys.stdout.flush()
+    text = json.dumps(output.data, allow_nan=False) if as_json else output.text
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding), flush=True)
 
 
 def _fail(kind: str, message: str, hint: str, *, as_json: bool, code: int = 1) -> int:
     if as_json:
-        print(json.dumps({"error": {"type": kind, "message": message, "hint": hint}}, ensure_ascii=False))
+        print(json.dumps({"error": {"type": kind, "message": message, "hint": hint}}))
     print(f"error: {message}", file=sys.stderr)
     if hint:
         print(f"hint: {hint}", file=sys.stderr)

@@ -24,8 +24,7 @@ def run(arguments: argparse.Namespace) -> Output:
     with progress_bar() as progress:
         model = model_from_arguments(arguments, warnings, progress)
     name = arguments.name or Path(arguments.model).stem
-    model.save(name, arguments.output_path)
-    path = Path(arguments.output_path) / f"{name}.sima"
+    path = model.save(name, Path(arguments.output_path).expanduser())
     written = path.stat().st_size
     data = {"path": str(path), "name": name, "bytes": written, "warnings": warnings.sentences}
     return Output(data, f"{path}  {size(written)}")

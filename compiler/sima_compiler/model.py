@@ -23,7 +23,7 @@ from sima_compiler.frontend.canonical import canonical
 from sima_compiler.frontend.container import SUFFIX, read_sima, refuse_foreign, write_sima
 from sima_compiler.frontend.export import export_onnx
 from sima_compiler.frontend.frames import with_activations
-from sima_compiler.frontend.loading import OnnxModel, load_onnx
+from sima_compiler.frontend.loading import OnnxModel, first_bytes, load_onnx
 from sima_compiler.frontend.onnx_qdq import Reading, read_onnx
 from sima_compiler.frontend.quantize import quantize_onnx
 from sima_compiler.ir.graph import Float32Array, Graph
@@ -59,8 +59,7 @@ class Model:
         if isinstance(source, OnnxModel):
             return Model(source, name or source.graph.name or "model")
         path = Path(source)
-        if path.is_file():
-            refuse_foreign(path.read_bytes()[:512], str(path))
+        refuse_foreign(first_bytes(path), str(path))
         return Model(load_onnx(path), name or path.stem, str(path))
 
     @staticmethod

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -214,36 +215,51 @@ def test_a_missing_output_folder_or_a_file_in_its_place(model: Model, tmp_path: 
     refused(OutputError, lambda: model.compile(output_path=str(file)), str(file))
 
 
-READ_ONLY = """
+WITHOUT_ROOT = """
 import os, sys
+from sima_compiler import Model, ModelError, OutputError
+source, free, private, locked = sys.argv[1:]
+model = Model.from_onnx(source)
+model.compile(output_path=free)  # every module is in memory before this process gives up its rights
 if os.getuid() == 0:
     os.setgroups([]); os.setgid(65534); os.setuid(65534)
-from sima_compiler import Model, OutputError
-for action in (lambda m: m.compile(output_path=sys.argv[2]), lambda m: m.save("other", sys.argv[2])):
+for folder in (private, locked):
+    for write in (model.compile, lambda output_path: model.save("other", output_path)):
+        try:
+            write(output_path=folder)
+        except OutputError as error:
+            print(error)
+        else:
+            sys.exit(f"written into {folder}")
+for read in (Model.from_onnx, Model.load):
     try:
-        action(Model.from_onnx(sys.argv[1]))
-    except OutputError as error:
+        read(private + "/model.sima")
+    except ModelError as error:
         print(error)
     else:
-        sys.exit("written into a read-only folder")
+        sys.exit("read from a folder that is not ours")
 """
 
 
-def test_a_read_only_output_folder(tmp_path: Path) -> None:
-    """In a process without root, for whom permissions do not count."""
-    source, folder = quantized(tmp_path), tmp_path / "locked"
-    folder.mkdir()
-    folder.chmod(0o555)
-    source.chmod(0o644)
-    for parent in (tmp_path, *tmp_path.parents[:3]):
-        if os.access(parent, os.W_OK) and parent != Path("/tmp"):
-            parent.chmod(parent.stat().st_mode | 0o055)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "HOME": "/nonexistent"}
-    command = [sys.executable, "-c", READ_ONLY, str(source), str(folder)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+def test_folders_without_permission(tmp_path: Path) -> None:
+    """Read-only, or behind a folder that is closed to us; in a process without root, for whom permissions count."""
+    free, private = tmp_path / "free", tmp_path / "closed" / "private"
+    for folder in (free, private):
+        folder.mkdir(parents=True)
+    with tempfile.TemporaryDirectory() as name:
+        locked = Path(name)
+        private.parent.chmod(0o700)
+        locked.chmod(0o555)
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        command = [sys.executable, "-c", WITHOUT_ROOT, *map(str, (quantized(tmp_path), free, private, locked))]
+        if os.getuid():
+            private.parent.chmod(0)
+        run = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+        private.parent.chmod(0o700)
+        assert not list(locked.iterdir())
     assert run.returncode == 0, run.stderr
-    assert run.stdout.count(str(folder)) >= 2
-    assert not list(folder.iterdir())
+    assert run.stdout.count("Permission denied") == 6, run.stdout
+    assert not list(private.iterdir())
 
 
 @pytest.mark.parametrize("moment", ["while writing", "at the flush to disk", "at the renaming"])

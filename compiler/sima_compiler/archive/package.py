@@ -7,7 +7,6 @@ that ustar cannot hold), no owner, time, host or file name in it.
 from __future__ import annotations
 
 import contextlib
-import gzip
 import io
 import os
 import secrets
@@ -16,10 +15,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from sima_compiler.archive.gzipped import GzipWriter
 from sima_compiler.archive.names import FileKind, collision_key, kind_of, safe_name
 from sima_compiler.errors import OutputError
-
-_LEVEL = 6
 
 
 def write_archive(path: Path, members: Sequence[tuple[str, bytes]]) -> None:
@@ -60,25 +58,27 @@ def check_folder(folder: Path) -> None:
     """Checks that ``folder`` exists.
 
     Raises:
-        OutputError: it is missing, or something else has its name.
+        OutputError: it is missing or out of reach, or something else has its name.
     """
-    if folder.is_dir():
-        return
+    try:
+        if folder.is_dir():
+            return
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be reached: {error.strerror or error}", hint=_hint(error)) from error
     if os.path.lexists(folder):
         raise OutputError(f"{folder}: not a folder", hint="name a folder to write into")
     raise OutputError(f"{folder}: no such folder", hint=f"create it first: mkdir -p {folder}")
 
 
 def _write_members(file: BinaryIO, members: Sequence[tuple[str, bytes]]) -> None:
-    with (
-        gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=file, mtime=0) as packed,
-        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT, encoding="utf-8") as tar,
-    ):
+    packed = GzipWriter(file)
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT, encoding="utf-8") as tar:
         for name, content in members:
             header = tarfile.TarInfo(name)
             header.size = len(content)
             header.mode = 0o644
             tar.addfile(header, io.BytesIO(content))
+    packed.close()
 
 
 def _check_names(names: Sequence[str]) -> None:

@@ -92,9 +92,10 @@ def read_sima(path: Path) -> SavedModel:
         ForeignModelError: the vendor SDK's container.
         ModelError: missing, damaged, not ONNX, or of a newer major format version.
     """
-    if not path.is_file():
-        raise ModelError(f"{path}: no such file", hint="give the name and the folder that the model was saved under")
     try:
+        if not path.is_file():
+            hint = "give the name and the folder that the model was saved under"
+            raise ModelError(f"{path}: no such file", hint=hint)
         data = path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error

@@ -28,9 +28,9 @@ def load_onnx(source: str | Path | onnx.ModelProto) -> onnx.ModelProto:
     if isinstance(source, onnx.ModelProto):
         return source
     path = Path(source)
-    if not path.is_file():
-        raise ModelError(f"{path}: no such file", hint="give the path of an .onnx or .sima file")
     try:
+        if not path.is_file():
+            raise ModelError(f"{path}: no such file", hint="give the path of an .onnx or .sima file")
         data = path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
@@ -40,6 +40,15 @@ def load_onnx(source: str | Path | onnx.ModelProto) -> onnx.ModelProto:
     except (OSError, ValueError, onnx.checker.ValidationError) as error:
         raise ModelError(f"{path}: its external weights cannot be read: {error}") from error
     return model
+
+
+def first_bytes(path: Path, count: int = 512) -> bytes:
+    """The start of a file, empty where there is nothing to read: whoever reads on gives the reason."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(count)
+    except OSError:
+        return b""
 
 
 def parse_onnx(data: bytes, origin: str) -> onnx.ModelProto:

@@ -76,10 +76,27 @@ def run_program(
 
 
 def quantize_inputs(program: Program, inputs: Mapping[str, npt.ArrayLike]) -> dict[str, Int8Array]:
-    """float32 (batch, *source_shape) by input name to int8: rint(x / scale) + zero point, saturated."""
+    """float32 (batch, *source_shape) by input name to int8: rint(x / scale) + zero point, saturated.
+
+    Raises:
+        InputError: an input is missing, unknown, not float, or of another shape.
+    """
     tensors = {tensor.name: tensor for tensor in program.tensors if tensor.role is Role.INPUT}
     _check_names(tensors, inputs)
+    for name, tensor in tensors.items():
+        _check_real(name, np.asarray(inputs[name]), tensor)
     return {name: arithmetic.quantize(inputs[name], tensor.quant) for name, tensor in tensors.items()}
+
+
+def _check_real(name: str, values: npt.NDArray[np.generic], tensor: DramTensor) -> None:
+    expected = (tensor.samples, *tensor.source_shape)
+    if values.dtype.kind != "f":
+        raise InputError(f"input {name}: expected float32, found {values.dtype}", hint="pass real values as float32")
+    if values.shape != expected:
+        raise InputError(
+            f"input {name}: expected shape {expected}, found {values.shape}",
+            hint=f"the leading dimension is the batch that was compiled, {tensor.samples}; the rest is the model's",
+        )
 
 
 def dequantize_outputs(program: Program, outputs: Mapping[str, Int8Array]) -> dict[str, Float32Array]:

@@ -3,6 +3,7 @@
 In: int8 arrays with their `Quantization`. Out: int8 arrays. Always: float32 in the order written here, round half to
 even, then zero point, then clamp. The order is that of onnxruntime on the uint8 form of a model (zero points + 128),
 with graph optimisation, on x86-64 with FMA; where onnxruntime's own bytes depend on the host, the docstring says so.
+On x86-64 without VNNI its 8-bit matrix products may saturate between two products: there it is no exact reference.
 All functions are pure and vectorised; none looks at the batch.
 """
 

@@ -92,13 +92,21 @@ def _expand(node: onnx.NodeProto, label: str, layout: Layout, model: onnx.ModelP
         inputs.append(f"{label}_bias")
         nodes.append(helper.make_node("DequantizeLinear", [node.input[layout.bias], scale.name], [inputs[-1]],
                                       f"{label}_bias_dequantize", axis=0))  # fmt: skip
-    real = f"{node.output[0]}_real"
+    real = _real_name(node.output[0], model)
     standard = helper.make_node(layout.operator, inputs, [real], label)
     standard.attribute.extend(entry for entry in node.attribute if entry.name not in OWN_ATTRIBUTES)
     _refuse_channels_last(node, label)
     result = [node.input[place] for place in layout.result if place < len(node.input) and node.input[place]]
     quantize = helper.make_node("QuantizeLinear", [real, *result], [node.output[0]], f"{label}_quantize")
     return [*nodes, standard, quantize]
+
+
+def _real_name(name: str, model: onnx.ModelProto) -> str:
+    """What the value was called before onnxruntime quantized it, unless something else has that name."""
+    original = name.removesuffix("_quantized")
+    taken = {value for node in model.graph.node for value in (*node.input, *node.output)}
+    taken |= {entry.name for entry in (*model.graph.input, *model.graph.output, *model.graph.initializer)}
+    return f"{name}_real" if original in taken else original
 
 
 def _weight_axis(node: onnx.NodeProto, layout: Layout) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sima_compiler.archive.gunzip import Limits
 from sima_compiler.archive.mpk import MlaSegment, MpkDescription, TensorDescription, build_mpk, dump_mpk
 from sima_compiler.archive.package import check_folder, write_archive
 from sima_compiler.archive.reader import Archive
@@ -153,7 +154,7 @@ def _write(built: _Built, options: CompileOptions, progress: ProgressCallback) -
         efficiency=facts.efficiency,
         stall_cycles=stall_totals(schedule),
         files=tuple({"name": name, "bytes": len(data)} for name, data in members),
-        plugins=Archive.open(path).plugins,
+        plugins=Archive.open(path, limits=Limits(kept_bytes=0)).plugins,
         warnings=facts.warnings,
         reason=built.negotiation.reason,
     )

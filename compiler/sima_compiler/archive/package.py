@@ -13,7 +13,7 @@ import secrets
 import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from sima_compiler.archive.gzipped import GzipWriter
 from sima_compiler.archive.names import FileKind, collision_key, kind_of, safe_name
@@ -72,7 +72,8 @@ def check_folder(folder: Path) -> None:
 
 def _write_members(file: BinaryIO, members: Sequence[tuple[str, bytes]]) -> None:
     packed = GzipWriter(file)
-    with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT, encoding="utf-8") as tar:
+    sink = cast("BinaryIO", packed)  # tarfile asks for no more than `write` and `tell`
+    with tarfile.open(fileobj=sink, mode="w", format=tarfile.PAX_FORMAT, encoding="utf-8") as tar:
         for name, content in members:
             header = tarfile.TarInfo(name)
             header.size = len(content)

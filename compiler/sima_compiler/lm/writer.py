@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Iterable, Mapping
+from functools import reduce
+from itertools import chain
 
 from sima_compiler.errors import InternalError
 from sima_compiler.ir.program import Command, Engine, Program
@@ -31,9 +34,8 @@ def encode(program: Program, stored: tuple[bytes, ...] | None = None) -> bytes:
     if stored is None:
         stored = tuple(store(constants, program.compressed) for constants in program.constants)
     sections = _sections(program, stored)
-    header = _header(program, sections)
-    body = header + b"".join(sections.values())
-    return body + lm.TRAILER.pack(zlib.crc32(body))
+    parts = [_header(program, sections), *chain.from_iterable(sections.values())]
+    return b"".join([*parts, lm.TRAILER.pack(_checksum(parts))])
 
 
 def command_bytes(command: Command) -> int:
@@ -58,20 +60,26 @@ def machine_name(text: str) -> str:
     return found.group(1).strip()[:60] if found else ""
 
 
-def _sections(program: Program, stored: tuple[bytes, ...]) -> dict[Section, bytes]:
+def _checksum(parts: Iterable[bytes]) -> int:
+    """CRC-32 of the parts end to end."""
+    return reduce(lambda check, part: zlib.crc32(part, check), parts, 0)
+
+
+def _sections(program: Program, stored: tuple[bytes, ...]) -> dict[Section, tuple[bytes, ...]]:
+    """Every section in parts, because joining large constants more than once costs memory."""
     machine = program.machine.encode("utf-8")
     if len(machine) > lm.MAX_MACHINE_BYTES:
         raise InternalError(f"encode: the machine's text has {len(machine)} bytes, limit {lm.MAX_MACHINE_BYTES}")
     return {
-        Section.MACHINE: machine,
-        Section.LAYERS: _table(lm.PROGRAM_LAYER, program.layers),
-        Section.TENSORS: _table(lm.DRAM_TENSOR, program.tensors),
-        Section.BUFFERS: _table(lm.BUFFER, program.buffers),
-        Section.CONSTANTS_INDEX: _table(lm.CONSTANTS_ENTRY, _entries(program, stored)),
-        Section.CONSTANTS: b"".join(stored),
-        Section.DMA_IN: _stream(Engine.DMA_IN, program.dma_in),
-        Section.DMA_OUT: _stream(Engine.DMA_OUT, program.dma_out),
-        Section.COMPUTE: _stream(Engine.COMPUTE, program.compute),
+        Section.MACHINE: (machine,),
+        Section.LAYERS: (_table(lm.PROGRAM_LAYER, program.layers),),
+        Section.TENSORS: (_table(lm.DRAM_TENSOR, program.tensors),),
+        Section.BUFFERS: (_table(lm.BUFFER, program.buffers),),
+        Section.CONSTANTS_INDEX: (_table(lm.CONSTANTS_ENTRY, _entries(program, stored)),),
+        Section.CONSTANTS: stored,
+        Section.DMA_IN: (_stream(Engine.DMA_IN, program.dma_in),),
+        Section.DMA_OUT: (_stream(Engine.DMA_OUT, program.dma_out),),
+        Section.COMPUTE: (_stream(Engine.COMPUTE, program.compute),),
     }
 
 
@@ -103,7 +111,7 @@ def _stream(engine: Engine, commands: tuple[Command, ...]) -> bytes:
     return bytes(out)
 
 
-def _header(program: Program, sections: dict[Section, bytes]) -> bytes:
+def _header(program: Program, sections: Mapping[Section, tuple[bytes, ...]]) -> bytes:
     if not (0 < program.quads <= lm.MAX_QUADS and 0 < program.batch <= lm.MAX_BATCH):
         raise InternalError(f"encode: {program.quads} quads and batch {program.batch} do not fit the header")
     names = bytearray()
@@ -111,9 +119,10 @@ def _header(program: Program, sections: dict[Section, bytes]) -> bytes:
     lm.NAME.write(names, program.segment)
     header_bytes = lm.HEADER.size + len(sections) * lm.SECTION.size + len(names)
     table, offset = bytearray(), header_bytes
-    for section, data in sections.items():
-        table += lm.SECTION.pack(section, offset, len(data), zlib.crc32(data))
-        offset += len(data)
+    for section, parts in sections.items():
+        size = sum(map(len, parts))
+        table += lm.SECTION.pack(section, offset, size, _checksum(parts))
+        offset += size
     fixed = lm.HEADER.pack(
         lm.MAGIC,
         lm.MAJOR,

@@ -2,7 +2,8 @@
 
 Before -> after: QOperator form -> QDQ form; operator sets below 13 -> 13; ReduceMean over rows and columns ->
 GlobalAveragePool; a real bias -> int32 bias in units of input scale times weight scale; a real scalar operand -> the
-quantized constant 1 x |value|, which is exact. Always: the same function; what does not match stays as it is.
+quantized constant 1 x |value|, which is exact; Transpose and Reshape of a quantized constant -> that constant, moved.
+Always: the same function; what does not match stays as it is.
 """
 
 from __future__ import annotations
@@ -80,6 +81,8 @@ class _Rewriter:
                 self._bias(node)
             elif node.op_type in ("Add", "Sub", "Mul"):
                 self._scalars(node)
+            elif node.op_type in ("Transpose", "Reshape"):
+                self._moved_constant(node)
             self.nodes.append(node)
         holder = onnx.GraphProto()
         holder.node.extend(self.nodes)
@@ -135,6 +138,32 @@ class _Rewriter:
             ]
             self.nodes.append(helper.make_node("DequantizeLinear", inputs, [label], f"{label}_dequantize"))
             node.input[place] = label
+
+    def _moved_constant(self, node: onnx.NodeProto) -> None:
+        """DequantizeLinear(constant) -> Transpose or Reshape, as DequantizeLinear of the moved constant."""
+        source = self.producers.get(node.input[0])
+        if source is None or source.op_type != "DequantizeLinear":
+            return
+        values, scale = self.constants.get(source.input[0]), self.constants.get(source.input[1])
+        if values is None or scale is None:
+            return
+        old = next((entry.i for entry in source.attribute if entry.name == "axis"), 1)
+        if node.op_type == "Transpose":
+            order = next((list(entry.ints) for entry in node.attribute if entry.name == "perm"), None)
+            order = order or list(reversed(range(values.ndim)))
+            moved, axis = values.transpose(order), order.index(old % values.ndim) if values.ndim > 1 else 0
+        else:
+            shape = self.constants.get(node.input[1])
+            if shape is None:
+                return
+            moved = values.reshape([int(entry) for entry in shape])
+            axes = [place for place, size in enumerate(moved.shape) if size == scale.size]
+            if scale.size > 1 and len(axes) != 1:
+                return
+            axis = axes[0] if scale.size > 1 else 0
+        name = self._add(f"{node.output[0]}_values", np.ascontiguousarray(moved))
+        inputs, label = [name, *source.input[1:]], f"{node.output[0]}_dequantize"
+        node.CopyFrom(helper.make_node("DequantizeLinear", inputs, [node.output[0]], label, axis=axis))
 
     def _scale(self, name: str) -> npt.NDArray[np.float32] | None:
         producer = self.producers.get(name)

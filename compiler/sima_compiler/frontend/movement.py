@@ -37,9 +37,6 @@ def convert_softmax(node: SourceNode, reader: Reader) -> Sequence[Value]:
 
 def convert_transpose(node: SourceNode, reader: Reader) -> Sequence[Value]:
     """Transpose that leaves the batch in front."""
-    constant = reader.value(node, 0)
-    if isinstance(constant, QuantizedConstant):
-        return [_transpose_constant(node, constant)]
     shape = reader.shape(node)
     order = node.integers("perm") or tuple(reversed(range(len(shape) + 1)))
     if sorted(order) != list(range(len(shape) + 1)):
@@ -49,12 +46,6 @@ def convert_transpose(node: SourceNode, reader: Reader) -> Sequence[Value]:
     permutation = tuple(axis - 1 for axis in order[1:])
     attributes = ShapeAttributes(permutation=permutation)
     return [_move(node, reader, Op.TRANSPOSE, tuple(shape[axis] for axis in permutation), attributes)]
-
-
-def _transpose_constant(node: SourceNode, constant: QuantizedConstant) -> QuantizedConstant:
-    order = node.integers("perm") or tuple(reversed(range(constant.values.ndim)))
-    values = np.ascontiguousarray(constant.values.transpose(order))
-    return QuantizedConstant(values, constant.scales, constant.zero_points, order.index(constant.axis))
 
 
 def _move(

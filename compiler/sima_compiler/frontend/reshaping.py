@@ -12,29 +12,15 @@ from math import prod
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
 from sima_compiler.frontend.rules import BATCH_FIRST
-from sima_compiler.frontend.values import Activation, Pending, QuantizedConstant, Value
+from sima_compiler.frontend.values import Activation, Pending, Value
 from sima_compiler.ir.graph import Op
 
 
 def convert_reshape(node: SourceNode, reader: Reader) -> Sequence[Value]:
     """Reshape to a constant or shape-arithmetic target."""
-    constant = reader.value(node, 0)
-    if isinstance(constant, QuantizedConstant):
-        return [_reshape_constant(node, reader, constant)]
     shape = reader.shape(node)
     target = _explicit_zeros(node, reader.shape_vector(node, 1).entries, shape)
     return [reshaped(node, reader, per_sample_target(node, target, shape, reader.batch))]
-
-
-def _reshape_constant(node: SourceNode, reader: Reader, constant: QuantizedConstant) -> QuantizedConstant:
-    shape = tuple(int(entry) for entry in reader.constant(node, 1).reshape(-1))
-    values = constant.values.reshape(shape)
-    if constant.scales.size == 1:
-        return QuantizedConstant(values, constant.scales, constant.zero_points, 0)
-    axes = [axis for axis, size in enumerate(values.shape) if size == constant.scales.size]
-    if len(axes) != 1:
-        raise node.unsupported("it reshapes constants with scales per channel ambiguously")
-    return QuantizedConstant(values, constant.scales, constant.zero_points, axes[0])
 
 
 def _explicit_zeros(node: SourceNode, target: tuple[int | None, ...], shape: tuple[int, ...]) -> tuple[int | None, ...]:

@@ -48,6 +48,9 @@ def add_compile_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--machine", default="mlsoc", metavar="NAME|FILE", help="bundled machine or a YAML file (default: mlsoc)"
     )
+    parser.add_argument(
+        "--exact", action="store_true", help="place on-chip buffers with OR-Tools: slower (needs the extra [exact])"
+    )
     parser.add_argument("--html", default=None, metavar="FILE", help="write a report that opens offline in any browser")
     add_report_arguments(parser)
 
@@ -143,7 +146,7 @@ def _quantized_model(path: Path, name: str | None) -> Model:
 
 
 def compile_keywords(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Keywords of `Model.compile`: folder, batch size, compression, and machine and quads where they were named."""
+    """Keywords of `Model.compile`: folder, batch size, compression; machine, quads and exact where they were named."""
     keywords: dict[str, Any] = {
         "output_path": str(Path(arguments.output_path).expanduser()),
         "batch_size": arguments.batch_size,
@@ -153,6 +156,8 @@ def compile_keywords(arguments: argparse.Namespace) -> dict[str, Any]:
         keywords["quads"] = arguments.quads
     if arguments.machine != "mlsoc":
         keywords["machine"] = arguments.machine
+    if arguments.exact:
+        keywords["exact"] = True
     return keywords
 
 

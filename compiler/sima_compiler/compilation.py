@@ -85,6 +85,7 @@ class CompileOptions:
     quads: int
     source_checksum: str
     progress: ProgressCallback | None = None
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def compile_graph(graph: Graph, options: CompileOptions) -> CompileResult:
     layers = lower(graph, options.machine)
     (segment,) = layers.segments
     progress(Progress("lower", 1, 1))
-    target = Target(options.machine, options.quads, options.compress)
+    target = Target(options.machine, options.quads, options.compress, options.exact)
     store = ConstantStore(compress=options.compress)
     found = negotiate(
         segment, target, options.batch_size, store, lambda done, total: progress(Progress("plan", done, total))

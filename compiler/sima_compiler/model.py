@@ -136,18 +136,20 @@ class Model:
         machine: str | Path | Machine = "mlsoc",
         quads: int | None = None,
         progress: ProgressCallback | None = None,
+        exact: bool = False,
         **sdk_keywords: Any,
     ) -> CompileResult:
         """Compile to ``output_path/<name>_mpk.tar.gz`` for the largest feasible batch up to ``batch_size``.
 
         ``quads`` is how many of the machine's quads to use, all of them when None. ``progress`` receives `Progress`
-        records and may raise to stop; nothing is written then.
+        records and may raise to stop; nothing is written then. ``exact`` lets OR-Tools place the on-chip buffers
+        (``pip install 'sima-nb[exact]'``): slower, and sometimes a lower peak.
 
         Raises:
             OptionError: a value is out of range. UnsupportedError: a non-default tessellation or caching mode.
             MachineError, DoesNotFitError, OutputError, CompileInterrupted: as their names say.
         """
-        _check_options(batch_size, compress, quads, log_level)
+        _check_options(batch_size, {"compress": compress, "exact": exact}, quads, log_level)
         _refuse_reserved(tessellate_parameters, l2_caching_mode)
         _warn_ignored(preserve, sdk_keywords)
         chosen = machine if isinstance(machine, Machine) else Machine.load(machine)
@@ -159,6 +161,7 @@ class Model:
             quads=chosen.quads if quads is None else quads,
             source_checksum=self.checksum,
             progress=progress,
+            exact=exact,
         )
         with _log_level(log_level):
             return compile_graph(self.graph, options)
@@ -195,13 +198,14 @@ def _check_name(name: str) -> None:
         raise OptionError(f"model name {name!r} cannot be a file name", hint="use letters, digits, '-', '_' and '.'")
 
 
-def _check_options(batch_size: object, compress: object, quads: object, log_level: object) -> None:
+def _check_options(batch_size: object, switches: Mapping[str, object], quads: object, log_level: object) -> None:
     numbers = {"batch_size": batch_size} | ({} if quads is None else {"quads": quads})
     for label, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise OptionError(f"{label} is {value!r}, expected a whole number of at least 1")
-    if not isinstance(compress, bool):
-        raise OptionError(f"compress is {compress!r}, expected True or False")
+    for label, value in switches.items():
+        if not isinstance(value, bool):
+            raise OptionError(f"{label} is {value!r}, expected True or False")
     if log_level is not None and (isinstance(log_level, bool) or not isinstance(log_level, int) or log_level < 0):
         raise OptionError(f"log_level is {log_level!r}, expected a level of the logging module")
 

@@ -26,7 +26,7 @@ from sima_compiler.ir.verify import verify_graph, verify_layers
 from sima_compiler.ir.verify_plan import verify_memory, verify_schedule, verify_tiling
 from sima_compiler.lm.compression import store
 from sima_compiler.machine.description import Machine
-from sima_compiler.stages.allocate import allocate
+from sima_compiler.stages.allocate import AllocateOptions, allocate
 from sima_compiler.stages.encode import encode
 from sima_compiler.stages.legalize import legalize
 from sima_compiler.stages.partition import partition
@@ -46,11 +46,12 @@ Record = TypeVar("Record")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What to plan for."""
+    """What to plan for; ``exact`` lets OR-Tools place the buffers (an extra)."""
 
     machine: Machine
     quads: int
     compress: bool
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ def _allocated(tiling: Tiling, stored: list[int], target: Target, limit: int) ->
         ahead = _timed("prefetch", lambda options=options: prefetch(tiling, stored, target.machine, options))
         memory = _timed(
             "allocate",
-            lambda ahead=ahead: allocate(ahead, limit),
+            lambda ahead=ahead: allocate(ahead, limit, AllocateOptions(target.exact)),
             lambda found: verify_memory(found) if isinstance(found, MemoryPlan) else None,
         )
         if isinstance(memory, MemoryPlan):

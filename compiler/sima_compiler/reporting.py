@@ -65,6 +65,7 @@ def report_of(facts: ReportFacts) -> dict[str, Any]:
         "layers": _layers(facts),
         "candidates": [_candidate(row, facts.machine) for row in negotiation.candidates],
         "placements": [_placement(layer, source) for layer in facts.segment.layers for source in layer.sources],
+        "memory": _memory(negotiation.plan.memory),
         "memory_map": _memory_map(negotiation.plan.memory),
         "dram": _dram(schedule, facts.loads),
         "cut": list(facts.cut),
@@ -135,6 +136,15 @@ def _placement(layer: Layer, source: str) -> dict[str, Any]:
         "operator": layer.operator,
         "processor": layer.placement,
         "reason": layer.reason or "the MLA has a kernel for it",
+    }
+
+
+def _memory(memory: MemoryPlan) -> dict[str, int]:
+    """On-chip bytes: what there is, the highest address in use, and what any placement needs at least."""
+    return {
+        "capacity_bytes": memory.capacity,
+        "peak_bytes": memory.peak,
+        "lower_bound_bytes": memory.lower_bound,
     }
 
 

@@ -55,7 +55,7 @@ def test_metadata_states_python_licence_and_extras(wheel: zipfile.ZipFile, names
     assert found["Name"] == "sima-nb"
     assert found["Requires-Python"] == ">=3.11"
     assert found["License-Expression"] == "Apache-2.0"
-    assert set(found.get_all("Provides-Extra") or []) == {"lab", "a65", "dev"}
+    assert set(found.get_all("Provides-Extra") or []) == {"lab", "a65", "exact", "dev"}
 
 
 def test_requirements_have_lower_bounds_and_no_upper_ones() -> None:

@@ -53,7 +53,9 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Tiling:
-    """One segment as steps. ``loads`` are in order of need, ``stores`` in order of production."""
+    """One segment as steps. ``loads`` are in order of need, ``stores`` in order of production. ``fused`` are maps that
+    exist only in stripes of a group of layers; rows at the stripes' borders are computed more than once.
+    """
 
     segment: str
     batch: int
@@ -65,16 +67,21 @@ class Tiling:
     tensors: tuple[DramTensor, ...]
     constants: tuple[Constants, ...]
     spilled: tuple[str, ...]
+    fused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryPlan:
-    """The tiling with an address for each of its buffers, in the same order; ``peak`` is the highest byte in use."""
+    """The tiling with an address for each of its buffers, in the same order.
+
+    ``peak`` is the highest byte in use; no addresses have one below ``lower_bound``, the most bytes alive at one step.
+    """
 
     tiling: Tiling
     addresses: tuple[int, ...]
     peak: int
     capacity: int
+    lower_bound: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,63 +1,64 @@
 """Allocate: every buffer gets an address, so that buffers alive at the same step never share a byte.
 
-Before: sizes and lifetimes in steps. After: addresses, at multiples of the lanes. Several greedy first-fit orders are
-tried and the lowest peak wins; ties go to the order named first. Checks: `ir.verify` compares every overlapping pair
-again.
+Before: sizes and lifetimes in steps. After: addresses, at multiples of the lanes, because sizes are. The problem is
+handed to the solver in `allocation`, which knows nothing of layers. Checks: `ir.verify_plan` compares every overlapping
+pair again. As a program (``python -m sima_compiler.stages.allocate``) the stage solves a table of buffers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from sima_compiler.ir.tiles import Lifetime, MemoryPlan, Misfit, Tiling
-from sima_compiler.stages.allocation.greedy import first_fit, lower_bound
+from sima_compiler.ir.tiles import MemoryPlan, Misfit, Tiling
+from sima_compiler.stages.allocation.command import main
+from sima_compiler.stages.allocation.exact import solve_exactly
+from sima_compiler.stages.allocation.problem import Buffer, Problem
+from sima_compiler.stages.allocation.solver import THOROUGH, Effort, solve
 
-Order = Callable[[Lifetime], tuple[int, ...]]
-
-#: Orders in which buffers are placed, by (bytes, lifetime, start).
-ORDERS: tuple[Order, ...] = (
-    lambda buffer: (-buffer.bytes, -(buffer.last - buffer.first)),
-    lambda buffer: (-(buffer.last - buffer.first), -buffer.bytes),
-    lambda buffer: (-(buffer.last - buffer.first + 1) * buffer.bytes,),
-    lambda buffer: (buffer.first, -buffer.bytes),
-)
+#: Work of the local search per plan: enough for most plans that can be made to fit, little beside tiling.
+QUICK = Effort(fit=600_000, best=150_000)
 
 
-def allocate(tiling: Tiling, capacity: int) -> MemoryPlan | Misfit:
+@dataclass(frozen=True, slots=True)
+class AllocateOptions:
+    """``exact`` lets OR-Tools improve what the solver found; it needs the extra of that name."""
+
+    exact: bool = False
+
+
+def allocate(tiling: Tiling, capacity: int, options: AllocateOptions | None = None) -> MemoryPlan | Misfit:
     """Addresses for a tiling's buffers within ``capacity`` bytes.
 
     Returns:
         The plan, or a `Misfit` that names the step with the largest demand.
+
+    Raises:
+        OptionError: exact allocation without OR-Tools.
     """
-    best: tuple[int, tuple[int, ...]] | None = None
-    least = lower_bound(tiling.buffers)
-    for order in ORDERS:
-        addresses = first_fit(tiling.buffers, order)
-        peak = max((a + b.bytes for a, b in zip(addresses, tiling.buffers, strict=True)), default=0)
-        if best is None or peak < best[0]:
-            best = (peak, addresses)
-        if peak == least:
-            break
-    if best is None or best[0] > capacity:
-        return _misfit(tiling, best[0] if best else 0, capacity)
-    return MemoryPlan(tiling, best[1], best[0], capacity)
+    exact = options is not None and options.exact
+    problem = problem_of(tiling, capacity)
+    solution = solve(problem, THOROUGH if exact else QUICK)
+    if exact:
+        solution = solve_exactly(problem, solution)
+    if not solution.fits(problem):
+        return _misfit(tiling, problem, solution.peak)
+    return MemoryPlan(tiling, solution.offsets, solution.peak, capacity, problem.lower_bound)
 
 
-def _misfit(tiling: Tiling, peak: int, capacity: int) -> Misfit:
-    step = _busiest_step(tiling.buffers)
+def problem_of(tiling: Tiling, capacity: int) -> Problem:
+    """The buffers' sizes and lifetimes alone, as the solver wants them."""
+    buffers = enumerate(tiling.buffers)
+    return Problem(
+        tuple(Buffer(str(index), found.first, found.last + 1, found.bytes) for index, found in buffers), capacity
+    )
+
+
+def _misfit(tiling: Tiling, problem: Problem, peak: int) -> Misfit:
+    step = problem.busiest_time
     live = sorted((b for b in tiling.buffers if b.first <= step <= b.last), key=lambda b: (-b.bytes, b.name))
     layer = tiling.layers[tiling.steps[step].layer].name
-    return Misfit(layer, peak, capacity, tuple((b.name, b.bytes) for b in live), ("use more quads",))
+    return Misfit(layer, peak, problem.capacity, tuple((b.name, b.bytes) for b in live), ("use more quads",))
 
 
-def _busiest_step(buffers: Sequence[Lifetime]) -> int:
-    changes: dict[int, int] = {}
-    for buffer in buffers:
-        changes[buffer.first] = changes.get(buffer.first, 0) + buffer.bytes
-        changes[buffer.last + 1] = changes.get(buffer.last + 1, 0) - buffer.bytes
-    live = most = where = 0
-    for step in sorted(changes):
-        live += changes[step]
-        if live > most:
-            most, where = live, step
-    return where
+if __name__ == "__main__":
+    raise SystemExit(main())

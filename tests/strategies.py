@@ -7,7 +7,7 @@ compiler, and add it to `STEPS` here.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -70,6 +70,9 @@ class Choice:
         return self.draw(st.integers(low, high))
 
 
+Step = Callable[[Choice, FloatNet, list[str], str], list[str] | None]
+
+
 def styles() -> st.SearchStrategy[Style]:
     """Ways to write the same network."""
     return st.builds(
@@ -93,19 +96,24 @@ def networks(draw: st.DrawFn, steps: int = 7) -> Drawn:
 
 
 @st.composite
-def float_networks(draw: st.DrawFn, seed: int, steps: int = 7) -> onnx.ModelProto:
-    """A float network of one to ``steps`` operators; everything that nobody reads is an output."""
+def float_networks(draw: st.DrawFn, seed: int, steps: int = 7, *, common: bool = False) -> onnx.ModelProto:
+    """A float network of one to ``steps`` operators; everything that nobody reads is an output.
+
+    ``common``: only what `quantize_static` turns into integers in both of its forms, behind a product per input.
+    """
     c = Choice(draw, seed)
     batch = c.pick(["N", "N", 1])
     opset = c.pick([14, 17, 17, 17, 21])
     net = FloatNet(seed, batch, opset)
     pool = [_input(c, net) for _ in range(c.integer(1, 2))]
+    if common:
+        pool = [_stem(net, name) for name in pool]
     wanted = c.pick(range(1, steps + 1))
     made = 0
     for _ in range(3 * wanted):
         if made == wanted:
             break
-        made += _step(c, net, pool)
+        made += _step(c, net, pool, COMMON_STEPS if common else STEPS)
     if not made:
         pool.append(net.unary("Relu", pool[0]))
     pool.extend([net.unary("Relu", name) for name in net.inputs if not _is_read(net, name)])
@@ -132,9 +140,17 @@ def _input(c: Choice, net: FloatNet) -> str:
     return net.input((channels,) if kind == "flat" else (c.integer(1, 17), channels))
 
 
-def _step(c: Choice, net: FloatNet, pool: list[str]) -> bool:
+def _stem(net: FloatNet, name: str) -> str:
+    shape = net.shapes[name]
+    if len(shape) == 3:
+        return net.conv(name, 8)
+    weights = (net.random.standard_normal((shape[-1], 8)) * 0.3).astype(np.float32)
+    return net.node("MatMul", [name, net.constant(weights, "w")], (*shape[:-1], 8))
+
+
+def _step(c: Choice, net: FloatNet, pool: list[str], choices: Sequence[Step]) -> bool:
     """Adds one operator behind a random tensor; False when the drawn one does not fit there."""
-    step = c.pick(STEPS)
+    step = c.pick(choices)
     x = pool[-1] if not c.one_in(3) else c.pick(pool)
     made = step(c, net, pool, x)
     fitting = [name for name in made or [] if np.prod(net.shapes[name]) <= MOST_ELEMENTS]
@@ -250,6 +266,10 @@ def _global_pool(c: Choice, net: FloatNet, pool: list[str], x: str) -> list[str]
     return [net.global_pool(x)] if len(net.shapes[x]) == 3 else None
 
 
+def _pooled_conv(c: Choice, net: FloatNet, pool: list[str], x: str) -> list[str] | None:
+    return [net.global_pool(net.conv(x, net.shapes[x][0]))] if len(net.shapes[x]) == 3 else None
+
+
 def _concat(c: Choice, net: FloatNet, pool: list[str], x: str) -> list[str] | None:
     shape = net.shapes[x]
     axis = c.integer(0, len(shape) - 1) if c.one_in(3) else 0
@@ -338,8 +358,14 @@ def _resize(c: Choice, net: FloatNet, pool: list[str], x: str) -> list[str] | No
     return [net.node("Resize", [x, "", scales], (channels, *made), mode="nearest", **settings)]
 
 
-STEPS = [
+#: What `networks` builds from; what stands twice comes twice as often.
+STEPS: list[Step] = [
     _conv, _conv, _conv_clamp, _conv_clamp, _residual, _residual, _dense, _two_operands, _two_operands, _two_operands,
     _clamp, _function, _function, _window, _window, _global_pool, _concat, _concat, _view, _transpose, _slice, _split,
     _pad, _resize,
+]  # fmt: skip
+#: What onnxruntime's static quantization turns into integers in both of its forms.
+COMMON_STEPS: list[Step] = [
+    _conv, _conv_clamp, _conv_clamp, _residual, _dense, _concat, _view, _transpose, _split, _resize, _window,
+    _pooled_conv,
 ]  # fmt: skip

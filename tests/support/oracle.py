@@ -53,17 +53,20 @@ def quantize_by_onnxruntime(
             per_channel=per_channel,
             activation_type=activation,
             weight_type=QuantType.QInt8,
+            extra_options={"ForceQuantizeNoInputCheck": True},
         )
     return onnx.load(target)
 
 
 @contextmanager
 def _quiet() -> Generator[None]:
-    """Without the advice to pre-process, which it logs on the root logger at every call."""
+    """Without the advice to pre-process, which it logs at every call, and without its sessions' own warnings."""
     logging.disable(logging.WARNING)
+    onnxruntime.set_default_logger_severity(3)
     try:
         yield
     finally:
+        onnxruntime.set_default_logger_severity(2)
         logging.disable(logging.NOTSET)
 
 

@@ -1,0 +1,74 @@
+"""Our predictions beside measurements that others published; nothing is tuned for any row.
+
+In: ResNet-50 and a detector. Out: a table of prediction over published. A ratio below one is expected: the published
+times include the host, the image's way to the chip and back, and everything that an open model of it does not know.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+
+from sima_compiler import Archive
+from tests.benchmarks.networks import generated
+from tests.benchmarks.tables import Row, Section
+
+MLPERF = "MLPerf Inference v4.0, closed, edge"
+#: Milliseconds of one batch in MLPerf's single-stream and multi-stream results.
+LATENCIES = {1: 0.846, 8: 2.906}
+OFFLINE_BATCH, OFFLINE_RATE = 14, 3387.5
+#: The vendor's documentation of the per-layer statistics: start 63,615, end 71,558.
+LAYER_CYCLES, LAYER_MACS = 7_944, 56 * 56 * 64 * 64 * 9
+YOLO_CYCLES = 1_222_587
+
+TEXT = """\
+Prediction over published. MLPerf's figures are for whole systems, host overhead included (1 GHz, four quads); the layer
+is the excerpt in the vendor's documentation of `*_mla_stats.yaml`: a 3x3 convolution, 64 to 64 channels, 56x56. The
+detector's figure is a third party's for yolo_11s at 640x640 on the vendor's *next* chip; ours is a detector of the same
+kind and size (its MACs stand beside it) on the present one."""
+
+
+def section() -> Section:
+    """The table."""
+    rows = [*_resnet_rows(), _yolo_row()]
+    return Section("Beside published measurements", "python -m tests.benchmarks.run published", TEXT, rows)
+
+
+def _resnet_rows() -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        model = generated("light_resnet50")
+        for batch, published in LATENCIES.items():
+            result = model.compile(output_path=folder, batch_size=batch)
+            if batch == 1:
+                layer = _layer_row(result.archive)
+            yield _row(f"ResNet-50, batch {batch}, ms", MLPERF, published, result.runtime_cycles / 1e6)
+        result = model.compile(output_path=folder, batch_size=OFFLINE_BATCH)
+        rate = result.actual_batch_size / result.runtime_cycles * 1e9
+        name = f"ResNet-50, batch {result.actual_batch_size}, images/s"
+        yield _row(name, f"{MLPERF}, batch {OFFLINE_BATCH}", OFFLINE_RATE, rate)
+        yield layer
+
+
+def _layer_row(archive: Archive) -> Row:
+    assert archive.report is not None
+    found = [layer for layer in archive.report["layers"] if layer["macs"] == LAYER_MACS and layer["input_bytes"] == 200704]
+    cycles = found[0]["compute_cycles"]
+    return _row("3x3, 64 to 64 channels, 56x56, cycles", "vendor's documentation", LAYER_CYCLES, cycles)
+
+
+def _yolo_row() -> Row:
+    with tempfile.TemporaryDirectory() as folder:
+        result = generated("yolo_style_640").compile(output_path=folder)
+        assert result.archive.report is not None
+        macs = sum(layer["macs"] for layer in result.archive.report["layers"]) / 1e9
+    name = f"detector, 640x640, {macs:.1f} GMAC, cycles"
+    return _row(name, "third party, yolo_11s (10.7 GMAC), next chip", YOLO_CYCLES, result.runtime_cycles)
+
+
+def _row(name: str, source: str, published: float, predicted: float) -> Row:
+    facts = {"source": source, "published": _text(published), "predicted": _text(predicted)}
+    return Row(name, facts, predicted / published)
+
+
+def _text(value: float) -> str:
+    return f"{value:,.3f}" if value < 100 else f"{value:,.0f}"

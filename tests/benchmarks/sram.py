@@ -1,0 +1,113 @@
+"""An audit of the on-chip port: what a peer that charges every on-chip byte would add to our runtime.
+
+In: an archive of a one-quad machine. Out: its runtime, and its runtime with every layer stretched to the time that its
+on-chip bytes need on one shared port and on the busiest of four channels (inputs, weights, second operands, writes).
+
+Bytes are counted as the peer counts them: a block's input region once per round of output channels, weights once per
+pass of pixels, second operands and outputs once, and everything that DMA writes or reads, in the layer during which the
+transfer ends. Each sum is charged to its layer; nothing that is saved in one layer is credited to another.
+"""
+
+from __future__ import annotations
+
+import bisect
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sima_compiler import Archive
+from sima_compiler.ir.program import (
+    Combine,
+    ComputeCommand,
+    Convolve,
+    Fill,
+    Gather,
+    LoadConstants,
+    Operand,
+    Program,
+)
+from sima_compiler.lm.reader import read
+from sima_compiler.machine import cost
+from sima_compiler.machine.description import Machine
+from sima_compiler.sim.timing import RuntimeTrace, replay_file
+
+#: Vela 5.2.0, Ethos_U85_SYS_DRAM_High: four 16-byte ports, and what one channel gets (machines/README.md).
+PORT_BYTES, CHANNEL_BYTES = 64.0, 40.96
+INPUTS, WEIGHTS, OPERANDS, WRITES, DMA_READS = range(5)
+
+Bytes = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class SramAudit:
+    """Runtime as scheduled and with the port's time added; ``layers`` names each stretched layer and its cycles."""
+
+    runtime: int
+    audited: int
+    layers: tuple[tuple[str, int], ...]
+
+
+def audit(archive: Archive) -> SramAudit:
+    """The audit of an archive with one `.lm`."""
+    (name,) = archive.lm_files
+    found = read(archive.read(name))
+    trace = replay_file(found)
+    machine = Machine.parse(found.program.machine)
+    moved = np.zeros((len(found.program.layers), 5), np.int64)
+    for command in found.program.compute:
+        moved[command.layer] += _bytes_of(command, machine)
+    moved += _transfers(found.program, trace)
+    port = moved.sum(axis=1) / PORT_BYTES
+    channel = moved[:, :DMA_READS].max(axis=1) / CHANNEL_BYTES
+    needed = np.ceil(np.maximum(port, channel)).astype(np.int64)
+    extra = np.maximum(0, needed - np.array([timing.runtime for _, timing in trace.layers]))
+    stretched = tuple((trace.layers[index][0], int(extra[index])) for index in np.flatnonzero(extra))
+    return SramAudit(trace.runtime_cycles, trace.runtime_cycles + int(extra.sum()), stretched)
+
+
+def _bytes_of(command: ComputeCommand, machine: Machine) -> Bytes:
+    counted = np.zeros(5, np.int64)
+    match command:
+        case Gather():
+            counted[[INPUTS, WRITES]] = int(np.prod(command.sizes))
+            return counted
+        case Fill():
+            counted[WRITES] = _size(command.target)
+            return counted
+        case _:
+            counted[INPUTS], counted[WRITES] = _size(command.source), _size(command.target)
+    if isinstance(command, Convolve | Combine) and command.binary is not None and command.binary.operand is not None:
+        counted[OPERANDS] = _size(command.binary.operand)
+    if isinstance(command, Convolve) and not cost.is_depthwise(command):
+        work = cost.array_work(command, machine)
+        counted[INPUTS] *= cost.ceil_div(work.outputs, command.mapping.outputs)
+        counted[WEIGHTS] = _weight_bytes(work, command, machine)
+    return counted
+
+
+def _size(operand: Operand) -> int:
+    return cost.pixels_of(operand) * operand.channels
+
+
+def _weight_bytes(work: cost.ArrayWork, command: Convolve, machine: Machine) -> int:
+    """Every weight block once per pass of pixels; tiles that share a block read it once."""
+    mapping = command.mapping
+    passes = cost.ceil_div(cost.ceil_div(work.pixels, mapping.pixels), machine.accumulator_pixels // 2)
+    return passes * machine.lanes**2 * work.outputs * work.contraction
+
+
+def _transfers(program: Program, trace: RuntimeTrace) -> Bytes:
+    """What DMA writes on chip and reads from there, in the layer that computes when the transfer ends."""
+    owners = sorted((start, index) for index, (_, timing) in enumerate(trace.layers) for start, _ in timing.intervals)
+    starts = [start for start, _ in owners]
+    moved = np.zeros((len(program.layers), 5), np.int64)
+    commands = (*program.dma_in, *program.dma_out)
+    for command, event in zip(commands, trace.events, strict=False):
+        index = owners[max(0, bisect.bisect_right(starts, event.end) - 1)][1]
+        if isinstance(command, LoadConstants):
+            moved[index, WRITES] += len(program.constants[command.constants].data)
+        else:
+            column = WRITES if event.engine == "dma_in" else DMA_READS
+            moved[index, column] += command.box.bytes
+    return moved

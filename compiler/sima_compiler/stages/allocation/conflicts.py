@@ -15,6 +15,14 @@ from sima_compiler.stages.allocation.problem import Buffer
 Neighbours = tuple[tuple[int, ...], ...]
 
 
+def pairs_of(buffers: Sequence[Buffer]) -> int:
+    """How many pairs of buffers live at the same time."""
+    lower = np.sort(np.array([buffer.lower for buffer in buffers], np.int64))
+    upper = np.sort(np.array([buffer.upper for buffer in buffers], np.int64))
+    ended = np.searchsorted(upper, lower, side="right")
+    return int((np.arange(len(buffers)) - ended).sum())
+
+
 def neighbours_of(buffers: Sequence[Buffer]) -> Neighbours:
     """Indices of the buffers that live together with each buffer, itself excluded."""
     count = len(buffers)

@@ -1,6 +1,6 @@
 """Orders in which buffers are worth placing.
 
-In: buffers. Out: named orders, each a permutation of their indices; ties go to the buffer that comes first. Size, life,
+In: buffers. Out: orders, each a permutation of their indices; ties go to the buffer that comes first. Size, life,
 area and start are the classic ones. The *contended* ones start with the buffers that live when most bytes live, so that
 these, which leave no room for gaps, are stacked without any; sorted by the end of their lives, what a crowd leaves
 behind is one piece.
@@ -9,7 +9,7 @@ behind is one piece.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from sima_compiler.stages.allocation.problem import Buffer
 
@@ -17,21 +17,22 @@ Order = tuple[int, ...]
 _Key = Callable[[int], tuple[int, ...]]
 
 
-def greedy_orders(buffers: Sequence[Buffer]) -> dict[str, Order]:
-    """Every order by name, in the order in which they are worth trying."""
+def greedy_orders(buffers: Sequence[Buffer]) -> Iterator[Order]:
+    """One order after the other, most promising first; each is worked out when it is asked for."""
     lives = [buffer.upper - buffer.lower for buffer in buffers]
     sizes = [buffer.size for buffer in buffers]
     crowds = contention(buffers)
-    keys: dict[str, _Key] = {
-        "contended, last end first": lambda i: (-crowds[i], -buffers[i].upper, -sizes[i]),
-        "size": lambda i: (-sizes[i], -lives[i]),
-        "life": lambda i: (-lives[i], -sizes[i]),
-        "area": lambda i: (-lives[i] * sizes[i],),
-        "start": lambda i: (buffers[i].lower, -sizes[i]),
-        "contended, first end first": lambda i: (-crowds[i], buffers[i].upper, -sizes[i]),
-        "contended, area": lambda i: (-crowds[i], -lives[i] * sizes[i]),
-    }
-    return {name: tuple(sorted(range(len(buffers)), key=key)) for name, key in keys.items()}
+    keys: tuple[_Key, ...] = (
+        lambda i: (-crowds[i], -buffers[i].upper, -sizes[i]),  # contended, last end first
+        lambda i: (-sizes[i], -lives[i]),  # size
+        lambda i: (-lives[i], -sizes[i]),  # life
+        lambda i: (-lives[i] * sizes[i],),  # area
+        lambda i: (buffers[i].lower, -sizes[i]),  # start
+        lambda i: (-crowds[i], buffers[i].upper, -sizes[i]),  # contended, first end first
+        lambda i: (-crowds[i], -lives[i] * sizes[i]),  # contended, area
+    )
+    for key in keys:
+        yield tuple(sorted(range(len(buffers)), key=key))
 
 
 def contention(buffers: Sequence[Buffer]) -> list[int]:

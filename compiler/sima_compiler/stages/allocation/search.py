@@ -1,8 +1,8 @@
 """Local search: change the order of placement until everything lies below the limit, or the work is used up.
 
-In: a problem's buffers, orders to begin with, a limit, an amount of work. Out: the arrangement with the lowest peak
-seen. Always holds: the same call gives the same result everywhere (work is counted in neighbours looked at, never in
-time, and the random numbers are this module's own); the result is never worse than the best of the orders as they are.
+In: a problem's buffers, orders to begin with, a limit, an amount of work. Out: the placement with the lowest peak seen,
+or nothing where the work would hardly pay for a start. Always holds: the same call gives the same result everywhere,
+because work is counted in neighbours looked at, never in time, and the random numbers are this module's own.
 
 A step takes a buffer that lies above the limit and gives it an earlier place, or turns one that lives together with it
 to the other side, or moves one of those. The step stays when not more bytes lie above the limit than before. Every
@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sima_compiler.stages.allocation.arrangement import Arrangement
+from sima_compiler.stages.allocation.arrangement import PLACEMENT_WORK, Arrangement
 from sima_compiler.stages.allocation.conflicts import Neighbours
 from sima_compiler.stages.allocation.orders import Order
 from sima_compiler.stages.allocation.problem import Buffer
@@ -22,6 +22,8 @@ from sima_compiler.stages.allocation.solution import Solution
 
 #: Buffers of at least this share of the largest are sent to the high side in half of the starts.
 LARGE_SHARE = 8
+#: Starts take at most this part of the work.
+START_SHARE = 3
 #: In a hundred steps: earlier places for a failing buffer, turned neighbours, neighbours moved anywhere.
 EARLIER, TURN, ANYWHERE = 45, 70, 80
 
@@ -52,21 +54,19 @@ class _Run:
 
 def search(
     buffers: Sequence[Buffer], neighbours: Neighbours, orders: Sequence[Order], limit: int, work: int
-) -> Solution:
+) -> Solution | None:
     """The best solution found; its peak is at most ``limit`` when the search succeeded."""
-    runs: list[_Run] = []
-    large = max((buffer.size for buffer in buffers), default=0) // LARGE_SHARE
+    start = sum(len(row) + PLACEMENT_WORK for row in neighbours)
+    large = max(buffer.size for buffer in buffers) // LARGE_SHARE
     sides = ([False] * len(buffers), [buffer.size > large for buffer in buffers])
-    for order in orders:
-        for high in sides:
-            run = _Run(Arrangement(buffers, neighbours, order, high, limit), Dice(len(runs) + 1))
-            if not run.arrangement.failing:
-                return run.best
-            runs.append(run)
-            work -= run.arrangement.work
-            if work <= 0:
-                break
-    return _halving(runs, work)
+    starts = [(order, high) for order in orders for high in sides]
+    runs: list[_Run] = []
+    for order, high in starts[: work // (START_SHARE * start)]:
+        run = _Run(Arrangement(buffers, neighbours, order, high, limit), Dice(len(runs) + 1))
+        if not run.arrangement.failing:
+            return run.best
+        runs.append(run)
+    return _halving(runs, work - start * len(runs)) if runs else None
 
 
 def _halving(runs: list[_Run], work: int) -> Solution:

@@ -175,6 +175,8 @@ def _conv(c: Choice, net: FloatNet, pool: list[str], x: str) -> list[str] | None
         return None
     divisors = [group for group in range(1, channels + 1) if channels % group == 0]
     groups = c.pick([1, 1, channels, c.pick(divisors)])
+    if channels // groups * kernel[0] * kernel[1] > LONGEST_CONTRACTION:
+        return None
     per_group = c.integer(1, 2 if groups == channels else max(1, 40 // groups))
     return [
         net.conv(
@@ -192,7 +194,7 @@ def _conv_clamp(c: Choice, net: FloatNet, pool: list[str], x: str) -> list[str] 
 
 
 def _residual(c: Choice, net: FloatNet, pool: list[str], x: str) -> list[str] | None:
-    if len(net.shapes[x]) != 3:
+    if len(net.shapes[x]) != 3 or 9 * net.shapes[x][0] > LONGEST_CONTRACTION:
         return None
     y = net.conv(x, net.shapes[x][0], 3 if c.flip() else 1)
     both = (x, y) if c.flip() else (y, x)

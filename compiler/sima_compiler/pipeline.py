@@ -32,7 +32,7 @@ from sima_compiler.stages.legalize import legalize
 from sima_compiler.stages.partition import partition
 from sima_compiler.stages.prefetch import PrefetchOptions, prefetch
 from sima_compiler.stages.schedule import schedule
-from sima_compiler.stages.tile import tile
+from sima_compiler.stages.tile import TileOptions, tile
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +40,8 @@ logger = logging.getLogger(__name__)
 PREFETCH_SHARES = (1.0, 0.95, 0.9, 0.8, 0.65, 0.5, 0.0)
 #: Shares of on-chip memory to plan with when gaps between buffers leave too little.
 PLANNING_SHARES = (1.0, 0.9, 0.8, 0.65, 0.5, 0.35)
+#: Longest groups of fused layers that are tried; without spilled maps none is formed and the first plan stands.
+FUSION_LENGTHS = (12, 6, 3, 0)
 
 Record = TypeVar("Record")
 
@@ -89,15 +91,38 @@ def lower(graph: Graph, machine: Machine) -> LayerGraph:
 
 
 def plan(segment: Segment, target: Target, batch: int, constants: ConstantStore) -> Plan | Misfit:
-    """The best plan for one batch size, or why there is none."""
+    """The best plan for one batch size, or why there is none.
+
+    While maps do not fit on chip, fusing layers trades DRAM time for repeated rows; several longest groups are
+    scheduled and the fastest plan wins.
+    """
+    best: Plan | None = None
+    refusal: Misfit | None = None
+    for longest in FUSION_LENGTHS:
+        found = _plan(segment, target, batch, constants, longest)
+        if isinstance(found, Misfit):
+            refusal = refusal or found
+            continue
+        if best is None or found.schedule.runtime < best.schedule.runtime:
+            best = found
+        if not found.memory.tiling.spilled and not found.memory.tiling.fused:
+            break
+    if best is not None:
+        return best
+    assert refusal is not None
+    return refusal
+
+
+def _plan(segment: Segment, target: Target, batch: int, constants: ConstantStore, longest: int) -> Plan | Misfit:
+    """The plan with groups of at most ``longest`` fused layers; less memory is planned with until addresses are
+    found."""
     limit = target.machine.sram_bytes(target.quads)
     refusal: Misfit | None = None
     for share in PLANNING_SHARES:
+        options = TileOptions(target.quads, batch, int(limit * share), longest)
         tiling = _timed(
             "tile",
-            lambda share=share: tile(
-                segment, target.machine, quads=target.quads, batch=batch, capacity=int(limit * share)
-            ),
+            lambda options=options: tile(segment, target.machine, options),
             lambda found: verify_tiling(found, segment) if isinstance(found, Tiling) else None,
         )
         if isinstance(tiling, Misfit):

@@ -7,36 +7,64 @@ is a `Misfit`, with the demand, the limit and what would help; nothing is refuse
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sima_compiler.ir.layers import Segment
 from sima_compiler.ir.tiles import Misfit, Tiling
 from sima_compiler.machine.description import Machine
 from sima_compiler.stages.tiling.blocks import LayerSite, plan_blocks
 from sima_compiler.stages.tiling.emit import Emitter
-from sima_compiler.stages.tiling.residency import choose_residency
+from sima_compiler.stages.tiling.fusion import FusionSite, choose_groups
+from sima_compiler.stages.tiling.residency import Residency, choose_residency, with_groups
 
 
-def tile(segment: Segment, machine: Machine, *, quads: int, batch: int, capacity: int | None = None) -> Tiling | Misfit:
-    """The segment as steps for a batch of ``batch`` samples.
+@dataclass(frozen=True, slots=True)
+class TileOptions:
+    """``quads`` in use; ``batch`` samples per run; on-chip bytes to plan with; the longest group of fused layers."""
 
-    Args:
-        segment: layers in execution order.
-        machine: the target.
-        quads: quads in use, 1 to ``machine.quads``.
-        batch: samples computed by one run.
-        capacity: on-chip bytes to plan with; the machine's own when None. Less is asked for after an allocation failed.
+    quads: int
+    batch: int
+    capacity: int
+    longest_group: int = 0
 
-    Returns:
-        The tiling, or why there is none.
-    """
-    limit = machine.sram_bytes(quads) if capacity is None else capacity
-    residency = choose_residency(segment, batch, limit, machine)
+
+def tile(segment: Segment, machine: Machine, options: TileOptions) -> Tiling | Misfit:
+    """The segment, layers in execution order, as steps; or why there is no tiling."""
+    residency = choose_residency(segment, options.batch, options.capacity, machine)
     if isinstance(residency, Misfit):
         return residency
-    emitter = Emitter(segment, machine, quads, batch, residency)
-    for index, layer in enumerate(segment.layers):
-        site = LayerSite(layer, segment, batch, residency.spilled, residency.free[index], limit, machine, quads)
-        plan = plan_blocks(site)
+    if residency.spilled:
+        site = FusionSite(segment, residency.spilled, residency.free, machine, options.quads, options.longest_group)
+        residency = with_groups(residency, choose_groups(site))
+    return _emit(segment, machine, options, residency)
+
+
+def _emit(segment: Segment, machine: Machine, options: TileOptions, residency: Residency) -> Tiling | Misfit:
+    emitter = Emitter(segment, machine, options.quads, options.batch, residency)
+    groups = {group.first: group for group in residency.groups}
+    index = 0
+    while index < len(segment.layers):
+        group = groups.get(index)
+        if group is not None:
+            emitter.group(group)
+            index = group.last + 1
+            continue
+        plan = plan_blocks(_site(segment, machine, options, residency, index))
         if isinstance(plan, Misfit):
             return plan
         emitter.layer(index, plan)
+        index += 1
     return emitter.finish()
+
+
+def _site(segment: Segment, machine: Machine, options: TileOptions, residency: Residency, index: int) -> LayerSite:
+    return LayerSite(
+        segment.layers[index],
+        segment,
+        options.batch,
+        residency.spilled,
+        residency.free[index],
+        options.capacity,
+        machine,
+        options.quads,
+    )

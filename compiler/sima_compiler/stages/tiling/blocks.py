@@ -17,8 +17,8 @@ from sima_compiler.ir.tiles import Misfit
 from sima_compiler.machine.description import Machine
 from sima_compiler.stages.tiling.channels import ChannelSite, channel_block
 from sima_compiler.stages.tiling.geometry import Region, bytes_of, map_bytes, splits
+from sima_compiler.stages.tiling.parameters import parameter_bytes
 from sima_compiler.stages.tiling.reach import input_region
-from sima_compiler.stages.tiling.residency import parameter_bytes
 
 #: Share of on-chip memory that one block of parameters may take at most.
 PARAMETER_SHARE = 3

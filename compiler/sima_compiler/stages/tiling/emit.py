@@ -26,8 +26,10 @@ from sima_compiler.ir.tiles import Lifetime, Load, Store, Tiling
 from sima_compiler.lm.constants import ConstantSections, pack_constants
 from sima_compiler.machine.description import Machine
 from sima_compiler.stages.tiling.blocks import BlockPlan
+from sima_compiler.stages.tiling.fusion import Group
 from sima_compiler.stages.tiling.geometry import (
     Held,
+    Range,
     Region,
     Strides,
     bytes_of,
@@ -46,6 +48,9 @@ from sima_compiler.stages.tiling.kernels import (
 )
 from sima_compiler.stages.tiling.reach import input_region
 from sima_compiler.stages.tiling.residency import Residency
+
+#: Parameter buffers by layer, channels, and the rows and columns where these decide too.
+Parameters = dict[tuple[int, Range, tuple[Range, ...]], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +124,9 @@ class Emitter:
         self._constants: list[Constants] = []
         self._roots: dict[str, Held] = {}
         self._loaded_rows: dict[tuple[str, int], int] = {}
+        self._inside = frozenset[str]().union(*(group.inside for group in residency.groups))
+        self._regions: dict[str, Region] = {}  # of the stripe in work: what is needed of each map inside its group
+        self._framed: dict[str, Held] = {}
 
     # -- one layer -------------------------------------------------------------------------------
 
@@ -127,21 +135,42 @@ class Emitter:
         layer = self._segment.layers[index]
         target = self._segment.maps[layer.output]
         stripe_inputs: tuple[int, tuple[Held, ...]] | None = None
-        parameters: dict[Region | tuple[int, int], int] = {}
+        parameters: Parameters = {}
         for stripe, region in plan.blocks(self._batch, target):
             follow_channels = region.channels != (0, target.channels)
             if stripe_inputs is None or stripe_inputs[0] != stripe or follow_channels:
                 stripe_inputs = (stripe, self._inputs(index, layer, target, region))
             holder = self._target(layer.output, target, region)
-            key = region if needs_region_constants(layer) else region.channels
-            if key not in parameters:
-                parameters[key] = self._parameters(index, layer, region)
-            self._compute(
-                Block(index, layer, region, holder, stripe_inputs[1], parameters[key], self._machine, self._quads)
-            )
+            self._block(index, region, holder, stripe_inputs[1], parameters)
             finished = self._finished(layer.output, plan, region, target)
             if finished is not None:
                 self._store(index, holder, finished)
+
+    def group(self, group: Group) -> None:
+        """Appends fused layers, stripe by stripe; their parameters stay until the last one."""
+        parameters: Parameters = {}
+        last = self._segment.layers[group.last].output
+        for stripe in group.stripes(self._segment, self._batch):
+            self._regions, self._framed = group.regions(self._segment, stripe), {}
+            for index in range(group.first, group.last + 1):
+                layer = self._segment.layers[index]
+                target, region = self._segment.maps[layer.output], self._regions[layer.output]
+                inputs = self._inputs(index, layer, target, region)
+                holder = self._target(layer.output, target, region)
+                self._block(index, region, holder, inputs, parameters)
+                if layer.output == last and last in self._tensor_index:
+                    self._store(index, holder, region)
+        self._regions, self._framed = {}, {}
+
+    def _block(
+        self, index: int, region: Region, holder: Held, inputs: tuple[Held, ...], parameters: Parameters
+    ) -> None:
+        layer = self._segment.layers[index]
+        part = (region.rows, region.columns) if needs_region_constants(layer) else ()
+        key = (index, region.channels, part)
+        if key not in parameters:
+            parameters[key] = self._parameters(index, layer, region)
+        self._compute(Block(index, layer, region, holder, inputs, parameters[key], self._machine, self._quads))
 
     def _inputs(self, index: int, layer: Layer, target: FeatureMap, region: Region) -> tuple[Held, ...]:
         return tuple(
@@ -153,6 +182,10 @@ class Emitter:
         feature_map = self._segment.maps[name]
         if not all(region.shape):
             return Held(-1, feature_map, region, strides_of(feature_map, region, self._machine), 0)
+        if name in self._inside:
+            held = self._stripe(name)
+            self._use(held.buffer)
+            return held
         if name in self._spilled:
             held = self._new(f"{name}[{len(self._steps)}]", BufferKind.STRIPE, feature_map, region)
             self._load(index, held, region)
@@ -173,6 +206,8 @@ class Emitter:
                 self._loaded_rows[(held.map.name, sample)] = region.rows[1]
 
     def _target(self, name: str, feature_map: FeatureMap, region: Region) -> Held:
+        if name in self._inside:
+            return self._stripe(name)
         if name in self._spilled:
             return self._new(f"{name}[{len(self._steps)}]", BufferKind.STRIPE, feature_map, region)
         return self._placed(name)
@@ -194,6 +229,21 @@ class Emitter:
             root.padding if ends_with_root else 0,
             place.channel,
         )
+
+    def _stripe(self, name: str) -> Held:
+        """A map inside a group, for the stripe in work; in its root's buffer where both need the same rows."""
+        if name in self._framed:
+            return self._framed[name]
+        place, region = self._storage.place(name), self._regions[name]
+        feature_map = self._segment.maps[name]
+        if place.root == name or self._regions[place.root].rows != region.rows:
+            held = self._new(f"{name}[{len(self._steps)}]", BufferKind.STRIPE, feature_map, region)
+        else:
+            root = self._stripe(place.root)
+            padding = root.padding if place.channel + feature_map.channels == root.map.channels else 0
+            held = Held(root.buffer, feature_map, region, root.strides, padding, place.channel)
+        self._framed[name] = held
+        return held
 
     def _compute(self, block: Block) -> None:
         kernel = block.layer.kernel
@@ -301,4 +351,5 @@ class Emitter:
             self._tensors,
             tuple(self._constants),
             tuple(sorted(self._spilled)),
+            tuple(sorted(self._inside)),
         )

@@ -14,21 +14,26 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sima_compiler.ir.layers import Convolution, Layer, Segment
+from sima_compiler.ir.layers import Layer, Segment
 from sima_compiler.ir.tiles import Misfit
 from sima_compiler.machine.description import Machine
+from sima_compiler.stages.tiling.fusion import Group
 from sima_compiler.stages.tiling.geometry import Region, bytes_of, map_bytes, whole
+from sima_compiler.stages.tiling.parameters import parameter_bytes
 from sima_compiler.stages.tiling.reach import input_region
 from sima_compiler.stages.tiling.storage import Storage, concatenation_parts, in_place
 
 
 @dataclass(frozen=True, slots=True)
 class Residency:
-    """The decision: spilled maps, who shares whose place, and per layer the bytes that resident maps leave free."""
+    """The decision: spilled maps, who shares whose place, per layer the bytes that resident maps leave free, and the
+    layers that run stripe by stripe; a map inside such a group is neither spilled nor resident.
+    """
 
     spilled: frozenset[str]
     storage: Storage
     free: tuple[int, ...]
+    groups: tuple[Group, ...] = ()
 
 
 def choose_residency(segment: Segment, batch: int, capacity: int, machine: Machine) -> Residency | Misfit:
@@ -58,6 +63,15 @@ def choose_residency(segment: Segment, batch: int, capacity: int, machine: Machi
     return Residency(frozenset(spilled), storage, tuple(int(size) for size in free))
 
 
+def with_groups(found: Residency, groups: tuple[Group, ...]) -> Residency:
+    """The decision with layers fused: the maps inside leave DRAM, and share no place with a map outside."""
+    storage = found.storage
+    for group in groups:
+        storage = storage.apart(group.inside)
+    inside = frozenset[str]().union(*(group.inside for group in groups))
+    return Residency(found.spilled - inside, storage, found.free, groups)
+
+
 def _shared(segment: Segment, sizes: Mapping[str, int], capacity: int, machine: Machine) -> Storage:
     """Everything in place, and each part of a concatenation that does not raise the peak above the capacity."""
     storage = in_place(segment)
@@ -81,17 +95,6 @@ def _live_bytes(
             delta[first] += sizes[root]
             delta[last + 1] -= sizes[root]
     return np.cumsum(delta)[:-1]
-
-
-def parameter_bytes(layer: Layer, channels: int) -> int:
-    """Upper bound of the on-chip parameters of a block with so many output channels."""
-    kernel = layer.kernel
-    tables = 4 * 256 + 64
-    if not isinstance(kernel, Convolution):
-        return tables
-    _, height, width, inputs = kernel.weights.shape
-    values = kernel.binary.values.size if kernel.binary is not None and kernel.binary.values is not None else 0
-    return channels * (height * width * inputs + 8) + values + tables + 96
 
 
 def working_bytes(segment: Segment, layer: Layer, spilled: set[str] | frozenset[str], machine: Machine) -> int:

@@ -15,7 +15,7 @@ A network input or output keeps a place of its own, and so does a map that is sp
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from sima_compiler.ir.layers import Broadcast, Convolution, Copy, Elementwise, FeatureMap, Layer, Lookup, Segment
@@ -50,6 +50,11 @@ class Storage:
     def without(self, root: str) -> Storage:
         """The storage in which nothing lives in the buffer of ``root`` but itself."""
         return Storage({name: place for name, place in self.places.items() if self.place(name).root != root})
+
+    def apart(self, inside: Collection[str]) -> Storage:
+        """The storage in which the maps ``inside`` share places among themselves only."""
+        kept = {name: place for name, place in self.places.items() if (name in inside) == (place.root in inside)}
+        return Storage(kept)
 
     def lives(self, segment: Segment) -> dict[str, tuple[int, int]]:
         """First and last layer of every root: from its first member's to its last member's."""

@@ -115,7 +115,8 @@ def plan(segment: Segment, target: Target, batch: int, constants: ConstantStore)
 
 def _plan(segment: Segment, target: Target, batch: int, constants: ConstantStore, longest: int) -> Plan | Misfit:
     """The plan with groups of at most ``longest`` fused layers; less memory is planned with until addresses are
-    found."""
+    found.
+    """
     limit = target.machine.sram_bytes(target.quads)
     refusal: Misfit | None = None
     for share in PLANNING_SHARES:

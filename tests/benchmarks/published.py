@@ -51,7 +51,9 @@ def _resnet_rows() -> Iterator[Row]:
 
 def _layer_row(archive: Archive) -> Row:
     assert archive.report is not None
-    found = [layer for layer in archive.report["layers"] if layer["macs"] == LAYER_MACS and layer["input_bytes"] == 200704]
+    found = [
+        layer for layer in archive.report["layers"] if layer["macs"] == LAYER_MACS and layer["input_bytes"] == 200704
+    ]
     cycles = found[0]["compute_cycles"]
     return _row("3x3, 64 to 64 channels, 56x56, cycles", "vendor's documentation", LAYER_CYCLES, cycles)
 

@@ -42,7 +42,11 @@ def _growth(kind: str) -> Iterator[Row]:
         seconds = min(_compile_seconds(kind, size) for _ in range(3 if size < 1000 else 1))
         base = base or seconds
         ratio = (seconds / base) / (size * math.log(size) / (SIZES[0] * math.log(SIZES[0])))
-        facts = {"layers": f"{size:,}", "seconds": f"{seconds:.2f}", "milliseconds a layer": f"{seconds / size * 1e3:.2f}"}
+        facts = {
+            "layers": f"{size:,}",
+            "seconds": f"{seconds:.2f}",
+            "milliseconds a layer": f"{seconds / size * 1e3:.2f}",
+        }
         yield Row(kind, facts, ratio, 1.0 if size > SIZES[0] else None)
 
 

@@ -8,6 +8,7 @@ one number per engine is enough, and a number never falls below that of the comm
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -39,7 +40,7 @@ class _Tracker:
     def __init__(self, ranges: Sequence[tuple[int, int]]) -> None:
         self._ranges = ranges
         self._spaces: dict[int, _Space] = {}
-        self._owners: list[tuple[int, int, int]] = []  # (low, high, buffer), disjoint
+        self._owners: list[tuple[int, int, int]] = []  # (low, high, buffer), disjoint, ascending
 
     def run(self, order: Sequence[Placed]) -> list[Wait]:
         result: list[Wait] = []
@@ -76,11 +77,12 @@ class _Tracker:
     def _take_over(self, buffer: int, space: _Space) -> None:
         """The buffer becomes the owner of its addresses; it must wait for whatever its predecessors saw."""
         low, high = self._ranges[buffer]
+        first = max(0, bisect_right(self._owners, low, key=_start) - 1)
+        if first < len(self._owners) and self._owners[first][1] <= low:
+            first += 1
+        stop = bisect_left(self._owners, high, lo=first, key=_start)
         kept: list[tuple[int, int, int]] = []
-        for start, end, owner in self._owners:
-            if end <= low or high <= start:
-                kept.append((start, end, owner))
-                continue
+        for start, end, owner in self._owners[first:stop]:
             _raise(space.before, self._spaces[owner].touched)
             _raise(space.before, self._spaces[owner].before)
             if start < low:
@@ -88,7 +90,7 @@ class _Tracker:
             if high < end:
                 kept.append((high, end, owner))
         kept.append((low, high, buffer))
-        self._owners = kept
+        self._owners[first:stop] = sorted(kept)
 
     def _record(self, access: Access, placed: Placed) -> None:
         space = self._space(access.space)
@@ -96,6 +98,10 @@ class _Tracker:
             space.history = [item for item in space.history if not _covers(access, item[0])]
         space.history.append((access, placed.engine, placed.index))
         space.touched[placed.engine] = max(space.touched[placed.engine], placed.index + 1)
+
+
+def _start(owner: tuple[int, int, int]) -> int:
+    return owner[0]
 
 
 def _covers(access: Access, other: Access) -> bool:

@@ -19,7 +19,7 @@ from sima_compiler.ir.tiles import Misfit
 from sima_compiler.machine.description import Machine
 from sima_compiler.stages.tiling.fusion import Group
 from sima_compiler.stages.tiling.geometry import Region, bytes_of, map_bytes, whole
-from sima_compiler.stages.tiling.parameters import parameter_bytes
+from sima_compiler.stages.tiling.parameters import least_parameter_bytes
 from sima_compiler.stages.tiling.reach import input_region
 from sima_compiler.stages.tiling.storage import Storage, concatenation_parts, in_place
 
@@ -41,16 +41,16 @@ def choose_residency(segment: Segment, batch: int, capacity: int, machine: Machi
     sizes = {name: map_bytes(feature_map, batch, machine) for name, feature_map in segment.maps.items()}
     storage = _shared(segment, sizes, capacity, machine)
     spilled: set[str] = set()
+    live = _live_bytes(segment, storage, sizes, spilled)
     index = 0
     while index < len(segment.layers):
-        lives = storage.lives(segment)
-        resident = [name for name, (first, last) in lives.items() if first <= index <= last and name not in spilled]
         layer = segment.layers[index]
-        used = sum(sizes[name] for name in resident)
-        excess = used + working_bytes(segment, layer, spilled, machine) - capacity
+        excess = int(live[index]) + working_bytes(segment, layer, spilled, machine, capacity) - capacity
         if excess <= 0:
             index += 1
             continue
+        lives = storage.lives(segment)
+        resident = [name for name, (first, last) in lives.items() if first <= index <= last and name not in spilled]
         if not resident:
             return _misfit(layer, excess, capacity, segment, machine)
         victim = _victim(resident, excess, segment, layer, sizes)
@@ -58,9 +58,9 @@ def choose_residency(segment: Segment, batch: int, capacity: int, machine: Machi
             storage = storage.without(victim)
         else:
             spilled.add(victim)
+        live = _live_bytes(segment, storage, sizes, spilled)
         index = 0
-    free = np.full(len(segment.layers), capacity, np.int64) - _live_bytes(segment, storage, sizes, spilled)
-    return Residency(frozenset(spilled), storage, tuple(int(size) for size in free))
+    return Residency(frozenset(spilled), storage, tuple(capacity - int(size) for size in live))
 
 
 def with_groups(found: Residency, groups: tuple[Group, ...]) -> Residency:
@@ -75,14 +75,24 @@ def with_groups(found: Residency, groups: tuple[Group, ...]) -> Residency:
 def _shared(segment: Segment, sizes: Mapping[str, int], capacity: int, machine: Machine) -> Storage:
     """Everything in place, and each part of a concatenation that does not raise the peak above the capacity."""
     storage = in_place(segment)
-    peak = max(capacity // 2, int(_live_bytes(segment, storage, sizes, set()).max(initial=0)))
+    live, lives = _live_bytes(segment, storage, sizes, set()), storage.lives(segment)
+    peak = max(capacity // 2, int(live.max(initial=0)))
+    places = dict(storage.places)
     for name, place in concatenation_parts(segment, machine):
-        if name in storage.places:
+        root = Storage(places).place(place.root).root
+        if name in places or name == root:
             continue
-        wider = Storage({**storage.places, name: place})
-        if int(_live_bytes(segment, wider, sizes, set()).max(initial=0)) <= peak:
-            storage = wider
-    return storage
+        first, last = min(lives[name][0], lives[root][0]), max(lives[name][1], lives[root][1])
+        window = live[first : last + 1].copy()
+        for moved, size in ((name, sizes[name]), (root, sizes[root])):
+            window[lives[moved][0] - first : lives[moved][1] - first + 1] -= size
+        window += sizes[root]
+        if int(window.max()) <= peak:
+            live[first : last + 1] = window
+            lives[root] = (first, last)
+            del lives[name]
+            places[name] = place
+    return Storage(places)
 
 
 def _live_bytes(
@@ -97,12 +107,11 @@ def _live_bytes(
     return np.cumsum(delta)[:-1]
 
 
-def working_bytes(segment: Segment, layer: Layer, spilled: set[str] | frozenset[str], machine: Machine) -> int:
+def working_bytes(segment: Segment, layer: Layer, spilled: Collection[str], machine: Machine, capacity: int) -> int:
     """Least on-chip bytes besides resident maps: one block of parameters, one row of each spilled map."""
     target = segment.maps[layer.output]
-    lanes = min(machine.lanes, target.channels)
     block = Region((0, 1), (0, 1), (0, 1), (0, target.channels))
-    size = machine.align(parameter_bytes(layer, lanes))
+    size = machine.align(least_parameter_bytes(layer, target.channels, machine.lanes, capacity))
     if layer.output in spilled:
         size += bytes_of(target, block, machine)
     for index, name in enumerate(layer.inputs):

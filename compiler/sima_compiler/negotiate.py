@@ -134,7 +134,7 @@ def _proof(search: _Search, batch: int) -> Misfit | None:
             if first <= index <= last and name not in search.allowed:
                 root = shared.place(name).root
                 live[root] = max(live.get(root, (0, "")), (sizes[name], name))
-        demand = sum(size for size, _ in live.values()) + working_bytes(segment, layer, search.allowed, machine)
+        demand = sum(size for size, _ in live.values()) + working_bytes(segment, layer, search.allowed, machine, 0)
         if demand > capacity and (worst is None or demand > worst.demand):
             largest = tuple((name, size) for size, name in sorted(live.values(), reverse=True))
             worst = Misfit(layer.name, demand, capacity, largest, _levers(search))

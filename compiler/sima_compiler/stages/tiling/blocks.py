@@ -17,7 +17,7 @@ from sima_compiler.ir.tiles import Misfit
 from sima_compiler.machine.description import Machine
 from sima_compiler.stages.tiling.channels import ChannelSite, channel_block
 from sima_compiler.stages.tiling.geometry import Region, bytes_of, map_bytes, splits
-from sima_compiler.stages.tiling.parameters import parameter_bytes
+from sima_compiler.stages.tiling.parameters import parameter_bytes, parts_of_vector
 from sima_compiler.stages.tiling.reach import input_region
 
 #: Share of on-chip memory that one block of parameters may take at most.
@@ -148,6 +148,8 @@ def _narrower(channels: int, unit: int, site: LayerSite) -> list[int]:
     sizes = [channels]
     while sizes[-1] > unit:
         sizes.append(max(unit, sizes[-1] // 2 // unit * unit))
+    if isinstance(kernel, Convolution) and kernel.groups == 1:
+        sizes += parts_of_vector(unit)
     return sizes
 
 

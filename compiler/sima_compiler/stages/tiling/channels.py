@@ -16,7 +16,7 @@ from sima_compiler.ir.layers import Convolution, FeatureMap, Layer, Layout
 from sima_compiler.machine.cost import ArrayWork, ceil_div
 from sima_compiler.machine.description import Machine
 from sima_compiler.stages.tiling.mapping import least_cycles
-from sima_compiler.stages.tiling.parameters import parameter_bytes
+from sima_compiler.stages.tiling.parameters import parameter_bytes, parts_of_vector
 
 #: Numbers of blocks that are tried, as far as a layer has channels for them.
 CUTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
@@ -61,6 +61,8 @@ def _sizes(kernel: Convolution, site: ChannelSite) -> Iterator[int]:
     units = ceil_div(channels, unit)
     for count in sorted({ceil_div(units, cuts) for cuts in (*CUTS, units) if cuts <= units}, reverse=True):
         yield min(channels, count * unit)
+    if kernel.groups == 1:
+        yield from parts_of_vector(unit)
 
 
 def _time(kernel: Convolution, site: ChannelSite, size: int) -> int:

@@ -16,3 +16,17 @@ def parameter_bytes(layer: Layer, channels: int) -> int:
     _, height, width, inputs = kernel.weights.shape
     values = kernel.binary.values.size if kernel.binary is not None and kernel.binary.values is not None else 0
     return channels * (height * width * inputs + 8) + values + tables + 96
+
+
+def parts_of_vector(lanes: int) -> tuple[int, ...]:
+    """Blocks of fewer output channels than the array has lanes, for contractions too long for a whole vector."""
+    return tuple(size for size in (8, 4, 2, 1) if size < lanes)
+
+
+def least_parameter_bytes(layer: Layer, channels: int, lanes: int, capacity: int) -> int:
+    """Parameters of the smallest block to plan with: a vector of output channels, or less where that fills the chip."""
+    sizes = [min(lanes, channels)]
+    if isinstance(layer.kernel, Convolution) and layer.kernel.groups == 1:
+        sizes += [size for size in parts_of_vector(lanes) if size < channels]
+    found = [parameter_bytes(layer, size) for size in sizes]
+    return next((size for size in found if size <= capacity // 4), found[-1])

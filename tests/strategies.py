@@ -83,6 +83,7 @@ def styles() -> st.SearchStrategy[Style]:
         moves_keep_scale=st.sampled_from([True, True, True, False]),
         own_pair_per_reader=st.booleans(),
         tightness=st.sampled_from([1.0, 1.0, 0.6]),
+        concat_keeps_scale=st.booleans(),
         unusual=st.sampled_from([False, False, False, True]),
     )
 

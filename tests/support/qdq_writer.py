@@ -35,6 +35,7 @@ class Style:
     moves_keep_scale: bool = True
     own_pair_per_reader: bool = False
     tightness: float = 1.0  # below one, ranges are narrower than the data and values saturate
+    concat_keeps_scale: bool = False  # a Concat and all its inputs share one scale, as detectors are often exported
     unusual: bool = False  # scales one power of two apart and zero points anywhere
 
 
@@ -61,9 +62,12 @@ class _Writer:
         ranges = _ranges(self.model, self.random)
         for value in self.model.graph.input:
             self._choose_tensor(value.name, ranges)
-            self._pair(value.name, value.name)
         for node in self.model.graph.node:
             self._choose(node, ranges)
+        if self.style.concat_keeps_scale:
+            self._unify_concats()
+        for value in self.model.graph.input:
+            self._pair(value.name, value.name)
         for node in self.model.graph.node:
             self._node(node)
         used = {name for node in self.nodes for name in node.input}
@@ -98,6 +102,15 @@ class _Writer:
             scale = np.float32(2.0 ** round(float(np.log2(scale))))
             zero = int(np.clip(zero + self.random.integers(-9, 10), self._low(), self._low() + 255))
         self.quants[name] = (scale, zero)
+
+    def _unify_concats(self) -> None:
+        """From the last Concat to the first, so that nested ones agree as well; moves follow their input."""
+        for node in reversed(self.model.graph.node):
+            if node.op_type == "Concat":
+                self.quants |= dict.fromkeys(node.input, self.quants[node.output[0]])
+        for node in self.model.graph.node:
+            if node.op_type in MOVES:
+                self.quants |= dict.fromkeys(node.output, self.quants[node.input[0]])
 
     def _low(self) -> int:
         return -128 if self.style.activation == "int8" else 0

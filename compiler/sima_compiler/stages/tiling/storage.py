@@ -9,7 +9,8 @@ channel at which it begins there.
     before: a, b -> concatenate -> z                after: a and b are written straight into z's channels
 
 Checks. In place: the operand has the result's shape and layout, is read by no later layer, and is read only where
-the same element is written. Parts: a whole map that one move puts at a multiple of the lanes, as it is.
+the same element is written. Parts: a whole map that one move puts at a multiple of the lanes, as it is; nothing takes
+over bytes that another map in the same place still needs.
 A network input or output keeps a place of its own, and so does a map that is spilled.
 """
 
@@ -83,6 +84,8 @@ def in_place(segment: Segment) -> Storage:
 def concatenation_parts(segment: Segment, machine: Machine) -> Iterator[tuple[str, Place]]:
     """Every (map, place) that spares one move of a concatenation, latest producers first within a layer."""
     produced = {layer.output: index for index, layer in enumerate(segment.layers)}
+    lives = live_layers(segment)
+    accepted = in_place(segment)
     for layer in segment.layers:
         if not isinstance(layer.kernel, Copy) or layer.kernel.fill is not None or layer.output in segment.outputs:
             continue
@@ -90,8 +93,41 @@ def concatenation_parts(segment: Segment, machine: Machine) -> Iterator[tuple[st
             continue
         found = dict(_parts(layer, layer.kernel, segment, machine))
         for name in sorted(found, key=lambda part: -produced.get(part, -1)):
-            if name in produced and name not in segment.outputs:
+            if name not in produced or name in segment.outputs or name in accepted.places:
+                continue
+            wider = Storage({**accepted.places, name: Place(layer.output, found[name])})
+            if _sound(segment, wider, lives, wider.place(name).root):
+                accepted = wider
                 yield name, Place(layer.output, found[name])
+
+
+def _sound(segment: Segment, storage: Storage, lives: Mapping[str, tuple[int, int]], root: str) -> bool:
+    """Whether no map in the buffer of ``root`` overwrites another that is still to be read."""
+    members = [name for name in (root, *storage.places) if storage.place(name).root == root]
+    members.sort(key=lambda name: lives[name][0])
+    for index, later in enumerate(members):
+        born, over = lives[later][0], storage.places.get(later)
+        for earlier in members[:index]:
+            if not _overlap(segment, storage, earlier, later) or _is_inside(storage, lives, earlier, later):
+                continue
+            direct = over is not None and over.root == earlier
+            if lives[earlier][1] > born - (not direct):
+                return False
+    return True
+
+
+def _overlap(segment: Segment, storage: Storage, one: str, other: str) -> bool:
+    first, second = storage.place(one).channel, storage.place(other).channel
+    return first < second + segment.maps[other].channels and second < first + segment.maps[one].channels
+
+
+def _is_inside(storage: Storage, lives: Mapping[str, tuple[int, int]], part: str, whole: str) -> bool:
+    """Whether ``part`` is a part of the concatenation ``whole``, or of a part of it: the same values, not new ones."""
+    while part in storage.places and lives[storage.places[part].root][0] > lives[part][0]:
+        part = storage.places[part].root
+        if part == whole:
+            return True
+    return False
 
 
 def any_sharing(segment: Segment, machine: Machine) -> Storage:

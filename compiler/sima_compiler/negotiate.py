@@ -22,8 +22,6 @@ from sima_compiler.stages.tiling.storage import any_sharing
 
 #: A larger batch may cost this much more per sample than the best smaller one.
 TOLERANCE = 1.01
-#: Up to this many candidates are all scheduled; beyond, small sizes are thinned out and estimated between neighbours.
-SCHEDULE_ALL = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,15 +150,8 @@ def _levers(search: _Search) -> tuple[str, ...]:
 
 
 def _to_schedule(fitting: Sequence[int]) -> list[int]:
-    """All sizes while they are few; else the small ones, every power of two and its half-way point, and the largest."""
-    if len(fitting) <= SCHEDULE_ALL:
-        return list(fitting)
-    chosen = {fitting[-1]}
-    for size in fitting:
-        power = 1 << (size.bit_length() - 1)
-        if size in (power, power + power // 2):
-            chosen.add(size)
-    return sorted(chosen)
+    """The largest size and every power of two below it."""
+    return sorted({fitting[-1]} | {size for size in fitting if size & (size - 1) == 0})
 
 
 def _try(search: _Search, size: int) -> None:
@@ -270,5 +261,5 @@ def _sentence(desired: int, actual: int, rows: dict[int, Candidate]) -> str:
     if actual == desired:
         return f"batch {desired} fits and is built"
     following = rows.get(actual + 1)
-    why = f": batch {actual + 1}: {following.reason}" if following is not None else ""
+    why = f"; batch {actual + 1} is not: {following.reason}" if following is not None else ""
     return f"batch {actual} is the largest feasible size up to {desired}{why}"

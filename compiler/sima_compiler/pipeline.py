@@ -37,7 +37,7 @@ from sima_compiler.stages.tile import TileOptions, tile
 logger = logging.getLogger(__name__)
 
 #: Shares of on-chip memory that prefetching may fill, from eager to none; the first that can be allocated is taken.
-PREFETCH_SHARES = (1.0, 0.95, 0.9, 0.8, 0.65, 0.5, 0.0)
+PREFETCH_SHARES = (1.0, 0.95, 0.85, 0.7, 0.5, 0.0)
 #: Shares of on-chip memory to plan with when gaps between buffers leave too little.
 PLANNING_SHARES = (1.0, 0.9, 0.8, 0.65, 0.5, 0.35)
 #: Longest groups of fused layers that are tried; without spilled maps none is formed and the first plan stands.
@@ -143,17 +143,19 @@ def assemble(found: Plan) -> bytes:
 
 
 def _allocated(tiling: Tiling, stored: list[int], target: Target, limit: int) -> MemoryPlan | Misfit:
+    """Addresses with as much prefetching as memory allows; only when no greedy placement fits is one searched for."""
     memory: MemoryPlan | Misfit | None = None
-    for share in PREFETCH_SHARES:
-        options = PrefetchOptions(target.quads, int(limit * share))
-        ahead = _timed("prefetch", lambda options=options: prefetch(tiling, stored, target.machine, options))
-        memory = _timed(
-            "allocate",
-            lambda ahead=ahead: allocate(ahead, limit, AllocateOptions(target.exact)),
-            lambda found: verify_memory(found) if isinstance(found, MemoryPlan) else None,
-        )
-        if isinstance(memory, MemoryPlan):
-            return memory
+    for search in (False, True):
+        for share in PREFETCH_SHARES:
+            options = PrefetchOptions(target.quads, int(limit * share))
+            ahead = _timed("prefetch", lambda options=options: prefetch(tiling, stored, target.machine, options))
+            memory = _timed(
+                "allocate",
+                lambda ahead=ahead, search=search: allocate(ahead, limit, AllocateOptions(search, target.exact)),
+                lambda found: verify_memory(found) if isinstance(found, MemoryPlan) else None,
+            )
+            if isinstance(memory, MemoryPlan):
+                return memory
     assert memory is not None
     return memory
 

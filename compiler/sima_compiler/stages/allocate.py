@@ -15,14 +15,18 @@ from sima_compiler.stages.allocation.exact import solve_exactly
 from sima_compiler.stages.allocation.problem import Buffer, Problem
 from sima_compiler.stages.allocation.solver import THOROUGH, Effort, solve
 
-#: Work of the local search per plan: enough for most plans that can be made to fit, little beside tiling.
-QUICK = Effort(fit=600_000, best=150_000)
+#: Work per plan that only asks whether the greedy orders fit, and that of one that must be made to fit.
+GREEDY = Effort(fit=0, best=0)
+SEARCHED = Effort(fit=600_000, best=0)
 
 
 @dataclass(frozen=True, slots=True)
 class AllocateOptions:
-    """``exact`` lets OR-Tools improve what the solver found; it needs the extra of that name."""
+    """``search`` lets a local search make fit what the greedy orders leave too high. ``exact`` lets OR-Tools improve what
+    the solver found; it needs the extra of that name.
+    """
 
+    search: bool = True
     exact: bool = False
 
 
@@ -35,10 +39,10 @@ def allocate(tiling: Tiling, capacity: int, options: AllocateOptions | None = No
     Raises:
         OptionError: exact allocation without OR-Tools.
     """
-    exact = options is not None and options.exact
+    chosen = options or AllocateOptions()
     problem = problem_of(tiling, capacity)
-    solution = solve(problem, THOROUGH if exact else QUICK)
-    if exact:
+    solution = solve(problem, THOROUGH if chosen.exact else SEARCHED if chosen.search else GREEDY)
+    if chosen.exact:
         solution = solve_exactly(problem, solution)
     if not solution.fits(problem):
         return _misfit(tiling, problem, solution.peak)

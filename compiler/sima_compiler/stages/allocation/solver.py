@@ -2,7 +2,8 @@
 
 In: a problem. Out: a solution, valid but perhaps above the capacity. Always holds: at the lower bound the solver stops;
 the same problem gives the same solution everywhere; and unless more buffers live together than the effort allows for,
-the peak is never above that of the best greedy order, those by size, life, area and start among them.
+the peak is never above that of the best greedy order, those by size, life, area and start among them. Where they are
+that many, it stops as soon as everything fits.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 from sima_compiler.stages.allocation.arrangement import Arrangement
 from sima_compiler.stages.allocation.conflicts import neighbours_of, pairs_of
+from sima_compiler.stages.allocation.crowd import crowd_first_fit
 from sima_compiler.stages.allocation.orders import Order, greedy_orders
 from sima_compiler.stages.allocation.problem import Problem
 from sima_compiler.stages.allocation.search import search
@@ -23,8 +25,8 @@ class Effort:
     """Work that local search may do, in neighbours looked at (about five million a second).
 
     ``fit`` is spent when the best greedy order ends above the capacity although the lower bound does not; ``best`` when
-    it ends above the lower bound. Where more than ``pairs`` pairs of buffers live together, they are placed in order of
-    time alone.
+    it ends above the lower bound. Where more than ``pairs`` pairs of buffers live together there is no local search,
+    and the greedy orders are tried only until everything fits.
     """
 
     fit: int = 600_000
@@ -42,7 +44,7 @@ def solve(problem: Problem, effort: Effort = THOROUGH) -> Solution:
     if not buffers:
         return Solution((), 0)
     if pairs_of(buffers) > effort.pairs:
-        return min(sweeps(buffers), key=_peak)
+        return _crowded(problem)
     neighbours = neighbours_of(buffers)
     nowhere_high = [False] * len(buffers)
     tried: list[tuple[Solution, Order]] = []
@@ -60,6 +62,18 @@ def solve(problem: Problem, effort: Effort = THOROUGH) -> Solution:
     return best
 
 
+def _crowded(problem: Problem) -> Solution:
+    """In order of time; where that does not fit, the greedy orders until one does."""
+    best = min(sweeps(problem.buffers), key=_peak)
+    if problem.lower_bound > problem.capacity:
+        return best
+    for order in greedy_orders(problem.buffers):
+        if best.fits(problem):
+            break
+        best = min(best, crowd_first_fit(problem.buffers, order), key=_peak)
+    return best
+
+
 def _peak(solution: Solution) -> int:
     return solution.peak
 
@@ -67,4 +81,5 @@ def _peak(solution: Solution) -> int:
 def _targets(problem: Problem, peak: int, bound: int, effort: Effort) -> list[tuple[int, int]]:
     """Limits to search for with the work for each: the capacity, the lower bound, and half-way to it."""
     targets = [(problem.capacity, effort.fit)] if bound <= problem.capacity < peak else []
-    return [*targets, (bound, effort.best * 3 // 4), ((bound + peak) // 2, effort.best // 4)]
+    targets += [(bound, effort.best * 3 // 4), ((bound + peak) // 2, effort.best // 4)]
+    return [(limit, work) for limit, work in targets if work]

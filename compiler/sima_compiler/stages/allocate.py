@@ -1,36 +1,40 @@
 """Allocate: every buffer gets an address, so that buffers alive at the same step never share a byte.
 
 Before: sizes and lifetimes in steps. After: addresses, at multiples of the lanes, because sizes are. The problem is
-handed to the solver in `allocation`, which knows nothing of layers. Checks: `ir.verify_plan` compares every overlapping
-pair again. As a program (``python -m sima_compiler.stages.allocate``) the stage solves a table of buffers.
+handed to the solvers in `allocation`, which know nothing of layers. Where a tiling does not fit although every step
+would, loads that were moved ahead of their need start later, the fewest that give room. Checks: `ir.verify_plan`
+compares every overlapping pair again. As a program (``python -m sima_compiler.stages.allocate``) the stage solves a
+table of buffers.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from sima_compiler.ir.tiles import MemoryPlan, Misfit, Tiling
+from sima_compiler.ir.tiles import Load, MemoryPlan, Misfit, Tiling
 from sima_compiler.stages.allocation.command import main
+from sima_compiler.stages.allocation.delay import Delayed, solve_with_delays
 from sima_compiler.stages.allocation.exact import solve_exactly
 from sima_compiler.stages.allocation.problem import Buffer, Problem
 from sima_compiler.stages.allocation.solver import THOROUGH, Effort, solve
 
-#: Work per plan that only asks whether the greedy orders fit, and that of one that must be made to fit.
-GREEDY = Effort(fit=0, best=0)
-SEARCHED = Effort(fit=600_000, best=0)
+#: Work of the local search per plan, little beside tiling: when nothing can be delayed, and when loads can.
+FIRM, FLEXIBLE = Effort(fit=600_000, best=150_000), Effort(fit=150_000, best=150_000)
 
 
 @dataclass(frozen=True, slots=True)
 class AllocateOptions:
-    """``search`` lets a local search make fit what the greedy orders leave too high. ``exact`` lets OR-Tools improve what
-    the solver found; it needs the extra of that name.
+    """``latest``: for each buffer the latest step at which its life may begin, its first one when that is None.
+
+    ``exact`` lets OR-Tools improve what the solver found; it needs the extra of that name.
     """
 
-    search: bool = True
+    latest: tuple[int, ...] | None = None
     exact: bool = False
 
 
-def allocate(tiling: Tiling, capacity: int, options: AllocateOptions | None = None) -> MemoryPlan | Misfit:
+def allocate(tiling: Tiling, capacity: int, options: AllocateOptions) -> MemoryPlan | Misfit:
     """Addresses for a tiling's buffers within ``capacity`` bytes.
 
     Returns:
@@ -39,22 +43,42 @@ def allocate(tiling: Tiling, capacity: int, options: AllocateOptions | None = No
     Raises:
         OptionError: exact allocation without OR-Tools.
     """
-    chosen = options or AllocateOptions()
     problem = problem_of(tiling, capacity)
-    solution = solve(problem, THOROUGH if chosen.exact else SEARCHED if chosen.search else GREEDY)
-    if chosen.exact:
+    flexible = options.latest is not None and options.latest != tuple(buffer.first for buffer in tiling.buffers)
+    solution = solve(problem, THOROUGH if options.exact else FLEXIBLE if flexible else FIRM)
+    if options.exact:
         solution = solve_exactly(problem, solution)
-    if not solution.fits(problem):
+    if solution.fits(problem):
+        return MemoryPlan(tiling, solution.offsets, solution.peak, capacity, problem.lower_bound)
+    delayed = solve_with_delays(problem, options.latest or (), capacity) if flexible else None
+    if delayed is None:
         return _misfit(tiling, problem, solution.peak)
-    return MemoryPlan(tiling, solution.offsets, solution.peak, capacity, problem.lower_bound)
+    bound, solution = delayed.problem.lower_bound, delayed.solution
+    return MemoryPlan(_with_delays(tiling, delayed), solution.offsets, solution.peak, capacity, bound)
 
 
 def problem_of(tiling: Tiling, capacity: int) -> Problem:
-    """The buffers' sizes and lifetimes alone, as the solver wants them."""
+    """The buffers' sizes and lifetimes alone, as the solvers want them."""
     buffers = enumerate(tiling.buffers)
     return Problem(
         tuple(Buffer(str(index), found.first, found.last + 1, found.bytes) for index, found in buffers), capacity
     )
+
+
+def _with_delays(tiling: Tiling, delayed: Delayed) -> Tiling:
+    """The tiling with later lives, and with loads no earlier than their buffer's life or the load before them."""
+    buffers = zip(tiling.buffers, delayed.lowers, strict=True)
+    loads = _in_order(tiling.loads, delayed.lowers)
+    return replace(tiling, buffers=tuple(replace(buffer, first=first) for buffer, first in buffers), loads=loads)
+
+
+def _in_order(loads: Sequence[Load], firsts: Sequence[int]) -> tuple[Load, ...]:
+    found: list[Load] = []
+    floor = 0
+    for load in loads:
+        floor = max(floor, load.earliest, firsts[load.command.buffer])
+        found.append(replace(load, earliest=floor))
+    return tuple(found)
 
 
 def _misfit(tiling: Tiling, problem: Problem, peak: int) -> Misfit:

@@ -4,22 +4,27 @@ In: per engine, the jobs in stream order. Out: start and end of every job, and w
 The schedule stage asks it for a prediction and the timing simulator for a replay of decoded bytes; both describe their
 commands as `Job`s, so the rules of time stand in one place.
 
-Rules. A job starts when it is fetched, its waits are met and its engine is free. The compute queue is free when its job
-has ended. A DMA queue holds up to ``dma_outstanding`` descriptors in flight; each asks for the DRAM
-``dma_latency_cycles`` after its start. DRAM serves one request at a time, in order of asking (ties: DMA in, DMA out,
-instructions in order of engine). Instructions are fetched ahead burst by burst into each engine's FIFO and use the same
-DRAM.
+Rules. A job starts when it is fetched, its waits are met, its engine has started the job before and has a place free.
+The compute engine has one place, a DMA engine ``dma_outstanding``; a job keeps its place until it ends. A transfer
+asks for the DRAM ``dma_latency_cycles`` after its start. The DRAM serves one request at a time, in order of asking
+(ties: DMA in, DMA out, instructions in order of engine). A load ends when its last byte has arrived and the
+decompressor, which works on one load at a time and starts with its first byte, has written its output. Instructions
+are asked for burst by burst, as long as a whole one fits an engine's FIFO beside the bytes of jobs that have not
+started; the FIFO always has room for two bursts and for the longest command. What ends in a cycle is seen by
+everything that starts in the same cycle; the DRAM is granted last.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
+from itertools import accumulate
 
 from sima_compiler.errors import ExecutionError
 from sima_compiler.ir.program import Engine, Wait
+from sima_compiler.machine.cost import ceil_div
 from sima_compiler.machine.description import Machine
 
 
@@ -46,6 +51,10 @@ class Cause(IntEnum):
     COMPUTE = 4
 
 
+#: The causes that are completions, in order of `Engine`.
+_CAUSES = (Cause.DMA_IN, Cause.DMA_OUT, Cause.COMPUTE)
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """When a job started and ended (exclusive), and the last thing it waited for after its engine was free."""
@@ -57,11 +66,15 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Spans per engine in stream order; ``end`` is when the last of them is done; DRAM busy cycles per user."""
+    """Spans per engine in stream order; ``end`` is when the last of them is done; DRAM busy cycles per user.
+
+    ``moving``: disjoint (start, end) in time order during which a transfer, a fetch or the decompressor was at work.
+    """
 
     spans: tuple[tuple[Span, ...], ...]
     end: int
     dram_busy: tuple[int, int, int]
+    moving: tuple[tuple[int, int], ...] = ()
 
 
 def replay(streams: Sequence[Sequence[Job]], machine: Machine) -> Timeline:
@@ -73,161 +86,164 @@ def replay(streams: Sequence[Sequence[Job]], machine: Machine) -> Timeline:
     return _Replay(streams, machine).run()
 
 
-@dataclass(slots=True)
 class _Queue:
-    """The running state of one engine."""
+    """The running state of one engine. Jobs start, and end, in order."""
 
-    jobs: Sequence[Job]
-    issued: int = 0
-    completed: int = 0
-    free_at: int = 0
-    fetched_bytes: int = 0
-    fetch_asked: int = 0
-    consumed_bytes: int = 0
-    starts: list[int] = field(default_factory=list)
-    ends: list[int] = field(default_factory=list)
-    causes: list[Cause] = field(default_factory=list)
-    unpack_free: int = 0
+    def __init__(self, jobs: Sequence[Job], places: int, machine: Machine) -> None:
+        self.jobs = jobs
+        self.places = places
+        self.consumed = [0, *accumulate(job.fetch_bytes for job in jobs)]
+        self.burst = machine.dram_burst_bytes
+        self.bursts = ceil_div(self.consumed[-1], self.burst)
+        longest = max((job.fetch_bytes for job in jobs), default=0)
+        self.room = max(machine.instruction_fifo_bytes, 2 * self.burst, longest + self.burst)
+        self.asked = 0
+        self.arrivals: list[int] = []
+        self.starts: list[int] = []
+        self.ends: list[int] = []
+        self.causes: list[Cause] = []
+        self.completed = 0
+        self.unpacked_at = 0
+
+    def bursts_for(self, index: int) -> int:
+        """Bursts that must have arrived before job ``index`` can start."""
+        return -(-self.consumed[index + 1] // self.burst)
+
+    def free_at(self, index: int) -> int:
+        """When the engine could have taken job ``index``."""
+        before = self.starts[index - 1] if index else 0
+        return max(before, self.ends[index - self.places]) if index >= self.places else before
+
+    def wants_burst(self) -> bool:
+        """Whether another burst exists and fits the FIFO."""
+        ahead = self.asked * self.burst - self.consumed[len(self.starts)]
+        return self.asked < self.bursts and ahead + self.burst <= self.room
 
 
 class _Replay:
-    """A discrete-event simulation; events are (time, order, kind, engine, value)."""
+    """A discrete-event simulation; events are (time, kind, engine, index)."""
 
-    ASK, FREE, DONE, FETCHED, FETCH_ASK = range(5)
+    FREE, DONE, FETCHED, ASK, FETCH_ASK = range(5)
 
     def __init__(self, streams: Sequence[Sequence[Job]], machine: Machine) -> None:
-        self.machine = machine
-        self.queues = [_Queue(jobs) for jobs in streams]
-        self.events: list[tuple[int, int, int, int, int]] = []
-        self.order = 0
-        self.waiting: list[tuple[int, int, int, int, int]] = []  # (asked at, rank, order, engine, job or -bytes)
+        places = (machine.dma_outstanding, machine.dma_outstanding, 1)
+        self.queues = [_Queue(jobs, count, machine) for jobs, count in zip(streams, places, strict=True)]
+        self.latency = machine.dma_latency_cycles
+        self.burst_cycles = ceil_div(machine.dram_burst_bytes, machine.dram_bytes_per_cycle)
+        self.events: list[tuple[int, int, int, int]] = []
+        self.waiting: list[tuple[int, int, int]] = []  # (asked at, rank, index); ranks 0-1 DMA, 2-4 instructions
         self.dram_free = True
         self.dram_busy = [0, 0, 0]
-        self.total_fetch = [sum(job.fetch_bytes for job in jobs) for jobs in streams]
+        self.moving: list[tuple[int, int]] = []
         self.end = 0
 
-    def push(self, time: int, kind: int, engine: int, value: int) -> None:
-        self.order += 1
-        heapq.heappush(self.events, (time, self.order, kind, engine, value))
-
     def run(self) -> Timeline:
-        for engine in Engine:
+        for engine in range(len(self.queues)):
             self.fetch(engine, 0)
+        self.start_all(0)
         while self.events:
-            now = self.events[0][0]
-            self.end = max(self.end, now)
+            now = self.end = self.events[0][0]
             while self.events and self.events[0][0] == now:
-                _, _, kind, engine, value = heapq.heappop(self.events)
-                self.handle(now, kind, engine, value)
-            self.grant(now)
+                self.handle(*heapq.heappop(self.events))
             self.start_all(now)
+            if self.dram_free and self.waiting and not (self.events and self.events[0][0] == now):
+                self.grant(now)
         self.check_finished()
-        spans = tuple(
-            tuple(Span(s, e, c) for s, e, c in zip(queue.starts, queue.ends, queue.causes, strict=True))
-            for queue in self.queues
+        return Timeline(
+            tuple(tuple(map(Span, queue.starts, queue.ends, queue.causes)) for queue in self.queues),
+            self.end,
+            (self.dram_busy[0], self.dram_busy[1], self.dram_busy[2]),
+            tuple(self.moving),
         )
-        return Timeline(spans, self.end, (self.dram_busy[0], self.dram_busy[1], self.dram_busy[2]))
 
-    def handle(self, now: int, kind: int, engine: int, value: int) -> None:
-        queue = self.queues[engine]
-        if kind == self.ASK:
-            heapq.heappush(self.waiting, (now, engine, self.order, engine, value))
-        elif kind == self.FETCH_ASK:
-            heapq.heappush(self.waiting, (now, 2 + engine, self.order, engine, -value))
-        elif kind == self.FREE:
+    def handle(self, now: int, kind: int, engine: int, index: int) -> None:
+        if kind == self.FREE:
             self.dram_free = True
         elif kind == self.DONE:
-            queue.completed += 1
-            queue.ends[value] = now
-            self.blame(now, Cause(engine + 2))
+            self.queues[engine].completed += 1
+        elif kind == self.FETCHED:
+            self.queues[engine].arrivals.append(now)
         else:
-            queue.fetched_bytes += value
-            self.blame_fetch(engine)
-
-    def blame(self, now: int, cause: Cause) -> None:
-        """A completion may be what a queue's next job waited for: remember the last one that mattered."""
-        for queue in self.queues:
-            if queue.issued < len(queue.jobs):
-                wait = queue.jobs[queue.issued].wait
-                needed = (wait.dma_in, wait.dma_out, wait.compute)[cause - 2]
-                if self.queues[cause - 2].completed == needed and now > queue.free_at:
-                    queue.causes[queue.issued] = cause
-
-    def blame_fetch(self, engine: int) -> None:
-        queue = self.queues[engine]
-        if queue.issued < len(queue.jobs):
-            needed = queue.consumed_bytes + queue.jobs[queue.issued].fetch_bytes
-            if queue.fetched_bytes >= needed and len(queue.causes) > queue.issued:
-                queue.causes[queue.issued] = Cause.FETCH
-
-    def grant(self, now: int) -> None:
-        """Gives a free DRAM to the request that asked first."""
-        if not (self.dram_free and self.waiting):
-            return
-        _, _, _, engine, value = heapq.heappop(self.waiting)
-        self.dram_free = False
-        queue = self.queues[engine]
-        if value < 0:
-            busy = -(-self.machine.dram_burst_bytes // self.machine.dram_bytes_per_cycle)
-            self.dram_busy[2] += busy
-            self.push(now + busy, self.FETCHED, engine, -value)
-        else:
-            job = queue.jobs[value]
-            busy = job.dram_cycles
-            self.dram_busy[engine] += busy
-            queue.unpack_free = max(now, queue.unpack_free) + max(job.cycles, 0)
-            self.push(max(now + busy, queue.unpack_free), self.DONE, engine, value)
-        self.push(now + busy, self.FREE, engine, 0)
+            heapq.heappush(self.waiting, (now, engine if kind == self.ASK else 2 + engine, index))
 
     def start_all(self, now: int) -> None:
-        for engine in Engine:
+        for engine in range(len(self.queues)):
             while self.can_start(engine):
                 self.start(engine, now)
 
-    def can_start(self, engine: Engine) -> bool:
+    def can_start(self, engine: int) -> bool:
         queue = self.queues[engine]
-        if queue.issued >= len(queue.jobs):
+        index = len(queue.starts)
+        if index >= len(queue.jobs) or index - queue.completed >= queue.places:
             return False
-        if len(queue.causes) <= queue.issued:
-            queue.causes.append(Cause.NONE)
-        job = queue.jobs[queue.issued]
-        if queue.consumed_bytes + job.fetch_bytes > queue.fetched_bytes:
-            return False
-        if engine is Engine.COMPUTE:
-            if queue.completed < queue.issued:
-                return False
-        elif queue.issued - queue.completed >= self.machine.dma_outstanding:
-            return False
-        done = [other.completed for other in self.queues]
-        return job.wait.dma_in <= done[0] and job.wait.dma_out <= done[1] and job.wait.compute <= done[2]
+        wait = queue.jobs[index].wait
+        loads, stores, computes = self.queues
+        return (
+            wait.dma_in <= loads.completed
+            and wait.dma_out <= stores.completed
+            and wait.compute <= computes.completed
+            and queue.bursts_for(index) <= len(queue.arrivals)
+        )
 
-    def start(self, engine: Engine, now: int) -> None:
+    def start(self, engine: int, now: int) -> None:
         queue = self.queues[engine]
-        index = queue.issued
-        job = queue.jobs[index]
-        queue.issued += 1
-        queue.consumed_bytes += job.fetch_bytes
+        index = len(queue.starts)
+        queue.causes.append(self.cause(queue, index))
         queue.starts.append(now)
-        queue.ends.append(now)
-        if engine is Engine.COMPUTE:
-            queue.free_at = now + job.cycles
-            self.push(now + job.cycles, self.DONE, engine, index)
+        if engine == Engine.COMPUTE:
+            queue.ends.append(now + queue.jobs[index].cycles)
+            heapq.heappush(self.events, (queue.ends[index], self.DONE, engine, index))
         else:
-            self.push(now + self.machine.dma_latency_cycles, self.ASK, engine, index)
+            heapq.heappush(self.events, (now + self.latency, self.ASK, engine, index))
         self.fetch(engine, now)
 
-    def fetch(self, engine: Engine, now: int) -> None:
+    def cause(self, queue: _Queue, index: int) -> Cause:
+        """What was there last, if it came after the engine was free; ties go to the cause named first."""
+        wait, bursts = queue.jobs[index].wait, queue.bursts_for(index)
+        latest, cause = queue.free_at(index), Cause.NONE
+        for one, counted, other in zip(_CAUSES, (wait.dma_in, wait.dma_out, wait.compute), self.queues, strict=True):
+            if counted and other.ends[counted - 1] > latest:
+                latest, cause = other.ends[counted - 1], one
+        if bursts and queue.arrivals[bursts - 1] > latest:
+            return Cause.FETCH
+        return cause
+
+    def fetch(self, engine: int, now: int) -> None:
         """Asks for instruction bursts while the FIFO has room for a whole one."""
         queue = self.queues[engine]
-        burst = self.machine.dram_burst_bytes
-        room = max(self.machine.instruction_fifo_bytes, 2 * burst)
-        while queue.fetch_asked < self.total_fetch[engine] and queue.fetch_asked - queue.consumed_bytes + burst <= room:
-            queue.fetch_asked += burst
-            self.push(now + self.machine.dma_latency_cycles, self.FETCH_ASK, engine, burst)
+        while queue.wants_burst():
+            heapq.heappush(self.events, (now + self.latency, self.FETCH_ASK, engine, queue.asked))
+            queue.asked += 1
+
+    def grant(self, now: int) -> None:
+        """Gives the free DRAM to the request that asked first."""
+        _, rank, index = heapq.heappop(self.waiting)
+        self.dram_free = False
+        if rank >= 2:
+            busy, done = self.burst_cycles, now + self.burst_cycles
+            self.dram_busy[2] += busy
+            heapq.heappush(self.events, (done, self.FETCHED, rank - 2, index))
+        else:
+            queue = self.queues[rank]
+            job = queue.jobs[index]
+            busy = job.dram_cycles
+            self.dram_busy[rank] += busy
+            queue.unpacked_at = max(now, queue.unpacked_at) + job.cycles
+            done = max(now + busy, queue.unpacked_at)
+            queue.ends.append(done)
+            heapq.heappush(self.events, (done, self.DONE, rank, index))
+        heapq.heappush(self.events, (now + busy, self.FREE, rank, index))
+        self.mark_moving(now, done)
+
+    def mark_moving(self, start: int, end: int) -> None:
+        if self.moving and start <= self.moving[-1][1]:
+            self.moving[-1] = (self.moving[-1][0], max(self.moving[-1][1], end))
+        elif end > start:
+            self.moving.append((start, end))
 
     def check_finished(self) -> None:
         stuck = [
-            f"{Engine(index).name.lower()} at command {queue.issued} of {len(queue.jobs)}"
+            f"{Engine(index).name.lower()} at command {len(queue.starts)} of {len(queue.jobs)}"
             for index, queue in enumerate(self.queues)
             if queue.completed < len(queue.jobs)
         ]

@@ -4,12 +4,17 @@ In: a program, the DRAM bytes of its constants blocks, the bytes of its commands
 stalls. Always holds, for every layer and in total: runtime = compute + stalls. The compute queue is what a layer's time
 is measured on: a cycle in which it does not work belongs to the layer that it waits to run, under the name of what it
 waited for last; the cycles after its last command belong to that command's layer, as output stall.
+
+``bound_by`` is the largest part of a layer's runtime: compute; transfers of weights or of activations (stalls while
+something moved); latency (stalls while nothing moved, and those for instructions). Ties go in that order.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from sima_compiler.ir.program import (
     Command,
@@ -82,10 +87,11 @@ class _Tally:
     weights: int = 0
     activation: int = 0
     stalls: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STALLS, 0))
+    idle: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STALLS, 0))
     intervals: list[tuple[int, int]] = field(default_factory=list)
 
     def timing(self) -> LayerTiming:
-        bound = _bound_by(self.compute, self.stalls)
+        bound = _bound_by(self.compute, self.stalls, self.idle)
         return LayerTiming(
             self.compute, dict(self.stalls), self.macs, self.weights, self.activation, bound, tuple(self.intervals)
         )
@@ -106,9 +112,10 @@ def _layers(program: Program, jobs: Sequence[Sequence[Job]], timeline: Timeline)
 
 def _walk_compute(program: Program, timeline: Timeline, tallies: Sequence[_Tally]) -> None:
     clock = 0
+    moved = _Moved(timeline)
     for command, span in zip(program.compute, timeline.spans[Engine.COMPUTE], strict=True):
         tally = tallies[command.layer]
-        tally.stalls[_stall(program, timeline, command, span)] += span.start - clock
+        moved.add(tally, _stall(program, timeline, command, span), clock, span.start)
         tally.compute += span.end - span.start
         tally.macs += macs(command)
         if tally.intervals and tally.intervals[-1][1] == span.start:
@@ -117,7 +124,27 @@ def _walk_compute(program: Program, timeline: Timeline, tallies: Sequence[_Tally
             tally.intervals.append((span.start, span.end))
         clock = span.end
     if program.compute:
-        tallies[program.compute[-1].layer].stalls["output"] += timeline.end - clock
+        moved.add(tallies[program.compute[-1].layer], "output", clock, timeline.end)
+
+
+class _Moved:
+    """Adds stalls to tallies, and how much of each passed while nothing moved."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._ends = [end for _, end in timeline.moving]
+        self._starts = [start for start, _ in timeline.moving]
+        self._before = [0, *accumulate(end - start for start, end in timeline.moving)]
+
+    def add(self, tally: _Tally, stall: str, start: int, end: int) -> None:
+        if end > start:
+            tally.stalls[stall] += end - start
+            tally.idle[stall] += end - start - (self._until(end) - self._until(start))
+
+    def _until(self, clock: int) -> int:
+        """Cycles before ``clock`` in which something moved."""
+        index = bisect_right(self._ends, clock)
+        current = clock - self._starts[index] if index < len(self._starts) else 0
+        return self._before[index] + max(0, current)
 
 
 def _stall(program: Program, timeline: Timeline, command: ComputeCommand, span: Span) -> str:
@@ -137,12 +164,13 @@ def _stall(program: Program, timeline: Timeline, command: ComputeCommand, span: 
     return "dependency"
 
 
-def _bound_by(compute: int, stalls: dict[str, int]) -> str:
+def _bound_by(compute: int, stalls: dict[str, int], idle: dict[str, int]) -> str:
     """What a layer's runtime is made of, for the largest part."""
+    activations = ("input", "output", "dependency")
     shares = {
         "compute": compute,
-        "weights_dma": stalls["weights"],
-        "activation_dma": stalls["input"] + stalls["output"] + stalls["dependency"],
-        "latency": stalls["instruction"],
+        "weights_dma": stalls["weights"] - idle["weights"],
+        "activation_dma": sum(stalls[name] - idle[name] for name in activations),
+        "latency": stalls["instruction"] + idle["weights"] + sum(idle[name] for name in activations),
     }
     return max(shares, key=lambda name: shares[name])

@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     started = time.monotonic()
     try:
         same = run(options.output, options.batch_size)
-    except SimaError as error:
+    except (SimaError, OSError) as error:
         print(f"demo failed: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
     print(

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from sima_compiler.ir.layers import Convolution, Copy, FeatureMap, Layer, Layout, Pooling, Segment
+from sima_compiler.ir.layers import Convolution, Copy, Elementwise, FeatureMap, Layer, Layout, Pooling, Segment
 from sima_compiler.lm.compression import compress
 from sima_compiler.machine.cost import ceil_div
 from sima_compiler.machine.description import Machine
@@ -105,16 +105,23 @@ def _padded_cycles(layer: Layer, segment: Segment, machine: Machine, quads: int,
     target = segment.maps[layer.output]
     pixels = target.rows * target.columns * batch
     kernel, lanes, tiles = layer.kernel, machine.lanes, machine.tiles(quads)
-    vectors = pixels * ceil_div(target.channels, lanes)
-    if isinstance(kernel, Convolution):
-        if kernel.is_depthwise:
-            return vectors * prod(kernel.window.kernel) // tiles
-        return pixels * _blocks(kernel, segment.maps[layer.inputs[0]], target, lanes) // tiles
-    if isinstance(kernel, Pooling):
-        return vectors * prod(kernel.window.kernel) // tiles
     if isinstance(kernel, Copy):
         return 0
-    return vectors // tiles
+    if isinstance(kernel, Convolution) and not kernel.is_depthwise:
+        return pixels * _blocks(kernel, segment.maps[layer.inputs[0]], target, lanes) // tiles
+    each = max(_vector_steps(layer), ceil_div(lanes, machine.output_bytes_per_tile))
+    return ceil_div(pixels * ceil_div(target.channels, lanes), tiles) * each
+
+
+def _vector_steps(layer: Layer) -> int:
+    """Cycles that one vector of results keeps a vector unit busy: window cells and operands that are maps."""
+    kernel = layer.kernel
+    if isinstance(kernel, Convolution):
+        operand = kernel.binary is not None and kernel.binary.operand is not None
+        return prod(kernel.window.kernel) + operand
+    if isinstance(kernel, Pooling):
+        return prod(kernel.window.kernel)
+    return 2 if isinstance(kernel, Elementwise) and kernel.binary.operand is not None else 1
 
 
 def _blocks(kernel: Convolution, source: FeatureMap, target: FeatureMap, lanes: int) -> int:

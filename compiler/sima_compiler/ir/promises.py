@@ -6,7 +6,7 @@ In: the stage whose record is under test, and a broken promise as a sentence. Ou
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 from sima_compiler.errors import InternalError
@@ -41,9 +41,9 @@ class Promises:
         twice = [name for name, count in Counter(names).items() if count > 1]
         self.require(not twice, f"{what} named twice: {', '.join(twice)}")
 
-    def known(self, what: str, names: Iterable[str], allowed: Iterable[str]) -> None:
+    def known(self, what: str, names: Iterable[str], allowed: Container[str]) -> None:
         """Require every name to be among the allowed ones."""
-        missing = sorted(set(names) - set(allowed))
+        missing = sorted({name for name in names if name not in allowed})
         self.require(not missing, f"{what} {', '.join(missing)} unknown at this point")
 
     def clamp(self, bounds: tuple[int, int]) -> None:

@@ -128,14 +128,14 @@ class Builder:
         return True
 
     def producer(self, map_name: str) -> int | None:
-        """Position of the layer that writes a map, None for an input."""
-        return next((index for index, draft in enumerate(self.drafts) if draft.output == map_name), None)
+        """Position of the layer that writes a map, None for an input; most maps are young, so the search runs back."""
+        positions = reversed(range(len(self.drafts)))
+        return next((index for index in positions if self.drafts[index].output == map_name), None)
 
     def fresh(self, name: str) -> str:
         """``name``, or with a number behind it when a map or tensor has it already."""
-        taken = set(self.maps) | set(self.graph.tensors)
-        candidates = (f"{name}{number or ''}" for number in range(len(taken) + 1))
-        return next(candidate for candidate in candidates if candidate not in taken)
+        candidates = (f"{name}{number or ''}" for number in range(len(self.maps) + len(self.graph.tensors) + 1))
+        return next(name for name in candidates if name not in self.maps and name not in self.graph.tensors)
 
 
 def canonical(builder: Builder, name: str) -> bool:

@@ -24,7 +24,7 @@ from sima_compiler.ir.schedule import Schedule
 from sima_compiler.ir.tiles import MemoryPlan, Misfit, Tiling
 from sima_compiler.ir.verify import verify_graph, verify_layers
 from sima_compiler.ir.verify_plan import verify_memory, verify_schedule, verify_tiling
-from sima_compiler.lm.compression import store
+from sima_compiler.lm.compression import Compressor
 from sima_compiler.machine.description import Machine
 from sima_compiler.stages.allocate import AllocateOptions, allocate
 from sima_compiler.stages.encode import encode
@@ -36,8 +36,8 @@ from sima_compiler.stages.tile import TileOptions, tile
 
 logger = logging.getLogger(__name__)
 
-#: Shares of on-chip memory that prefetching may fill, from eager to none; the first that can be allocated is taken.
-PREFETCH_SHARES = (1.0, 0.95, 0.85, 0.7, 0.5, 0.0)
+#: Shares of on-chip memory that prefetching may fill, all or nothing; the first that can be allocated is taken.
+PREFETCH_SHARES = (1.0, 0.0)
 #: Shares of on-chip memory to plan with when gaps between buffers leave too little.
 PLANNING_SHARES = (1.0, 0.9, 0.8, 0.65, 0.5, 0.35)
 #: Longest groups of fused layers that are tried; without spilled maps none is formed and the first plan stands.
@@ -69,14 +69,21 @@ class ConstantStore:
 
     def __init__(self, *, compress: bool) -> None:
         self._compress = compress
+        self._compressor = Compressor()
         self._known: dict[bytes, bytes] = {}
 
     def stored(self, constants: Constants) -> bytes:
         """The stored form of one block."""
+        if not self._compress:
+            return constants.data
         found = self._known.get(constants.data)
         if found is None:
-            found = self._known[constants.data] = store(constants, self._compress)
+            found = self._known[constants.data] = self._compressor.compress(constants.data)
         return found
+
+    def least_bytes(self, raw: bytes) -> int:
+        """The smaller of the raw and the compressed size, whichever of the two is stored."""
+        return min(len(raw), self._compressor.stored_bytes(raw))
 
 
 def lower(graph: Graph, machine: Machine) -> LayerGraph:
@@ -143,19 +150,19 @@ def assemble(found: Plan) -> bytes:
 
 
 def _allocated(tiling: Tiling, stored: list[int], target: Target, limit: int) -> MemoryPlan | Misfit:
-    """Addresses with as much prefetching as memory allows; only when no greedy placement fits is one searched for."""
+    """Addresses with as much prefetching as memory allows: loads ahead of their need give way, or else all of them."""
     memory: MemoryPlan | Misfit | None = None
-    for search in (False, True):
-        for share in PREFETCH_SHARES:
-            options = PrefetchOptions(target.quads, int(limit * share))
-            ahead = _timed("prefetch", lambda options=options: prefetch(tiling, stored, target.machine, options))
-            memory = _timed(
-                "allocate",
-                lambda ahead=ahead, search=search: allocate(ahead, limit, AllocateOptions(search, target.exact)),
-                lambda found: verify_memory(found) if isinstance(found, MemoryPlan) else None,
-            )
-            if isinstance(memory, MemoryPlan):
-                return memory
+    needed = tuple(buffer.first for buffer in tiling.buffers)
+    for share in PREFETCH_SHARES:
+        options = PrefetchOptions(target.quads, int(limit * share))
+        ahead = _timed("prefetch", lambda options=options: prefetch(tiling, stored, target.machine, options))
+        memory = _timed(
+            "allocate",
+            lambda ahead=ahead: allocate(ahead, limit, AllocateOptions(needed, target.exact)),
+            lambda found: verify_memory(found) if isinstance(found, MemoryPlan) else None,
+        )
+        if isinstance(memory, MemoryPlan):
+            return memory
     assert memory is not None
     return memory
 

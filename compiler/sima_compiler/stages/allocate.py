@@ -19,8 +19,8 @@ from sima_compiler.stages.allocation.exact import solve_exactly
 from sima_compiler.stages.allocation.problem import Buffer, Problem
 from sima_compiler.stages.allocation.solver import THOROUGH, Effort, solve
 
-#: Work of the local search per plan, little beside tiling: when nothing can be delayed, and when loads can.
-FIRM, FLEXIBLE = Effort(fit=600_000, best=150_000), Effort(fit=150_000, best=150_000)
+#: Work of the local search per plan: when loads can be delayed instead, and when nothing else can be done.
+FLEXIBLE, FIRM = Effort(fit=0, best=0), Effort(fit=600_000, best=0)
 
 
 @dataclass(frozen=True, slots=True)

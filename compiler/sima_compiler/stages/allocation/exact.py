@@ -20,7 +20,7 @@ from sima_compiler.stages.allocation.solution import Solution, solution_of
 
 EXTRA = "pip install 'sima-nb[exact]'"
 #: Deterministic seconds for the search of a solution at the lower bound, and for the least peak above it.
-AT_BOUND, ABOVE_BOUND = 0.2, 0.1
+AT_BOUND, ABOVE_BOUND = 1.0, 0.2
 SEED = 1
 
 

@@ -2,8 +2,7 @@
 
 In: a problem. Out: a solution, valid but perhaps above the capacity. Always holds: at the lower bound the solver stops;
 the same problem gives the same solution everywhere; and unless more buffers live together than the effort allows for,
-the peak is never above that of the best greedy order, those by size, life, area and start among them. Where they are
-that many, it stops as soon as everything fits.
+the peak is never above that of the best greedy order, those by size, life, area and start among them.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from dataclasses import dataclass
 
 from sima_compiler.stages.allocation.arrangement import Arrangement
 from sima_compiler.stages.allocation.conflicts import neighbours_of, pairs_of
-from sima_compiler.stages.allocation.crowd import crowd_first_fit
 from sima_compiler.stages.allocation.orders import Order, greedy_orders
 from sima_compiler.stages.allocation.problem import Problem
 from sima_compiler.stages.allocation.search import search
@@ -25,8 +23,8 @@ class Effort:
     """Work that local search may do, in neighbours looked at (about five million a second).
 
     ``fit`` is spent when the best greedy order ends above the capacity although the lower bound does not; ``best`` when
-    it ends above the lower bound. Where more than ``pairs`` pairs of buffers live together there is no local search,
-    and the greedy orders are tried only until everything fits.
+    it ends above the lower bound. Where more than ``pairs`` pairs of buffers live together, they are placed in order of
+    time alone.
     """
 
     fit: int = 600_000
@@ -44,7 +42,7 @@ def solve(problem: Problem, effort: Effort = THOROUGH) -> Solution:
     if not buffers:
         return Solution((), 0)
     if pairs_of(buffers) > effort.pairs:
-        return _crowded(problem)
+        return min(sweeps(buffers), key=_peak)
     neighbours = neighbours_of(buffers)
     nowhere_high = [False] * len(buffers)
     tried: list[tuple[Solution, Order]] = []
@@ -59,18 +57,6 @@ def solve(problem: Problem, effort: Effort = THOROUGH) -> Solution:
         if best.peak > limit:
             found = search(buffers, neighbours, starts, limit, work)
             best = best if found is None else min(best, found, key=_peak)
-    return best
-
-
-def _crowded(problem: Problem) -> Solution:
-    """In order of time; where that does not fit, the greedy orders until one does."""
-    best = min(sweeps(problem.buffers), key=_peak)
-    if problem.lower_bound > problem.capacity:
-        return best
-    for order in greedy_orders(problem.buffers):
-        if best.fits(problem):
-            break
-        best = min(best, crowd_first_fit(problem.buffers, order), key=_peak)
     return best
 
 

@@ -16,12 +16,11 @@ network outputs that they write, must still cross DRAM.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 
 from sima_compiler.ir.layers import Convolution, Copy, Elementwise, FeatureMap, Layer, Layout, Pooling, Segment
-from sima_compiler.lm.compression import compress
 from sima_compiler.machine.cost import ceil_div
 from sima_compiler.machine.description import Machine
 
@@ -47,16 +46,19 @@ class Bounds:
     padded_bound_cycles: int
 
 
-def weight_sizes(segment: Segment) -> tuple[tuple[int, int], ...]:
-    """(raw, smaller of raw and compressed) bytes of every layer's weights; zeros without weights."""
-    return tuple(_weight_size(layer) for layer in segment.layers)
+def weight_sizes(segment: Segment, least_bytes: Callable[[bytes], int]) -> tuple[tuple[int, int], ...]:
+    """(raw, smaller of raw and compressed) bytes of every layer's weights; zeros without weights.
+
+    ``least_bytes`` gives the second of them for the first one's content.
+    """
+    return tuple(_weight_size(layer, least_bytes) for layer in segment.layers)
 
 
-def _weight_size(layer: Layer) -> tuple[int, int]:
+def _weight_size(layer: Layer, least_bytes: Callable[[bytes], int]) -> tuple[int, int]:
     if not isinstance(layer.kernel, Convolution):
         return (0, 0)
     raw = layer.kernel.weights.tobytes()
-    return (len(raw), min(len(raw), len(compress(raw))))
+    return (len(raw), least_bytes(raw))
 
 
 def layer_loads(

@@ -5,13 +5,17 @@ output; the stored form exceeds the raw one by at most the index (4 bytes and 2 
 never holds more than the raw size that the first four bytes state plus one block.
 
 Stored form: raw size (u32), one u16 per block with its stored size, then the blocks. A block whose stored size equals
-its raw size is raw; any other is a raw deflate stream of literals only (no matches): per-block Huffman coding.
+its raw size is raw; any other is a raw deflate stream of literals only (no matches): per-block Huffman coding. A block
+whose bytes promise (by their entropy) to save less than one part in 64 is stored raw without trying.
 """
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import zlib
+
+import numpy as np
 
 from sima_compiler.errors import InternalError, LmError
 from sima_compiler.ir.program import Constants
@@ -21,16 +25,44 @@ _SIZE = struct.Struct("<I")
 _MAX_RAW = (1 << 32) - 1
 #: A literal costs at least one bit, so no block shrinks by more than this.
 MAX_RATIO = 8
+#: A block is coded when its entropy is at most this share of its raw size.
+WORTHWHILE = 63 / 64
 
 
 def compress(data: bytes) -> bytes:
     """The stored form of ``data``."""
-    if len(data) > _MAX_RAW:
-        raise InternalError(f"encode: one block of constants has {len(data)} bytes, the limit is {_MAX_RAW}")
+    return Compressor().compress(data)
+
+
+class Compressor:
+    """`compress` that remembers the blocks it has seen: candidates of the batch size cut the same weights anew."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, bytes | None] = {}
+
+    def compress(self, data: bytes) -> bytes:
+        """The stored form of ``data``."""
+        if len(data) > _MAX_RAW:
+            raise InternalError(f"encode: one block of constants has {len(data)} bytes, the limit is {_MAX_RAW}")
+        blocks = [self._stored(block) for block in _blocks(data)]
+        index = struct.pack(f"<{len(blocks)}H", *(len(block) for block in blocks))
+        return _SIZE.pack(len(data)) + index + b"".join(blocks)
+
+    def stored_bytes(self, data: bytes) -> int:
+        """Size of the stored form."""
+        return index_bytes(len(data)) + sum(len(self._stored(block)) for block in _blocks(data))
+
+    def _stored(self, block: memoryview) -> bytes | memoryview:
+        key = hashlib.blake2b(block, digest_size=16).digest()
+        if key not in self._known:
+            self._known[key] = _shrink(block)
+        coded = self._known[key]
+        return block if coded is None else coded
+
+
+def _blocks(data: bytes) -> list[memoryview]:
     view = memoryview(data)
-    blocks = [_shrink(view[start : start + BLOCK_BYTES]) for start in range(0, len(data), BLOCK_BYTES)]
-    index = struct.pack(f"<{len(blocks)}H", *(len(block) for block in blocks))
-    return _SIZE.pack(len(data)) + index + b"".join(blocks)
+    return [view[start : start + BLOCK_BYTES] for start in range(0, len(data), BLOCK_BYTES)]
 
 
 def decompress(stored: bytes) -> bytes:
@@ -83,10 +115,20 @@ def restore(stored: bytes, compressed: bool) -> bytes:
     return decompress(stored) if compressed else stored
 
 
-def _shrink(block: memoryview) -> bytes:
+def _shrink(block: memoryview) -> bytes | None:
+    """The coded block, or None when it is better stored raw."""
+    if _entropy_bytes(block) > len(block) * WORTHWHILE:
+        return None
     coder = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zlib.Z_HUFFMAN_ONLY)
     coded = coder.compress(block) + coder.flush()
-    return coded if len(coded) < len(block) else bytes(block)
+    return coded if len(coded) < len(block) else None
+
+
+def _entropy_bytes(block: memoryview) -> float:
+    """What no code of single bytes can beat for this block."""
+    counts = np.bincount(np.frombuffer(block, np.uint8))
+    counts = counts[counts > 0]
+    return float((counts * np.log2(len(block) / counts)).sum()) / 8
 
 
 def _grow(block: bytes, expected: int, number: int) -> bytes:

@@ -14,19 +14,17 @@ from dataclasses import dataclass, field
 
 from sima_compiler.ir.program import Engine, Wait
 from sima_compiler.stages.scheduling.access import Access, accesses
+from sima_compiler.stages.scheduling.marks import Counts, Marks
 from sima_compiler.stages.scheduling.order import Placed
-
-Counts = list[int]
 
 
 @dataclass(slots=True)
 class _Space:
-    """What happened in a buffer or DRAM tensor so far: accesses with their engine and index; what lay there before."""
+    """What happened in a buffer or DRAM tensor so far, and what lay there before."""
 
-    history: list[tuple[Access, Engine, int]] = field(default_factory=list)
+    marks: Marks = field(default_factory=Marks)
     before: Counts = field(default_factory=lambda: [0, 0, 0])
     touched: Counts = field(default_factory=lambda: [0, 0, 0])
-    entered: bool = False
 
 
 def waits(order: Sequence[Placed], ranges: Sequence[tuple[int, int]]) -> list[Wait]:
@@ -60,16 +58,13 @@ class _Tracker:
     def _conflicts(self, access: Access, engine: Engine) -> Counts:
         space = self._space(access.space)
         needed = list(space.before)
-        for other, other_engine, index in space.history:
-            clash = (access.writes or other.writes) and other.low < access.high and access.low < other.high
-            if clash and other_engine is not engine:
-                needed[other_engine] = max(needed[other_engine], index + 1)
+        space.marks.needed(access, engine, needed)
         return needed
 
     def _space(self, number: int) -> _Space:
-        space = self._spaces.setdefault(number, _Space())
-        if not space.entered:
-            space.entered = True
+        space = self._spaces.get(number)
+        if space is None:
+            space = self._spaces[number] = _Space()
             if number >= 0:
                 self._take_over(number, space)
         return space
@@ -94,9 +89,7 @@ class _Tracker:
 
     def _record(self, access: Access, placed: Placed) -> None:
         space = self._space(access.space)
-        if access.writes:
-            space.history = [item for item in space.history if not _covers(access, item[0])]
-        space.history.append((access, placed.engine, placed.index))
+        space.marks.record(access, placed.engine, placed.index)
         space.touched[placed.engine] = max(space.touched[placed.engine], placed.index + 1)
 
 
@@ -104,10 +97,6 @@ def _start(owner: tuple[int, int, int]) -> int:
     return owner[0]
 
 
-def _covers(access: Access, other: Access) -> bool:
-    return access.low <= other.low and other.high <= access.high
-
-
 def _raise(floor: Counts, other: Counts) -> None:
-    for engine in Engine:
-        floor[engine] = max(floor[engine], other[engine])
+    for engine, count in enumerate(other):
+        floor[engine] = max(floor[engine], count)

@@ -26,9 +26,8 @@ lab: .venv/.stamp-lab ## Start JupyterLab in notebooks/
 	@mkdir -p notebooks
 	@$(BIN)/jupyter lab --notebook-dir=notebooks $(ARGS)
 
-bench: .venv/.stamp-dev ## Run the benchmarks
-	@if [ -d tests/benchmarks ]; then $(BIN)/python -m pytest --quiet tests/benchmarks $(ARGS); \
-	else echo "There are no benchmarks yet (tests/benchmarks)."; fi
+bench: .venv/.stamp-dev ## Run the benchmarks (some minutes) and write tests/benchmarks/results.md
+	@$(BIN)/python -m tests.benchmarks.run $(ARGS)
 
 clean: ## Remove the environment, caches and build products
 	@rm -rf .venv build dist demo .pytest_cache .ruff_cache .hypothesis

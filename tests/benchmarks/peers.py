@@ -23,7 +23,7 @@ VELA_OPTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class VelaRun:
-    """Vela's summary of one network: total, array, on-chip and DRAM cycles, and MACs; ``usage`` is the whole process."""
+    """Vela's summary of one network: total, array, on-chip and DRAM cycles, and MACs; ``usage``: the whole process."""
 
     total: int
     array: int
@@ -50,4 +50,5 @@ def run_vela(network: Path) -> VelaRun:
     with summary.open(newline="") as stream:
         (row,) = csv.DictReader(stream)
     names = ("cycles_total", "cycles_npu", "cycles_sram_access", "cycles_dram_access", "nn_macs")
-    return VelaRun(*(int(float(row[name])) for name in names), usage)
+    total, array, sram, dram, macs = (int(float(row[name])) for name in names)
+    return VelaRun(total, array, sram, dram, macs, usage)

@@ -13,12 +13,19 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.benchmarks.networks import FOLDER_VARIABLE, WITHOUT_FOLDER, shared_folder
+from sima_compiler.version import __version__
+from tests.benchmarks.networks import WITHOUT_FOLDER, shared_folder
 from tests.benchmarks.tables import Section
 
 SECTIONS = ("bounds", "vela", "compile_time", "scaling", "simulation_speed", "published")
 RESULTS = Path(__file__).parent / "results.md"
-PACKAGES = ("sima-nb", "numpy", "onnx", "onnxruntime")
+PACKAGES = ("numpy", "onnx", "onnxruntime")
+HEAD = """\
+# Benchmark results
+
+Made by `make bench` with {versions}; {host}. Cycles and bytes are the same everywhere. Seconds are not: only
+their ratios within one run are compared with limits. README.md says what each table measures.
+"""
 
 
 def main() -> None:
@@ -38,7 +45,7 @@ def main() -> None:
     missed = [f"{section.title}: {row.name}" for section in sections for row in section.missed]
     print("every limit is met" if not missed else "missed: " + "; ".join(missed))
     if shared_folder() is None:
-        print(f"{WITHOUT_FOLDER} ({FOLDER_VARIABLE}).")
+        print(f"{WITHOUT_FOLDER}.")
 
 
 def _run(name: str) -> Section:
@@ -51,16 +58,10 @@ def _run(name: str) -> Section:
 
 def document(sections: list[Section]) -> str:
     """The whole file: what it was made with, then the tables."""
-    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    head = [
-        "# Benchmark results",
-        "",
-        f"Made by `make bench` with {versions}, Python {platform.python_version()}, {platform.machine()}, "
-        f"{platform.system()}. Cycles and bytes are the same on every machine; seconds are not, and only their ratios",
-        "within one run are compared with limits. README.md says what each table measures.",
-        "",
-    ]
-    return "\n".join([*head, *(section.markdown() for section in sections)]).rstrip() + "\n"
+    versions = ", ".join([f"sima-nb {__version__}", *(f"{name} {version(name)}" for name in PACKAGES)])
+    host = f"Python {platform.python_version()}, {platform.system()}, {platform.machine()}"
+    head = HEAD.format(versions=versions, host=host)
+    return "\n".join([head, *(section.markdown() for section in sections)]).rstrip() + "\n"
 
 
 if __name__ == "__main__":

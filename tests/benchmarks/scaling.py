@@ -45,7 +45,7 @@ def _growth(kind: str) -> Iterator[Row]:
         facts = {
             "layers": f"{size:,}",
             "seconds": f"{seconds:.2f}",
-            "milliseconds a layer": f"{seconds / size * 1e3:.2f}",
+            "ms a layer": f"{seconds / size * 1e3:.2f}",
         }
         yield Row(kind, facts, ratio, 1.0 if size > SIZES[0] else None)
 

@@ -20,8 +20,9 @@ def test_the_best_mapping_is_the_cheapest_by_the_cost_model(name: str) -> None:
     machine = Machine.load(name)
     random = np.random.default_rng(7)
     for _ in range(60):
-        pixels = int(random.choice([1, 7, 49, 196, 3136, random.integers(1, 60_000)]))
-        work = ArrayWork(pixels, *(int(size) for size in random.integers(1, 130, 2)), int(random.choice([0, 16])))
+        pixels = (1, 7, 49, 196, 3136, int(random.integers(1, 60_000)))[int(random.integers(6))]
+        outputs, contraction = (int(size) for size in random.integers(1, 130, 2))
+        work = ArrayWork(pixels, outputs, contraction, 16 * int(random.integers(2)))
         quads = int(random.integers(1, machine.quads + 1))
         mappings = every_mapping(work, machine, quads)
         cheapest = min(

@@ -1,0 +1,114 @@
+"""Cycle ratios that must not regress: deterministic, cheap, and for networks that can be generated anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from sima_compiler import Machine, Model, quantize
+from sima_compiler.frontend.light_models import light_model
+from tests.benchmarks.networks import WITHOUT_FOLDER, efficientnet_b0, shared_folder
+from tests.benchmarks.scaling import synthetic
+from tests.benchmarks.sram import audit
+from tests.benchmarks.tables import Row, Section
+from tests.benchmarks.vela import MACHINES
+from tests.networks.topologies import mobilenet_v2
+from tests.support.qdq_writer import Style, random_inputs, write_qdq
+
+
+def light_resnet50() -> onnx.ModelProto:
+    return light_model("resnet50")
+
+
+def light_squeezenet() -> onnx.ModelProto:
+    return light_model("squeezenet")
+
+
+#: Builder, batch, and the largest runtime over `bound_cycles` and over `padded_bound_cycles`.
+RATIOS = {
+    "resnet50": (light_resnet50, 1, 1.04, 1.04),
+    "resnet50 at 8": (light_resnet50, 8, 1.05, 1.03),
+    "squeezenet": (light_squeezenet, 1, 1.5, 1.25),
+    "mobilenet_v2": (mobilenet_v2, 1, 1.14, 1.14),
+    "mobilenet_v2 at 8": (mobilenet_v2, 8, None, 1.08),
+    "efficientnet_b0": (efficientnet_b0, 1, 1.35, 1.27),
+    "efficientnet_b0 at 8": (efficientnet_b0, 8, None, 1.09),
+}
+
+
+@pytest.fixture(scope="module")
+def quantized(tmp_path_factory: pytest.TempPathFactory):
+    folder, made = tmp_path_factory.mktemp("ratios"), dict[str, Model]()
+
+    def make(builder) -> Model:
+        name = builder.__name__
+        if name not in made:
+            path = folder / f"{name}.onnx"
+            made[name] = _quantized(builder(), path)
+        return made[name]
+
+    return make
+
+
+def _quantized(network: onnx.ModelProto, path: Path) -> Model:
+    """By onnxruntime where there are normalizations to fold, else by the tests' own writer, which is faster."""
+    if path.stem.startswith("light_"):
+        onnx.save(network, path)
+        return quantize(str(path), [random_inputs(network, 1, np.random.default_rng(0))], model_name=path.stem)
+    onnx.save(write_qdq(network, 3, Style()), path)
+    return Model.from_onnx(path)
+
+
+@pytest.mark.parametrize("case", RATIOS)
+def test_runtime_stays_near_the_bounds(quantized, tmp_path: Path, case: str) -> None:
+    builder, batch, bound, padded = RATIOS[case]
+    result = quantized(builder).compile(str(tmp_path), batch_size=batch)
+    assert result.actual_batch_size == batch
+    if bound is not None:
+        assert result.runtime_cycles <= bound * result.bound_cycles
+    assert result.runtime_cycles <= padded * result.padded_bound_cycles
+
+
+def test_the_peers_machine_runs_mobilenet_near_its_padded_bound(quantized, tmp_path: Path) -> None:
+    machine = str(MACHINES / "ethos_u85_2048.yaml")
+    archive = quantized(mobilenet_v2).compile(str(tmp_path), machine=machine).archive
+    found = audit(archive)
+    assert archive.report is not None
+    assert found.runtime <= 430_000
+    assert found.runtime <= found.audited <= 1.25 * found.runtime
+
+
+@pytest.mark.parametrize("path", sorted(MACHINES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_machine_files_are_complete_and_every_field_has_a_source(path: Path) -> None:
+    machine = Machine.load(path)
+    assert machine.name == path.stem
+    table = (MACHINES / "README.md").read_text("utf-8")
+    assert f"`{path.name}`" in table
+    for line in machine.text.splitlines():
+        field = line.partition(":")[0]
+        assert line.startswith("#") or field == "name" or field in table, field
+
+
+@pytest.mark.parametrize("kind", ["chain", "branchy"])
+def test_synthetic_graphs_have_the_layers_that_they_promise(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "graph.onnx"
+    onnx.save(synthetic(kind, 60), path)
+    archive = Model.from_onnx(path).compile(str(tmp_path)).archive
+    assert archive.report is not None
+    assert 45 <= len(archive.report["layers"]) <= 60
+
+
+def test_a_table_says_which_rows_miss_their_limit() -> None:
+    rows = [Row("a", {"x": "1"}, 0.5, 0.6), Row("b", {"x": "2"}, 0.7, 0.6), Row("c", {"x": "3"})]
+    section = Section("Title", "command", "Text.", rows)
+    assert section.missed == [rows[1]]
+    assert "| b | 2 | 0.7 | 0.6 | MISS |" in section.markdown()
+
+
+def test_without_the_folder_a_sentence_says_what_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SIMA_NB_BENCH_NETWORKS", raising=False)
+    assert shared_folder() is None
+    assert "SIMA_NB_BENCH_NETWORKS" in WITHOUT_FOLDER

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
+from sima_compiler.errors import InternalError
 from sima_compiler.ir.layers import Convolution, FeatureMap, Layer, Layout
 from sima_compiler.machine.cost import ArrayWork, ceil_div
 from sima_compiler.machine.description import Machine
@@ -44,7 +45,7 @@ def channel_block(site: ChannelSite, budget: int) -> int:
         return site.target.channels
     sizes = list(_sizes(kernel, site))
     fitting = [size for size in sizes if parameter_bytes(site.layer, size) <= budget] or sizes[-1:]
-    times = [_time(kernel, site, size) for size in fitting]
+    times = [block_cycles(site, size) for size in fitting]
     limit = min(times) * TOLERANCE
     return min(size for size, time in zip(fitting, times, strict=True) if time <= limit)
 
@@ -65,8 +66,13 @@ def _sizes(kernel: Convolution, site: ChannelSite) -> Iterator[int]:
         yield from parts_of_vector(unit)
 
 
-def _time(kernel: Convolution, site: ChannelSite, size: int) -> int:
-    """Cycles of the layer in blocks of ``size`` channels."""
+def block_cycles(site: ChannelSite, size: int) -> int:
+    """Cycles of the layer, a convolution, in blocks of ``size`` channels: one spatial block, times the site's
+    repeats.
+    """
+    kernel = site.layer.kernel
+    if not isinstance(kernel, Convolution):
+        raise InternalError(f"tile: {site.layer.name} is no convolution")
     whole, rest = divmod(site.target.channels, size)
     each = least_cycles(_work(kernel, site, size), site.machine, site.quads)
     last = least_cycles(_work(kernel, site, rest), site.machine, site.quads) if rest else 0

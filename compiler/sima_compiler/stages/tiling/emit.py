@@ -6,6 +6,7 @@ stage that changes while it works; it lives for one call and hands out a frozen 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sima_compiler.ir.graph import Int8Array
@@ -25,7 +26,6 @@ from sima_compiler.ir.program import (
 from sima_compiler.ir.tiles import Lifetime, Load, Store, Tiling
 from sima_compiler.lm.constants import ConstantSections, pack_constants
 from sima_compiler.machine.description import Machine
-from sima_compiler.stages.tiling.blocks import BlockPlan
 from sima_compiler.stages.tiling.fusion import Group
 from sima_compiler.stages.tiling.geometry import (
     Held,
@@ -46,6 +46,7 @@ from sima_compiler.stages.tiling.kernels import (
     copy_commands,
     needs_region_constants,
 )
+from sima_compiler.stages.tiling.plans import BlockPlan, LoopOrder
 from sima_compiler.stages.tiling.reach import input_region
 from sima_compiler.stages.tiling.residency import Residency
 
@@ -134,14 +135,22 @@ class Emitter:
         """Appends the blocks of one layer."""
         layer = self._segment.layers[index]
         target = self._segment.maps[layer.output]
-        stripe_inputs: tuple[int, tuple[Held, ...]] | None = None
+        current: int | None = None
+        regions: list[Region] = []
+        inputs: tuple[Held, ...] = ()
         parameters: Parameters = {}
         for stripe, region in plan.blocks(self._batch, target):
-            follow_channels = region.channels != (0, target.channels)
-            if stripe_inputs is None or stripe_inputs[0] != stripe or follow_channels:
-                stripe_inputs = (stripe, self._inputs(index, layer, target, region))
+            if stripe != current and plan.order is LoopOrder.RELOADED:
+                parameters = {}
+            wanted = self._input_regions(layer, target, region)
+            if stripe != current or wanted != regions:
+                inputs = self._inputs(index, layer, wanted)
+            current, regions = stripe, wanted
+            for held in inputs:
+                if held.buffer >= 0:
+                    self._use(held.buffer)
             holder = self._target(layer.output, target, region)
-            self._block(index, region, holder, stripe_inputs[1], parameters)
+            self._block(index, region, holder, inputs, parameters)
             finished = self._finished(layer.output, plan, region, target)
             if finished is not None:
                 self._store(index, holder, finished)
@@ -155,7 +164,7 @@ class Emitter:
             for index in range(group.first, group.last + 1):
                 layer = self._segment.layers[index]
                 target, region = self._segment.maps[layer.output], self._regions[layer.output]
-                inputs = self._inputs(index, layer, target, region)
+                inputs = self._inputs(index, layer, self._input_regions(layer, target, region))
                 holder = self._target(layer.output, target, region)
                 self._block(index, region, holder, inputs, parameters)
                 if layer.output == last and last in self._tensor_index:
@@ -172,11 +181,14 @@ class Emitter:
             parameters[key] = self._parameters(index, layer, region)
         self._compute(Block(index, layer, region, holder, inputs, parameters[key], self._machine, self._quads))
 
-    def _inputs(self, index: int, layer: Layer, target: FeatureMap, region: Region) -> tuple[Held, ...]:
-        return tuple(
-            self._input(index, name, input_region(layer, position, self._segment.maps[name], target, region))
+    def _input_regions(self, layer: Layer, target: FeatureMap, region: Region) -> list[Region]:
+        return [
+            input_region(layer, position, self._segment.maps[name], target, region)
             for position, name in enumerate(layer.inputs)
-        )
+        ]
+
+    def _inputs(self, index: int, layer: Layer, regions: Sequence[Region]) -> tuple[Held, ...]:
+        return tuple(self._input(index, name, region) for name, region in zip(layer.inputs, regions, strict=True))
 
     def _input(self, index: int, name: str, region: Region) -> Held:
         feature_map = self._segment.maps[name]
@@ -304,7 +316,7 @@ class Emitter:
         """What to store after a block: a spilled block at once, a resident stripe after its last channel block."""
         if name not in self._tensor_index:
             return None
-        if name in self._spilled or plan.channels_outer:
+        if name in self._spilled or plan.order is LoopOrder.CHANNELS:
             return region
         if region.channels[1] < target.channels:
             return None

@@ -9,7 +9,7 @@ In: a segment and the maps that would spill. Out: `Group`s of layers, each with 
 
 A stripe computes the rows at its border again (the halo), so a group is worth it when the DRAM time that it saves
 exceeds the compute time that it repeats. Checks: nothing but the last layer's map leaves a group; every layer of it
-can compute any range of rows; all its parameters, the tallest stripe of every map inside and two of every spilled map
+can compute any range of rows and all of them are computed; all its parameters, the tallest stripe of every map inside and two of every spilled map
 fit at once.
 """
 
@@ -127,9 +127,21 @@ def _fitting(site: FusionSite, first: int, last: int, inside: frozenset[str]) ->
         if parts > rows:
             break
         group = Group(first, last, ceil_div(rows, parts), inside)
-        if parameters + _stripe_bytes(site, group) <= min(site.free[first : last + 1]):
+        if parameters + _stripe_bytes(site, group) <= min(site.free[first : last + 1]) and _complete(segment, group):
             return group
     return None
+
+
+def _complete(segment: Segment, group: Group) -> bool:
+    """Whether the stripes compute every row of every map inside: a stride beyond its window leaves rows unread."""
+    ends = dict.fromkeys(group.inside, 0)
+    for stripe in group.stripes(segment, 1):
+        for name, region in group.regions(segment, stripe).items():
+            if name in ends:
+                if region.rows[0] > ends[name]:
+                    return False
+                ends[name] = max(ends[name], region.rows[1])
+    return all(end == segment.maps[name].rows for name, end in ends.items())
 
 
 def _stripe_bytes(site: FusionSite, group: Group) -> int:

@@ -1,0 +1,184 @@
+"""Stripes of a layer whose maps do not all stay on chip: a search over block sizes and loop orders.
+
+In: a layer's site. Out: the `BlockPlan` with the least estimated time, or a `Misfit`. Every stripe height (or number
+of samples, or part of a row) is combined with every width of channels and every loop order; what does not fit is
+dropped, and the rest is judged at once, as arrays: DMA and compute overlap where two stripes fit, and add up where
+only one does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+
+from sima_compiler.ir.layers import Convolution, Copy, Pooling
+from sima_compiler.ir.tiles import Misfit
+from sima_compiler.machine.cost import ceil_div, vector_cycles
+from sima_compiler.stages.tiling.channels import ChannelSite, block_cycles
+from sima_compiler.stages.tiling.geometry import Region, bytes_of
+from sima_compiler.stages.tiling.parameters import parameter_bytes, parts_of_vector
+from sima_compiler.stages.tiling.plans import BORDER_BLOCKS, BlockPlan, LayerSite, LoopOrder
+from sima_compiler.stages.tiling.reach import input_region
+
+Cells = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stripe:
+    """One spatial block size with the bytes of its spilled inputs; output bytes are per channel."""
+
+    samples: int
+    rows: int
+    columns: int
+    count: int
+    input_bytes: int
+    output_bytes: int
+
+
+def plan_stripes(site: LayerSite) -> BlockPlan | Misfit:
+    """The fastest plan by estimate; ties go to the larger stripe, then to the wider block of channels."""
+    stripes = [_stripe(site, *size) for size in _stripe_sizes(site)]
+    best: tuple[int, BlockPlan] | None = None
+    least = 0
+    for channels, order in _orders(site):
+        demand = _demand(site, stripes, channels, order)
+        least = min(least, int(demand[:, 1].min())) if least else int(demand[:, 1].min())
+        times = _times(site, stripes, channels, order, demand)
+        index = int(np.argmin(times))
+        if times[index] < NEVER and (best is None or times[index] < best[0]):
+            found = stripes[index]
+            best = int(times[index]), BlockPlan(found.samples, found.rows, found.columns, channels, order)
+    return _misfit(site, least) if best is None else best[1]
+
+
+#: Time of a plan that does not fit.
+NEVER = np.iinfo(np.int64).max
+
+
+def _orders(site: LayerSite) -> Iterator[tuple[int, LoopOrder]]:
+    """Channel block sizes with the loop orders that make sense for them."""
+    channels = site.target.channels
+    yield channels, LoopOrder.STRIPES
+    if isinstance(site.layer.kernel, Copy):
+        return  # moves are cut by rows and columns only
+    for width in _narrower(site):
+        yield width, LoopOrder.CHANNELS
+        if isinstance(site.layer.kernel, Convolution):
+            yield width, LoopOrder.RELOADED
+
+
+def _narrower(site: LayerSite) -> list[int]:
+    """Widths below all channels, in whole groups and vectors; single channels where a contraction is that long."""
+    kernel, channels = site.layer.kernel, site.target.channels
+    unit = min(site.machine.lanes, channels)
+    if isinstance(kernel, Convolution) and kernel.groups > 1:
+        unit = channels // kernel.groups
+        unit = unit * max(1, site.machine.lanes // unit) if kernel.is_depthwise else unit
+    sizes = [channels]
+    while sizes[-1] > unit:
+        sizes.append(max(unit, sizes[-1] // 2 // unit * unit))
+    if isinstance(kernel, Convolution) and kernel.groups == 1:
+        sizes += parts_of_vector(unit)
+    return sizes[1:]
+
+
+def _demand(site: LayerSite, stripes: Sequence[_Stripe], channels: int, order: LoopOrder) -> Cells:
+    """On-chip bytes of every stripe: (with two of them in flight, with one)."""
+    parameters = site.machine.align(parameter_bytes(site.layer, channels))
+    in_flight = 1 if order is LoopOrder.STRIPES else 2
+    share = channels / site.target.channels
+    sizes = np.array([stripe.input_bytes + _part(stripe.output_bytes, share, site) for stripe in stripes], np.int64)
+    if not _is_mac(site):
+        sizes = np.array(
+            [_part(stripe.input_bytes, share, site) + _part(stripe.output_bytes, share, site) for stripe in stripes]
+        )
+    return np.stack([in_flight * parameters + 2 * sizes, parameters + sizes], axis=1)
+
+
+def _part(size: int, share: float, site: LayerSite) -> int:
+    """A share of a stripe's channels, in whole vectors per pixel at worst."""
+    return size if share == 1 else min(size, site.machine.align(round(size * share) + site.machine.lanes))
+
+
+def _is_mac(site: LayerSite) -> bool:
+    """A contraction over all input channels: its inputs do not shrink with its channel blocks."""
+    kernel = site.layer.kernel
+    return isinstance(kernel, Convolution) and kernel.groups == 1
+
+
+def _times(site: LayerSite, stripes: Sequence[_Stripe], channels: int, order: LoopOrder, demand: Cells) -> Cells:
+    """Estimated cycles of every stripe size; NEVER where not even one stripe fits."""
+    chunks = ceil_div(site.target.channels, channels)
+    counts = np.array([stripe.count for stripe in stripes], np.int64)
+    again = chunks if order is LoopOrder.CHANNELS and _is_mac(site) else 1
+    inputs = counts * np.array([stripe.input_bytes for stripe in stripes], np.int64) * again
+    outputs = counts * np.array([stripe.output_bytes for stripe in stripes], np.int64)
+    parameters = parameter_bytes(site.layer, site.target.channels) * (counts if order is LoopOrder.RELOADED else 1)
+    dma = (inputs + outputs + parameters) // site.machine.dram_bytes_per_cycle
+    dma = dma + counts * chunks * site.machine.dma_latency_cycles // site.machine.dma_outstanding
+    compute = counts * np.array([_compute(site, stripe, channels) for stripe in stripes], np.int64)
+    overlapped = np.maximum(dma, compute) + dma // np.maximum(counts, 1)
+    times = np.where(demand[:, 0] <= site.free, overlapped, dma + compute)
+    return np.where(demand[:, 1] <= site.free, times, NEVER)
+
+
+def _compute(site: LayerSite, stripe: _Stripe, channels: int) -> int:
+    """Compute cycles of one stripe over all its channel blocks."""
+    kernel, target, machine = site.layer.kernel, site.target, site.machine
+    pixels = stripe.samples * stripe.rows * stripe.columns
+    if isinstance(kernel, Convolution) and not kernel.is_depthwise:
+        source = site.segment.maps[site.layer.inputs[0]]
+        place = ChannelSite(site.layer, source, target, pixels, 1, machine, site.quads)
+        return block_cycles(place, channels)
+    window = kernel.window.kernel if isinstance(kernel, Convolution | Pooling) else (1, 1)
+    chunks = ceil_div(target.channels, channels)
+    vectors = pixels * ceil_div(channels, machine.lanes)
+    return chunks * vector_cycles(vectors, prod(window), machine, site.quads)
+
+
+def _stripe_sizes(site: LayerSite) -> Iterator[tuple[int, int, int]]:
+    """Stripes from large to small: some whole samples, then fewer rows, then parts of one row."""
+    target = site.target
+    for samples in _shares(site.batch):
+        if samples * 2 <= site.batch >= BORDER_BLOCKS:
+            yield (samples, target.rows, target.columns)
+    most = max(1, ceil_div(target.rows, BORDER_BLOCKS))
+    yield from ((1, rows, target.columns) for rows in _shares(target.rows) if rows <= most)
+    yield from ((1, 1, columns) for columns in _shares(target.columns) if columns < target.columns)
+
+
+def _shares(size: int) -> list[int]:
+    """The sizes that cut ``size`` into 1, 2, 3 ... nearly equal parts, largest first."""
+    return sorted({ceil_div(size, parts) for parts in range(1, size + 1)}, reverse=True)
+
+
+def _stripe(site: LayerSite, samples: int, rows: int, columns: int) -> _Stripe:
+    """The stripe from the middle of the map, where windows reach furthest."""
+    target, machine = site.target, site.machine
+    row = min(max(0, (target.rows - rows) // 2), target.rows - rows)
+    column = min(max(0, (target.columns - columns) // 2), target.columns - columns)
+    block = Region((0, samples), (row, row + rows), (column, column + columns), (0, target.channels))
+    inputs = 0
+    for index, name in enumerate(site.layer.inputs):
+        if name in site.spilled:
+            source = site.segment.maps[name]
+            inputs += bytes_of(source, input_region(site.layer, index, source, target, block), machine)
+    outputs = bytes_of(target, block, machine) if site.layer.output in site.spilled else 0
+    count = ceil_div(site.batch, samples) * ceil_div(target.rows, rows) * ceil_div(target.columns, columns)
+    return _Stripe(samples, rows, columns, count, inputs, outputs)
+
+
+def _misfit(site: LayerSite, demand: int) -> Misfit:
+    names = [name for name in (*site.layer.inputs, site.layer.output) if name in site.spilled]
+    contributors = tuple((name, bytes_of(site.segment.maps[name], _row(site, name), site.machine)) for name in names)
+    levers = ("use more quads", "reduce the resolution")
+    return Misfit(site.layer.name, demand, site.free, contributors, levers)
+
+
+def _row(site: LayerSite, name: str) -> Region:
+    found = site.segment.maps[name]
+    return Region((0, 1), (0, 1), (0, found.columns), (0, found.channels))

@@ -33,11 +33,13 @@ def test_decode_inverts_encode(program: Program) -> None:
 @given(programs())
 @relaxed
 def test_instruction_bytes_are_what_the_streams_hold(program: Program) -> None:
-    header = read_header(encode(program))
+    data = encode(program)
+    header, sizes = read_header(data), read(data).command_bytes
     streams = {Engine.DMA_IN: program.dma_in, Engine.DMA_OUT: program.dma_out, Engine.COMPUTE: program.compute}
     for engine, commands in streams.items():
         section = header.section(lm.STREAM_SECTIONS[engine])
-        assert section.bytes == 1 + sum(command_bytes(command) for command in commands)
+        assert section.bytes == 1 + sum(sizes[engine])
+        assert sizes[engine] == tuple(command_bytes(command) for command in commands)
 
 
 @given(programs())

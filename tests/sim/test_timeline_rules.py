@@ -145,8 +145,9 @@ def test_of_two_reasons_the_later_is_the_cause() -> None:
 
 def test_long_commands_starve_the_compute_engine() -> None:
     """Commands of 64 bytes, four bursts. The FIFO has room for the longest command and a burst: five bursts ask at 10
-    and are there at 12, 14, 16, 18, 20. The first job runs from 18 to 19; its start frees room for the last three, which
-    ask at 28 and are there at 30, 32, 34."""
+    and are there at 12, 14, 16, 18, 20. The first job runs from 18 to 19; its start frees room for the last three: they
+    ask at 28 and are there at 30, 32, 34.
+    """
     found = run(computes=[compute(1, fetch=64), compute(1, fetch=64)])
     assert times(found, 2) == [(18, 19), (34, 35)]
     assert causes(found, 2) == [Cause.FETCH, Cause.FETCH]

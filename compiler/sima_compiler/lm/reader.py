@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -37,11 +38,15 @@ __all__ = ["LmFile", "decode", "read", "read_header"]
 
 @dataclass(frozen=True, slots=True)
 class LmFile:
-    """A decoded file. ``stored_bytes`` is each constants block's size in DRAM, in the program's order."""
+    """A decoded file. ``stored_bytes`` is each constants block's size in DRAM, in the program's order.
+
+    ``command_bytes``: per engine, the size of each command in its stream, opcode included.
+    """
 
     header: LmHeader
     program: Program
     stored_bytes: tuple[int, ...]
+    command_bytes: tuple[tuple[int, ...], ...]
 
 
 def decode(data: bytes) -> Program:
@@ -57,6 +62,7 @@ def read(data: bytes) -> LmFile:
     """Header, program and the sizes of its constants as stored. Raises like `decode`."""
     header = read_header(data)
     entries: tuple[lm.ConstantsEntry, ...] = _table(data, header, Section.CONSTANTS_INDEX, lm.CONSTANTS_ENTRY)
+    streams = [_stream(data, header, engine) for engine in Engine]
     program = Program(
         segment=header.segment,
         machine=_machine(data, header),
@@ -67,15 +73,16 @@ def read(data: bytes) -> LmFile:
         tensors=_table(data, header, Section.TENSORS, lm.DRAM_TENSOR),
         buffers=_table(data, header, Section.BUFFERS, lm.BUFFER),
         constants=_constants(data, header, entries),
-        dma_in=_stream(data, header, Engine.DMA_IN),
-        dma_out=_stream(data, header, Engine.DMA_OUT),
-        compute=_stream(data, header, Engine.COMPUTE),
+        dma_in=streams[Engine.DMA_IN].commands,
+        dma_out=streams[Engine.DMA_OUT].commands,
+        compute=streams[Engine.COMPUTE].commands,
     )
     _check_tables(program)
     for engine, commands in ((0, program.dma_in), (1, program.dma_out), (2, program.compute)):
         for number, command in enumerate(commands):
             _check_indexes(program, command, f"{Engine(engine).name} command {number}")
-    return LmFile(header, program, tuple(entry.stored_bytes for entry in entries))
+    stored = tuple(entry.stored_bytes for entry in entries)
+    return LmFile(header, program, stored, tuple(stream.sizes for stream in streams))
 
 
 def _cursor(data: bytes, header: LmHeader, section: Section) -> Cursor:
@@ -100,17 +107,28 @@ def _table(data: bytes, header: LmHeader, section: Section, kind: Kind) -> tuple
     return items
 
 
-def _stream(data: bytes, header: LmHeader, engine: Engine) -> tuple[Any, ...]:
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """The commands of an engine and their sizes."""
+
+    commands: tuple[Any, ...]
+    sizes: tuple[int, ...]
+
+
+def _stream(data: bytes, header: LmHeader, engine: Engine) -> _Stream:
     cursor = _cursor(data, header, lm.STREAM_SECTIONS[engine])
     table = lm.OPCODES[engine]
     commands: list[Command] = []
-    for _ in range(_count(cursor)):
+    count = _count(cursor)
+    left = [cursor.remaining]
+    for _ in range(count):
         code = cursor.byte()
         if code not in table:
             raise cursor.fail(f"{engine.name} has no opcode {code:#04x}")
         commands.append(table[code].read(cursor))
+        left.append(cursor.remaining)
     _check_end(cursor)
-    return tuple(commands)
+    return _Stream(tuple(commands), tuple(before - after for before, after in pairwise(left)))
 
 
 def _count(cursor: Cursor) -> int:

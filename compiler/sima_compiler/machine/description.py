@@ -15,6 +15,9 @@ import yaml
 
 from sima_compiler.errors import MachineError
 
+#: libyaml's safe loader where PyYAML has it: ten times faster.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 #: Smallest and largest value of every numeric field; sentences about them live in docs and errors.
 LIMITS: dict[str, tuple[int, int]] = {
     "clock_mhz": (1, 10_000),
@@ -94,7 +97,7 @@ class Machine:
     def parse(text: str, *, origin: str = "<text>") -> Machine:
         """The machine that a YAML text describes; `Machine.text` keeps the text."""
         try:
-            raw = yaml.safe_load(text)
+            raw = yaml.load(text, _LOADER)  # noqa: S506 - both are safe loaders
         except yaml.YAMLError as error:
             raise MachineError(f"{origin}: not YAML: {error}") from error
         if not isinstance(raw, dict):

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from sima_compiler.ir.program import Engine
 from sima_compiler.ir.schedule import STALLS, LayerTiming
 from sima_compiler.lm.reader import LmFile, read
-from sima_compiler.lm.writer import command_bytes
 from sima_compiler.machine.description import Machine
 from sima_compiler.machine.trace import trace
 
@@ -53,8 +52,7 @@ def replay_file(found: LmFile) -> RuntimeTrace:
     program = found.program
     machine = Machine.parse(program.machine, origin=f"{program.segment}: embedded machine")
     streams = (program.dma_in, program.dma_out, program.compute)
-    fetch = [[command_bytes(command) for command in stream] for stream in streams]
-    timed = trace(program, found.stored_bytes, fetch, machine)
+    timed = trace(program, found.stored_bytes, found.command_bytes, machine)
     names = [layer.name for layer in program.layers]
     events = tuple(
         Event(engine.name.lower(), names[command.layer], span.start, span.end)

@@ -9,8 +9,8 @@ In: a segment and the maps that would spill. Out: `Group`s of layers, each with 
 
 A stripe computes the rows at its border again (the halo), so a group is worth it when the DRAM time that it saves
 exceeds the compute time that it repeats. Checks: nothing but the last layer's map leaves a group; every layer of it
-can compute any range of rows and all of them are computed; all its parameters, the tallest stripe of every map inside and two of every spilled map
-fit at once.
+can compute any range of rows, and the stripes compute all rows; all its parameters, the tallest stripe of every map
+inside and two of every spilled map fit at once.
 """
 
 from __future__ import annotations

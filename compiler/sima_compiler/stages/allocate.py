@@ -17,6 +17,7 @@ from sima_compiler.stages.allocation.command import main
 from sima_compiler.stages.allocation.delay import Delayed, solve_with_delays
 from sima_compiler.stages.allocation.exact import solve_exactly
 from sima_compiler.stages.allocation.problem import Buffer, Problem
+from sima_compiler.stages.allocation.solution import Solution
 from sima_compiler.stages.allocation.solver import THOROUGH, Effort, solve
 
 #: Work of the local search per plan: when loads can be delayed instead, and when nothing else can be done.
@@ -27,7 +28,7 @@ FLEXIBLE, FIRM = Effort(fit=0, best=0), Effort(fit=600_000, best=0)
 class AllocateOptions:
     """``latest``: for each buffer the latest step at which its life may begin, its first one when that is None.
 
-    ``exact`` lets OR-Tools improve what the solver found; it needs the extra of that name.
+    ``exact`` asks for the lower bound and lets OR-Tools try what the solver misses; it needs the extra of that name.
     """
 
     latest: tuple[int, ...] | None = None
@@ -44,17 +45,21 @@ def allocate(tiling: Tiling, capacity: int, options: AllocateOptions) -> MemoryP
         OptionError: exact allocation without OR-Tools.
     """
     problem = problem_of(tiling, capacity)
-    flexible = options.latest is not None and options.latest != tuple(buffer.first for buffer in tiling.buffers)
+    latest = options.latest or tuple(buffer.lower for buffer in problem.buffers)
+    flexible = any(last > buffer.lower for last, buffer in zip(latest, problem.buffers, strict=True))
     solution = solve(problem, THOROUGH if options.exact else FLEXIBLE if flexible else FIRM)
     if options.exact:
         solution = solve_exactly(problem, solution)
-    if solution.fits(problem):
-        return MemoryPlan(tiling, solution.offsets, solution.peak, capacity, problem.lower_bound)
-    delayed = solve_with_delays(problem, options.latest or (), capacity) if flexible else None
-    if delayed is None:
-        return _misfit(tiling, problem, solution.peak)
-    bound, solution = delayed.problem.lower_bound, delayed.solution
-    return MemoryPlan(_with_delays(tiling, delayed), solution.offsets, solution.peak, capacity, bound)
+    wanted = problem.lower_bound if options.exact else capacity
+    if flexible and solution.peak > wanted:
+        delayed = solve_with_delays(problem, latest, min(wanted, capacity))
+        if delayed is not None and (delayed.at_bound or not solution.fits(problem)):
+            return _plan(_with_delays(tiling, delayed), delayed.problem, delayed.solution)
+    return _plan(tiling, problem, solution) if solution.fits(problem) else _misfit(tiling, problem, solution.peak)
+
+
+def _plan(tiling: Tiling, problem: Problem, solution: Solution) -> MemoryPlan:
+    return MemoryPlan(tiling, solution.offsets, solution.peak, problem.capacity, problem.lower_bound)
 
 
 def problem_of(tiling: Tiling, capacity: int) -> Problem:

@@ -35,6 +35,11 @@ class Delayed:
         """When each life begins."""
         return tuple(buffer.lower for buffer in self.problem.buffers)
 
+    @property
+    def at_bound(self) -> bool:
+        """Whether no placement of these lives has a lower peak."""
+        return self.solution.peak == self.problem.lower_bound
+
 
 def solve_with_delays(problem: Problem, latest: Sequence[int], limit: int) -> Delayed | None:
     """A placement below ``limit``, or None; ``latest[i]`` is the latest beginning of buffer ``i``."""
@@ -82,32 +87,32 @@ class _Placed:
         return True
 
     def _earliest(self, index: int, near: Integers) -> tuple[int, int]:
-        """The earliest beginning and the lowest offset that has it; a beginning beyond the life where there is none."""
-        buffer = self._buffers[index]
+        """The earliest beginning and the lowest offset that has it; a beginning beyond the life where there is none.
+
+        The later the beginning, the fewer of those ``near`` still live then, so that halving finds the earliest one.
+        """
+        buffer, upper = self._buffers[index], self._upper[near]
+        offset = self._lowest(near, buffer)
+        if offset is not None:
+            return buffer.lower, offset
+        begins = np.unique(upper[upper <= self._latest[index]])
+        first, end, found = 0, len(begins), (buffer.upper, 0)
+        while first < end:
+            middle = (first + end) // 2
+            offset = self._lowest(near[upper > begins[middle]], buffer)
+            if offset is None:
+                first = middle + 1
+            else:
+                end, found = middle, (int(begins[middle]), offset)
+        return found
+
+    def _lowest(self, near: Integers, buffer: Buffer) -> int | None:
+        """The lowest offset below the limit that is free of those ``near``."""
         low, high = self._low[near], self._high[near]
-        gaps, ends = _gaps(low, high, buffer, self._limit)
-        if gaps.size:
-            return buffer.lower, int(gaps[0])
-        firm = self._lower[near] < buffer.upper
-        firm &= self._upper[near] > max(buffer.lower, self._latest[index])
-        gaps, ends = _gaps(low[firm], high[firm], buffer, self._limit)
-        offsets = np.concatenate((gaps, high[~firm], low[~firm] - buffer.size))
-        offsets = np.unique(offsets + -offsets % buffer.alignment)
-        hole = np.searchsorted(gaps, offsets, side="right") - 1
-        offsets = offsets[(hole >= 0) & (offsets + buffer.size <= ends[hole])] if gaps.size else gaps
-        if not offsets.size:
-            return buffer.upper, 0
-        clash = (low[~firm] < offsets[:, None] + buffer.size) & (high[~firm] > offsets[:, None])
-        begins = np.where(clash, self._upper[near[~firm]], buffer.lower).max(axis=1, initial=buffer.lower)
-        best = int(begins.argmin())
-        return int(begins[best]), int(offsets[best])
-
-
-def _gaps(low: Integers, high: Integers, buffer: Buffer, limit: int) -> tuple[Integers, Integers]:
-    """Aligned starts and ends of the gaps below ``limit`` that are large enough for the buffer, in order."""
-    by_start = np.argsort(low, kind="stable")
-    starts = np.concatenate((np.zeros(1, np.int64), np.maximum.accumulate(high[by_start])))
-    starts += -starts % buffer.alignment
-    ends = np.minimum(np.concatenate((low[by_start], np.array([limit]))), limit)
-    fits = ends - starts >= buffer.size
-    return starts[fits], ends[fits]
+        by_start = np.argsort(low, kind="stable")
+        starts = np.concatenate((np.zeros(1, np.int64), np.maximum.accumulate(high[by_start])))
+        starts += -starts % buffer.alignment
+        ends = np.append(low[by_start], self._limit)
+        fits = np.minimum(ends, self._limit) - starts >= buffer.size
+        first = int(fits.argmax())
+        return int(starts[first]) if fits[first] else None

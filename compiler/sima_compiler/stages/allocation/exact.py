@@ -5,7 +5,8 @@ seed and a limit in deterministic time, so that the same release of OR-Tools giv
 the extra nothing else in the compiler behaves differently.
 
 The model: a rectangle per buffer, its life wide and its size high, none overlapping (`NoOverlap2D`); the highest end is
-minimised. Offsets and sizes are counted in their greatest common divisor.
+minimised. Sizes and alignments are counted in their greatest common divisor, and so are offsets: whatever is pushed
+down until it rests on something ends there.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from sima_compiler.stages.allocation.solution import Solution, solution_of
 
 EXTRA = "pip install 'sima-nb[exact]'"
 #: Deterministic seconds for the search of a solution at the lower bound, and for the least peak above it.
-AT_BOUND, ABOVE_BOUND = 1.0, 0.2
+AT_BOUND, ABOVE_BOUND = 0.6, 0.1
 SEED = 1
 
 
@@ -53,23 +54,23 @@ def solve_exactly(problem: Problem, start: Solution) -> Solution:
 def _solved(cp_model: Any, problem: Problem, limit: int, start: Solution | None, seconds: float) -> Solution | None:
     """A solution with a peak of at most ``limit``; the least one when there is a ``start`` to improve."""
     buffers = problem.buffers
-    unit = gcd(*(buffer.size for buffer in buffers), *(buffer.alignment for buffer in buffers))
+    unit = gcd(*(buffer.size for buffer in buffers), *(b.alignment for b in buffers if b.alignment > 1))
     model, highest = cp_model.CpModel(), limit // unit
     lives: list[Any] = []
     places: list[Any] = []
-    offsets: list[Any] = []
+    offsets: list[tuple[Any, int]] = []
     for buffer in buffers:
-        size, alignment = buffer.size // unit, buffer.alignment // unit
-        offset = model.new_int_var(0, (highest - size) // alignment, "")
-        offsets.append((offset, buffer.alignment))
+        size, step = buffer.size // unit, max(1, buffer.alignment // unit)
+        offset = model.new_int_var(0, (highest - size) // step, "")
+        offsets.append((offset, step))
         lives.append(model.new_fixed_size_interval_var(buffer.lower, buffer.upper - buffer.lower, ""))
-        places.append(model.new_fixed_size_interval_var(offset * alignment, size, ""))
+        places.append(model.new_fixed_size_interval_var(offset * step, size, ""))
     model.add_no_overlap_2d(lives, places)
     if start is not None:
         peak = model.new_int_var(problem.lower_bound // unit, highest, "")
-        for (offset, alignment), buffer, at in zip(offsets, buffers, start.offsets, strict=True):
-            model.add(offset * (alignment // unit) + buffer.size // unit <= peak)
-            model.add_hint(offset, at // alignment)
+        for (offset, step), buffer, at in zip(offsets, buffers, start.offsets, strict=True):
+            model.add(offset * step + buffer.size // unit <= peak)
+            model.add_hint(offset, at // (unit * step))
         model.minimize(peak)
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
@@ -77,4 +78,4 @@ def _solved(cp_model: Any, problem: Problem, limit: int, start: Solution | None,
     solver.parameters.max_deterministic_time = seconds
     if solver.solve(model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return None
-    return solution_of(buffers, [solver.value(offset) * alignment for offset, alignment in offsets])
+    return solution_of(buffers, [solver.value(offset) * step * unit for offset, step in offsets])

@@ -1,0 +1,59 @@
+"""Whole networks: the on-chip peak of a compile equals the most bytes that live at one step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sima_compiler import Model
+from sima_compiler.archive.reader import Archive
+from sima_compiler.errors import OptionError
+from sima_compiler.machine.description import Machine
+from sima_compiler.pipeline import ConstantStore, Plan, Target, lower, plan
+from sima_compiler.stages.allocate import problem_of
+from sima_compiler.stages.allocation.solution import Solution
+from sima_compiler.stages.allocation.validator import validate
+
+MLSOC = Machine.load("mlsoc")
+
+
+def planned(model: Model, *, batch: int = 1, exact: bool = False) -> Plan:
+    (segment,) = lower(model.graph, MLSOC).segments
+    found = plan(segment, Target(MLSOC, MLSOC.quads, True, exact), batch, ConstantStore(compress=True))
+    assert isinstance(found, Plan), found
+    return found
+
+
+def most_live_bytes(found: Plan) -> int:
+    buffers = found.memory.tiling.buffers
+    return max(sum(b.bytes for b in buffers if b.first <= step <= b.last) for step in {b.first for b in buffers})
+
+
+@pytest.mark.parametrize("name", ["light_resnet50", "mobilenet_v2"])
+def test_the_default_solver_reaches_the_bound(quantized_networks, name: str) -> None:
+    found = planned(quantized_networks(name))
+    memory = found.memory
+    assert memory.peak == memory.lower_bound == most_live_bytes(found)
+    assert not validate(problem_of(memory.tiling, memory.capacity), Solution(memory.addresses, memory.peak))
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+@pytest.mark.parametrize("name", ["yolo_style", "unet"])
+def test_the_exact_solver_reaches_the_bound(quantized_networks, name: str, batch: int) -> None:
+    found = planned(quantized_networks(name), batch=batch, exact=True)
+    assert found.memory.peak == found.memory.lower_bound == most_live_bytes(found)
+
+
+def test_the_report_states_peak_and_bound(quantized_networks, tmp_path: Path) -> None:
+    model = quantized_networks("unet_small")
+    report = Archive.open(model.compile(str(tmp_path)).path).report
+    memory = report["memory"]
+    assert memory["capacity_bytes"] == MLSOC.sram_bytes(MLSOC.quads)
+    assert memory["lower_bound_bytes"] <= memory["peak_bytes"] <= memory["capacity_bytes"]
+    assert memory["peak_bytes"] == max(row["address"] + row["bytes"] for row in report["memory_map"])
+
+
+def test_exact_must_be_true_or_false(quantized_networks, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="exact is 'yes'"):
+        quantized_networks("unet_small").compile(str(tmp_path), exact="yes")

@@ -1,0 +1,62 @@
+"""Quantized networks that several tests share; each is made once per run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from sima_compiler import Model, quantize
+from sima_compiler.frontend.light_models import light_model
+from tests.networks.topologies import mobilenet_v2, unet, yolo_style
+from tests.support.qdq_writer import random_inputs
+
+#: Float networks by name: full size for the comparisons that must hold, small for everything that only needs a network.
+BUILDERS: dict[str, Callable[[], onnx.ModelProto]] = {
+    "light_resnet50": lambda: light_model("resnet50", 1),
+    "light_squeezenet": lambda: light_model("squeezenet", 1),
+    "light_vgg19": lambda: light_model("vgg19", 1),
+    "mobilenet_v2": mobilenet_v2,
+    "yolo_style": yolo_style,
+    "unet": unet,
+    "mobilenet_v2_small": lambda: mobilenet_v2(64, 0.35, classes=10),
+    "yolo_style_small": lambda: yolo_style(128, 8, classes=4),
+    "unet_small": lambda: unet(48, 8),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """Makes quantized networks on demand and keeps their files in ``folder``."""
+
+    folder: Path
+
+    def __call__(self, name: str) -> Model:
+        """The quantized network of that name."""
+        return Model.load(name, str(self.path(name).parent))
+
+    def path(self, name: str) -> Path:
+        """The ``.sima`` file of that name."""
+        target = self.folder / f"{name}.sima"
+        if not target.is_file():
+            self._make(name)
+        return target
+
+    def _make(self, name: str) -> None:
+        source = self.folder / f"{name}.onnx"
+        float_model = BUILDERS[name]()
+        onnx.save(float_model, source)
+        batches = [random_inputs(float_model, 1, np.random.default_rng(index)) for index in range(2)]
+        quantize(str(source), batches, model_name=name).save(name, str(self.folder))
+        source.unlink()
+
+
+@pytest.fixture(scope="session")
+def quantized_networks(fixture_dir: Path) -> Networks:
+    folder = fixture_dir / "networks"
+    folder.mkdir(exist_ok=True)
+    return Networks(folder)

@@ -15,6 +15,7 @@ from sima_compiler.errors import DoesNotFitError
 from sima_compiler.ir.layers import Segment
 from sima_compiler.ir.tiles import Misfit
 from sima_compiler.pipeline import ConstantStore, Plan, Target, plan
+from sima_compiler.stages.tile import sample_by_sample
 from sima_compiler.stages.tiling.geometry import map_bytes
 from sima_compiler.stages.tiling.liveness import live_layers
 from sima_compiler.stages.tiling.residency import working_bytes
@@ -117,11 +118,14 @@ def _fitting(search: _Search, desired: int) -> list[int]:
 
 
 def _proof(search: _Search, batch: int) -> Misfit | None:
-    """The layer whose live maps alone, without those that batch 1 spills, exceed the on-chip memory.
+    """The layer whose live maps alone, without those that batch 1 spills, exceed the on-chip memory. There is none
+    where one sample can follow the other.
 
     Maps that could share one place are counted as the largest of them, so that no sharing could disprove it.
     """
     segment, machine = search.segment, search.target.machine
+    if sample_by_sample(segment, machine, quads=search.target.quads, batch=batch):
+        return None
     capacity = machine.sram_bytes(search.target.quads)
     lives, shared = live_layers(segment), any_sharing(segment, machine)
     sizes = {name: map_bytes(feature_map, batch, machine) for name, feature_map in segment.maps.items()}

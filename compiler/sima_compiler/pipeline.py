@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from sima_compiler.ir.graph import Graph
@@ -32,7 +32,7 @@ from sima_compiler.stages.legalize import legalize
 from sima_compiler.stages.partition import partition
 from sima_compiler.stages.prefetch import PrefetchOptions, prefetch
 from sima_compiler.stages.schedule import schedule
-from sima_compiler.stages.tile import TileOptions, tile
+from sima_compiler.stages.tile import TileOptions, sample_by_sample, tile
 
 logger = logging.getLogger(__name__)
 
@@ -105,8 +105,9 @@ def plan(segment: Segment, target: Target, batch: int, constants: ConstantStore)
     """
     best: Plan | None = None
     refusal: Misfit | None = None
+    repeat = sample_by_sample(segment, target.machine, quads=target.quads, batch=batch)
     for longest in FUSION_LENGTHS:
-        found = _plan(segment, target, batch, constants, longest)
+        found = _plan(segment, target, constants, TileOptions(target.quads, batch, 0, longest, repeat))
         if isinstance(found, Misfit):
             refusal = refusal or found
             continue
@@ -120,14 +121,12 @@ def plan(segment: Segment, target: Target, batch: int, constants: ConstantStore)
     return refusal
 
 
-def _plan(segment: Segment, target: Target, batch: int, constants: ConstantStore, longest: int) -> Plan | Misfit:
-    """The plan with groups of at most ``longest`` fused layers; less memory is planned with until addresses are
-    found.
-    """
+def _plan(segment: Segment, target: Target, constants: ConstantStore, wanted: TileOptions) -> Plan | Misfit:
+    """The plan for these options; less and less memory is planned with until addresses are found."""
     limit = target.machine.sram_bytes(target.quads)
     refusal: Misfit | None = None
     for share in PLANNING_SHARES:
-        options = TileOptions(target.quads, batch, int(limit * share), longest)
+        options = replace(wanted, capacity=int(limit * share))
         tiling = _timed(
             "tile",
             lambda options=options: tile(segment, target.machine, options),

@@ -7,30 +7,37 @@ is a `Misfit`, with the demand, the limit and what would help; nothing is refuse
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sima_compiler.ir.layers import Segment
 from sima_compiler.ir.tiles import Misfit, Tiling
 from sima_compiler.machine.description import Machine
 from sima_compiler.stages.tiling.blocks import plan_blocks
-from sima_compiler.stages.tiling.emit import Emitter
+from sima_compiler.stages.tiling.emit import Emitter, dram_tensors
 from sima_compiler.stages.tiling.fusion import FusionSite, choose_groups
 from sima_compiler.stages.tiling.plans import LayerSite
+from sima_compiler.stages.tiling.repetition import kept_parameters, repeatable, repeated
 from sima_compiler.stages.tiling.residency import Residency, choose_residency, with_groups
 
 
 @dataclass(frozen=True, slots=True)
 class TileOptions:
-    """``quads`` in use; ``batch`` samples per run; on-chip bytes to plan with; the longest group of fused layers."""
+    """``quads`` in use; ``batch`` samples per run; on-chip bytes to plan with; the longest group of fused layers.
+
+    ``repeat``: one sample follows the other (`sample_by_sample`).
+    """
 
     quads: int
     batch: int
     capacity: int
     longest_group: int = 0
+    repeat: bool = False
 
 
 def tile(segment: Segment, machine: Machine, options: TileOptions) -> Tiling | Misfit:
     """The segment, layers in execution order, as steps; or why there is no tiling."""
+    if options.repeat:
+        return _repeated(segment, machine, options)
     residency = choose_residency(segment, options.batch, options.capacity, machine)
     if isinstance(residency, Misfit):
         return residency
@@ -38,6 +45,25 @@ def tile(segment: Segment, machine: Machine, options: TileOptions) -> Tiling | M
         site = FusionSite(segment, residency.spilled, residency.free, machine, options.quads, options.longest_group)
         residency = with_groups(residency, choose_groups(site))
     return _emit(segment, machine, options, residency)
+
+
+def sample_by_sample(segment: Segment, machine: Machine, *, quads: int, batch: int) -> bool:
+    """Whether a batch is to run as one sample after the other: together their maps would not fit, and all parameters
+    can stay on chip meanwhile.
+    """
+    if batch == 1 or not repeatable(segment, machine, quads):
+        return False
+    together = choose_residency(segment, batch, machine.sram_bytes(quads), machine)
+    return isinstance(together, Misfit) or bool(together.spilled)
+
+
+def _repeated(segment: Segment, machine: Machine, options: TileOptions) -> Tiling | Misfit:
+    left = options.capacity - kept_parameters(segment, machine)
+    one = tile(segment, machine, replace(options, batch=1, capacity=left, repeat=False))
+    if isinstance(one, Misfit):
+        return one
+    tensors = dram_tensors(segment, options.batch, frozenset(one.spilled), machine)
+    return repeated(one, tensors, options.batch)
 
 
 def _emit(segment: Segment, machine: Machine, options: TileOptions, residency: Residency) -> Tiling | Misfit:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,21 @@ from sima_compiler.stages.allocate import problem_of
 from sima_compiler.stages.allocation.solution import Solution
 from sima_compiler.stages.allocation.validator import validate
 
+WITHOUT_ORTOOLS = """
+import sys
+from pathlib import Path
+sys.modules["ortools"] = None  # an import of it fails as if it were not installed
+from sima_compiler import Model
+from sima_compiler.errors import OptionError
+model = Model.load(Path(sys.argv[1]).name, Path(sys.argv[1]).parent)
+model.compile(sys.argv[2], batch_size=2)
+try:
+    model.compile(sys.argv[2], batch_size=2, exact=True)
+except OptionError as error:
+    assert "pip install 'sima-nb[exact]'" in str(error)
+else:
+    raise AssertionError("exact without OR-Tools must be refused")
+"""
 MLSOC = Machine.load("mlsoc")
 
 
@@ -52,6 +70,18 @@ def test_the_report_states_peak_and_bound(quantized_networks, tmp_path: Path) ->
     assert memory["capacity_bytes"] == MLSOC.sram_bytes(MLSOC.quads)
     assert memory["lower_bound_bytes"] <= memory["peak_bytes"] <= memory["capacity_bytes"]
     assert memory["peak_bytes"] == max(row["address"] + row["bytes"] for row in report["memory_map"])
+
+
+def test_an_installed_ortools_changes_no_byte(quantized_networks, tmp_path: Path) -> None:
+    here, there = tmp_path / "with", tmp_path / "without"
+    here.mkdir()
+    there.mkdir()
+    path = quantized_networks("unet_small").compile(str(here), batch_size=2).path
+    command = [sys.executable, "-c", WITHOUT_ORTOOLS, str(quantized_networks.path("unet_small")), str(there)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "compiler")}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert (there / path.name).read_bytes() == path.read_bytes()
 
 
 def test_exact_must_be_true_or_false(quantized_networks, tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ without a traceback, and stops "Run All"; so does an interruption.
 from __future__ import annotations
 
 import argparse
+import difflib
 import json
+import re
 import shlex
 import sys
 from typing import NoReturn
@@ -36,7 +38,11 @@ class MagicParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise IPython's UsageError, which is shown as one line."""
-        raise UsageError(f"{message}\nhint: {self.prog}? shows every option")
+        unknown = re.match(r"unrecognized arguments: ([^\s=]+)", message)
+        options = re.findall(r"--[a-z][a-z-]*", self.format_usage())
+        meant = difflib.get_close_matches(unknown[1], options, 1) if unknown else []
+        hint = f"did you mean {meant[0]}?" if meant else f"{self.prog}? shows every option"
+        raise UsageError(f"{message}\nhint: {hint}")
 
 
 def magic_parser() -> MagicParser:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import difflib
 import logging
 import zipfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from sima_compiler.archive.names import ARCHIVE_SUFFIX
+from sima_compiler.archive.package import check_folder
 from sima_compiler.errors import CalibrationError, ModelError, OptionError, SimaError
 from sima_compiler.progress import Progress, ProgressCallback, silent
 
@@ -97,13 +100,11 @@ def model_from_arguments(
 
     Raises:
         ModelError: no such file, or not a model. CalibrationError: unusable samples. OptionError: options that
-        contradict each other.
+        contradict each other. OutputError: the output folder does not exist, which is found out before the work starts.
     """
     path = Path(arguments.model).expanduser()
-    if not path.is_file():
-        raise ModelError(f"{path}: no such file", hint="MODEL is a .sima or .onnx file")
-    if path.suffix.lower() not in MODEL_SUFFIXES:
-        raise ModelError(f"{path}: expected a {' or '.join(MODEL_SUFFIXES)} file", hint="export the network to ONNX")
+    _check_model_file(path)
+    check_folder(Path(arguments.output_path).expanduser())
     calibrated = arguments.calibration is not None or arguments.calibration_random is not None
     if calibrated and path.suffix.lower() != ".onnx":
         raise OptionError(f"{path}: calibration is for float .onnx models", hint="leave the calibration option out")
@@ -113,6 +114,29 @@ def model_from_arguments(
     model = _calibrated_model(arguments, path, warn) if calibrated else _read_model(path, arguments.name)
     report(Progress(stage, 1, 1))
     return model
+
+
+def _check_model_file(path: Path) -> None:
+    if not path.is_file():
+        problem = "a folder" if path.is_dir() else "no such file"
+        raise ModelError(f"{path}: {problem}", hint=_file_hint(path))
+    if path.name.endswith(ARCHIVE_SUFFIX):
+        raise ModelError(f"{path}: an archive, which is compiled already", hint=f"look into it: simac inspect {path}")
+    if path.suffix.lower() not in MODEL_SUFFIXES:
+        raise ModelError(f"{path}: expected a {' or '.join(MODEL_SUFFIXES)} file", hint="export the network to ONNX")
+
+
+def _file_hint(path: Path) -> str:
+    """Models in the folder that was named, or the file that was probably meant."""
+    folder = path if path.is_dir() else path.parent
+    try:
+        names = sorted(found.name for found in folder.iterdir() if found.suffix.lower() in MODEL_SUFFIXES)
+    except OSError:
+        names = []
+    meant = names[:3] if path.is_dir() else difflib.get_close_matches(path.name, names, 1)
+    if meant:
+        return f"did you mean {' or '.join(str(folder / name) for name in meant)}?"
+    return "MODEL is a .sima or .onnx file"
 
 
 def _calibrated_model(arguments: argparse.Namespace, path: Path, warn: Callable[[str], None]) -> Model:
@@ -187,6 +211,8 @@ def read_samples(path: Path) -> Iterator[dict[str, Array]]:
         CalibrationError: not an ``.npz`` file of plain arrays, no array, or arrays that differ in their sample count.
     """
     arrays = read_npz(path, CalibrationError)
+    if not arrays:
+        raise CalibrationError(f"{path}: holds no arrays", hint="numpy.savez(path, input_name=array)")
     lengths = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
     if len(set(lengths.values())) != 1 or not min(lengths.values()):
         raise CalibrationError(

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from sima_compiler import Archive, Model, simulate
+from sima_compiler.cli.dispatch import COMMANDS
 from sima_compiler.cli.layout import pairs, table
-from sima_compiler.cli.main import COMMANDS
 from sima_compiler.version import __version__
 from tests.support.archives import vendor_archive
 
@@ -189,7 +189,7 @@ def test_tables_align_and_end_without_blanks() -> None:
 
 
 def test_help_loads_neither_onnx_nor_the_compiler() -> None:
-    code = "import sys; from sima_compiler.cli.main import build_parser; build_parser(); print(*sys.modules)"
+    code = "import sys; from sima_compiler.cli.dispatch import build_parser; build_parser(); print(*sys.modules)"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=environment)
     loaded = set(done.stdout.split())

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sima_compiler import Archive, CompileInterrupted, Model, ModelError, OptionError, add_compile_arguments
-from sima_compiler.cli.main import build_parser
+from sima_compiler.cli.dispatch import build_parser
 from sima_nb import Summary
 from sima_nb.display import PLOTLY_MIME
 from sima_nb.magics import magic_parser

@@ -93,6 +93,8 @@ def _check_names(names: Sequence[str]) -> None:
 def _hint(error: OSError) -> str:
     if isinstance(error, PermissionError):
         return "choose a folder that you may write to"
+    if isinstance(error, IsADirectoryError):
+        return "a folder of that name is in the way: move it, or choose another folder or name"
     return "free some disk space or choose another folder"
 
 

@@ -67,9 +67,7 @@ class Archive:
         """
         path = Path(path)
         if not path.name.endswith(ARCHIVE_SUFFIX):
-            raise UnsupportedExtensionError(
-                f"{path}: the name does not end in {ARCHIVE_SUFFIX}", hint=f"open a file called <name>{ARCHIVE_SUFFIX}"
-            )
+            raise _other_name(path)
         try:
             return _open(path, limits)
         except ArchiveError as error:
@@ -133,6 +131,21 @@ class Archive:
                 raise InvalidArchiveError(f"{self.path}: changed since it was opened", hint="open it again")
             for _ in walk(GzipStream(file, self._limits), self._limits, choose):
                 pass
+
+
+def _other_name(path: Path) -> UnsupportedExtensionError:
+    """What is wrong with a path that is not called like an archive, and what was meant, as far as one can tell."""
+    problem = f"{path}: the name does not end in {ARCHIVE_SUFFIX}"
+    hint = f"open a file called <name>{ARCHIVE_SUFFIX}"
+    if os.path.isdir(path):  # noqa: PTH112 - answers where Path.is_dir raises: a name too long, no permission
+        problem += "; it is a folder"
+        inside = sorted(found.name for found in path.glob(f"*{ARCHIVE_SUFFIX}"))[:3]
+        hint = f"it holds {', '.join(inside)}" if inside else hint
+    elif not os.path.exists(path):  # noqa: PTH110
+        problem += "; there is no such file"
+    elif path.suffix in {".sima", ".onnx"}:
+        hint = f"this is a model; compile it first: simac compile {path}"
+    return UnsupportedExtensionError(problem, hint=hint)
 
 
 def _open(path: Path, limits: Limits) -> Archive:

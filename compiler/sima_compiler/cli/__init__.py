@@ -12,8 +12,8 @@ from collections.abc import Sequence
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``simac``; ``arguments`` default to the process's own.
 
-    Returns 0 after success, 1 after an error that was reported, 130 after an interruption. Wrong usage exits with 2.
+    Returns 0 after success, 1 after an error that was reported, 130 after an interruption, 2 after wrong usage.
     """
-    from sima_compiler.cli.main import run
+    from sima_compiler.cli.dispatch import run
 
     return run(arguments)

@@ -1,7 +1,7 @@
 """What a subcommand is: a parser half and a run half, and what it hands back.
 
 In: nothing. Out: `Command` and `Output`. A command never prints its result:
-`sima_compiler.cli.main` does, as text or JSON.
+`sima_compiler.cli.dispatch` does, as text or JSON.
 """
 
 from __future__ import annotations

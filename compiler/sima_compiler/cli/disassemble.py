@@ -7,8 +7,7 @@ from pathlib import Path
 
 from sima_compiler.archive.reader import Archive
 from sima_compiler.cli.command import Command, Output, add_json_argument
-from sima_compiler.errors import OptionError
-from sima_compiler.lm.listing import disassemble
+from sima_compiler.errors import LmError, OptionError
 
 
 def prepare(parser: argparse.ArgumentParser) -> None:
@@ -24,13 +23,22 @@ def run(arguments: argparse.Namespace) -> Output:
     """List the commands; JSON: path, segments [{name, listing}]."""
     path = Path(arguments.file).expanduser()
     binaries = _from_archive(path) if path.name.endswith((".tar.gz", ".tgz")) else {path.name: path.read_bytes()}
-    listings = {name: disassemble(data) for name, data in _selected(binaries, arguments.segment, path).items()}
+    listings = {name: _listing(name, data) for name, data in _selected(binaries, arguments.segment, path).items()}
     data = {
         "path": arguments.file,
         "segments": [{"name": name, "listing": listing} for name, listing in listings.items()],
     }
     parts = [f"; {name}\n{listing}" if len(listings) > 1 else listing for name, listing in listings.items()]
     return Output(data, "\n\n".join(part.rstrip("\n") for part in parts))
+
+
+def _listing(name: str, data: bytes) -> str:
+    from sima_compiler.lm.listing import disassemble
+
+    try:
+        return disassemble(data)
+    except LmError as error:
+        raise type(error)(f"{name}: {error.message}", hint=error.hint) from error
 
 
 def _from_archive(path: Path) -> dict[str, bytes]:

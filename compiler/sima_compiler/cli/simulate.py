@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from sima_compiler.archive.package import check_folder
 from sima_compiler.archive.reader import Archive
 from sima_compiler.arguments import Array, read_npz
 from sima_compiler.cli.command import Command, Output, add_json_argument
@@ -38,8 +39,10 @@ def run(arguments: argparse.Namespace) -> Output:
 
     archive = Archive.open(Path(arguments.archive).expanduser())
     target = None if arguments.output is None else Path(arguments.output).expanduser()
-    if target is not None and not target.parent.is_dir():
-        raise OutputError(f"{target.parent}: no such folder", hint="create the folder first")
+    if target is not None:
+        check_folder(target.parent)
+        if target.is_dir():
+            raise OutputError(f"{target}: a folder", hint=f"name a file: --output {target / 'outputs.npz'}")
     result = simulate(archive, read_npz(Path(arguments.input).expanduser(), InputError))
     if target is not None:
         write_outputs(target, result.outputs)

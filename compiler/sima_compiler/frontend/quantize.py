@@ -46,7 +46,9 @@ def quantize_onnx(
         raise CalibrationError(f"calibration method {method!r} is unknown", hint=f"choose one of {', '.join(METHODS)}")
     model = load_onnx(source)
     if is_quantized(model):
-        raise ModelError("the model is quantized already", hint="load it with Model.from_onnx")
+        raise ModelError(
+            "the model is quantized already", hint="leave the calibration out: Model.from_onnx, or simac compile MODEL"
+        )
     model = prepare_float(model)
     samples = checked_samples(model, calibration_data)
     return _quantize_static(model, samples, method)

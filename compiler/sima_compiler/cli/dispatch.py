@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import difflib
 import json
 import os
+import re
 import sys
 import traceback
 from collections.abc import Generator, Sequence
 from importlib import import_module
+from typing import NoReturn
 
 from sima_compiler.arguments import logging_from_arguments
 from sima_compiler.cli.command import Command, Output
@@ -21,7 +24,7 @@ from sima_compiler.errors import CompileInterrupted, SimaError
 from sima_compiler.version import __version__
 
 COMMANDS = ("quantize", "compile", "inspect", "stats", "simulate", "disassemble")
-INTERRUPTED = 130
+WRONG_USAGE, INTERRUPTED = 2, 130
 
 _DESCRIPTION = "Compile quantized networks for an open model of SiMa's MLA, look into the result, and run it."
 _EXAMPLES = """examples:
@@ -34,11 +37,14 @@ _EXAMPLES = """examples:
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit code; wrong usage raises SystemExit(2) as argparse does."""
+    """Run one command and return the exit code; 2 is wrong usage."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        parsed = build_parser().parse_args(arguments)
+        parsed = _parsed(words)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except UsageError as error:
+        return _fail("UsageError", error.message, error.hint, as_json="--json" in words, code=WRONG_USAGE)
     command: Command = parsed.command
     try:
         with _quiet_stdout(wanted=parsed.json), logging_from_arguments(parsed):
@@ -62,9 +68,53 @@ def run(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def build_parser() -> argparse.ArgumentParser:
+class UsageError(Exception):
+    """Words that make no command, with the option or command that was probably meant."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message, self.hint = message, hint
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that raises instead of ending the process, so that ``--json`` gets its object for wrong usage too."""
+
+    def error(self, message: str) -> NoReturn:
+        """Show the usage and raise `UsageError`."""
+        self.print_usage(sys.stderr)
+        raise UsageError(message, f"{self.prog} --help explains every option")
+
+
+def _parsed(words: list[str]) -> argparse.Namespace:
+    """The namespace of a command line.
+
+    Raises:
+        UsageError: an unknown command or option, a missing or malformed value.
+    """
+    parser = build_parser()
+    if words and not words[0].startswith("-") and words[0] not in COMMANDS:
+        parser.print_usage(sys.stderr)
+        raise UsageError(f"no command {words[0]!r}", _meant(words[0], COMMANDS) or f"commands: {', '.join(COMMANDS)}")
+    parsed, unknown = parser.parse_known_args(words)
+    if unknown:
+        of_command = Parser(prog=f"simac {parsed.command.name}")
+        parsed.command.prepare(of_command)
+        usage = of_command.format_usage()
+        sys.stderr.write(usage)
+        meant = _meant(unknown[0].split("=")[0], re.findall(r"--[a-z][a-z-]*", usage))
+        hint = meant or f"{of_command.prog} --help explains every option"
+        raise UsageError(f"unrecognized arguments: {' '.join(unknown)}", hint)
+    return parsed
+
+
+def _meant(word: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, known, 1)
+    return f"did you mean {close[0]}?" if close else ""
+
+
+def build_parser() -> Parser:
     """The parser of ``simac`` with every subcommand."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="simac", description=_DESCRIPTION, epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--version", action="version", version=f"simac {__version__}")

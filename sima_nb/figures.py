@@ -60,6 +60,9 @@ def gantt_figure(layers: Sequence[LayerFact], clock_mhz: float) -> go.Figure:
         showgrid=False,
         automargin=True,
         tickfont={"family": "monospace", "size": 11},
+        ticks="outside",
+        ticklen=6,
+        tickcolor="rgba(0,0,0,0)",
     )
     return figure
 

@@ -38,6 +38,7 @@ def _chart(facts: Facts) -> Markup:
 def _column(facts: Facts, candidate: CandidateFact, index: int, slot: float, best: float) -> Markup:
     height = 100 * (candidate.samples_per_second or 0.0) / best
     middle = slot * (index + 0.5)
+    where, anchor = _label_place(middle, slot)
     built = candidate.batch == facts.actual_batch
     width = min(slot * 0.7, 9.0)
     fill = BLUE if built else GREY if candidate.feasible else "none"
@@ -55,9 +56,9 @@ def _column(facts: Facts, candidate: CandidateFact, index: int, slot: float, bes
     top = tag(
         "text",
         units.short_rate(candidate.samples_per_second or 0.0),
-        x=f"{middle:.2f}%",
+        x=f"{where:.2f}%",
         y=f"{122 - height:.1f}",
-        text_anchor="middle",
+        text_anchor=anchor,
         class_="sima-built" if built else None,
     )
     bottom = tag(
@@ -70,6 +71,15 @@ def _column(facts: Facts, candidate: CandidateFact, index: int, slot: float, bes
     )
     parts = [bar, bottom] if len(facts.candidates) > 12 and not built else [bar, top, bottom]
     return tag("g", tag("title", _title(candidate)), *parts)
+
+
+def _label_place(middle: float, slot: float) -> tuple[float, str]:
+    """Where a number wider than its slot stands: outer ones lean inwards, so that none is cut at the chart's edge."""
+    if slot > 10:
+        return middle, "middle"
+    if middle + slot > 100:
+        return 100, "end"
+    return (0, "start") if middle < slot else (middle, "middle")
 
 
 def _title(candidate: CandidateFact) -> str:

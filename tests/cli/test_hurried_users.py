@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.archives import vendor_archive
+
 
 @pytest.mark.parametrize(
     ("words", "meant"),
@@ -52,6 +54,12 @@ def test_files_of_another_kind_are_answered_with_the_command_for_them(simac, sam
     assert "no such file" in simac("inspect", samples / "nothing", "--json").json["error"]["message"]
     listing = simac("disassemble", samples / "small.onnx", "--json").json["error"]
     assert listing["message"].startswith("small.onnx: ")
+
+
+def test_a_binary_of_the_vendor_is_called_that(simac, tmp_path: Path) -> None:
+    error = simac("disassemble", vendor_archive(tmp_path), "--json").json["error"]
+    assert error["type"] == "LmError"
+    assert "vendor's SDK" in error["hint"]
 
 
 def test_a_missing_output_folder_is_found_before_calibration(simac, samples: Path, tmp_path: Path) -> None:

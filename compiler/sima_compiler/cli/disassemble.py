@@ -38,7 +38,9 @@ def _listing(name: str, data: bytes) -> str:
     try:
         return disassemble(data)
     except LmError as error:
-        raise type(error)(f"{name}: {error.message}", hint=error.hint) from error
+        vendors = name.endswith(".elf")
+        hint = "an .elf comes from the vendor's SDK; only .lm files of this compiler can be listed" if vendors else ""
+        raise type(error)(f"{name}: {error.message}", hint=hint or error.hint) from error
 
 
 def _from_archive(path: Path) -> dict[str, bytes]:

@@ -27,6 +27,8 @@ _MAX_RAW = (1 << 32) - 1
 MAX_RATIO = 8
 #: A block is coded when its entropy is at most this share of its raw size.
 WORTHWHILE = 63 / 64
+#: One byte in so many is counted for that.
+SAMPLE = 4
 
 
 def compress(data: bytes) -> bytes:
@@ -53,7 +55,7 @@ class Compressor:
         return index_bytes(len(data)) + sum(len(self._stored(block)) for block in _blocks(data))
 
     def _stored(self, block: memoryview) -> bytes | memoryview:
-        key = hashlib.blake2b(block, digest_size=16).digest()
+        key = hashlib.sha256(block).digest()
         if key not in self._known:
             self._known[key] = _shrink(block)
         coded = self._known[key]
@@ -125,10 +127,10 @@ def _shrink(block: memoryview) -> bytes | None:
 
 
 def _entropy_bytes(block: memoryview) -> float:
-    """What no code of single bytes can beat for this block."""
-    counts = np.bincount(np.frombuffer(block, np.uint8))
+    """About what no code of single bytes can beat for this block, by every fourth of them."""
+    counts = np.bincount(np.frombuffer(block, np.uint8)[::SAMPLE])
     counts = counts[counts > 0]
-    return float((counts * np.log2(len(block) / counts)).sum()) / 8
+    return float((counts * np.log2(counts.sum() / counts)).sum()) * SAMPLE / 8
 
 
 def _grow(block: bytes, expected: int, number: int) -> bytes:

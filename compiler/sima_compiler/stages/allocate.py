@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sima_compiler.ir.tiles import Load, MemoryPlan, Misfit, Tiling
-from sima_compiler.stages.allocation.command import main
 from sima_compiler.stages.allocation.delay import Delayed, solve_with_delays
 from sima_compiler.stages.allocation.exact import solve_exactly
 from sima_compiler.stages.allocation.problem import Buffer, Problem
@@ -94,4 +93,6 @@ def _misfit(tiling: Tiling, problem: Problem, peak: int) -> Misfit:
 
 
 if __name__ == "__main__":
+    from sima_compiler.stages.allocation.command import main
+
     raise SystemExit(main())

@@ -211,7 +211,7 @@ class Summary:
 
         display(self._repr_mimebundle_(), raw=True)
         figure = figure_bundle(self.facts)
-        if figure and not _in_terminal():
+        if figure and not in_terminal():
             display(figure, raw=True)
 
 
@@ -238,7 +238,8 @@ def figure_bundle(facts: Facts) -> dict[str, Any]:
     return {PLOTLY_MIME: json.loads(str(figure.to_json())), "text/plain": text}
 
 
-def _in_terminal() -> bool:
+def in_terminal() -> bool:
+    """Whether IPython runs in a terminal, where displays are printed and never updated."""
     from IPython.core.getipython import get_ipython
 
     return type(get_ipython()).__name__ == "TerminalInteractiveShell"

@@ -42,6 +42,8 @@ class MagicParser(argparse.ArgumentParser):
         options = re.findall(r"--[a-z][a-z-]*", self.format_usage())
         meant = difflib.get_close_matches(unknown[1], options, 1) if unknown else []
         hint = f"did you mean {meant[0]}?" if meant else f"{self.prog}? shows every option"
+        if unknown and not unknown[1].startswith("-"):
+            hint = "one MODEL is compiled at a time; put quotes around a path with spaces"
         raise UsageError(f"{message}\nhint: {hint}")
 
 

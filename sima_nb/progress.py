@@ -1,11 +1,13 @@
 """Progress of a compile in the notebook: one bar per stage, updated in place.
 
-In: `Progress` records from the compiler. Out: one display that changes, as HTML and as text; in a terminal, one line
-per stage. Always holds: at most ten updates a second, so that slow connections keep up.
+In: `Progress` records from the compiler. Out: one display that changes, as HTML and as text; in a terminal, where no
+display can change, one line per stage on stderr. Always holds: at most ten updates a second, so that slow connections
+keep up.
 """
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping
 from types import TracebackType
@@ -13,6 +15,7 @@ from typing import Any, Self
 
 from sima_compiler import Progress
 from sima_nb import units
+from sima_nb.display import in_terminal
 from sima_nb.html.markup import Markup, tag
 from sima_nb.palette import BLUE
 
@@ -30,18 +33,24 @@ class ProgressDisplay:
         self._title = title
         self._stages: dict[str, tuple[int, int]] = {}
         self._handle: Any = None
+        self._in_terminal = in_terminal()
         self._started = time.monotonic()
         self._drawn = 0.0
 
     def __enter__(self) -> Self:
         from IPython.display import DisplayHandle
 
+        if self._in_terminal:
+            return self
         self._handle = DisplayHandle()
         self._handle.display(progress_bundle(self._title, {}), raw=True)
         return self
 
     def __call__(self, progress: Progress) -> None:
         """Take one record; draw when a stage begins or ends, else at most every tenth of a second."""
+        if self._in_terminal:
+            self._write(progress)
+            return
         edge = progress.stage not in self._stages or progress.done >= progress.total
         self._stages[progress.stage] = (progress.done, progress.total)
         now = time.monotonic()
@@ -57,7 +66,22 @@ class ProgressDisplay:
         place = f" at stage {stage}" if stage else ""
         ending = "done in" if kind is None else f"stopped{place} after"
         text = f"{self._title}: {ending} {seconds:.1f} s"
+        if self._in_terminal:
+            sys.stderr.write(f"{text}\n")
+            return
         self._update({"text/plain": text, "text/html": tag("div", text, style="font-size:12px;opacity:.75")})
+
+    def _write(self, progress: Progress) -> None:
+        """A line when a stage ends; until then, on a real terminal, the same line again and again."""
+        self._stages[progress.stage] = (progress.done, progress.total)
+        bar = progress_text("", {progress.stage: (progress.done, progress.total)}).splitlines()[1]
+        back = "\r\x1b[K" if sys.stderr.isatty() else ""
+        if progress.done >= progress.total:
+            sys.stderr.write(f"{back}{bar}\n")
+        elif back and time.monotonic() - self._drawn >= _INTERVAL:
+            self._drawn = time.monotonic()
+            sys.stderr.write(f"{back}{bar}")
+            sys.stderr.flush()
 
     def _update(self, bundle: Mapping[str, str]) -> None:
         self._handle.update(dict(bundle), raw=True)

@@ -11,7 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sima_compiler import Model, ModelError, Progress, add_compile_arguments, compile_keywords, model_from_arguments
+from sima_compiler import (
+    Model,
+    ModelError,
+    OptionError,
+    Progress,
+    add_compile_arguments,
+    compile_keywords,
+    model_from_arguments,
+)
 from sima_nb.display import Summary, check_folder
 from sima_nb.foreign import compile_foreign, is_foreign_model
 
@@ -23,6 +31,10 @@ def resolve_model(text: str, namespace: Mapping[str, Any]) -> Any:
         ModelError: a variable that is neither a path nor has a ``compile`` method.
     """
     if text not in namespace:
+        if text.isidentifier() and not Path(text).exists():
+            raise ModelError(
+                f"{text}: neither a variable nor a file", hint="run the cell that defines it, or name a file"
+            )
         return text
     value = namespace[text]
     if isinstance(value, str | Path):
@@ -30,7 +42,7 @@ def resolve_model(text: str, namespace: Mapping[str, Any]) -> Any:
     if isinstance(value, Model) or is_foreign_model(value):
         return value
     raise ModelError(
-        f"{text} is a {type(value).__name__}, which is no model",
+        f"{text} is of type {type(value).__name__}, which is no model",
         hint="name a Model, a path, or an object with compile(output_path=..., batch_size=...)",
     )
 
@@ -49,11 +61,27 @@ def compile_model(
     if isinstance(model, str | Path):
         prepared = argparse.Namespace(**{**vars(arguments), "model": str(model)})
         model = model_from_arguments(prepared, warnings.append, progress)
+    else:
+        _refuse_file_options(arguments)
     keywords = compile_keywords(arguments)
     summary = _compile(model, keywords, warnings, progress)
     if arguments.html:
         summary.to_html(arguments.html)
     return summary
+
+
+def _refuse_file_options(arguments: argparse.Namespace) -> None:
+    """What a model in memory cannot follow is said, not ignored."""
+    given = {
+        "--calibration": arguments.calibration,
+        "--calibration-random": arguments.calibration_random,
+        "--name": arguments.name,
+    }
+    for option, value in given.items():
+        if value is not None:
+            raise OptionError(
+                f"{option} is for files; {arguments.model} is a model already", hint=f"leave {option} out"
+            )
 
 
 def _compile(

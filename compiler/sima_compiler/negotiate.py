@@ -2,8 +2,9 @@
 
 In: a segment, what to plan for, the desired size. Out: the chosen plan and a row per candidate. A candidate is feasible
 when it spills no map to DRAM that batch 1 keeps on chip, and when its scheduled cycles per sample are at most 1 % above
-those of the best smaller feasible one. A candidate whose live maps alone exceed the on-chip memory is proven not to fit
-without a schedule.
+those of the best smaller feasible one. Two kinds of candidates are refused without a schedule, because no plan could
+help: where the maps that a layer needs exceed the on-chip memory however it is run, and where samples must follow one
+another and each would take too long.
 """
 
 from __future__ import annotations
@@ -14,12 +15,9 @@ from dataclasses import dataclass, field
 from sima_compiler.errors import DoesNotFitError
 from sima_compiler.ir.layers import Segment
 from sima_compiler.ir.tiles import Misfit
-from sima_compiler.pipeline import ConstantStore, Plan, Target, plan
+from sima_compiler.pipeline import FUSION_LENGTHS, ConstantStore, Plan, Target, least_cycles_per_sample, plan
 from sima_compiler.stages.tile import sample_by_sample
-from sima_compiler.stages.tiling.geometry import map_bytes
-from sima_compiler.stages.tiling.liveness import live_layers
-from sima_compiler.stages.tiling.residency import working_bytes
-from sima_compiler.stages.tiling.storage import any_sharing
+from sima_compiler.stages.tiling.demand import DemandTable
 
 #: A larger batch may cost this much more per sample than the best smaller one.
 TOLERANCE = 1.01
@@ -66,6 +64,7 @@ class _Search:
     allowed: frozenset[str] = frozenset()
     plans: dict[int, Plan] = field(default_factory=dict)
     rows: dict[int, Candidate] = field(default_factory=dict)
+    repeated: list[int] = field(default_factory=list)
 
 
 def negotiate(
@@ -79,18 +78,52 @@ def negotiate(
     search = _Search(segment, target, store)
     _start(search)
     fitting = _fitting(search, desired)
-    sizes = _to_schedule(fitting)
-    for done, size in enumerate(sizes):
-        advance(done, len(sizes))
-        _try(search, size)
-    advance(len(sizes), len(sizes))
-    _judge(search, sizes)
-    actual = max(size for size, row in search.rows.items() if row.feasible)
-    _schedule_between(search, fitting, actual)
-    actual = max(size for size, row in search.rows.items() if row.feasible)
+    _schedule_some(search, fitting, advance)
+    if search.repeated and not _refuse_repeated(search):
+        fitting = sorted({*fitting, *search.repeated})
+        _schedule_some(search, fitting, advance)
+    _schedule_between(search, fitting, _actual(search))
+    actual = _actual(search)
     _estimate(search, fitting)
     rows = tuple(search.rows[size] for size in sorted(search.rows))
     return Negotiation(desired, actual, search.plans[actual], _sentence(desired, actual, search.rows), rows)
+
+
+def _actual(search: _Search) -> int:
+    """The largest size that is known to be feasible."""
+    return max(size for size, row in search.rows.items() if row.feasible)
+
+
+def _schedule_some(search: _Search, fitting: Sequence[int], advance: Callable[[int, int], None]) -> None:
+    """Plans and rows for the powers of two and the largest size."""
+    sizes = _to_schedule(fitting)
+    for done, size in enumerate(sizes):
+        advance(done, len(sizes))
+        if size not in search.rows:
+            _try(search, size)
+    advance(len(sizes), len(sizes))
+    _judge(search, fitting)
+
+
+def _refuse_repeated(search: _Search) -> bool:
+    """Whether one sample after the other is proven to be no use for any size; the sizes get their rows then."""
+    smaller = [row for size, row in search.rows.items() if row.feasible and size < min(search.repeated)]
+    best = min(smaller, key=_each)
+    least = least_cycles_per_sample(search.segment, search.target, search.allowed)
+    if least is not None and least <= _each(best) * TOLERANCE:
+        return False
+    why = "more maps would spill to DRAM" if least is None else (
+        f"each takes at least {least:,} cycles, {least / _each(best) - 1:.1%} more than in batch {best.batch_size}"
+    )  # fmt: skip
+    reason = f"the maps of all samples together do not fit on chip; one sample after the other, {why}"
+    for size in search.repeated:
+        search.rows[size] = Candidate(size, False, "does_not_fit", None, None, (), "", (), reason, _levers(search))
+    return True
+
+
+def _each(row: Candidate) -> float:
+    """Cycles per sample of a row that has them."""
+    return (row.cycles or 0) / row.batch_size
 
 
 def _start(search: _Search) -> None:
@@ -106,41 +139,34 @@ def _start(search: _Search) -> None:
 
 
 def _fitting(search: _Search, desired: int) -> list[int]:
-    """Sizes that are not proven impossible; the others get their row at once."""
-    fitting = [1]
+    """Sizes that are not proven impossible; the others get their row at once. Sizes of which one sample must follow
+    the other are set apart.
+    """
+    segment, machine, quads = search.segment, search.target.machine, search.target.quads
+    table = DemandTable.of(segment, search.allowed, machine, max(FUSION_LENGTHS))
+    names = [layer.name for layer in segment.layers]
+    fitting: list[int] = [1]
+    worst: int | None = None
     for size in range(2, desired + 1):
-        misfit = _proof(search, size)
+        if sample_by_sample(segment, machine, quads=quads, batch=size):
+            search.repeated.append(size)
+            continue
+        misfit = _proof(search, table, size, worst)
         if misfit is None:
             fitting.append(size)
         else:
             search.rows[size] = _refused(size, misfit)
+            worst = names.index(misfit.where)
     return fitting
 
 
-def _proof(search: _Search, batch: int) -> Misfit | None:
-    """The layer whose live maps alone, without those that batch 1 spills, exceed the on-chip memory. There is none
-    where one sample can follow the other.
-
-    Maps that could share one place are counted as the largest of them, so that no sharing could disprove it.
-    """
-    segment, machine = search.segment, search.target.machine
-    if sample_by_sample(segment, machine, quads=search.target.quads, batch=batch):
+def _proof(search: _Search, table: DemandTable, batch: int, layer: int | None = None) -> Misfit | None:
+    """A layer (the worst, or the given one) that in every plan needs more on-chip bytes than exist."""
+    capacity = search.target.machine.sram_bytes(search.target.quads)
+    found = table.worst(batch) if layer is None else table.at(layer, batch)
+    if found.bytes <= capacity:
         return None
-    capacity = machine.sram_bytes(search.target.quads)
-    lives, shared = live_layers(segment), any_sharing(segment, machine)
-    sizes = {name: map_bytes(feature_map, batch, machine) for name, feature_map in segment.maps.items()}
-    worst: Misfit | None = None
-    for index, layer in enumerate(segment.layers):
-        live: dict[str, tuple[int, str]] = {}
-        for name, (first, last) in lives.items():
-            if first <= index <= last and name not in search.allowed:
-                root = shared.place(name).root
-                live[root] = max(live.get(root, (0, "")), (sizes[name], name))
-        demand = sum(size for size, _ in live.values()) + working_bytes(segment, layer, search.allowed, machine, 0)
-        if demand > capacity and (worst is None or demand > worst.demand):
-            largest = tuple((name, size) for size, name in sorted(live.values(), reverse=True))
-            worst = Misfit(layer.name, demand, capacity, largest, _levers(search))
-    return worst
+    return Misfit(search.segment.layers[found.layer].name, found.bytes, capacity, found.maps, _levers(search))
 
 
 def _levers(search: _Search) -> tuple[str, ...]:

@@ -13,18 +13,20 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from sima_compiler.ir.graph import Graph
 from sima_compiler.ir.layers import LayerGraph, Segment
-from sima_compiler.ir.program import Constants
+from sima_compiler.ir.program import Constants, LoadConstants
 from sima_compiler.ir.schedule import Schedule
 from sima_compiler.ir.tiles import MemoryPlan, Misfit, Tiling
 from sima_compiler.ir.verify import verify_graph, verify_layers
 from sima_compiler.ir.verify_plan import verify_memory, verify_schedule, verify_tiling
 from sima_compiler.lm.compression import Compressor
+from sima_compiler.machine.cost import box_cycles, compute_cycles
 from sima_compiler.machine.description import Machine
 from sima_compiler.stages.allocate import AllocateOptions, allocate
 from sima_compiler.stages.encode import encode
@@ -141,6 +143,34 @@ def _plan(segment: Segment, target: Target, constants: ConstantStore, wanted: Ti
         refusal = refusal or memory
     assert refusal is not None
     return refusal
+
+
+def least_cycles_per_sample(segment: Segment, target: Target, allowed: Collection[str]) -> int | None:
+    """Cycles below which no sample stays while samples follow one another, whatever the batch; None where every such
+    plan spills more than ``allowed``.
+
+    Every sample repeats the compute commands and the transfers of maps of one sample's tiling; neither placing nor
+    prefetching changes them.
+    """
+    limit = target.machine.sram_bytes(target.quads)
+    least: int | None = None
+    for longest in FUSION_LENGTHS:
+        for share in PLANNING_SHARES:
+            one = tile(segment, target.machine, TileOptions(target.quads, 1, int(limit * share), longest, repeat=True))
+            if isinstance(one, Tiling) and set(one.spilled) <= set(allowed):
+                cycles = _cycles_of_sample(one, target)
+                least = cycles if least is None else min(least, cycles)
+    return least
+
+
+def _cycles_of_sample(one: Tiling, target: Target) -> int:
+    """The longer of the compute of a sample and its maps' time on the DRAM."""
+    machine = target.machine
+    entered = sum(before.layer != step.layer for before, step in pairwise(one.steps)) * machine.layer_sync_cycles
+    compute = sum(compute_cycles(step, machine, target.quads) for step in one.steps) + entered
+    commands = [load.command for load in one.loads] + [store.command for store in one.stores]
+    moved = sum(box_cycles(command.box, machine) for command in commands if not isinstance(command, LoadConstants))
+    return max(compute, moved)
 
 
 def assemble(found: Plan) -> bytes:

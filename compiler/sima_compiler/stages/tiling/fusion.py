@@ -89,7 +89,7 @@ def _best_from(site: FusionSite, first: int) -> Group | None:
     best: tuple[int, Group] | None = None
     for last in range(first + 1, min(first + site.longest, len(site.segment.layers))):
         inside = _inside(site.segment, first, last)
-        if inside is None or not all(_stripable(layer) for layer in site.segment.layers[first : last + 1]):
+        if inside is None or not all(stripable(layer) for layer in site.segment.layers[first : last + 1]):
             continue
         group = _fitting(site, first, last, inside)
         gain = 0 if group is None else _gain(site, group)
@@ -107,7 +107,7 @@ def _inside(segment: Segment, first: int, last: int) -> frozenset[str] | None:
     return frozenset(made)
 
 
-def _stripable(layer: Layer) -> bool:
+def stripable(layer: Layer) -> bool:
     """Whether a range of output rows needs less than all input rows, and no parameters of its own."""
     kernel = layer.kernel
     if isinstance(kernel, Pooling):

@@ -1,0 +1,78 @@
+"""Rows of the batch negotiation: what is called impossible is impossible, and asking for much costs little."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sima_compiler import Machine, Model
+from sima_compiler.ir.tiles import Misfit
+from sima_compiler.negotiate import TOLERANCE, negotiate
+from sima_compiler.pipeline import ConstantStore, Target, lower, plan
+from tests.networks.float_net import FloatNet
+from tests.support.qdq_writer import Style, write_qdq
+
+
+def _large_maps(net: FloatNet) -> str:
+    """Fused at every batch size, and its parameters are too many to stay for sample after sample."""
+    large = net.conv(net.conv(net.input((16, 64, 64)), 16, 3), 16, 3)
+    return _head(net, net.conv(large, 16, 3, stride=4, pads=(1, 1, 1, 1)))
+
+
+def _bottleneck(net: FloatNet) -> str:
+    image = net.input((16, 24, 24))
+    wide = net.conv(net.conv(image, 48), 48, 3, groups=48)
+    joined = net.binary("Add", net.conv(wide, 16), image)
+    return _head(net, net.conv(joined, 64, 3, stride=2, pads=(1, 1, 1, 1)))
+
+
+def _small_maps(net: FloatNet) -> str:
+    return _head(net, net.conv(net.input((3, 16, 16)), 16, 3))
+
+
+def _head(net: FloatNet, value: str) -> str:
+    return net.dense(net.flatten(net.global_pool(value)), 5)
+
+
+NETWORKS: dict[str, Callable[[FloatNet], str]] = {
+    "large_maps": _large_maps,
+    "bottleneck": _bottleneck,
+    "small_maps": _small_maps,
+}
+
+
+def _model(name: str) -> Model:
+    net = FloatNet(3)
+    return Model.from_onnx(write_qdq(net.model([NETWORKS[name](net)], name), 3, Style()), name)
+
+
+@pytest.mark.parametrize("quads", [1, 2])
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+def test_no_plan_contradicts_a_row(name: str, quads: int) -> None:
+    """Every size is planned for once more, those too that were refused without a plan."""
+    machine = Machine.load("tiny")
+    (segment,) = lower(_model(name).graph, machine).segments
+    target, store = Target(machine, quads, compress=False), ConstantStore(compress=False)
+    found = negotiate(segment, target, 4, store, lambda done, total: None)
+    assert [row.batch_size for row in found.candidates] == list(range(1, 5))
+    allowed = set(found.candidates[0].spilled)
+    best = min((row.cycles or 0) / row.batch_size for row in found.candidates if row.feasible)
+    for row in found.candidates:
+        planned = plan(segment, target, row.batch_size, store)
+        if row.status == "does_not_fit" and not isinstance(planned, Misfit):
+            each = planned.schedule.runtime / row.batch_size
+            assert set(planned.memory.tiling.spilled) - allowed or each > best * TOLERANCE, row.reason
+
+
+def test_a_thousand_samples_are_negotiated_in_seconds(tmp_path: Path) -> None:
+    """Sizes of which one sample must follow the other are not scheduled one by one."""
+    started = time.perf_counter()
+    result = _model("small_maps").compile(output_path=tmp_path, batch_size=1000, machine="tiny")
+    assert time.perf_counter() - started < 20  # scheduling every size takes most of an hour
+    rows = (result.archive.report or {})["candidates"]
+    assert len(rows) == 1000
+    assert all(row["status"] in ("scheduled", "does_not_fit") for row in rows[result.actual_batch_size - 1 :])
+    assert not any(row["feasible"] for row in rows[result.actual_batch_size :])

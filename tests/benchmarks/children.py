@@ -16,7 +16,7 @@ from pathlib import Path
 
 #: One thread in every numerical library: what is compared is work, not cores.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-#: Runs its arguments with everything they print on stderr; prints exit code, seconds, processor seconds and peak memory.
+#: Runs its arguments, what they print going to stderr; prints exit code, seconds, processor seconds and peak memory.
 STARTER = """
 import os, sys, time
 started = time.perf_counter()

@@ -30,7 +30,7 @@ def machine_with(folder: Path, on_chip: int) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("on_chip", [96 * 1024, 192 * 1024])
+@pytest.mark.parametrize("on_chip", [96 * 1024, 112 * 1024])
 @pytest.mark.parametrize("compress", [True, False])
 def test_every_sample_is_exact(segmentation: Model, tmp_path: Path, on_chip: int, compress: bool) -> None:
     machine = machine_with(tmp_path, on_chip)
@@ -39,7 +39,7 @@ def test_every_sample_is_exact(segmentation: Model, tmp_path: Path, on_chip: int
 
 
 def test_parameters_are_loaded_once_and_cycles_per_sample_do_not_grow(segmentation: Model, tmp_path: Path) -> None:
-    machine = machine_with(tmp_path, 192 * 1024)
+    machine = machine_with(tmp_path, 96 * 1024)
     one = segmentation.compile(str(tmp_path), 1, machine=machine)
     loaded = [len(constant_loads(one.archive))]
     four = segmentation.compile(str(tmp_path), 4, machine=machine)

@@ -58,7 +58,7 @@ def sample_by_sample(segment: Segment, machine: Machine, *, quads: int, batch: i
 
 
 def _repeated(segment: Segment, machine: Machine, options: TileOptions) -> Tiling | Misfit:
-    left = options.capacity - kept_parameters(segment, machine)
+    left = options.capacity - kept_parameters(segment, machine) // 4
     one = tile(segment, machine, replace(options, batch=1, capacity=left, repeat=False))
     if isinstance(one, Misfit):
         return one

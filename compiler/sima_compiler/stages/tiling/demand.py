@@ -8,7 +8,7 @@ could share one place are counted as the largest of them. Always holds: the dema
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sima_compiler.ir.layers import Segment
@@ -46,12 +46,13 @@ class DemandTable:
         lives, shared = live_layers(segment), any_sharing(segment, machine)
         roots = {name: shared.place(name).root for name in lives if name not in allowed}
         spans = list(_spans(segment, lives, longest))
+        alive = _alive(roots, lives, len(segment.layers))
         ways: list[list[tuple[int, Places]]] = [[] for _ in segment.layers]
         for index, layer in enumerate(segment.layers):
-            places = _places(roots, lives, (index, index), ())
+            places = _places(roots, alive[index : index + 1], ())
             ways[index].append((working_bytes(segment, layer, allowed, machine, 0), places))
         for first, last, inside in spans:
-            places = _places(roots, lives, (first, last), inside)
+            places = _places(roots, alive[first : last + 1], inside)
             for index in range(first, last + 1):
                 ways[index].append((0, places))
         return DemandTable(segment, machine, tuple(tuple(found) for found in ways))
@@ -93,13 +94,20 @@ def _spans(
                 yield first, last, frozenset(inside)
 
 
-def _places(
-    roots: Mapping[str, str], lives: Mapping[str, tuple[int, int]], span: tuple[int, int], inside: Collection[str]
-) -> Places:
+def _alive(roots: Mapping[str, str], lives: Mapping[str, tuple[int, int]], layers: int) -> list[list[str]]:
+    """The maps that live at each layer."""
+    found: list[list[str]] = [[] for _ in range(layers)]
+    for name in roots:
+        first, last = lives[name]
+        for index in range(first, last + 1):
+            found[index].append(name)
+    return found
+
+
+def _places(roots: Mapping[str, str], alive: Sequence[Sequence[str]], inside: Collection[str]) -> Places:
     """Maps that live in a span of layers, without those inside, by the place that they could share."""
     found: dict[str, list[str]] = {}
-    for name, root in roots.items():
-        first, last = lives[name]
-        if first <= span[1] and span[0] <= last and name not in inside:
-            found.setdefault(root, []).append(name)
+    for name in dict.fromkeys(name for names in alive for name in names):
+        if name not in inside:
+            found.setdefault(roots[name], []).append(name)
     return tuple(tuple(names) for names in found.values())

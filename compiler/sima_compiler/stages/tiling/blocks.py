@@ -2,8 +2,8 @@
 
 In: a layer, which of its maps are spilled, the bytes that are free for it. Out: a `BlockPlan` or a `Misfit`. Layers
 whose maps are all resident are cut by output channels only, so that parameters arrive while earlier blocks compute;
-they are also cut by samples or rows when they meet the network's inputs or outputs, so that transfers overlap. Layers
-with a spilled map are cut into stripes.
+they are also cut by samples or rows when they meet the network's inputs or outputs and all their parameters can stay
+meanwhile, so that transfers overlap. Layers with a spilled map are cut into stripes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from sima_compiler.ir.layers import Copy
 from sima_compiler.ir.tiles import Misfit
 from sima_compiler.stages.tiling.channels import ChannelSite, channel_block
 from sima_compiler.stages.tiling.geometry import map_bytes
+from sima_compiler.stages.tiling.parameters import parameter_bytes
 from sima_compiler.stages.tiling.plans import BORDER_BLOCKS, BlockPlan, LayerSite
 from sima_compiler.stages.tiling.stripes import plan_stripes
 
@@ -42,7 +43,8 @@ def _channels(site: LayerSite, samples: int, rows: int) -> int:
 def _resident_plan(site: LayerSite) -> BlockPlan:
     target = site.target
     samples, rows = site.batch, target.rows
-    if _at_border(site) and not isinstance(site.layer.kernel, Copy):
+    parameters = parameter_bytes(site.layer, target.channels)
+    if _at_border(site) and not isinstance(site.layer.kernel, Copy) and parameters <= site.free:
         if site.batch >= BORDER_BLOCKS:
             samples = -(-site.batch // BORDER_BLOCKS)
         elif target.rows > 1:

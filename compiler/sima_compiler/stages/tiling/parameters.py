@@ -24,9 +24,14 @@ def parts_of_vector(lanes: int) -> tuple[int, ...]:
 
 
 def least_parameter_bytes(layer: Layer, channels: int, lanes: int, capacity: int) -> int:
-    """Parameters of the smallest block to plan with: a vector of output channels, or less where that fills the chip."""
+    """Parameters of the smallest block to plan with: a vector of output channels, less where that fills the chip, and
+    never a part of a group.
+    """
+    kernel = layer.kernel
     sizes = [min(lanes, channels)]
-    if isinstance(layer.kernel, Convolution) and layer.kernel.groups == 1:
+    if isinstance(kernel, Convolution) and kernel.groups > 1 and not kernel.is_depthwise:
+        sizes = [channels // kernel.groups]
+    if isinstance(kernel, Convolution) and kernel.groups == 1:
         sizes += [size for size in parts_of_vector(lanes) if size < channels]
     found = [parameter_bytes(layer, size) for size in sizes]
     return next((size for size in found if size <= capacity // 4), found[-1])

@@ -142,6 +142,8 @@ def _fitting(search: _Search, desired: int) -> list[int]:
     """Sizes that are not proven impossible; the others get their row at once. Sizes of which one sample must follow
     the other are set apart.
     """
+    if desired == 1:
+        return [1]
     segment, machine, quads = search.segment, search.target.machine, search.target.quads
     table = DemandTable.of(segment, search.allowed, machine, max(FUSION_LENGTHS))
     names = [layer.name for layer in segment.layers]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sima_compiler import Machine, Model
@@ -28,9 +29,18 @@ def _pool_of_odd_rows(net: FloatNet) -> str:
     return net.pool("MaxPool", large, 2)
 
 
+def _stripes_of_padding(net: FloatNet) -> str:
+    image = net.input((16, 5, 10))
+    mixed = net.unary("Relu", net.binary("Mul", image, net.unary("HardSigmoid", image)))
+    pads = net.constant(np.array([0, 0, 4, 0, 0, 0, 4, 0], np.int64), "pads")
+    padded = net.node("Pad", [mixed, pads], (16, 13, 10), mode="constant")
+    return net.conv(padded, 32, (4, 1), stride=3, pads=(3, 0, 3, 0), groups=8)
+
+
 NETWORKS: dict[str, Callable[[FloatNet], str]] = {
     "stride_beyond_window": _stride_beyond_window,
     "pool_of_odd_rows": _pool_of_odd_rows,
+    "stripes_of_padding": _stripes_of_padding,
 }
 
 
@@ -42,7 +52,7 @@ def test_rows_that_nobody_reads_are_computed_all_the_same(name: str) -> None:
     (segment,) = lower(
         graph_from_onnx(write_qdq(net.model([NETWORKS[name](net)], name), 3, Style()), name), machine
     ).segments
-    for capacity in range(8, 65, 8):
+    for capacity in (4, 5, 6, 8, 16, 24, 32, 48, 64):
         found = tile(segment, machine, TileOptions(machine.quads, 1, capacity * 1024, longest_group=12))
         assert isinstance(found, Tiling)
         verify_tiling(found, segment)

@@ -133,12 +133,14 @@ def _fitting(site: FusionSite, first: int, last: int, inside: frozenset[str]) ->
 
 
 def _complete(segment: Segment, group: Group) -> bool:
-    """Whether the stripes compute every row of every map inside: a stride beyond its window leaves rows unread."""
+    """Whether the stripes compute every row of every map inside, and each of them some: a stride beyond its window
+    leaves rows unread, and a stripe of padding reads none.
+    """
     ends = dict.fromkeys(group.inside, 0)
     for stripe in group.stripes(segment, 1):
         for name, region in group.regions(segment, stripe).items():
             if name in ends:
-                if region.rows[0] > ends[name]:
+                if region.rows[0] > ends[name] or region.rows[0] >= region.rows[1]:
                     return False
                 ends[name] = max(ends[name], region.rows[1])
     return all(end == segment.maps[name].rows for name, end in ends.items())

@@ -11,6 +11,7 @@ import difflib
 import os
 import re
 import shutil
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A run in the background of a shell starts with SIGINT ignored; tests of interruptions need what a terminal gives.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Set before any test module loads numpy or onnxruntime: two threads, the same on every machine.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "2")

@@ -5,13 +5,13 @@ the proofs.
 
 ``bound_cycles`` is the larger of two quotients. The array does at most ``macs_per_cycle`` multiply-accumulates per
 cycle and no other unit does more, so the network's MACs take at least their quotient. DRAM moves at most
-``dram_bytes_per_cycle``, and every network input, output and weight tensor must cross it once, so those bytes take at
-least their quotient.
+``dram_bytes_per_cycle``, and every network output and weight tensor, and what layers read of every network input, must
+cross it once, so those bytes take at least their quotient.
 
 ``padded_bound_cycles`` is the larger of that and two more. One compute queue runs every layer's work in whole vectors
 and weight blocks, whatever the mapping, so the sum of the least padded work is a bound. And at the moment when the work
-in front of a layer is done, at most the on-chip capacity of what later layers need has arrived; the rest, and the
-network outputs that they write, must still cross DRAM.
+in front of a layer is done, at most the on-chip capacity of the weights that later layers still need has arrived; the
+rest must still cross DRAM. Layers that run in turns keep their weights until the last turn, so this holds for them too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from sima_compiler.ir.layers import Convolution, Copy, Elementwise, FeatureMap, Layer, Layout, Pooling, Segment
+from sima_compiler.ir.layers import (
+    Convolution,
+    Copy,
+    Elementwise,
+    FeatureMap,
+    Layer,
+    Layout,
+    Pooling,
+    Resize,
+    Segment,
+    Window,
+)
 from sima_compiler.machine.cost import ceil_div
 from sima_compiler.machine.description import Machine
 
@@ -85,7 +96,7 @@ def layer_macs(layer: Layer, target: FeatureMap) -> int:
 
 def segment_bounds(segment: Segment, loads: Sequence[LayerLoad], machine: Machine, *, quads: int, batch: int) -> Bounds:
     """Both bounds for one run of the whole batch."""
-    inputs = sum(segment.maps[name].elements for name in segment.inputs) * batch
+    inputs = sum(read_elements(segment, name) for name in segment.inputs) * batch
     outputs = sum(segment.maps[name].elements for name in segment.outputs) * batch
     bandwidth = machine.dram_bytes_per_cycle
     compulsory = inputs + outputs + sum(load.stored_bytes for load in loads)
@@ -93,13 +104,39 @@ def segment_bounds(segment: Segment, loads: Sequence[LayerLoad], machine: Machin
         ceil_div(sum(load.macs for load in loads), machine.macs_per_cycle(quads)), ceil_div(compulsory, bandwidth)
     )
     capacity = machine.sram_bytes(quads)
-    work, later, padded = 0, sum(load.stored_bytes for load in loads) + outputs, bound
-    for load, layer in zip(loads, segment.layers, strict=True):
+    work, later, padded = 0, sum(load.stored_bytes for load in loads), bound
+    for load in loads:
         padded = max(padded, work + ceil_div(max(0, later - capacity), bandwidth))
         work += load.padded_cycles
-        stored_by_then = segment.maps[layer.output].elements * batch if layer.output in segment.outputs else 0
-        later -= load.stored_bytes + stored_by_then
+        later -= load.stored_bytes
     return Bounds(bound, max(padded, work))
+
+
+def read_elements(segment: Segment, name: str) -> int:
+    """Values of one sample of a network input that must be read: what the layer that reads most of it needs."""
+    source = segment.maps[name]
+    readers = [layer for layer in segment.layers if name in layer.inputs]
+    return max((_read_by(layer, name, source, segment) for layer in readers), default=0)
+
+
+def _read_by(layer: Layer, name: str, source: FeatureMap, segment: Segment) -> int:
+    kernel = layer.kernel
+    if isinstance(kernel, Copy):
+        return max(prod(move.sizes) for move in kernel.moves if move.source == name)
+    if isinstance(kernel, Resize):
+        return len(set(kernel.rows)) * len(set(kernel.columns)) * source.channels
+    if isinstance(kernel, Convolution | Pooling) and layer.inputs[0] == name and name not in layer.inputs[1:]:
+        target = segment.maps[layer.output]
+        rows = _touched(kernel.window, 0, target.rows, source.rows)
+        return rows * _touched(kernel.window, 1, target.columns, source.columns) * source.channels
+    return source.elements
+
+
+def _touched(window: Window, axis: int, outputs: int, size: int) -> int:
+    """How many rows (axis 0) or columns (axis 1) of a map its windows touch."""
+    starts = range(-window.pads[axis], outputs * window.strides[axis] - window.pads[axis], window.strides[axis])
+    steps = range(0, window.kernel[axis] * window.dilations[axis], window.dilations[axis])
+    return len({start + step for start in starts for step in steps if 0 <= start + step < size})
 
 
 def _padded_cycles(layer: Layer, segment: Segment, machine: Machine, quads: int, batch: int) -> int:

@@ -181,7 +181,7 @@ def _facts(built: _Built, options: CompileOptions) -> ReportFacts:
         loads=built.loads,
         bounds=bounds,
         cut=built.graph.cut,
-        warnings=built.graph.warnings,
+        warnings=(*built.graph.warnings, *(f"left to the host: {cut}" for cut in built.graph.cut)),
     )
 
 

@@ -142,7 +142,7 @@ class Model:
         """Compile to ``output_path/<name>_mpk.tar.gz`` for the largest feasible batch up to ``batch_size``.
 
         ``quads`` is how many of the machine's quads to use, all of them when None. ``progress`` receives `Progress`
-        records and may raise to stop; nothing is written then. ``exact`` lets OR-Tools place the on-chip buffers
+        records and may raise to stop; nothing is half-written then. ``exact`` lets OR-Tools place the on-chip buffers
         (``pip install 'sima-nb[exact]'``): slower, and sometimes a lower peak.
 
         Raises:

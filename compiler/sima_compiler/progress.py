@@ -1,6 +1,6 @@
 """Progress of a long call, as records handed to a callback.
 
-The callback may raise `KeyboardInterrupt` (or anything else) to stop the work; nothing is written then.
+The callback may raise `KeyboardInterrupt` (or anything else) to stop the work; nothing is half-written then.
 """
 
 from __future__ import annotations

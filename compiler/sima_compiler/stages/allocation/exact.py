@@ -74,6 +74,7 @@ def _solved(cp_model: Any, problem: Problem, limit: int, start: Solution | None,
         model.minimize(peak)
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
+    solver.parameters.catch_sigint_signal = False  # its handler would outlive the call and take Ctrl-C from Python
     solver.parameters.random_seed = SEED
     solver.parameters.max_deterministic_time = seconds
     if solver.solve(model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):

@@ -10,6 +10,7 @@ import logging
 import warnings
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -155,10 +156,10 @@ class Model:
         chosen = machine if isinstance(machine, Machine) else Machine.load(machine)
         options = CompileOptions(
             output_path=Path(output_path),
-            batch_size=batch_size,
+            batch_size=int(batch_size),
             compress=compress,
             machine=chosen,
-            quads=chosen.quads if quads is None else quads,
+            quads=chosen.quads if quads is None else int(quads),
             source_checksum=self.checksum,
             progress=progress,
             exact=exact,
@@ -201,7 +202,7 @@ def _check_name(name: str) -> None:
 def _check_options(batch_size: object, switches: Mapping[str, object], quads: object, log_level: object) -> None:
     numbers = {"batch_size": batch_size} | ({} if quads is None else {"quads": quads})
     for label, value in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
             raise OptionError(f"{label} is {value!r}, expected a whole number of at least 1")
     for label, value in switches.items():
         if not isinstance(value, bool):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,12 @@ def test_options_out_of_range(model: Model, tmp_path: Path, options: dict[str, A
         model.compile(tmp_path, **options)
     assert word in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_numpy_counts_are_counts(model: Model, tmp_path: Path) -> None:
+    result = model.compile(tmp_path, batch_size=np.int64(2), quads=np.int32(1))  # type: ignore[arg-type]
+    assert json.dumps(result.to_dict())
+    assert result.desired_batch_size == 2
 
 
 def test_an_unknown_machine(model: Model, tmp_path: Path) -> None:

@@ -26,7 +26,11 @@ class Region:
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """Sizes in the order samples, rows, columns, channels."""
-        return tuple(high - low for low, high in (self.samples, self.rows, self.columns, self.channels))  # type: ignore[return-value]
+        return _length(self.samples), _length(self.rows), _length(self.columns), _length(self.channels)
+
+
+def _length(span: Range) -> int:
+    return span[1] - span[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,13 +148,25 @@ def average_of_taps(
 ) -> Int8Array:
     """Window averages: ``taps`` are centred values (q - zero point; pads 0), one array per window cell, row by row.
 
-    The reals are added in that order in float32, divided by ``cells`` (each window's divisor, broadcast) and by the
-    output's scale; the zero point is added in the uint8 frame before rounding.
+    `average_of_reals` of the `sum_of_taps`; ``cells`` are each window's divisor, broadcast.
     """
+    return average_of_reals(sum_of_taps(np.zeros((), np.float32), taps, source), cells, output, clamp)
+
+
+def sum_of_taps(total: Float32Array, taps: Iterable[npt.NDArray[np.int32]], source: Quantization) -> Float32Array:
+    """``total`` and the reals of the taps, added one after the other in float32."""
     scale = np.float32(source.scale)
-    total = np.zeros((), np.float32)
     for tap in taps:
         total = total + tap.astype(np.float32) * scale
+    return total
+
+
+def average_of_reals(
+    total: Float32Array, cells: npt.NDArray[np.int32], output: Quantization, clamp: tuple[int, int] = FULL_RANGE
+) -> Int8Array:
+    """Sums of reals divided by ``cells`` and the output's scale; its zero point is added in the uint8 frame before
+    rounding.
+    """
     real = total / cells.astype(np.float32) / np.float32(output.scale)
     return _saturate(np.rint(real + np.float32(output.zero_point + UINT8_SHIFT)), -UINT8_SHIFT, clamp)
 

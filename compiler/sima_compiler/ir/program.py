@@ -205,12 +205,36 @@ class ArrayMapping:
     folded: bool = False
 
 
+class Part(StrEnum):
+    """How much of its block's reduction a command does.
+
+    The parts of a block (FIRST, NEXT ..., LAST) follow each other in the compute queue, over ranges of window cells or
+    of input channels. Their sums stay in the accumulators; only the last one, or a WHOLE one, writes the target.
+    """
+
+    WHOLE = "whole"
+    FIRST = "first"
+    NEXT = "next"
+    LAST = "last"
+
+    @property
+    def starts(self) -> bool:
+        """Whether the sums start at nothing."""
+        return self in (Part.WHOLE, Part.FIRST)
+
+    @property
+    def finishes(self) -> bool:
+        """Whether the results leave."""
+        return self in (Part.WHOLE, Part.LAST)
+
+
 @dataclass(frozen=True, slots=True)
 class Convolve:
     """MAC array (or, when ``groups`` equals the input channels, vector unit) over one block of output.
 
     ``window.pads`` are this block's own pads. ``groups`` counts the groups inside this block: input and output channels
-    divide by it. ``parameters`` is the buffer that holds the constants block.
+    divide by it. ``parameters`` is the buffer that holds the constants block. A part that does not finish has no
+    lookup and no second operand, and its constants are weights alone.
     """
 
     layer: int
@@ -226,13 +250,15 @@ class Convolve:
     has_lookup: bool
     binary: BinaryStep | None
     mapping: ArrayMapping
+    part: Part = Part.WHOLE
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
     """Vector unit: window reduction. ``parameters`` is -1 without a lookup.
 
-    ``is_global``: average over the whole map, requantized by sx / (sy * cells).
+    ``is_global``: average over the whole map, requantized by sx / (sy * cells). A part that does not finish has no
+    lookup.
     """
 
     layer: int
@@ -248,6 +274,7 @@ class Pool:
     output: Quantization
     clamp: tuple[int, int]
     has_lookup: bool
+    part: Part = Part.WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +345,11 @@ DmaInCommand = LoadTensor | LoadConstants
 DmaOutCommand = StoreTensor
 ComputeCommand = Convolve | Pool | Combine | Translate | Gather | Fill | Resample
 Command = DmaInCommand | DmaOutCommand | ComputeCommand
+
+
+def part_of(command: Command) -> Part:
+    """The part of its block's reduction that a command does; everything that reduces nothing is whole."""
+    return command.part if isinstance(command, Convolve | Pool) else Part.WHOLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from sima_compiler.ir.program import (
     LoadTensor,
     Operand,
     StoreTensor,
+    part_of,
 )
 from sima_compiler.ir.schedule import Schedule
 from sima_compiler.ir.tiles import MemoryPlan, Tiling
@@ -98,7 +99,7 @@ def _check_coverage(tiling: Tiling, segment: Segment) -> None:
     for command in tiling.steps:
         if isinstance(command, Gather):
             done[command.layer] = -1
-        elif done[command.layer] >= 0 and not isinstance(command, Fill):
+        elif done[command.layer] >= 0 and not isinstance(command, Fill) and part_of(command).finishes:
             target = command.target
             done[command.layer] += target.samples * target.rows * target.columns * target.channels
     for layer, elements in zip(segment.layers, done, strict=True):

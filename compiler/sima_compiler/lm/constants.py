@@ -125,10 +125,11 @@ def _convolve_shapes(command: Convolve) -> dict[str, tuple[int, ...]]:
     if groups < 1 or command.source.channels % groups or outputs % groups:
         raise LmError(f"Convolve: {groups} groups do not divide {command.source.channels} and {outputs} channels")
     shapes: dict[str, tuple[int, ...]] = {
-        "weights": (outputs, *command.window.kernel, command.source.channels // groups),
-        "bias": (outputs,),
-        "multipliers": (outputs,),
+        "weights": (outputs, *command.window.kernel, command.source.channels // groups)
     }
+    if not command.part.finishes:
+        return shapes
+    shapes |= {"bias": (outputs,), "multipliers": (outputs,)}
     if command.has_lookup:
         shapes["lookup"] = (LOOKUP_ENTRIES,)
     if command.binary is not None:

@@ -69,8 +69,8 @@ command uses, in this order:
 | array | type | shape | used by |
 |---|---|---|---|
 | weights | int8 | output channels, kernel rows, kernel columns, input channels / groups | Convolve |
-| bias | int32 | output channels | Convolve |
-| multipliers | float32 | output channels | Convolve |
+| bias | int32 | output channels | Convolve, if it finishes |
+| multipliers | float32 | output channels | Convolve, if it finishes |
 | lookup | int8 | 256, indexed by q + 128 | \
 Translate; Convolve, Pool, Resample with `has_lookup`; Gather with `parameters` |
 | binary values | int8 | rows, columns, channels, with ones where `broadcast` says so | a BinaryStep without operand |
@@ -79,6 +79,17 @@ Translate; Convolve, Pool, Resample with `has_lookup`; Gather with `parameters` 
 
 Padding after a pixel's channels is written as the zero point of the last quantization that the command names (0 for
 Translate and Resample, the value itself for Fill).
+
+## Parts of a reduction
+
+A block whose weights or inputs do not fit on chip at once runs as several Convolve or Pool commands, each over a range
+of window rows, of window columns or of input channels: `part` first, then next as often as needed, then last. They
+follow each other in the compute stream with nothing between, name the same target, and spread over the tiles alike.
+Sums stay in the accumulators: one int32 per result of a convolution, one float32, int32 or int8 per result of a pool
+together with the count of cells that an average divides by. All results of the block must find room there: a tile
+holds `accumulator_pixels` x `lanes` of them. Only a last (or whole) command writes its target. A command that does not
+finish has no lookup and no second operand, and its constants are weights alone. Parts are summed in the stream's order,
+which matters to the averages of windows: they are float32 sums, row by row.
 """
 
 

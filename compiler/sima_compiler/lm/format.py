@@ -29,6 +29,7 @@ from sima_compiler.ir.program import (
     LoadConstants,
     LoadTensor,
     Operand,
+    Part,
     Pool,
     ProgramLayer,
     Resample,
@@ -262,6 +263,7 @@ _SOURCE = Field("source", OPERAND, "what is read")
 _TARGET = Field("target", OPERAND, "what is written")
 _PARAMETERS = Field("parameters", _INT, "index of the buffer with the constants, -1 for none")
 _HAS_LOOKUP = Field("has_lookup", _BOOL, "a table in the parameters is applied last")
+_PART = Field("part", Choice(tuple(Part)), "how much of the block's reduction this command does")
 _WINDOW = Field("window", WINDOW, "the window with this block's own pads")
 _DMA_FIELDS = (
     _LAYER,
@@ -304,6 +306,7 @@ CONVOLVE = Record(
         _HAS_LOOKUP,
         Field("binary", Maybe(BINARY_STEP), "second operand, if any"),
         Field("mapping", ARRAY_MAPPING, "how the block spreads over the tiles"),
+        _PART,
     ),
 )
 POOL = Record(
@@ -324,6 +327,7 @@ POOL = Record(
         Field("output", QUANTIZATION, "of the result"),
         _CLAMP,
         _HAS_LOOKUP,
+        _PART,
     ),
 )
 COMBINE = Record(

@@ -23,6 +23,7 @@ from sima_compiler.ir.program import (
     LoadConstants,
     LoadTensor,
     Operand,
+    Part,
     Pool,
     Program,
     Resample,
@@ -171,10 +172,10 @@ def _details(program: Program, command: Convolve | Pool | Combine | Translate | 
             tiles = f"tiles {mapping.pixels}x{mapping.outputs}x{mapping.contraction}{' folded' * mapping.folded}"
             then = f" then {_step(program, step)}" if step else ""
             extra = _clamp(clamp) + _lookup(command.has_lookup)
-            return f"convolve {_window(window)} groups {groups} {tiles}{extra}{then}"
+            return f"convolve{_part(command)} {_window(window)} groups {groups} {tiles}{extra}{then}"
         case Pool(kind=kind, window=window, is_global=is_global, clamp=clamp):
             shape = "global" if is_global else _window(window)
-            return f"{kind} pool {shape}{_clamp(clamp)}{_lookup(command.has_lookup)}"
+            return f"{kind} pool{_part(command)} {shape}{_clamp(clamp)}{_lookup(command.has_lookup)}"
         case Combine(binary=step):
             return _step(program, step)
         case Translate():
@@ -187,6 +188,10 @@ def _step(program: Program, step: BinaryStep) -> str:
     other = _operand(program, step.operand) if step.operand else "constants"
     order = " swapped" if step.swapped else ""
     return f"{step.op} {other}{order} to {_quant(step.output)}{_clamp(step.clamp)}{_lookup(step.has_lookup)}"
+
+
+def _part(command: Convolve | Pool) -> str:
+    return "" if command.part is Part.WHOLE else f" {command.part} part"
 
 
 def _clamp(clamp: tuple[int, int]) -> str:

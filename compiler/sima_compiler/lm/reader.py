@@ -26,6 +26,7 @@ from sima_compiler.ir.program import (
     Operand,
     Program,
     StoreTensor,
+    part_of,
 )
 from sima_compiler.lm import format as lm
 from sima_compiler.lm.compression import MAX_RATIO, restore
@@ -192,6 +193,8 @@ def _check_indexes(program: Program, command: Command, where: str) -> None:
         _check_index(buffer, len(program.buffers), where, "buffer")
     parameters = getattr(command, "parameters", -1)
     _check_index(parameters, len(program.buffers), where, "buffer", least=0 if isinstance(command, Convolve) else -1)
+    if not part_of(command).finishes and (getattr(command, "has_lookup", False) or getattr(command, "binary", None)):
+        raise LmError(f"{where}: a part that does not finish has a lookup or a second operand", hint="build it again")
     if isinstance(command, Gather):
         ranks = {len(command.sizes), len(command.source_strides), len(command.target_strides)}
         if len(ranks) != 1:

@@ -89,6 +89,14 @@ def array_work(command: Convolve, machine: Machine) -> ArrayWork:
     )
 
 
+def accumulators_needed(command: Convolve | Pool, machine: Machine, quads: int) -> int:
+    """Vectors of ``lanes`` results that the busiest tile holds until a block in parts is finished."""
+    if isinstance(command, Pool) or is_depthwise(command):
+        return ceil_div(_vectors(command.target, machine), machine.tiles(quads))
+    work = array_work(command, machine)
+    return ceil_div(work.pixels, command.mapping.pixels) * ceil_div(work.outputs, command.mapping.outputs)
+
+
 def array_cycles(work: ArrayWork, mapping: ArrayMapping, machine: Machine) -> int:
     """Cycles of one back-to-back run of passes, filling included."""
     per_tile = ceil_div(work.pixels, mapping.pixels)

@@ -32,7 +32,8 @@ from sima_compiler.ir.program import (
     Translate,
 )
 from sima_compiler.lm.constants import ConstantSections, constants_bytes, unpack_constants
-from sima_compiler.sim import kernels
+from sima_compiler.sim import kernels, pooling
+from sima_compiler.sim.accumulators import Accumulated, Accumulators
 from sima_compiler.sim.memory import Memory, Region
 
 #: Commands that turn a source region into a target region of their own shape.
@@ -41,11 +42,12 @@ Mapped = Convolve | Pool | Combine | Translate | Resample
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The program and the two memories that its commands change."""
+    """The program, and the two memories and the accumulators that its commands change."""
 
     program: Program
     dram: Memory
     chip: Memory
+    accumulators: Accumulators
 
 
 def chip_reads(command: Command) -> frozenset[int]:
@@ -81,10 +83,6 @@ def run_command(state: State, command: Command) -> None:
             _load_constants(state, command)
         case StoreTensor():
             _store_tensor(state, command)
-        case Gather():
-            _gather(state, command)
-        case Fill(target=target, value=value):
-            _write(state, target, np.int8(value), value)
         case _:
             _compute(state, command)
     _finish(state.chip, chip_reads(command))
@@ -121,29 +119,53 @@ def _gather(state: State, command: Gather) -> None:
     state.chip.write(target)[...] = moved
 
 
-def _compute(state: State, command: Mapped) -> None:
-    state.chip.check_bounds(operand_region(command.target, command.target.padding), "write")
+def _compute(state: State, command: ComputeCommand) -> None:
+    before = state.accumulators.before(command)
+    if isinstance(command, Mapped):
+        state.chip.check_bounds(operand_region(command.target, command.target.padding), "write")
+    match command:
+        case Gather():
+            _gather(state, command)
+        case Fill(target=target, value=value):
+            _write(state, target, np.int8(value), value)
+        case Convolve() | Pool():
+            found = _reduce(state, command, before)
+            finished = not isinstance(found, Accumulated)
+            state.accumulators.after(command, None if finished else found)
+            if finished:
+                _leave(state, command, found, _zero_point(command))
+        case Combine(binary=step):
+            source, sections = _read(state, command.source), _parameters(state, command)
+            _leave(state, command, kernels.combine(step, source, _operand(state, step), sections), _zero_point(command))
+        case Translate():
+            values = kernels.look_up(_read(state, command.source), _parameters(state, command).lookup)
+            _leave(state, command, values, 0)
+        case Resample():
+            _leave(state, command, kernels.resample(_read(state, command.source), _parameters(state, command)), 0)
+
+
+def _reduce(state: State, command: Convolve | Pool, before: Accumulated | None) -> Int8Array | Accumulated:
+    """The results of a command that finishes its block, else the sums so far."""
     source, sections = _read(state, command.source), _parameters(state, command)
-    result, fill = _evaluate(state, command, source, sections)
+    if isinstance(command, Convolve):
+        return kernels.run_convolution(command, source, _operand(state, command.binary), sections, before)
+    found = pooling.reduce_window(command, source, before)
+    return kernels.look_up(pooling.finish_pool(command, found), sections.lookup) if command.part.finishes else found
+
+
+def _leave(state: State, command: Mapped, result: Int8Array, fill: int) -> None:
     if result.shape != _shape(command.target):
         raise ExecutionError(f"the result has shape {result.shape}, the target {_shape(command.target)}")
     _write(state, command.target, result, fill)
 
 
-def _evaluate(state: State, command: Mapped, source: Int8Array, sections: ConstantSections) -> tuple[Int8Array, int]:
-    """The result, and the zero point for padding: of the last quantization that the command names, else 0."""
-    match command:
-        case Convolve(binary=step):
-            result = kernels.run_convolution(command, source, _operand(state, step), sections)
-            return result, (command.intermediate if step is None else step.output).zero_point
-        case Combine(binary=step):
-            return kernels.combine(step, source, _operand(state, step), sections), step.output.zero_point
-        case Pool():
-            return kernels.run_pool(command, source, sections.lookup), command.output.zero_point
-        case Translate():
-            return kernels.look_up(source, sections.lookup), 0
-        case Resample():
-            return kernels.resample(source, sections), 0
+def _zero_point(command: Convolve | Pool | Combine) -> int:
+    """Of the last quantization that the command names: what padding is filled with."""
+    if isinstance(command, Pool):
+        return command.output.zero_point
+    if isinstance(command, Combine):
+        return command.binary.output.zero_point
+    return (command.intermediate if command.binary is None else command.binary.output).zero_point
 
 
 def _parameters(state: State, command: ComputeCommand) -> ConstantSections:

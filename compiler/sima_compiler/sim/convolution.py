@@ -20,6 +20,9 @@ from sima_compiler.ir.layers import Window
 #: Whole numbers: float32 while they stay below `EXACT`, else int32, or float64 within int32.
 Sums = npt.NDArray[np.float32 | np.float64 | np.int32]
 
+#: What leaves: bytes, or the whole sums of a part.
+Finished = npt.NDArray[np.int8 | np.int32]
+
 #: float32 represents every integer below this.
 EXACT = 1 << 24
 #: 4-byte values that one matrix, unrolled windows or sums, may hold: what a processor's cache can keep.
@@ -36,18 +39,19 @@ def convolve(
     groups: int,
     zero_point: int,
     size: tuple[int, int],
-    finish: Callable[[Sums], Int8Array],
-) -> Int8Array:
+    finish: Callable[[Sums], Finished],
+    kind: type[np.int8 | np.int32] = np.int8,
+) -> Finished:
     """The convolution of ``source``; pads hold the zero point.
 
-    ``size`` is the output's (rows, columns). ``finish`` turns sums (samples, rows, columns, Cout) into int8
-    of the same shape; it is called on parts and may use them up. Returns int8 (samples, rows, columns, Cout).
+    ``size`` is the output's (rows, columns). ``finish`` turns sums (samples, rows, columns, Cout) into an array of
+    ``kind`` and the same shape; it is called on parts and may use them up. Returns (samples, rows, columns, Cout).
 
     Raises:
         ExecutionError: the window does not reach the last output cell.
     """
     check_window(source.shape, window, size)
-    result = np.empty((source.shape[0], *size, weights.shape[0]), np.int8)
+    result = np.empty((source.shape[0], *size, weights.shape[0]), kind)
     depthwise = weights.shape[3] == 1 and groups == source.shape[3] and groups > 1
     values = _centred(source, zero_point)
     sums = _depthwise(weights, window) if depthwise else _Products(weights, window, groups, values)

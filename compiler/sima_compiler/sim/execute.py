@@ -20,6 +20,7 @@ from sima_compiler.ir.graph import Float32Array, Int8Array
 from sima_compiler.ir.program import Command, DramTensor, Engine, Program, Role
 from sima_compiler.lm.reader import decode
 from sima_compiler.machine.description import Machine
+from sima_compiler.sim.accumulators import Accumulators
 from sima_compiler.sim.commands import State, chip_reads, dram_reads, run_command
 from sima_compiler.sim.memory import Memory, Range, Region
 from sima_compiler.sim.races import check_races
@@ -134,7 +135,8 @@ def _power_on(program: Program) -> State:
     loads = [count + output for count, output in zip(_count(commands, dram_reads, len(tensors)), outputs, strict=True)]
     chip_bytes = machine.sram_bytes(program.quads)
     chip = Memory("on-chip memory", buffers, chip_bytes, _count(commands, chip_reads, len(buffers)))
-    return State(program, Memory("DRAM", tensors, area, loads), chip)
+    dram = Memory("DRAM", tensors, area, loads)
+    return State(program, dram, chip, Accumulators(machine, program.quads))
 
 
 def _count(commands: Sequence[Command], reads: Callable[[Command], frozenset[int]], size: int) -> list[int]:
@@ -160,6 +162,7 @@ def _run(state: State, priority: tuple[Engine, ...]) -> None:
             where = _describe(state.program, engine, done[engine], command)
             raise ExecutionError(f"{where}: {error.message}", hint=error.hint) from error
         done[engine] += 1
+    state.accumulators.check_empty("the program ends")
 
 
 def _ready(stream: tuple[Command, ...], done: Mapping[Engine, int], engine: Engine) -> bool:

@@ -28,6 +28,7 @@ from sima_compiler.ir.program import (
     LoadTensor,
     Program,
     StoreTensor,
+    part_of,
 )
 from sima_compiler.lm.constants import constants_bytes
 from sima_compiler.lm.listing import merged
@@ -138,9 +139,9 @@ def accesses(program: Program, command: Command) -> tuple[Access, ...]:
             both = (_chip(program, source, writes=False), _chip(program, target, writes=True))
             return both + _whole(program, command.parameters, constants_bytes(command), writes=False)
         case _:
-            target = operand_region(command.target, command.target.padding)
-            source = operand_region(command.source, 0)
-            found = (_chip(program, source, writes=False), _chip(program, target, writes=True))
+            found = (_chip(program, operand_region(command.source, 0), writes=False),)
+            if part_of(command).finishes:
+                found += (_chip(program, operand_region(command.target, command.target.padding), writes=True),)
             step = command.binary if isinstance(command, Convolve | Combine) else None
             if step is not None and step.operand is not None:
                 found += (_chip(program, operand_region(step.operand, 0), writes=False),)

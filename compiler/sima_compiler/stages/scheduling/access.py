@@ -22,6 +22,7 @@ from sima_compiler.ir.program import (
     Resample,
     StoreTensor,
     Translate,
+    part_of,
 )
 
 #: End of an interval that covers a whole space.
@@ -54,7 +55,9 @@ def accesses(command: Command) -> list[Access]:
         case Fill():
             return _operand(command.target, writes=True)
         case Convolve() | Pool() | Combine() | Translate() | Resample():
-            found = _operand(command.source, writes=False) + _operand(command.target, writes=True)
+            found = _operand(command.source, writes=False)
+            if part_of(command).finishes:
+                found += _operand(command.target, writes=True)
             step = command.binary if isinstance(command, Convolve | Combine) else None
             if step is not None and step.operand is not None:
                 found += _operand(step.operand, writes=False)

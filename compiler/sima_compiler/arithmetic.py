@@ -157,7 +157,7 @@ def sum_of_taps(total: Float32Array, taps: Iterable[npt.NDArray[np.int32]], sour
     """``total`` and the reals of the taps, added one after the other in float32."""
     scale = np.float32(source.scale)
     for tap in taps:
-        total = total + tap.astype(np.float32) * scale
+        total = np.add(total, tap.astype(np.float32) * scale, dtype=np.float32)
     return total
 
 

@@ -12,7 +12,7 @@ from sima_compiler.ir.layers import Copy
 from sima_compiler.ir.tiles import Misfit
 from sima_compiler.stages.tiling.channels import ChannelSite, channel_block
 from sima_compiler.stages.tiling.geometry import map_bytes
-from sima_compiler.stages.tiling.parameters import parameter_bytes
+from sima_compiler.stages.tiling.parameters import least_constants, parameter_bytes
 from sima_compiler.stages.tiling.plans import BORDER_BLOCKS, BlockPlan, LayerSite
 from sima_compiler.stages.tiling.stripes import plan_stripes
 
@@ -25,7 +25,9 @@ PARAMETERS_IN_FLIGHT = 3
 def plan_blocks(site: LayerSite) -> BlockPlan | Misfit:
     """The block plan of one layer."""
     if not site.striped:
-        return _resident_plan(site)
+        plan = _resident_plan(site)
+        if least_constants(site.layer, plan.channels, plan.rows * plan.columns) <= site.free:
+            return plan
     return plan_stripes(site)
 
 

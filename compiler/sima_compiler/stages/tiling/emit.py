@@ -26,6 +26,7 @@ from sima_compiler.ir.program import (
 from sima_compiler.ir.tiles import Lifetime, Load, Store, Tiling
 from sima_compiler.lm.constants import ConstantSections, pack_constants
 from sima_compiler.machine.description import Machine
+from sima_compiler.stages.tiling.contraction import Extent, Reduction, part_region, parts_of
 from sima_compiler.stages.tiling.fusion import Group
 from sima_compiler.stages.tiling.geometry import (
     Held,
@@ -49,6 +50,9 @@ from sima_compiler.stages.tiling.kernels import (
 from sima_compiler.stages.tiling.plans import BlockPlan, LoopOrder
 from sima_compiler.stages.tiling.reach import input_region
 from sima_compiler.stages.tiling.residency import Residency
+
+#: The region of an operand that a part does not read.
+NOTHING = Region((0, 0), (0, 0), (0, 0), (0, 0))
 
 #: Parameter buffers by layer, channels, and the rows and columns where these decide too.
 Parameters = dict[tuple[int, Range, tuple[Range, ...]], int]
@@ -135,6 +139,9 @@ class Emitter:
         """Appends the blocks of one layer."""
         layer = self._segment.layers[index]
         target = self._segment.maps[layer.output]
+        if plan.extent is not None and isinstance(layer.kernel, Reduction):
+            self._in_parts(index, layer.kernel, plan, plan.extent)
+            return
         current: int | None = None
         regions: list[Region] = []
         inputs: tuple[Held, ...] = ()
@@ -151,6 +158,26 @@ class Emitter:
                     self._use(held.buffer)
             holder = self._target(layer.output, target, region)
             self._block(index, region, holder, inputs, parameters)
+            finished = self._finished(layer.output, plan, region, target)
+            if finished is not None:
+                self._store(index, holder, finished)
+
+    def _in_parts(self, index: int, kernel: Reduction, plan: BlockPlan, extent: Extent) -> None:
+        """Blocks that sum their windows part by part; second operands arrive for the last one."""
+        layer = self._segment.layers[index]
+        source, target = self._segment.maps[layer.inputs[0]], self._segment.maps[layer.output]
+        for _, region in plan.blocks(self._batch, target):
+            holder = self._target(layer.output, target, region)
+            for taps in parts_of(kernel, extent, source, region):
+                wanted = [part_region(kernel, taps, source, target, region)]
+                later = self._input_regions(layer, target, region)[1:]
+                wanted += later if taps.part.finishes else [NOTHING] * len(later)
+                inputs = self._inputs(index, layer, wanted)
+                sections = constants_of(layer, region, taps)
+                parameters = -1 if sections is None else self._load_constants(index, layer, sections)
+                self._compute(
+                    Block(index, layer, region, holder, inputs, parameters, self._machine, self._quads, taps, extent)
+                )
             finished = self._finished(layer.output, plan, region, target)
             if finished is not None:
                 self._store(index, holder, finished)

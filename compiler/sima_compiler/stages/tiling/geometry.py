@@ -150,3 +150,11 @@ def block_window(output: Region, window: Window, source: FeatureMap) -> tuple[Ra
 def splits(size: int, block: int) -> tuple[Range, ...]:
     """``range(size)`` in blocks of at most ``block``."""
     return tuple((low, min(size, low + block)) for low in range(0, size, block))
+
+
+def shares(size: int) -> list[int]:
+    """The sizes that cut ``size`` into 1, 2, 3 ... nearly equal parts, largest first."""
+    found = [size]
+    while found[-1] > 1:
+        found.append(-(-size // -(-size // (found[-1] - 1))))
+    return found

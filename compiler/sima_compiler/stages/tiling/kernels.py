@@ -12,6 +12,7 @@ from itertools import product
 
 import numpy as np
 
+from sima_compiler.ir.graph import Int8Array
 from sima_compiler.ir.layers import (
     Binary,
     Broadcast,
@@ -33,17 +34,19 @@ from sima_compiler.ir.program import (
     Fill,
     Gather,
     Operand,
+    Part,
     Pool,
     Resample,
     Translate,
     Wait,
 )
 from sima_compiler.lm.constants import ConstantSections
-from sima_compiler.machine.cost import array_work
+from sima_compiler.machine.cost import array_work, ceil_div
 from sima_compiler.machine.description import Machine
+from sima_compiler.stages.tiling.contraction import Extent, Reduction, Taps, part_region
 from sima_compiler.stages.tiling.copies import CoordinateMove, byte_dimensions, coordinate_move, restricted
 from sima_compiler.stages.tiling.geometry import Held, Region, block_window, operand_of
-from sima_compiler.stages.tiling.mapping import best_mapping
+from sima_compiler.stages.tiling.mapping import best_mapping, holding_mapping
 from sima_compiler.stages.tiling.reach import input_region
 
 NO_WAIT = Wait()
@@ -63,10 +66,24 @@ class Block:
     parameters: int
     machine: Machine
     quads: int
+    taps: Taps | None = None
+    extent: Extent | None = None
+
+    @property
+    def part(self) -> Part:
+        """How much of the block's reduction is done."""
+        return Part.WHOLE if self.taps is None else self.taps.part
+
+    def window(self, window: Window) -> Window:
+        """The layer's window as this block sees it: its own pads, its part of the cells."""
+        part = window if self.taps is None else self.taps.window(window)
+        return block_window(self.region, part, self.inputs[0].map)[2]
 
     def source(self, position: int) -> Operand:
         """Input ``position`` as an operand: the region that this block reads."""
-        held = self.inputs[position]
+        held, kernel = self.inputs[position], self.layer.kernel
+        if position == 0 and self.taps is not None and isinstance(kernel, Reduction):
+            return operand_of(held, part_region(kernel, self.taps, held.map, self.target.map, self.region))
         region = input_region(self.layer, position, held.map, self.target.map, self.region)
         return operand_of(held, region)
 
@@ -76,14 +93,18 @@ class Block:
         return operand_of(self.target, self.region, writes=True)
 
 
-def constants_of(layer: Layer, region: Region) -> ConstantSections | None:
-    """The parameters of a block, or None when its kernel needs none."""
+def constants_of(layer: Layer, region: Region, taps: Taps | None = None) -> ConstantSections | None:
+    """The parameters of a block, or of a part of it, or None when its kernel needs none."""
     channels = slice(*region.channels)
     kernel = layer.kernel
     sections: ConstantSections | None = None
-    if isinstance(kernel, Convolution):
+    if taps is not None and not taps.part.finishes:
+        sections = (
+            ConstantSections(weights=_weights(kernel, channels, taps)) if isinstance(kernel, Convolution) else None
+        )
+    elif isinstance(kernel, Convolution):
         sections = ConstantSections(
-            weights=np.ascontiguousarray(kernel.weights[channels]),
+            weights=_weights(kernel, channels, taps),
             bias=kernel.bias[channels],
             multipliers=kernel.multipliers[channels],
             lookup=kernel.lookup,
@@ -101,6 +122,13 @@ def constants_of(layer: Layer, region: Region) -> ConstantSections | None:
     elif isinstance(kernel, Resize):
         sections = _resize_sections(kernel, region)
     return sections
+
+
+def _weights(kernel: Convolution, channels: slice, taps: Taps | None) -> Int8Array:
+    found = kernel.weights[channels]
+    if taps is not None:
+        found = found[:, slice(*taps.rows), slice(*taps.columns), slice(*taps.channels)]
+    return np.ascontiguousarray(found)
 
 
 def needs_region_constants(layer: Layer) -> bool:
@@ -150,8 +178,8 @@ def block_commands(block: Block) -> Sequence[ComputeCommand]:
 
 def _convolve(block: Block, kernel: Convolution) -> Convolve:
     source, target = block.source(0), block.output
-    window = _own_window(block, kernel.window)
-    groups = kernel.groups * target.channels // block.target.map.channels if kernel.groups > 1 else 1
+    window, finishes = block.window(kernel.window), block.part.finishes
+    groups = max(1, kernel.groups * target.channels // block.target.map.channels)
     folded = _folds(source, window, groups, block.machine)
     command = Convolve(
         block.index,
@@ -164,18 +192,24 @@ def _convolve(block: Block, kernel: Convolution) -> Convolve:
         block.inputs[0].map.quant.zero_point,
         kernel.intermediate,
         kernel.clamp,
-        kernel.lookup is not None,
-        _binary_step(block, kernel.binary) if kernel.binary is not None else None,
+        finishes and kernel.lookup is not None,
+        _binary_step(block, kernel.binary) if finishes and kernel.binary is not None else None,
         ArrayMapping(1, 1, 1, folded),
+        block.part,
     )
     if kernel.is_depthwise:
         return command
-    best = best_mapping(array_work(command, block.machine), block.machine, block.quads)
-    return replace(command, mapping=replace(best, folded=folded))
+    return replace(command, mapping=replace(_mapping(block, command), folded=folded))
 
 
-def _own_window(block: Block, window: Window) -> Window:
-    return block_window(block.region, window, block.inputs[0].map)[2]
+def _mapping(block: Block, command: Convolve) -> ArrayMapping:
+    """The cheapest split; all parts of a block share that of a part of the nominal size."""
+    work = array_work(command, block.machine)
+    if command.part is Part.WHOLE or block.extent is None:
+        return best_mapping(work, block.machine, block.quads)
+    extent = block.extent
+    nominal = extent.rows * extent.columns * ceil_div(extent.channels, block.machine.lanes)
+    return holding_mapping(replace(work, contraction=nominal, operand_bytes=0), block.machine, block.quads)
 
 
 def _folds(source: Operand, window: Window, groups: int, machine: Machine) -> bool:
@@ -192,13 +226,14 @@ def _pool(block: Block, kernel: Pooling) -> Pool:
         block.source(0),
         block.output,
         block.parameters,
-        _own_window(block, kernel.window),
+        block.window(kernel.window),
         kernel.count_include_pad,
         kernel.is_global,
         block.inputs[0].map.quant,
         block.target.map.quant,
         kernel.clamp,
-        kernel.lookup is not None,
+        block.part.finishes and kernel.lookup is not None,
+        block.part,
     )
 
 

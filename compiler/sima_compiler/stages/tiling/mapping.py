@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from sima_compiler.errors import InternalError
 from sima_compiler.ir.program import ArrayMapping
 from sima_compiler.machine.cost import ArrayWork, array_cycles
 from sima_compiler.machine.description import Machine
@@ -31,6 +32,41 @@ def best_mapping(work: ArrayWork, machine: Machine, quads: int) -> ArrayMapping:
 def least_cycles(work: ArrayWork, machine: Machine, quads: int) -> int:
     """Cycles of a block under its cheapest mapping."""
     return array_cycles(work, best_mapping(work, machine, quads), machine)
+
+
+def has_room(work: ArrayWork, machine: Machine, quads: int) -> bool:
+    """Whether all results of a block can stay in the accumulators at once."""
+    splits = _output_splits(work, machine, quads)
+    return any(_held(work, outputs, machine, quads) <= machine.accumulator_pixels for outputs in splits)
+
+
+@lru_cache(maxsize=4096)
+def holding_mapping(work: ArrayWork, machine: Machine, quads: int) -> ArrayMapping:
+    """The cheapest split with which all results of a block stay in the accumulators until its last part.
+
+    Raises:
+        InternalError: there is none; `has_room` tells before.
+    """
+    legal = [count for count in range(1, min(machine.tile_row, work.contraction) + 1) if machine.tile_row % count == 0]
+    found: list[ArrayMapping] = []
+    for contraction in legal:
+        for outputs in _output_splits(work, machine, quads, contraction):
+            if _held(work, outputs, machine, quads, contraction) <= machine.accumulator_pixels:
+                pixels = min(machine.tiles(quads) // (contraction * outputs), work.pixels)
+                found.append(ArrayMapping(pixels, outputs, contraction))
+    if not found:
+        raise InternalError(f"tile: {work.pixels} x {work.outputs} results have no room in the accumulators")
+    return min(found, key=lambda mapping: array_cycles(work, mapping, machine))
+
+
+def _output_splits(work: ArrayWork, machine: Machine, quads: int, contraction: int = 1) -> range:
+    return range(1, min(work.outputs, machine.tiles(quads) // contraction) + 1)
+
+
+def _held(work: ArrayWork, outputs: int, machine: Machine, quads: int, contraction: int = 1) -> int:
+    """Vectors of results that the busiest tile holds."""
+    pixels = min(machine.tiles(quads) // (contraction * outputs), work.pixels)
+    return -(-work.pixels // pixels) * -(-work.outputs // outputs)
 
 
 def _splits(work: ArrayWork, machine: Machine, quads: int) -> tuple[Cells, Cells]:

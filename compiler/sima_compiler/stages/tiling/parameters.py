@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-from sima_compiler.ir.layers import Convolution, Layer, Resize
+from sima_compiler.ir.layers import Broadcast, Convolution, Elementwise, Layer, Resize
+
+#: Tables, and what aligning the sections of a block adds, at most.
+TABLES, ALIGNMENT = 4 * 256 + 64, 96
 
 
-def parameter_bytes(layer: Layer, channels: int) -> int:
-    """Upper bound of the on-chip parameters of a block with so many output channels."""
+def parameter_bytes(layer: Layer, channels: int, pixels: int | None = None) -> int:
+    """Upper bound of the on-chip parameters of a block with so many output channels and pixels, all pixels if None."""
     kernel = layer.kernel
-    tables = 4 * 256 + 64
     if isinstance(kernel, Resize):
-        return tables + 4 * (len(kernel.rows) + len(kernel.columns))
+        return TABLES + 4 * (len(kernel.rows) + len(kernel.columns))
     if not isinstance(kernel, Convolution):
-        return tables
+        return TABLES + value_bytes(layer, channels, pixels)
     _, height, width, inputs = kernel.weights.shape
-    values = kernel.binary.values.size if kernel.binary is not None and kernel.binary.values is not None else 0
-    return channels * (height * width * inputs + 8) + values + tables + 96
+    weights = channels * (height * width * inputs + 8)
+    return weights + value_bytes(layer, channels, pixels) + TABLES + ALIGNMENT
+
+
+def least_constants(layer: Layer, channels: int, pixels: int) -> int:
+    """`parameter_bytes` without tables and alignment, which may be absent: what a block cannot do without."""
+    return parameter_bytes(layer, channels, pixels) - TABLES - ALIGNMENT
+
+
+def value_bytes(layer: Layer, channels: int, pixels: int | None = None) -> int:
+    """Bytes of a constant second operand that a block of so many channels and pixels reads."""
+    kernel = layer.kernel
+    binary = kernel.binary if isinstance(kernel, Convolution | Elementwise) else None
+    if binary is None or binary.values is None:
+        return 0
+    if binary.broadcast is not Broadcast.NONE:
+        return min(binary.values.size, channels)
+    every = binary.values.size // binary.values.shape[-1]
+    return channels * (every if pixels is None else min(pixels, every))
 
 
 def parts_of_vector(lanes: int) -> tuple[int, ...]:
@@ -33,5 +52,5 @@ def least_parameter_bytes(layer: Layer, channels: int, lanes: int, capacity: int
         sizes = [channels // kernel.groups]
     if isinstance(kernel, Convolution) and kernel.groups == 1:
         sizes += [size for size in parts_of_vector(lanes) if size < channels]
-    found = [parameter_bytes(layer, size) for size in sizes]
+    found = [parameter_bytes(layer, size, 1) for size in sizes]
     return next((size for size in found if size <= capacity // 4), found[-1])

@@ -9,6 +9,7 @@ from itertools import product
 
 from sima_compiler.ir.layers import FeatureMap, Layer, Segment
 from sima_compiler.machine.description import Machine
+from sima_compiler.stages.tiling.contraction import Extent
 from sima_compiler.stages.tiling.geometry import Region, splits
 
 #: Blocks that a layer at the border of the network is cut into, to overlap its transfers with its compute.
@@ -30,13 +31,16 @@ class LoopOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BlockPlan:
-    """Block sizes and the order of the loops over them."""
+    """Block sizes and the order of the loops over them; with an ``extent``, every block sums its window in parts of
+    that size, and loads inputs and parameters for each part.
+    """
 
     samples: int
     rows: int
     columns: int
     channels: int
     order: LoopOrder = LoopOrder.STRIPES
+    extent: Extent | None = None
 
     def stripes(self, batch: int, target: FeatureMap) -> list[Region]:
         """The spatial blocks in order, over all channels."""

@@ -17,11 +17,16 @@ import numpy.typing as npt
 from sima_compiler.ir.layers import Layer, Segment
 from sima_compiler.ir.tiles import Misfit
 from sima_compiler.machine.description import Machine
+from sima_compiler.stages.tiling.contraction import Reduction
 from sima_compiler.stages.tiling.fusion import Group
 from sima_compiler.stages.tiling.geometry import Region, bytes_of, map_bytes, whole
 from sima_compiler.stages.tiling.parameters import least_parameter_bytes
+from sima_compiler.stages.tiling.partial import PartSite, least_part_bytes
 from sima_compiler.stages.tiling.reach import input_region
 from sima_compiler.stages.tiling.storage import Storage, concatenation_parts, in_place
+
+#: A part of a window that takes this share of the capacity is large enough.
+COMFORT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,19 @@ def _live_bytes(
 
 
 def working_bytes(segment: Segment, layer: Layer, spilled: Collection[str], machine: Machine, capacity: int) -> int:
-    """Least on-chip bytes besides resident maps: one block of parameters, one row of each spilled map."""
+    """Least on-chip bytes besides resident maps: one block of parameters, one pixel of each spilled map; less where the
+    layer can sum its window in parts and the whole would take more than half of the capacity.
+    """
+    size = _whole_window_bytes(segment, layer, spilled, machine, capacity)
+    if size <= capacity // 2 or not isinstance(layer.kernel, Reduction):
+        return size
+    site = PartSite(layer, layer.kernel, segment, spilled, machine)
+    return min(size, least_part_bytes(site, capacity // COMFORT))
+
+
+def _whole_window_bytes(
+    segment: Segment, layer: Layer, spilled: Collection[str], machine: Machine, capacity: int
+) -> int:
     target = segment.maps[layer.output]
     block = Region((0, 1), (0, 1), (0, 1), (0, target.channels))
     size = machine.align(least_parameter_bytes(layer, target.channels, machine.lanes, capacity))

@@ -19,10 +19,13 @@ from sima_compiler.ir.layers import Convolution, Copy, Pooling
 from sima_compiler.ir.tiles import Misfit
 from sima_compiler.machine.cost import ceil_div, vector_cycles
 from sima_compiler.stages.tiling.channels import ChannelSite, block_cycles
-from sima_compiler.stages.tiling.geometry import Region, bytes_of
-from sima_compiler.stages.tiling.parameters import parameter_bytes, parts_of_vector
+from sima_compiler.stages.tiling.contraction import Reduction
+from sima_compiler.stages.tiling.geometry import Region, bytes_of, shares
+from sima_compiler.stages.tiling.parameters import parameter_bytes
+from sima_compiler.stages.tiling.partial import plan_in_parts
 from sima_compiler.stages.tiling.plans import BORDER_BLOCKS, BlockPlan, LayerSite, LoopOrder
 from sima_compiler.stages.tiling.reach import input_region
+from sima_compiler.stages.tiling.widths import narrower_widths
 
 Cells = npt.NDArray[np.int64]
 
@@ -52,7 +55,16 @@ def plan_stripes(site: LayerSite) -> BlockPlan | Misfit:
         if times[index] < NEVER and (best is None or times[index] < best[0]):
             found = stripes[index]
             best = int(times[index]), BlockPlan(found.samples, found.rows, found.columns, channels, order)
-    return _misfit(site, least) if best is None else best[1]
+    return best[1] if best is not None else _in_parts(site, least)
+
+
+def _in_parts(site: LayerSite, least: int) -> BlockPlan | Misfit:
+    """A plan whose blocks sum their windows part by part, for a layer of which no block fits whole."""
+    kernel = site.layer.kernel
+    if not isinstance(kernel, Reduction):
+        return _misfit(site, least)
+    found = plan_in_parts(site, kernel)
+    return found if isinstance(found, BlockPlan) else _misfit(site, min(least, found))
 
 
 #: Time of a plan that does not fit.
@@ -65,30 +77,17 @@ def _orders(site: LayerSite) -> Iterator[tuple[int, LoopOrder]]:
     yield channels, LoopOrder.STRIPES
     if isinstance(site.layer.kernel, Copy):
         return  # moves are cut by rows and columns only
-    for width in _narrower(site):
+    for width in narrower_widths(site):
         yield width, LoopOrder.CHANNELS
         if isinstance(site.layer.kernel, Convolution):
             yield width, LoopOrder.RELOADED
 
 
-def _narrower(site: LayerSite) -> list[int]:
-    """Widths below all channels, in whole groups and vectors; single channels where a contraction is that long."""
-    kernel, channels = site.layer.kernel, site.target.channels
-    unit = min(site.machine.lanes, channels)
-    if isinstance(kernel, Convolution) and kernel.groups > 1:
-        unit = channels // kernel.groups
-        unit = unit * max(1, site.machine.lanes // unit) if kernel.is_depthwise else unit
-    sizes = [channels]
-    while sizes[-1] > unit:
-        sizes.append(max(unit, sizes[-1] // 2 // unit * unit))
-    if isinstance(kernel, Convolution) and kernel.groups == 1:
-        sizes += parts_of_vector(unit)
-    return sizes[1:]
-
-
 def _demand(site: LayerSite, stripes: Sequence[_Stripe], channels: int, order: LoopOrder) -> Cells:
     """On-chip bytes of every stripe: (with two of them in flight, with one)."""
-    parameters = site.machine.align(parameter_bytes(site.layer, channels))
+    layer, align = site.layer, site.machine.align
+    blocks = [align(parameter_bytes(layer, channels, stripe.rows * stripe.columns)) for stripe in stripes]
+    parameters = np.array(blocks, np.int64)
     in_flight = 1 if order is LoopOrder.STRIPES else 2
     share = channels / site.target.channels
     sizes = np.array([stripe.input_bytes + _part(stripe.output_bytes, share, site) for stripe in stripes], np.int64)
@@ -143,17 +142,12 @@ def _compute(site: LayerSite, stripe: _Stripe, channels: int) -> int:
 def _stripe_sizes(site: LayerSite) -> Iterator[tuple[int, int, int]]:
     """Stripes from large to small: some whole samples, then fewer rows, then parts of one row."""
     target = site.target
-    for samples in _shares(site.batch):
+    for samples in shares(site.batch):
         if samples * 2 <= site.batch >= BORDER_BLOCKS:
             yield (samples, target.rows, target.columns)
     most = max(1, ceil_div(target.rows, BORDER_BLOCKS))
-    yield from ((1, rows, target.columns) for rows in _shares(target.rows) if rows <= most)
-    yield from ((1, 1, columns) for columns in _shares(target.columns) if columns < target.columns)
-
-
-def _shares(size: int) -> list[int]:
-    """The sizes that cut ``size`` into 1, 2, 3 ... nearly equal parts, largest first."""
-    return sorted({ceil_div(size, parts) for parts in range(1, size + 1)}, reverse=True)
+    yield from ((1, rows, target.columns) for rows in shares(target.rows) if rows <= most)
+    yield from ((1, 1, columns) for columns in shares(target.columns) if columns < target.columns)
 
 
 def _stripe(site: LayerSite, samples: int, rows: int, columns: int) -> _Stripe:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import os
 import signal
 import subprocess
@@ -57,6 +58,8 @@ def test_the_human_form_says_where_and_which_batch(simac, samples: Path, tmp_pat
     assert str(tmp_path / "small_mpk.tar.gz") in done.out
     assert "2 desired -> 2 actual" in done.out
     assert "small_stage1_mla.lm" in done.out
+    cycles = int(re.search(r"runtime cycles +([\d,]+)", done.out)[1].replace(",", ""))
+    assert f"{cycles / 1e6:.4g} ms for the batch at 1,000 MHz; {2e9 / cycles:,.0f} samples per second" in done.out
     assert done.err == ""
 
 

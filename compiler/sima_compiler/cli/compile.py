@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,21 +38,34 @@ def describe(result: CompileResult, report: str | None = None) -> str:
     """The result for people: where it is, which batch, how many cycles."""
     stalls = ", ".join(f"{name} {cycles:,}" for name, cycles in result.stall_cycles.items())
     plugins = ", ".join(f"{count} {processor}" for processor, count in result.plugins.items())
+    compiled = result.archive.report or {}
     facts = [
         ("archive", str(result.path)),
         ("batch", f"{result.desired_batch_size} desired -> {result.actual_batch_size} actual"),
         *(("", line) for line in textwrap.wrap(result.reason, 100)),
         ("compute cycles", f"{result.compute_cycles:,}"),
         ("runtime cycles", f"{result.runtime_cycles:,}  for one run of the whole batch, stalls included"),
+        ("speed", _speed(result, compiled)),
         ("stall cycles", stalls),
         ("lower bound", f"{result.bound_cycles:,} cycles; with padding {result.padded_bound_cycles:,}"),
         ("efficiency", f"{100 * result.efficiency:.1f} % of the bound"),
         ("plugins", plugins),
         *_files(result.files),
-        *(("left to host", operator) for operator in (result.archive.report or {}).get("cut", [])),
+        *(("left to host", operator) for operator in compiled.get("cut", [])),
         ("report", report or ""),
     ]
     return pairs(facts)
+
+
+def _speed(result: CompileResult, compiled: Mapping[str, Any]) -> str:
+    """The runtime in time, and what it means per second; empty without a clock."""
+    clock = compiled.get("machine", {}).get("clock_mhz")
+    if not clock or not result.runtime_cycles:
+        return ""
+    seconds = result.runtime_cycles / (clock * 1e6)
+    return (
+        f"{seconds * 1e3:,.3f} ms for the batch at {clock:,} MHz; {result.actual_batch_size / seconds:,.0f} samples/s"
+    )
 
 
 def _files(files: Sequence[Any]) -> list[tuple[str, str]]:

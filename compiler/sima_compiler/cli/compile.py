@@ -63,9 +63,8 @@ def _speed(result: CompileResult, compiled: Mapping[str, Any]) -> str:
     if not clock or not result.runtime_cycles:
         return ""
     seconds = result.runtime_cycles / (clock * 1e6)
-    return (
-        f"{seconds * 1e3:,.3f} ms for the batch at {clock:,} MHz; {result.actual_batch_size / seconds:,.0f} samples/s"
-    )
+    rate = result.actual_batch_size / seconds
+    return f"{seconds * 1e3:,.4g} ms for the batch at {clock:,} MHz; {rate:,.0f} samples per second"
 
 
 def _files(files: Sequence[Any]) -> list[tuple[str, str]]:

@@ -105,17 +105,24 @@ def plan(segment: Segment, target: Target, batch: int, constants: ConstantStore)
     While maps do not fit on chip, fusing layers trades DRAM time for repeated rows; several longest groups are
     scheduled and the fastest plan wins.
     """
+    repeat = sample_by_sample(segment, target.machine, quads=target.quads, batch=batch)
+    found = _fastest(segment, target, constants, TileOptions(target.quads, batch, 0, repeat=repeat))
+    if isinstance(found, Misfit) and repeat:
+        found = _fastest(segment, target, constants, TileOptions(target.quads, batch, 0))
+    return found
+
+
+def _fastest(segment: Segment, target: Target, constants: ConstantStore, wanted: TileOptions) -> Plan | Misfit:
+    """The fastest plan over all longest groups; shorter ones are not asked where the longest forms none."""
     best: Plan | None = None
     refusal: Misfit | None = None
-    repeat = sample_by_sample(segment, target.machine, quads=target.quads, batch=batch)
     for longest in FUSION_LENGTHS:
-        found = _plan(segment, target, constants, TileOptions(target.quads, batch, 0, longest, repeat))
+        found, fused = _plan(segment, target, constants, replace(wanted, longest_group=longest))
         if isinstance(found, Misfit):
             refusal = refusal or found
-            continue
-        if best is None or found.schedule.runtime < best.schedule.runtime:
+        elif best is None or found.schedule.runtime < best.schedule.runtime:
             best = found
-        if not found.memory.tiling.spilled and not found.memory.tiling.fused:
+        if not fused:
             break
     if best is not None:
         return best
@@ -123,10 +130,15 @@ def plan(segment: Segment, target: Target, batch: int, constants: ConstantStore)
     return refusal
 
 
-def _plan(segment: Segment, target: Target, constants: ConstantStore, wanted: TileOptions) -> Plan | Misfit:
-    """The plan for these options; less and less memory is planned with until addresses are found."""
+def _plan(
+    segment: Segment, target: Target, constants: ConstantStore, wanted: TileOptions
+) -> tuple[Plan | Misfit, bool]:
+    """The plan for these options; less and less memory is planned with until addresses are found. And whether any
+    layers were fused on the way.
+    """
     limit = target.machine.sram_bytes(target.quads)
     refusal: Misfit | None = None
+    fused = False
     for share in PLANNING_SHARES:
         options = replace(wanted, capacity=int(limit * share))
         tiling = _timed(
@@ -135,14 +147,15 @@ def _plan(segment: Segment, target: Target, constants: ConstantStore, wanted: Ti
             lambda found: verify_tiling(found, segment) if isinstance(found, Tiling) else None,
         )
         if isinstance(tiling, Misfit):
-            return refusal or tiling
+            return refusal or tiling, fused
+        fused = fused or bool(tiling.fused)
         stored = [constants.stored(block) for block in tiling.constants]
         memory = _allocated(tiling, [len(block) for block in stored], target, limit)
         if isinstance(memory, MemoryPlan):
-            return Plan(memory, _scheduled(memory, stored, target))
+            return Plan(memory, _scheduled(memory, stored, target)), fused
         refusal = refusal or memory
     assert refusal is not None
-    return refusal
+    return refusal, fused
 
 
 def least_cycles_per_sample(segment: Segment, target: Target, allowed: Collection[str]) -> int | None:

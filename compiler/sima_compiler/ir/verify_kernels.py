@@ -33,6 +33,8 @@ Maps = Mapping[str, FeatureMap]
 Sizes = tuple[int, int, int]
 #: Row, column and channel numbers; the elements are all their combinations.
 Reach = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]
+#: Per row, column and channel of a map, whether it is among them.
+Marks = tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]
 
 #: What the copy engine walks.
 MAX_DIMENSIONS = 6
@@ -127,17 +129,18 @@ def _check_copy(kernel: Copy, layer: Layer, maps: Maps, promises: Promises) -> N
     promises.require(bool(kernel.moves), "a copy of nothing")
     promises.equal("operands", set(layer.inputs), {move.source for move in kernel.moves})
     promises.require(kernel.fill is None or -128 <= kernel.fill <= 127, f"fill {kernel.fill} is no int8")
-    written: list[Reach] = []
+    written: list[Marks] = []
     for number, move in enumerate(kernel.moves):
         here = promises.at(f"{promises.where}: move {number}")
         _check_move(move, here)
         source = maps[move.source]
         _check_reach(_reach(move.source_offset, move.sizes, move.source_strides, source), source, here)
-        written.append(_reach(move.target_offset, move.sizes, move.target_strides, target))
-        _check_reach(written[-1], target, here)
-        here.require(all(len(np.unique(axis)) == len(axis) for axis in written[-1]), "writes an element twice")
+        reach = _reach(move.target_offset, move.sizes, move.target_strides, target)
+        _check_reach(reach, target, here)
+        written.append(_marks(reach, target))
+        here.require(prod(map(_marked, written[-1])) == prod(move.sizes), "writes an element twice")
     promises.require(not any(_meet(one, other) for one, other in combinations(written, 2)), "moves overlap")
-    covered = sum(prod(len(axis) for axis in reach) for reach in written)
+    covered = sum(prod(move.sizes) for move in kernel.moves)
     promises.require(kernel.fill is not None or covered == target.elements, "elements are left unwritten")
 
 
@@ -167,6 +170,18 @@ def _check_reach(reach: Reach, found: FeatureMap, promises: Promises) -> None:
         promises.require(int(axis.max()) < size, f"goes to {int(axis.max())} of {size} {what} of {found.name}")
 
 
-def _meet(one: Reach, other: Reach) -> bool:
+def _marks(reach: Reach, found: FeatureMap) -> Marks:
+    """Every row, column and channel of a map: whether it is touched."""
+    marks = [np.zeros(size, np.bool_) for size in _sizes(found)]
+    for mark, axis in zip(marks, reach, strict=True):
+        mark[axis] = True
+    return marks[0], marks[1], marks[2]
+
+
+def _marked(mark: npt.NDArray[np.bool_]) -> int:
+    return int(np.count_nonzero(mark))
+
+
+def _meet(one: Marks, other: Marks) -> bool:
     """Whether two moves touch a common element: a common row, a common column and a common channel."""
-    return all(len(np.intersect1d(mine, yours)) > 0 for mine, yours in zip(one, other, strict=True))
+    return all(bool((mine & yours).any()) for mine, yours in zip(one, other, strict=True))

@@ -123,12 +123,15 @@ def verify_memory(plan: MemoryPlan) -> None:
     last = np.array([buffer.last for buffer in buffers], np.int64)
     if low.min(initial=0) < 0 or high.max(initial=0) > plan.capacity:
         raise InternalError(f"allocate: a buffer ends at {high.max(initial=0)}, on-chip memory at {plan.capacity}")
-    for index, buffer in enumerate(buffers):
-        clash = (low < high[index]) & (high > low[index]) & (first <= last[index]) & (last >= first[index])
-        clash[: index + 1] = False
-        if clash.any():
-            other = buffers[int(np.flatnonzero(clash)[0])]
-            raise InternalError(f"allocate: {buffer.name} and {other.name} share bytes while both live")
+    order = np.argsort(first, kind="stable")
+    low, high, first, last = low[order], high[order], first[order], last[order]
+    ends = np.searchsorted(first, last, side="right")  # behind the buffers that are born while this one lives
+    for index, end in enumerate(ends):
+        others = slice(index + 1, int(end))
+        clash = np.flatnonzero((low[others] < high[index]) & (high[others] > low[index]))
+        if clash.size:
+            names = (buffers[order[found]].name for found in (index, index + 1 + int(clash[0])))
+            raise InternalError(f"allocate: {' and '.join(names)} share bytes while both live")
 
 
 def verify_schedule(schedule: Schedule) -> None:

@@ -68,23 +68,22 @@ def _occupancy(tiling: Tiling) -> np.ndarray:
     return np.cumsum(delta)[:-1]
 
 
-def _writes(tiling: Tiling) -> dict[int, list[tuple[int, int, int]]]:
-    """Stores by DRAM tensor: first byte, end, and the step after which they run."""
+def _writes(tiling: Tiling) -> dict[int, np.ndarray]:
+    """Stores by DRAM tensor: rows of first bytes, of ends, and of the steps after which they run."""
     found: dict[int, list[tuple[int, int, int]]] = {}
     for store in tiling.stores:
         low, high = _dram_range(store.command)
         found.setdefault(store.command.tensor, []).append((low, high, store.produced))
-    return found
+    return {tensor: np.array(stores, np.int64).T for tensor, stores in found.items()}
 
 
-def _written_before(load: Load, written: Mapping[int, Sequence[tuple[int, int, int]]]) -> int:
+def _written_before(load: Load, written: Mapping[int, np.ndarray]) -> int:
     """The first step at which every byte that the load reads has been stored."""
-    if isinstance(load.command, LoadConstants):
+    if isinstance(load.command, LoadConstants) or load.command.tensor not in written:
         return 0
     low, high = _dram_range(load.command)
-    stores = written.get(load.command.tensor, ())
-    steps = (step for start, end, step in stores if start < high and low < end)
-    return max((step + 1 for step in steps if step < load.needed), default=0)
+    starts, ends, steps = written[load.command.tensor]
+    return int(steps[(starts < high) & (low < ends) & (steps < load.needed)].max(initial=-1)) + 1
 
 
 def _dram_range(command: LoadTensor | StoreTensor) -> tuple[int, int]:

@@ -15,7 +15,8 @@ from sima_compiler.ir.layers import Segment
 from sima_compiler.ir.tiles import Misfit, Tiling
 from sima_compiler.machine.description import Machine
 from sima_compiler.stages.tiling.blocks import plan_blocks
-from sima_compiler.stages.tiling.emit import Emitter, dram_tensors
+from sima_compiler.stages.tiling.dram import dram_tensors
+from sima_compiler.stages.tiling.emit import Emitter
 from sima_compiler.stages.tiling.fusion import FusionSite, choose_groups
 from sima_compiler.stages.tiling.plans import LayerSite
 from sima_compiler.stages.tiling.repetition import kept_parameters, repeatable, repeated

@@ -11,6 +11,7 @@ from __future__ import annotations
 from sima_compiler.ir.layers import Copy
 from sima_compiler.ir.tiles import Misfit
 from sima_compiler.stages.tiling.channels import ChannelSite, channel_block
+from sima_compiler.stages.tiling.copy_plans import plan_copy
 from sima_compiler.stages.tiling.geometry import map_bytes
 from sima_compiler.stages.tiling.parameters import least_constants, parameter_bytes
 from sima_compiler.stages.tiling.plans import BORDER_BLOCKS, BlockPlan, LayerSite
@@ -28,7 +29,7 @@ def plan_blocks(site: LayerSite) -> BlockPlan | Misfit:
         plan = _resident_plan(site)
         if least_constants(site.layer, plan.channels, plan.rows * plan.columns) <= site.free:
             return plan
-    return plan_stripes(site)
+    return plan_copy(site) if isinstance(site.layer.kernel, Copy) else plan_stripes(site)
 
 
 def _channels(site: LayerSite, samples: int, rows: int) -> int:

@@ -8,9 +8,9 @@ carry.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import product
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from math import gcd
 
 from sima_compiler.errors import InternalError
@@ -48,13 +48,37 @@ class CoordinateMove:
         return (start[0], ends[0]), (start[1], ends[1]), (start[2], ends[2])
 
 
+def coordinate_moves(kernel: Copy, maps: Mapping[str, FeatureMap], target: FeatureMap) -> tuple[CoordinateMove, ...]:
+    """All moves of a layer in coordinates."""
+    return tuple(coordinate_move(number, move, maps[move.source], target) for number, move in enumerate(kernel.moves))
+
+
 def coordinate_move(number: int, move: Move, source: FeatureMap, target: FeatureMap) -> CoordinateMove:
     """The move in coordinates of its two maps.
 
     Raises:
         InternalError: a stride that is no whole number of channels, pixels or rows on one side.
     """
-    pending = list(zip(move.sizes, move.source_strides, move.target_strides, strict=True))
+    offsets = move.source_offset, move.target_offset
+    steps = tuple(zip(move.sizes, move.source_strides, move.target_strides, strict=True))
+    found = _coordinates(number, move.source, offsets, steps, _sizes(source), _sizes(target))
+    for side, feature_map in ((False, source), (True, target)):
+        limits = _sizes(feature_map)
+        if any(high > limit for (_, high), limit in zip(found.box(target=side), limits, strict=True)):
+            raise InternalError(f"tile: move {number} of {move.source} crosses rows or pixels of {feature_map.name}")
+    return found
+
+
+@lru_cache(maxsize=1 << 12)
+def _coordinates(
+    number: int,
+    name: str,
+    offsets: tuple[int, int],
+    steps: tuple[tuple[int, int, int], ...],
+    source: Position,
+    target: Position,
+) -> CoordinateMove:
+    pending = list(steps)
     dimensions: list[Dimension] = []
     while pending:
         size, from_stride, to_stride = pending.pop(0)
@@ -65,20 +89,22 @@ def coordinate_move(number: int, move: Move, source: FeatureMap, target: Feature
             pending[:0] = [(size // inner, from_stride * inner, to_stride * inner), (inner, from_stride, to_stride)]
         else:
             dimensions.append(Dimension(size, _position(from_stride, source), _position(to_stride, target)))
-    starts = _position(move.source_offset, source), _position(move.target_offset, target)
-    found = CoordinateMove(number, move.source, *starts, tuple(dimensions))
-    _check(found, source, target)
-    return found
+    starts = _position(offsets[0], source), _position(offsets[1], target)
+    return CoordinateMove(number, name, *starts, tuple(dimensions))
 
 
-def _position(elements: int, feature_map: FeatureMap) -> Position:
-    pixel, channel = divmod(elements, feature_map.channels)
-    return (*divmod(pixel, feature_map.columns), channel)
+def _sizes(feature_map: FeatureMap) -> Position:
+    return feature_map.rows, feature_map.columns, feature_map.channels
 
 
-def _carry_free(size: int, stride: int, feature_map: FeatureMap) -> int:
+def _position(elements: int, sizes: Position) -> Position:
+    pixel, channel = divmod(elements, sizes[2])
+    return (*divmod(pixel, sizes[1]), channel)
+
+
+def _carry_free(size: int, stride: int, sizes: Position) -> int:
     """The largest divisor of ``size`` whose steps, started at an even position, never carry."""
-    channels, columns = feature_map.channels, feature_map.columns
+    _, columns, channels = sizes
     for unit, limit in ((1, channels), (channels, columns)):
         if stride % (unit * limit) and (size - 1) * stride >= unit * limit:
             if (unit * limit) % stride:
@@ -87,66 +113,58 @@ def _carry_free(size: int, stride: int, feature_map: FeatureMap) -> int:
     return size
 
 
-def _check(move: CoordinateMove, source: FeatureMap, target: FeatureMap) -> None:
-    for side, feature_map in ((False, source), (True, target)):
-        limits = (feature_map.rows, feature_map.columns, feature_map.channels)
-        if any(high > limit for (_, high), limit in zip(move.box(target=side), limits, strict=True)):
-            raise InternalError(f"tile: move {move.number} of {move.name} crosses rows or pixels of {feature_map.name}")
-
-
-def restricted(move: CoordinateMove, block: Region) -> Iterator[CoordinateMove]:
-    """The parts of a move whose targets lie in a block's rows and columns."""
+@lru_cache(maxsize=1 << 14)
+def restricted(move: CoordinateMove, rows: Range, columns: Range, channels: Range) -> tuple[CoordinateMove, ...]:
+    """The parts of a move whose targets lie in these rows, columns and channels, each element in one part."""
     parts = [move]
-    for axis, limits in ((0, block.rows), (1, block.columns)):
+    for axis, limits in enumerate((rows, columns, channels)):
         parts = [piece for part in parts for piece in _cut(part, axis, limits)]
-    yield from parts
+    return tuple(parts)
 
 
 def _cut(move: CoordinateMove, axis: int, limits: Range) -> Iterator[CoordinateMove]:
     """Parts of a move whose target coordinate lies within limits along one axis.
 
-    All but one of the dimensions that step along the axis are taken step by step; the last is narrowed to a range.
+    Steps of the widest dimension that keep all others inside stay together; those that cross a limit, one at either
+    end where strides nest, are cut along the other dimensions.
     """
+    low, high = limits[0] - move.target[axis], limits[1] - move.target[axis]
     stepping = [index for index, dim in enumerate(move.dimensions) if dim.target[axis]]
-    if not stepping:
-        if limits[0] <= move.target[axis] < limits[1]:
-            yield move
+    reach = sum((move.dimensions[index].size - 1) * move.dimensions[index].target[axis] for index in stepping)
+    if low >= high or low > reach or high <= 0:
         return
-    *outer, inner = stepping
-    rest = [dim for index, dim in enumerate(move.dimensions) if index not in outer]
-    for steps in product(*(range(move.dimensions[index].size) for index in outer)):
-        offsets = [(step, move.dimensions[index]) for step, index in zip(steps, outer, strict=True)]
-        start = replace(
-            move,
-            source=_advance(move.source, [(step, dim.source) for step, dim in offsets]),
-            target=_advance(move.target, [(step, dim.target) for step, dim in offsets]),
-            dimensions=tuple(rest),
-        )
-        yield from _narrow(start, move.dimensions[inner], axis, limits)
+    if low <= 0 and reach < high:
+        yield move
+        return
+    outer = max(stepping, key=lambda index: move.dimensions[index].target[axis])
+    size, stride = move.dimensions[outer].size, move.dimensions[outer].target[axis]
+    inner = reach - (size - 1) * stride
+    first, last = max(0, -(-(low - inner) // stride)), min(size, -(-high // stride))
+    inside, outside = max(first, -(-low // stride)), min(last, (high - 1 - inner) // stride + 1)
+    if inside >= outside:
+        inside = outside = last
+    for step in (*range(first, inside), *range(outside, last)):
+        yield from _cut(narrowed(move, outer, (step, step + 1)), axis, limits)
+    if inside < outside:
+        yield narrowed(move, outer, (inside, outside))
 
 
-def _narrow(move: CoordinateMove, along: Dimension, axis: int, limits: Range) -> Iterator[CoordinateMove]:
-    stride = along.target[axis]
-    low = max(0, -(-(limits[0] - move.target[axis]) // stride))
-    high = min(along.size, -(-(limits[1] - move.target[axis]) // stride))
-    if low < high:
-        position = next(index for index, dim in enumerate(move.dimensions) if dim is along)
-        dimensions = list(move.dimensions)
-        dimensions[position] = replace(along, size=high - low)
-        yield replace(
-            move,
-            source=_advance(move.source, [(low, along.source)]),
-            target=_advance(move.target, [(low, along.target)]),
-            dimensions=tuple(dimensions),
-        )
-
-
-def _advance(start: Position, steps: Sequence[tuple[int, Position]]) -> Position:
-    return (
-        start[0] + sum(count * step[0] for count, step in steps),
-        start[1] + sum(count * step[1] for count, step in steps),
-        start[2] + sum(count * step[2] for count, step in steps),
+def narrowed(move: CoordinateMove, index: int, steps: Range) -> CoordinateMove:
+    """The part of a move that takes only some steps of one dimension."""
+    along = move.dimensions[index]
+    low, high = steps
+    kept = () if high - low == 1 else (Dimension(high - low, along.source, along.target),)
+    return CoordinateMove(
+        move.number,
+        move.name,
+        _advance(move.source, low, along.source),
+        _advance(move.target, low, along.target),
+        (*move.dimensions[:index], *kept, *move.dimensions[index + 1 :]),
     )
+
+
+def _advance(start: Position, steps: int, step: Position) -> Position:
+    return start[0] + steps * step[0], start[1] + steps * step[1], start[2] + steps * step[2]
 
 
 def copy_input_region(kernel: Copy, source: FeatureMap, target: FeatureMap, block: Region) -> Region:
@@ -155,7 +173,7 @@ def copy_input_region(kernel: Copy, source: FeatureMap, target: FeatureMap, bloc
         part.box(target=False)
         for number, move in enumerate(kernel.moves)
         if move.source == source.name
-        for part in restricted(coordinate_move(number, move, source, target), block)
+        for part in restricted(coordinate_move(number, move, source, target), block.rows, block.columns, block.channels)
     ]
     if not boxes:
         return Region(block.samples, (0, 0), (0, 0), (0, 0))

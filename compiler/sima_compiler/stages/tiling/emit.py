@@ -16,17 +16,18 @@ from sima_compiler.ir.program import (
     BufferKind,
     ComputeCommand,
     Constants,
-    DramTensor,
     LoadConstants,
     LoadTensor,
     ProgramLayer,
-    Role,
     StoreTensor,
 )
 from sima_compiler.ir.tiles import Lifetime, Load, Store, Tiling
 from sima_compiler.lm.constants import ConstantSections, pack_constants
 from sima_compiler.machine.description import Machine
 from sima_compiler.stages.tiling.contraction import Extent, Reduction, part_region, parts_of
+from sima_compiler.stages.tiling.copies import coordinate_moves
+from sima_compiler.stages.tiling.copy_loads import CopySources, copy_loads
+from sima_compiler.stages.tiling.dram import dram_tensors
 from sima_compiler.stages.tiling.fusion import Group
 from sima_compiler.stages.tiling.geometry import (
     Held,
@@ -44,18 +45,20 @@ from sima_compiler.stages.tiling.kernels import (
     Block,
     block_commands,
     constants_of,
-    copy_commands,
+    copy_fill,
+    gathers,
+    needs_channel_constants,
     needs_region_constants,
 )
-from sima_compiler.stages.tiling.plans import BlockPlan, LoopOrder
+from sima_compiler.stages.tiling.plans import UNLIMITED, BlockPlan, LoopOrder
 from sima_compiler.stages.tiling.reach import input_region
 from sima_compiler.stages.tiling.residency import Residency
 
 #: The region of an operand that a part does not read.
 NOTHING = Region((0, 0), (0, 0), (0, 0), (0, 0))
 
-#: Parameter buffers by layer, channels, and the rows and columns where these decide too.
-Parameters = dict[tuple[int, Range, tuple[Range, ...]], int]
+#: Parameter buffers by layer, channels, and the rows and columns where these decide too; tables of a copy by content.
+Parameters = dict[tuple[int, Range, tuple[Range, ...] | bytes], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,51 +70,6 @@ class _Draft:
     bytes: int
     first: int
     last: int
-
-
-def dram_tensors(segment: Segment, batch: int, spilled: frozenset[str], machine: Machine) -> tuple[DramTensor, ...]:
-    """A place in DRAM for every input, output and spilled map.
-
-    Inputs lie one after the other at multiples of the lanes, and so do outputs: each group is the one buffer that the
-    archive's plugins hand over. A group, and every spilled map, starts at a burst.
-    """
-    groups = [segment.inputs, segment.outputs]
-    groups += [(name,) for name in sorted(spilled - {*segment.inputs, *segment.outputs})]
-    tensors: list[DramTensor] = []
-    address = 0
-    for group in groups:
-        address = -(-address // machine.dram_burst_bytes) * machine.dram_burst_bytes
-        for name in group:
-            tensors.append(_dram_tensor(segment, name, batch, address, machine))
-            address += machine.align(tensors[-1].bytes)
-    return tuple(tensors)
-
-
-def _dram_tensor(segment: Segment, name: str, batch: int, address: int, machine: Machine) -> DramTensor:
-    feature_map = segment.maps[name]
-    strides = strides_of(feature_map, whole(feature_map, batch), machine)
-    return DramTensor(
-        name,
-        _role(name, segment),
-        address,
-        batch,
-        feature_map.rows,
-        feature_map.columns,
-        feature_map.channels,
-        feature_map.layout,
-        strides.pixel,
-        strides.row,
-        strides.sample,
-        feature_map.quant,
-        feature_map.source_shape,
-        feature_map.source_axes,
-    )
-
-
-def _role(name: str, segment: Segment) -> Role:
-    if name in segment.inputs:
-        return Role.INPUT
-    return Role.OUTPUT if name in segment.outputs else Role.SPILL
 
 
 class Emitter:
@@ -157,7 +115,9 @@ class Emitter:
                 if held.buffer >= 0:
                     self._use(held.buffer)
             holder = self._target(layer.output, target, region)
-            self._block(index, region, holder, inputs, parameters)
+            if not plan.keeps_tables:
+                parameters = {}
+            self._block(index, region, holder, inputs, parameters, plan.load_limit)
             finished = self._finished(layer.output, plan, region, target)
             if finished is not None:
                 self._store(index, holder, finished)
@@ -199,23 +159,54 @@ class Emitter:
         self._regions, self._framed = {}, {}
 
     def _block(
-        self, index: int, region: Region, holder: Held, inputs: tuple[Held, ...], parameters: Parameters
+        self,
+        index: int,
+        region: Region,
+        holder: Held,
+        inputs: tuple[Held, ...],
+        parameters: Parameters,
+        limit: int = UNLIMITED,
     ) -> None:
         layer = self._segment.layers[index]
+        if isinstance(layer.kernel, Copy):
+            self._copy(index, layer.kernel, region, holder, parameters, limit)
+            return
         part = (region.rows, region.columns) if needs_region_constants(layer) else ()
-        key = (index, region.channels, part)
+        key = (index, region.channels if needs_channel_constants(layer) else (0, 0), part)
         if key not in parameters:
             parameters[key] = self._parameters(index, layer, region)
         self._compute(Block(index, layer, region, holder, inputs, parameters[key], self._machine, self._quads))
 
+    def _copy(self, index: int, kernel: Copy, region: Region, holder: Held, parameters: Parameters, limit: int) -> None:
+        """One block of a copy: its fill, then load by load what moves put there.
+
+        A move whose source lies in its target's place already is spared.
+        """
+        layer = self._segment.layers[index]
+        block = Block(index, layer, region, holder, (), -1, self._machine, self._quads)
+        for command in copy_fill(block, kernel):
+            self._step(command, {holder.buffer})
+        maps = {name: self._segment.maps[name] for name in layer.inputs}
+        moves = coordinate_moves(kernel, maps, holder.map)
+        sources = CopySources(maps, self._spilled - self._inside, limit, self._machine)
+        for load in copy_loads(moves, sources, region):
+            source = self._input(index, load.source, load.region)
+            for part in load.parts if source.buffer != holder.buffer else ():
+                table = self._table(index, layer, kernel.moves[part.number].lookup, parameters)
+                for command in gathers(index, part, region.samples, source, holder, table):
+                    self._step(command, {source.buffer, holder.buffer})
+
     def _input_regions(self, layer: Layer, target: FeatureMap, region: Region) -> list[Region]:
+        """What a block reads of each input; a copy brings its sources in by itself."""
+        if isinstance(layer.kernel, Copy):
+            return []
         return [
             input_region(layer, position, self._segment.maps[name], target, region)
             for position, name in enumerate(layer.inputs)
         ]
 
     def _inputs(self, index: int, layer: Layer, regions: Sequence[Region]) -> tuple[Held, ...]:
-        return tuple(self._input(index, name, region) for name, region in zip(layer.inputs, regions, strict=True))
+        return tuple(self._input(index, name, region) for name, region in zip(layer.inputs, regions, strict=False))
 
     def _input(self, index: int, name: str, region: Region) -> Held:
         feature_map = self._segment.maps[name]
@@ -285,22 +276,15 @@ class Emitter:
         return held
 
     def _compute(self, block: Block) -> None:
-        kernel = block.layer.kernel
-        if isinstance(kernel, Copy):
-            tables = [self._table(block.index, block.layer, move.lookup) for move in kernel.moves]
-            commands = copy_commands(block, kernel, tables)
-        else:
-            commands = block_commands(block)
         buffers = {held.buffer for held in (block.target, *block.inputs) if held.buffer >= 0}
-        for command in commands:
-            self._steps.append(command)
-            for buffer in buffers | self._parameter_buffers(command):
-                self._use(buffer, len(self._steps) - 1)
+        for command in block_commands(block):
+            self._step(command, buffers)
 
-    @staticmethod
-    def _parameter_buffers(command: ComputeCommand) -> set[int]:
+    def _step(self, command: ComputeCommand, buffers: set[int]) -> None:
+        self._steps.append(command)
         parameters = getattr(command, "parameters", -1)
-        return {parameters} if parameters >= 0 else set()
+        for buffer in buffers | ({parameters} if parameters >= 0 else set()):
+            self._use(buffer, len(self._steps) - 1)
 
     # -- transfers ------------------------------------------------------------------------------
 
@@ -308,10 +292,13 @@ class Emitter:
         sections = constants_of(layer, region)
         return -1 if sections is None else self._load_constants(index, layer, sections)
 
-    def _table(self, index: int, layer: Layer, lookup: Int8Array | None) -> int:
+    def _table(self, index: int, layer: Layer, lookup: Int8Array | None, parameters: Parameters) -> int:
         if lookup is None:
             return -1
-        return self._load_constants(index, layer, ConstantSections(lookup=lookup))
+        key = (index, (0, 0), lookup.tobytes())
+        if key not in parameters:
+            parameters[key] = self._load_constants(index, layer, ConstantSections(lookup=lookup))
+        return parameters[key]
 
     def _load_constants(self, index: int, layer: Layer, sections: ConstantSections) -> int:
         data = pack_constants(sections)

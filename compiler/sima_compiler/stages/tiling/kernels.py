@@ -44,8 +44,8 @@ from sima_compiler.lm.constants import ConstantSections
 from sima_compiler.machine.cost import array_work, ceil_div
 from sima_compiler.machine.description import Machine
 from sima_compiler.stages.tiling.contraction import Extent, Reduction, Taps, part_region
-from sima_compiler.stages.tiling.copies import CoordinateMove, byte_dimensions, coordinate_move, restricted
-from sima_compiler.stages.tiling.geometry import Held, Region, block_window, operand_of
+from sima_compiler.stages.tiling.copies import CoordinateMove, byte_dimensions
+from sima_compiler.stages.tiling.geometry import Held, Range, Region, block_window, operand_of
 from sima_compiler.stages.tiling.mapping import best_mapping, holding_mapping
 from sima_compiler.stages.tiling.reach import input_region
 
@@ -137,6 +137,14 @@ def needs_region_constants(layer: Layer) -> bool:
         return True
     binary = getattr(layer.kernel, "binary", None)
     return isinstance(binary, Binary) and binary.values is not None and binary.broadcast is Broadcast.NONE
+
+
+def needs_channel_constants(layer: Layer) -> bool:
+    """True when the parameters differ from channel block to channel block; a table is the same for all."""
+    kernel = layer.kernel
+    if isinstance(kernel, Elementwise):
+        return kernel.binary.values is not None and kernel.binary.broadcast is not Broadcast.SCALAR
+    return isinstance(kernel, Convolution)
 
 
 def _binary_values(binary: Binary | None, region: Region) -> np.ndarray | None:
@@ -254,44 +262,31 @@ def _binary_step(block: Block, binary: Binary) -> BinaryStep:
     )
 
 
-def copy_commands(block: Block, kernel: Copy, tables: Sequence[int]) -> Sequence[ComputeCommand]:
-    """A fill of the whole block and gathers for what each move puts there; ``tables[i]`` is the parameters buffer of
-    move i or -1. Padding lanes are filled too, with the zero point where the layer itself fills nothing. A move whose
-    source lies in its target's place already is spared.
+def copy_fill(block: Block, kernel: Copy) -> Sequence[ComputeCommand]:
+    """A fill of the whole block where the layer fills, or where padding lanes have to get a value: the zero point."""
+    if kernel.fill is None and not block.output.padding:
+        return []
+    value = block.target.map.quant.zero_point if kernel.fill is None else kernel.fill
+    return [Fill(block.index, NO_WAIT, block.output, value)]
+
+
+def gathers(layer: int, part: CoordinateMove, samples: Range, source: Held, target: Held, table: int) -> list[Gather]:
+    """Part of a move for a range of samples: one gather per combination of the outer dimensions that one command
+    cannot hold; ``table`` is the parameters buffer or -1.
     """
-    commands: list[ComputeCommand] = []
-    if kernel.fill is not None or block.target.padding:
-        value = block.target.map.quant.zero_point if kernel.fill is None else kernel.fill
-        commands.append(Fill(block.index, NO_WAIT, block.output, value))
-    for number, move in enumerate(kernel.moves):
-        source = block.inputs[block.layer.inputs.index(move.source)]
-        if source.buffer == block.target.buffer:
-            continue
-        for part in restricted(coordinate_move(number, move, source.map, block.target.map), block.region):
-            commands.extend(_gathers(block, part, source, tables[number]))
-    return commands
-
-
-def _gathers(block: Block, move: CoordinateMove, source: Held, table: int) -> list[Gather]:
-    """One gather per combination of the outer dimensions that one command cannot hold."""
-    source_offset, target_offset, dimensions = byte_dimensions(move, source, block.target)
-    low, high = block.region.samples
+    source_offset, target_offset, dimensions = byte_dimensions(part, source, target)
+    low, high = samples
     source_offset += (low - source.region.samples[0]) * source.strides.sample
-    target_offset += (low - block.target.region.samples[0]) * block.target.strides.sample
-    samples = (high - low, source.strides.sample, block.target.strides.sample)
-    dimensions = _merged((samples, *dimensions)) or ((1, 1, 1),)
+    target_offset += (low - target.region.samples[0]) * target.strides.sample
+    dimensions = _merged(((high - low, source.strides.sample, target.strides.sample), *dimensions)) or ((1, 1, 1),)
     outer, inner = dimensions[:-GATHER_DIMENSIONS], dimensions[-GATHER_DIMENSIONS:]
     sizes, sources, targets = zip(*inner, strict=True)
-    gathers: list[Gather] = []
+    found: list[Gather] = []
     for steps in product(*(range(size) for size, _, _ in outer)):
         start = source_offset + sum(step * stride for step, (_, stride, _) in zip(steps, outer, strict=True))
         goal = target_offset + sum(step * stride for step, (_, _, stride) in zip(steps, outer, strict=True))
-        gathers.append(
-            Gather(
-                block.index, NO_WAIT, source.buffer, start, block.target.buffer, goal, sizes, sources, targets, table
-            )
-        )
-    return gathers
+        found.append(Gather(layer, NO_WAIT, source.buffer, start, target.buffer, goal, sizes, sources, targets, table))
+    return found
 
 
 def _merged(dimensions: Sequence[tuple[int, int, int]]) -> tuple[tuple[int, int, int], ...]:

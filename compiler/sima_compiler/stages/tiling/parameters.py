@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from sima_compiler.ir.layers import Broadcast, Convolution, Elementwise, Layer, Resize
+from sima_compiler.ir.layers import Broadcast, Convolution, Copy, Elementwise, Layer, Lookup, Resize
 
 #: Tables, and what aligning the sections of a block adds, at most.
 TABLES, ALIGNMENT = 4 * 256 + 64, 96
+#: A table has an entry per byte value.
+TABLE_BYTES = 256
+#: Sections of a block of constants start at multiples of so many bytes.
+SECTION = 16
+#: All tables of a copy may take this share of on-chip memory.
+TABLES_SHARE = 4
 
 
 def parameter_bytes(layer: Layer, channels: int, pixels: int | None = None) -> int:
     """Upper bound of the on-chip parameters of a block with so many output channels and pixels, all pixels if None."""
     kernel = layer.kernel
+    if isinstance(kernel, Elementwise | Lookup):
+        return vector_parameter_bytes(layer, kernel, channels, pixels)
+    if isinstance(kernel, Copy):
+        return TABLE_BYTES * len(distinct_tables(kernel))
     if isinstance(kernel, Resize):
         return TABLES + 4 * (len(kernel.rows) + len(kernel.columns))
     if not isinstance(kernel, Convolution):
-        return TABLES + value_bytes(layer, channels, pixels)
+        return TABLES
     _, height, width, inputs = kernel.weights.shape
     weights = channels * (height * width * inputs + 8)
     return weights + value_bytes(layer, channels, pixels) + TABLES + ALIGNMENT
@@ -22,6 +32,8 @@ def parameter_bytes(layer: Layer, channels: int, pixels: int | None = None) -> i
 
 def least_constants(layer: Layer, channels: int, pixels: int) -> int:
     """`parameter_bytes` without tables and alignment, which may be absent: what a block cannot do without."""
+    if isinstance(layer.kernel, Elementwise | Lookup):
+        return parameter_bytes(layer, channels, pixels)
     return parameter_bytes(layer, channels, pixels) - TABLES - ALIGNMENT
 
 
@@ -35,6 +47,29 @@ def value_bytes(layer: Layer, channels: int, pixels: int | None = None) -> int:
         return min(binary.values.size, channels)
     every = binary.values.size // binary.values.shape[-1]
     return channels * (every if pixels is None else min(pixels, every))
+
+
+def vector_parameter_bytes(layer: Layer, kernel: Elementwise | Lookup, channels: int, pixels: int | None) -> int:
+    """On-chip parameters of a block of a layer that computes element by element: its table, its part of a constant."""
+    table = kernel.table if isinstance(kernel, Lookup) else kernel.binary.lookup
+    values = -(-value_bytes(layer, channels, pixels) // SECTION) * SECTION
+    return values + (0 if table is None else TABLE_BYTES)
+
+
+def distinct_tables(kernel: Copy) -> frozenset[bytes]:
+    """The tables of a copy's moves."""
+    return frozenset(move.lookup.tobytes() for move in kernel.moves if move.lookup is not None)
+
+
+def keeps_tables(kernel: Copy, capacity: int) -> bool:
+    """Whether all tables of a copy may stay on chip while it runs; else each is loaded where it is needed."""
+    return TABLE_BYTES * len(distinct_tables(kernel)) * TABLES_SHARE <= capacity
+
+
+def table_bytes(kernel: Copy, capacity: int) -> int:
+    """On-chip bytes of the tables that a copy has at a time."""
+    count = len(distinct_tables(kernel))
+    return TABLE_BYTES * (count if keeps_tables(kernel, capacity) else min(count, 1))
 
 
 def parts_of_vector(lanes: int) -> tuple[int, ...]:

@@ -14,6 +14,8 @@ from sima_compiler.stages.tiling.geometry import Region, splits
 
 #: Blocks that a layer at the border of the network is cut into, to overlap its transfers with its compute.
 BORDER_BLOCKS = 4
+#: Bytes of a load that nothing limits.
+UNLIMITED = 1 << 62
 
 
 class LoopOrder(StrEnum):
@@ -32,7 +34,8 @@ class LoopOrder(StrEnum):
 @dataclass(frozen=True, slots=True)
 class BlockPlan:
     """Block sizes and the order of the loops over them; with an ``extent``, every block sums its window in parts of
-    that size, and loads inputs and parameters for each part.
+    that size, and loads inputs and parameters for each part. Of a copy, the most bytes that one load of a source takes,
+    and whether tables stay on chip from block to block.
     """
 
     samples: int
@@ -41,6 +44,8 @@ class BlockPlan:
     channels: int
     order: LoopOrder = LoopOrder.STRIPES
     extent: Extent | None = None
+    load_limit: int = UNLIMITED
+    keeps_tables: bool = True
 
     def stripes(self, batch: int, target: FeatureMap) -> list[Region]:
         """The spatial blocks in order, over all channels."""

@@ -15,12 +15,13 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from sima_compiler.ir.layers import Convolution, Copy, Pooling
+from sima_compiler.ir.layers import Convolution, Elementwise, Pooling
 from sima_compiler.ir.tiles import Misfit
 from sima_compiler.machine.cost import ceil_div, vector_cycles
 from sima_compiler.stages.tiling.channels import ChannelSite, block_cycles
 from sima_compiler.stages.tiling.contraction import Reduction
 from sima_compiler.stages.tiling.geometry import Region, bytes_of, shares
+from sima_compiler.stages.tiling.kernels import needs_region_constants
 from sima_compiler.stages.tiling.parameters import parameter_bytes
 from sima_compiler.stages.tiling.partial import plan_in_parts
 from sima_compiler.stages.tiling.plans import BORDER_BLOCKS, BlockPlan, LayerSite, LoopOrder
@@ -75,20 +76,19 @@ def _orders(site: LayerSite) -> Iterator[tuple[int, LoopOrder]]:
     """Channel block sizes with the loop orders that make sense for them."""
     channels = site.target.channels
     yield channels, LoopOrder.STRIPES
-    if isinstance(site.layer.kernel, Copy):
-        return  # moves are cut by rows and columns only
+    reloads = _has_constant_map(site)
+    if reloads:
+        yield channels, LoopOrder.RELOADED
     for width in narrower_widths(site):
         yield width, LoopOrder.CHANNELS
-        if isinstance(site.layer.kernel, Convolution):
+        if reloads or isinstance(site.layer.kernel, Convolution):
             yield width, LoopOrder.RELOADED
 
 
 def _demand(site: LayerSite, stripes: Sequence[_Stripe], channels: int, order: LoopOrder) -> Cells:
     """On-chip bytes of every stripe: (with two of them in flight, with one)."""
-    layer, align = site.layer, site.machine.align
-    blocks = [align(parameter_bytes(layer, channels, stripe.rows * stripe.columns)) for stripe in stripes]
-    parameters = np.array(blocks, np.int64)
-    in_flight = 1 if order is LoopOrder.STRIPES else 2
+    parameters = _parameters(site, stripes, channels, order)
+    in_flight = 1 if order is LoopOrder.STRIPES and not _has_constant_map(site) else 2
     share = channels / site.target.channels
     sizes = np.array([stripe.input_bytes + _part(stripe.output_bytes, share, site) for stripe in stripes], np.int64)
     if not _is_mac(site):
@@ -96,6 +96,23 @@ def _demand(site: LayerSite, stripes: Sequence[_Stripe], channels: int, order: L
             [_part(stripe.input_bytes, share, site) + _part(stripe.output_bytes, share, site) for stripe in stripes]
         )
     return np.stack([in_flight * parameters + 2 * sizes, parameters + sizes], axis=1)
+
+
+def _parameters(site: LayerSite, stripes: Sequence[_Stripe], channels: int, order: LoopOrder) -> Cells:
+    """Bytes of one block's parameters; a constant as large as the map stays whole where samples use it in turns."""
+    stays = _has_constant_map(site) and order is not LoopOrder.RELOADED
+    blocks = [
+        parameter_bytes(
+            site.layer, channels, None if stays and found.samples < site.batch else found.rows * found.columns
+        )
+        for found in stripes
+    ]
+    return np.array([site.machine.align(size) for size in blocks], np.int64)
+
+
+def _has_constant_map(site: LayerSite) -> bool:
+    """Every block of an elementwise layer has its own part of a constant."""
+    return isinstance(site.layer.kernel, Elementwise) and needs_region_constants(site.layer)
 
 
 def _part(size: int, share: float, site: LayerSite) -> int:

@@ -3,8 +3,7 @@
 Before: layers on whole feature maps. After: compute commands on regions in on-chip buffers that have sizes and
 lifetimes, and loads and stores that say at which step they are needed or produced. Checks: a layer that fits in no way
 is a `Misfit`, with the demand, the limit and what would help. Known kinds: a contraction of which one output's inputs
-or weights alone exceed the memory, because partial sums never leave a block; on a few KiB, some reshapes of a wide
-row.
+or weights alone exceed the memory, because partial sums never leave a block.
 """
 
 from __future__ import annotations

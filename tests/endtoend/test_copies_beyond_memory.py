@@ -49,6 +49,12 @@ def shuffle(net: FloatNet) -> list[str]:
     return [net.conv(net.reshape(parts, (24, 20, 24)), 3)]
 
 
+def cut_twice(net: FloatNet) -> list[str]:
+    """Neither reshape is a view of what it reads: each goes through a packed map of its own."""
+    x = net.unary("Tanh", net.reshape(net.input((31, 40, 18)), (1, 155, 6, 24)))
+    return [net.unary("Sigmoid", net.reshape(x, (8, 2790)))]
+
+
 def transposes(net: FloatNet) -> list[str]:
     x = net.input((17, 19, 50))
     y = net.conv(transposed(net, x, 2, 0, 1), 5)
@@ -78,6 +84,7 @@ NETWORKS: list[Callable[[FloatNet], list[str]]] = [
     wide_rows,
     flat,
     shuffle,
+    cut_twice,
     transposes,
     space_to_depth,
     many_sources,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 from sima_compiler.errors import InternalError
 from sima_compiler.ir.graph import Graph, Tensor
@@ -41,6 +42,7 @@ class Builder:
     maps: dict[str, FeatureMap] = field(default_factory=dict[str, FeatureMap])
     views: dict[str, View] = field(default_factory=dict[str, View])
     linear: dict[str, str] = field(default_factory=dict[str, str])
+    given: set[str] = field(default_factory=set[str])
 
     @staticmethod
     def start(graph: Graph, steps: tuple[Step, ...], lanes: int) -> Builder:
@@ -133,9 +135,12 @@ class Builder:
         return next((index for index in positions if self.drafts[index].output == map_name), None)
 
     def fresh(self, name: str) -> str:
-        """``name``, or with a number behind it when a map or tensor has it already."""
-        candidates = (f"{name}{number or ''}" for number in range(len(self.maps) + len(self.graph.tensors) + 1))
-        return next(name for name in candidates if name not in self.maps and name not in self.graph.tensors)
+        """``name``, or with a number behind it when a map or tensor has it already, or it was given away before."""
+        candidates = (name if number == 0 else f"{name}{number}" for number in count())
+        taken = (self.maps, self.graph.tensors, self.given)
+        found = next(name for name in candidates if not any(name in names for names in taken))
+        self.given.add(found)
+        return found
 
 
 def canonical(builder: Builder, name: str) -> bool:

@@ -2,8 +2,8 @@
 
 Before: layers on whole feature maps. After: compute commands on regions in on-chip buffers that have sizes and
 lifetimes, and loads and stores that say at which step they are needed or produced. Checks: a layer that fits in no way
-is a `Misfit`, with the demand, the limit and what would help. Known kinds: a contraction of which one output's inputs
-or weights alone exceed the memory, because partial sums never leave a block.
+is a `Misfit`, with the demand, the limit and what would help. Since maps can be cut along every axis and windows be
+summed in parts, that takes a memory that does not hold one vector of each operand and a table.
 """
 
 from __future__ import annotations

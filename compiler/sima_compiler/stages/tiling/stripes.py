@@ -15,9 +15,10 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from sima_compiler.ir.layers import Convolution, Elementwise, Pooling
+from sima_compiler.ir.layers import Convolution, Elementwise, FeatureMap, Pooling
 from sima_compiler.ir.tiles import Misfit
 from sima_compiler.machine.cost import ceil_div, vector_cycles
+from sima_compiler.machine.description import Machine
 from sima_compiler.stages.tiling.channels import ChannelSite, block_cycles
 from sima_compiler.stages.tiling.contraction import Reduction
 from sima_compiler.stages.tiling.geometry import Region, bytes_of, shares
@@ -32,15 +33,46 @@ Cells = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
+class _Held:
+    """A stripe of one spilled map: bytes and pixels over all of its channels."""
+
+    bytes: int
+    pixels: int
+    channels: int
+
+    def part(self, width: int, channels: int, machine: Machine) -> int:
+        """Bytes of the part that ``width`` of the layer's ``channels`` stand for."""
+        return min(self.bytes, self.pixels * machine.align(ceil_div(self.channels * width, channels)))
+
+
+@dataclass(frozen=True, slots=True)
 class _Stripe:
-    """One spatial block size with the bytes of its spilled inputs; output bytes are per channel."""
+    """One spatial block size with its spilled maps over all channels."""
 
     samples: int
     rows: int
     columns: int
     count: int
-    input_bytes: int
-    output_bytes: int
+    inputs: tuple[_Held, ...]
+    outputs: tuple[_Held, ...]
+
+    @property
+    def input_bytes(self) -> int:
+        """Of all inputs."""
+        return sum(held.bytes for held in self.inputs)
+
+    @property
+    def output_bytes(self) -> int:
+        """Of the output."""
+        return sum(held.bytes for held in self.outputs)
+
+    def part(self, width: int, site: LayerSite) -> int:
+        """Bytes of a block of ``width`` output channels; a contraction reads all input channels."""
+        channels, machine = site.target.channels, site.machine
+        outputs = sum(held.part(width, channels, machine) for held in self.outputs)
+        if _is_mac(site):
+            return self.input_bytes + outputs
+        return outputs + sum(held.part(width, channels, machine) for held in self.inputs)
 
 
 def plan_stripes(site: LayerSite) -> BlockPlan | Misfit:
@@ -89,12 +121,7 @@ def _demand(site: LayerSite, stripes: Sequence[_Stripe], channels: int, order: L
     """On-chip bytes of every stripe: (with two of them in flight, with one)."""
     parameters = _parameters(site, stripes, channels, order)
     in_flight = 1 if order is LoopOrder.STRIPES and not _has_constant_map(site) else 2
-    share = channels / site.target.channels
-    sizes = np.array([stripe.input_bytes + _part(stripe.output_bytes, share, site) for stripe in stripes], np.int64)
-    if not _is_mac(site):
-        sizes = np.array(
-            [_part(stripe.input_bytes, share, site) + _part(stripe.output_bytes, share, site) for stripe in stripes]
-        )
+    sizes = np.array([stripe.part(channels, site) for stripe in stripes], np.int64)
     return np.stack([in_flight * parameters + 2 * sizes, parameters + sizes], axis=1)
 
 
@@ -113,11 +140,6 @@ def _parameters(site: LayerSite, stripes: Sequence[_Stripe], channels: int, orde
 def _has_constant_map(site: LayerSite) -> bool:
     """Every block of an elementwise layer has its own part of a constant."""
     return isinstance(site.layer.kernel, Elementwise) and needs_region_constants(site.layer)
-
-
-def _part(size: int, share: float, site: LayerSite) -> int:
-    """A share of a stripe's channels, in whole vectors per pixel at worst."""
-    return size if share == 1 else min(size, site.machine.align(round(size * share) + site.machine.lanes))
 
 
 def _is_mac(site: LayerSite) -> bool:
@@ -173,14 +195,20 @@ def _stripe(site: LayerSite, samples: int, rows: int, columns: int) -> _Stripe:
     row = min(max(0, (target.rows - rows) // 2), target.rows - rows)
     column = min(max(0, (target.columns - columns) // 2), target.columns - columns)
     block = Region((0, samples), (row, row + rows), (column, column + columns), (0, target.channels))
-    inputs = 0
-    for index, name in enumerate(site.layer.inputs):
-        if name in site.spilled:
-            source = site.segment.maps[name]
-            inputs += bytes_of(source, input_region(site.layer, index, source, target, block), machine)
-    outputs = bytes_of(target, block, machine) if site.layer.output in site.spilled else 0
+    regions = [
+        (source, input_region(site.layer, index, source, target, block))
+        for index, (name, source) in enumerate((name, site.segment.maps[name]) for name in site.layer.inputs)
+        if name in site.spilled
+    ]
+    inputs = tuple(_held(source, region, machine) for source, region in regions)
+    outputs = (_held(target, block, machine),) if site.layer.output in site.spilled else ()
     count = ceil_div(site.batch, samples) * ceil_div(target.rows, rows) * ceil_div(target.columns, columns)
     return _Stripe(samples, rows, columns, count, inputs, outputs)
+
+
+def _held(feature_map: FeatureMap, region: Region, machine: Machine) -> _Held:
+    pixels = prod(region.shape[:3])
+    return _Held(bytes_of(feature_map, region, machine), pixels, region.shape[3])
 
 
 def _misfit(site: LayerSite, demand: int) -> Misfit:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from onnxruntime.quantization import QuantType
 
-from sima_compiler import Model
+from sima_compiler import Machine, Model
 from tests.strategies import Drawn, float_networks, networks
 from tests.support.judges import assert_judges_agree
 from tests.support.oracle import quantize_by_onnxruntime
@@ -79,3 +79,25 @@ def test_random_networks_quantized_by_onnxruntime(tmp_path: Path, operators: boo
 
     check()
     assert len(seen) == 40
+
+
+def test_random_networks_on_4_kib_are_neither_refused_nor_wrong(tmp_path: Path) -> None:
+    """Most of their maps are larger than the memory: every kind of layer is striped, cut, or summed in parts."""
+    text = Machine.load("tiny").text.replace("sram_bytes_per_quad: 32768", "sram_bytes_per_quad: 4096")
+    machine = tmp_path / "small.yaml"
+    machine.write_text(text.replace("quads: 2", "quads: 1"), encoding="utf-8")
+    seen: set[str] = set()
+
+    @settings(SETTINGS, max_examples=200)
+    @given(networks())
+    def check(drawn: Drawn) -> None:
+        digest = hashlib.sha256(drawn.quantized.SerializeToString()).hexdigest()
+        if digest in seen or len(seen) == 60:
+            return
+        assert_judges_agree(
+            Model.from_onnx(drawn.quantized), tmp_path, batch=1, compress=len(seen) % 2 == 0, machine=str(machine)
+        )
+        seen.add(digest)
+
+    check()
+    assert len(seen) == 60

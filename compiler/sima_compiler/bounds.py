@@ -32,7 +32,7 @@ from sima_compiler.ir.layers import (
     Segment,
     Window,
 )
-from sima_compiler.machine.cost import ceil_div
+from sima_compiler.machine.cost import ceil_div, depthwise_cycles, pool_cycles
 from sima_compiler.machine.description import Machine
 
 
@@ -148,18 +148,18 @@ def _padded_cycles(layer: Layer, segment: Segment, machine: Machine, quads: int,
         return 0
     if isinstance(kernel, Convolution) and not kernel.is_depthwise:
         return pixels * _blocks(kernel, segment.maps[layer.inputs[0]], target, lanes) // tiles
-    each = max(_vector_steps(layer), ceil_div(lanes, machine.output_bytes_per_tile))
+    each = max(_vector_steps(layer, machine), ceil_div(lanes, machine.output_bytes_per_tile))
     return ceil_div(pixels * ceil_div(target.channels, lanes), tiles) * each
 
 
-def _vector_steps(layer: Layer) -> int:
+def _vector_steps(layer: Layer, machine: Machine) -> int:
     """Cycles that one vector of results keeps a vector unit busy: window cells and operands that are maps."""
     kernel = layer.kernel
     if isinstance(kernel, Convolution):
         operand = kernel.binary is not None and kernel.binary.operand is not None
-        return prod(kernel.window.kernel) + operand
+        return depthwise_cycles(prod(kernel.window.kernel), machine) + operand
     if isinstance(kernel, Pooling):
-        return prod(kernel.window.kernel)
+        return pool_cycles(prod(kernel.window.kernel), machine)
     return 2 if isinstance(kernel, Elementwise) and kernel.binary.operand is not None else 1
 
 

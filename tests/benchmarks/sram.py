@@ -10,7 +10,7 @@ transfer ends. Each sum is charged to its layer; nothing that is saved in one la
 
 from __future__ import annotations
 
-import bisect
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,7 +57,7 @@ def audit(archive: Archive) -> SramAudit:
     moved = np.zeros((len(found.program.layers), 5), np.int64)
     for command in found.program.compute:
         moved[command.layer] += _bytes_of(command, machine)
-    moved += _transfers(found.program, trace)
+    moved += _transfers(found.program, trace, found.stored_bytes, machine)
     port = moved.sum(axis=1) / PORT_BYTES
     channel = moved[:, :DMA_READS].max(axis=1) / CHANNEL_BYTES
     needed = np.ceil(np.maximum(port, channel)).astype(np.int64)
@@ -76,7 +76,7 @@ def _bytes_of(command: ComputeCommand, machine: Machine) -> Bytes:
             counted[WRITES] = _size(command.target)
             return counted
         case _:
-            counted[INPUTS], counted[WRITES] = _size(command.source), _size(command.target)
+            counted[INPUTS], counted[WRITES] = _read(command), _size(command.target)
     if isinstance(command, Convolve | Combine) and command.binary is not None and command.binary.operand is not None:
         counted[OPERANDS] = _size(command.binary.operand)
     if isinstance(command, Convolve) and not cost.is_depthwise(command):
@@ -84,6 +84,17 @@ def _bytes_of(command: ComputeCommand, machine: Machine) -> Bytes:
         counted[INPUTS] *= cost.ceil_div(work.outputs, command.mapping.outputs)
         counted[WEIGHTS] = _weight_bytes(work, command, machine)
     return counted
+
+
+def _read(command: ComputeCommand) -> int:
+    """Input bytes of a command; a convolution whose windows leave gaps reads only the rows and columns in them."""
+    source = command.source  # type: ignore[union-attr]
+    if isinstance(command, Convolve):
+        kernel, strides = command.window.kernel, command.window.strides
+        rows = min(source.rows, command.target.rows * kernel[0]) if strides[0] > kernel[0] else source.rows
+        columns = min(source.columns, command.target.columns * kernel[1]) if strides[1] > kernel[1] else source.columns
+        return source.samples * rows * columns * source.channels
+    return _size(source)
 
 
 def _size(operand: Operand) -> int:
@@ -97,17 +108,24 @@ def _weight_bytes(work: cost.ArrayWork, command: Convolve, machine: Machine) -> 
     return passes * machine.lanes**2 * work.outputs * work.contraction
 
 
-def _transfers(program: Program, trace: RuntimeTrace) -> Bytes:
-    """What DMA writes on chip and reads from there, in the layer that computes when the transfer ends."""
-    owners = sorted((start, index) for index, (_, timing) in enumerate(trace.layers) for start, _ in timing.intervals)
-    starts = [start for start, _ in owners]
-    moved = np.zeros((len(program.layers), 5), np.int64)
-    commands = (*program.dma_in, *program.dma_out)
-    for command, event in zip(commands, trace.events, strict=False):
-        index = owners[max(0, bisect.bisect_right(starts, event.end) - 1)][1]
+def _transfers(program: Program, trace: RuntimeTrace, stored: Sequence[int], machine: Machine) -> Bytes:
+    """What DMA writes on chip and reads from there, evenly over the cycles in which it moves, in the layers that those
+    cycles belong to.
+    """
+    owners = sorted((end, index) for index, (_, timing) in enumerate(trace.layers) for _, end in timing.intervals)
+    ends = np.array([end for end, _ in owners])
+    moved = np.zeros((len(program.layers), 5))
+    for command, event in zip((*program.dma_in, *program.dma_out), trace.events, strict=False):
         if isinstance(command, LoadConstants):
-            moved[index, WRITES] += len(program.constants[command.constants].data)
+            size = len(program.constants[command.constants].data)
+            duration = max(cost.constants_cycles(stored[command.constants], size, machine))
         else:
-            column = WRITES if event.engine == "dma_in" else DMA_READS
-            moved[index, column] += command.box.bytes
-    return moved
+            size, duration = command.box.bytes, cost.box_cycles(command.box, machine)
+        column = WRITES if event.engine == "dma_in" else DMA_READS
+        clock = start = event.end - duration
+        while clock < event.end:
+            place = min(int(np.searchsorted(ends, clock, side="right")), len(ends) - 1)
+            until = event.end if place == len(ends) - 1 else min(event.end, int(ends[place]))
+            moved[owners[place][1], column] += size * (until - clock) / (event.end - start)
+            clock = until
+    return np.rint(moved).astype(np.int64)

@@ -13,6 +13,8 @@ from sima_compiler.machine.description import Machine
 from sima_compiler.machine.timeline import Job
 
 DMA_IN, DMA_OUT, COMPUTE = 0, 1, 2
+#: A compute job at full speed does this many parts of its work per cycle.
+PARTS = 1024
 
 
 @dataclass
@@ -24,6 +26,7 @@ class Engine:
     ended: list[int] = field(default_factory=list)
     fetched: int = 0  # bytes that have arrived
     asked: int = 0  # bytes that were asked for
+    left: int = 0  # parts of the running compute job
 
     def bytes_of(self, count: int) -> int:
         return sum(job.fetch_bytes for job in self.jobs[:count])
@@ -39,6 +42,7 @@ class Request:
     asks: int
     cycles: int
     left: int = 0
+    chip_bytes: int = 0
 
 
 class Stepper:
@@ -71,11 +75,39 @@ class Stepper:
 
     def step(self) -> None:
         """One cycle of work: the DRAM, the decompressor, the latencies."""
+        compute_speed, transfer_speed = self.speeds()
         if self.served is not None:
-            self.served.left -= 1
+            self.served.left -= transfer_speed
         if self.unpacking:
             self.unpacking[0] -= 1
+        compute = self.engines[COMPUTE]
+        compute.left -= compute_speed
         self.clock += 1
+
+    def speeds(self) -> tuple[int, int]:
+        """Parts that the running compute job does in this cycle, and parts that the transfer on the DRAM does."""
+        served, compute = self.served, self.engines[COMPUTE]
+        if served is None or served.instruction or served.cycles == 0 or len(compute.ended) == len(compute.started):
+            return PARTS, PARTS
+        ports = compute.jobs[len(compute.ended)].ports
+        if served.engine != DMA_IN:
+            ports = ports[:1]
+        wanted = given = -(-served.chip_bytes * 1000 // served.cycles)
+        if not self.compute_will_wait():
+            for limit, use in ports:
+                given = max(0, min(given, limit - use))
+        job = PARTS
+        for limit, use in ports:
+            if limit - given < use:
+                job = min(job, max(0, limit - given) * PARTS // use)
+        return job, PARTS if given == wanted else given * PARTS // wanted
+
+    def compute_will_wait(self) -> bool:
+        compute = self.engines[COMPUTE]
+        if len(compute.started) == len(compute.jobs):
+            return True
+        wait = compute.jobs[len(compute.started)].wait
+        return wait.dma_in > len(self.engines[DMA_IN].ended) or wait.dma_out > len(self.engines[DMA_OUT].ended)
 
     def finish(self) -> bool:
         changed = self.finish_transfer()
@@ -87,11 +119,9 @@ class Stepper:
         while len(loads.ended) < min(self.arrived, self.unpacked):
             loads.ended.append(self.clock)
             changed = True
-        if len(compute.ended) < len(compute.started):
-            index = len(compute.ended)
-            if compute.started[index] + compute.jobs[index].cycles == self.clock:
-                compute.ended.append(self.clock)
-                changed = True
+        if len(compute.ended) < len(compute.started) and compute.left <= 0:
+            compute.ended.append(self.clock)
+            changed = True
         return changed
 
     def finish_transfer(self) -> bool:
@@ -114,9 +144,12 @@ class Stepper:
             if self.may_start(number, engine):
                 job = engine.jobs[len(engine.started)]
                 engine.started.append(self.clock)
+                engine.left = job.cycles * PARTS
                 if number != COMPUTE:
                     asks = self.clock + self.machine.dma_latency_cycles
-                    self.requests.append(Request(number, number, instruction=False, asks=asks, cycles=job.dram_cycles))
+                    request = Request(number, number, instruction=False, asks=asks, cycles=job.dram_cycles)
+                    request.chip_bytes = job.chip_bytes
+                    self.requests.append(request)
                 changed = True
         return changed
 
@@ -149,7 +182,7 @@ class Stepper:
             return False
         first = min(asking, key=lambda request: (request.asks, request.rank))
         self.requests.remove(first)
-        first.left = first.cycles
+        first.left = first.cycles * PARTS
         self.served = first
         if not first.instruction and first.engine == DMA_IN:
             self.unpacking.append(self.engines[DMA_IN].jobs[self.granted_loads].cycles)

@@ -12,6 +12,8 @@ from sima_compiler.machine.description import Machine
 from sima_compiler.machine.timeline import Job, replay
 from tests.sim.stepped_timeline import Stepper
 
+#: On-chip ports that compute jobs share with transfers: none; free, narrow and exhausted ones.
+PORTS = ((), ((64_000, 0),), ((64_000, 60_000),), ((32_000, 20_001), (24_000, 7)), ((20_000, 9_000), (40_960, 23_456)))
 TINY = Machine.load("tiny")
 
 
@@ -37,7 +39,9 @@ def random_streams(dice: random.Random, length: int) -> list[list[Job]]:
                 floors[engine][other] = max(floors[engine][other], dice.randrange(len(streams[other]) + 1))
         cycles = 0 if engine == 1 else dice.choice([0, 0, 1, 5, 12])
         dram = 0 if engine == 2 else dice.choice([0, 1, 2, 4, 9])
-        streams[engine].append(Job(Wait(*floors[engine]), dice.choice([0, 5, 20, 90]), cycles, dram))
+        moved = 0 if engine == 2 else dice.choice([0, 8 * dram, 24 * dram])
+        ports = dice.choice(PORTS) if engine == 2 else ()
+        streams[engine].append(Job(Wait(*floors[engine]), dice.choice([0, 5, 20, 90]), cycles, dram, moved, ports))
     return streams
 
 

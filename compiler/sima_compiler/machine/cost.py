@@ -6,18 +6,22 @@ the machine description; nothing here knows a chip. docs/machine-model.md tells 
 The array. A tile holds one weight block of ``lanes`` x ``lanes`` and takes one pixel of ``lanes`` input bytes per
 cycle, so a pass over p pixels and k weight blocks streams ``k * max(p, weight_load_cycles)`` cycles. Its p x ``lanes``
 results then leave at ``output_bytes_per_tile`` per cycle; partial sums of a split contraction hop from tile to tile
-first. While two passes fit the accumulators, a pass leaves behind the next one's stream. Operand reads of a quad share
-its read port; a read that several tiles use counts once.
+first. While two passes fit the accumulators, a pass leaves behind the next one's stream.
 
 The vector unit. Each tile handles one vector of ``lanes`` bytes per cycle: one window cell, one operand, one table
-look-up.
+look-up; machines may differ for windows.
+
+The on-chip ports. What a command reads and writes is charged on them as `Traffic` of the busiest quad; a command takes
+at least as long as its traffic. A read that several tiles use counts once.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 
+from sima_compiler.ir.layers import Window
 from sima_compiler.ir.program import (
     ArrayMapping,
     Box,
@@ -35,17 +39,46 @@ from sima_compiler.machine.description import Machine
 
 
 @dataclass(frozen=True, slots=True)
+class Reach:
+    """What lies behind the results of a block with windows: how much an input buffer has to hold, and saves.
+
+    Rows and columns are those of one sample; ``span`` is the height of a window, ``pixel_bytes`` all its channels.
+    """
+
+    samples: int
+    in_rows: int
+    in_columns: int
+    out_rows: int
+    out_columns: int
+    stride: int
+    span: int
+    pixel_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class ArrayWork:
     """A convolution block as the array sees it.
 
     ``pixels`` outputs per channel over all samples; ``outputs`` and ``contraction`` count weight blocks;
-    ``operand_bytes`` are read per output vector on the way out (a residual).
+    ``operand_bytes`` are read per output vector on the way out (a residual). Without ``reach`` every window cell is
+    read.
     """
 
     pixels: int
     outputs: int
     contraction: int
     operand_bytes: int = 0
+    reach: Reach | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """On-chip bytes that one command moves in its busiest quad: three kinds of reads, and its results."""
+
+    inputs: int = 0
+    weights: int = 0
+    operands: int = 0
+    results: int = 0
 
 
 def ceil_div(numerator: int, denominator: int) -> int:
@@ -86,6 +119,7 @@ def array_work(command: Convolve, machine: Machine) -> ArrayWork:
         outputs=command.groups * ceil_div(outputs, machine.lanes),
         contraction=contraction,
         operand_bytes=machine.lanes if residual else 0,
+        reach=_command_reach(command, inputs, machine),
     )
 
 
@@ -95,6 +129,57 @@ def accumulators_needed(command: Convolve | Pool, machine: Machine, quads: int) 
         return ceil_div(_vectors(command.target, machine), machine.tiles(quads))
     work = array_work(command, machine)
     return ceil_div(work.pixels, command.mapping.pixels) * ceil_div(work.outputs, command.mapping.outputs)
+
+
+def _command_reach(command: Convolve, inputs: int, machine: Machine) -> Reach | None:
+    if command.groups > 1 or not keeps_windows(command.window, machine):
+        return None
+    source, target = command.source, command.target
+    return Reach(
+        target.samples,
+        source.rows,
+        source.columns,
+        target.rows,
+        target.columns,
+        command.window.strides[0],
+        window_span(command.window),
+        inputs if command.mapping.folded else machine.align(inputs),
+    )
+
+
+def keeps_windows(window: Window, machine: Machine) -> bool:
+    """Whether an input buffer could spare the array reads of that window's cells."""
+    return machine.input_buffer_pixels_per_quad > 0 and prod(window.kernel) > 1
+
+
+def window_span(window: Window) -> int:
+    """Rows from a window's first to its last."""
+    return (window.kernel[0] - 1) * window.dilations[0] + 1
+
+
+def run_pixels(reach: Reach, run: int) -> int:
+    """Input pixels in the rows behind ``run`` neighbouring results, wherever they start."""
+    rows = min(ceil_div(run - 1, reach.out_columns) + 1, reach.samples * reach.out_rows)
+    pieces = 1 if reach.samples == 1 else min(reach.samples, ceil_div(rows - 1, reach.out_rows) + 1)
+    behind = min((rows - pieces) * reach.stride + pieces * reach.span, pieces * reach.in_rows)
+    return behind * reach.in_columns
+
+
+def buffered_bytes(work: ArrayWork, along: int, contraction: int, per_tile: int, machine: Machine) -> int:
+    """Bytes of one round of output blocks when every pass reads the rows behind its pixels once; 0 if they do not fit.
+
+    ``along`` tiles of a quad have pixels of their own, ``per_tile`` each; a part of the contraction has its part of the
+    buffer.
+    """
+    reach, half = work.reach, machine.accumulator_pixels // 2
+    if reach is None:
+        return 0
+    passes, rest = divmod(per_tile, half)
+    largest = run_pixels(reach, along * min(per_tile, half))
+    room = machine.input_buffer_pixels_per_quad // contraction * machine.lanes
+    if largest * min(reach.pixel_bytes, machine.lanes) > room:
+        return 0
+    return (passes * largest + (run_pixels(reach, along * rest) if rest else 0)) * reach.pixel_bytes
 
 
 def array_cycles(work: ArrayWork, mapping: ArrayMapping, machine: Machine) -> int:
@@ -112,43 +197,101 @@ def array_cycles(work: ArrayWork, mapping: ArrayMapping, machine: Machine) -> in
             leaving = ceil_div(pixels * machine.lanes, machine.output_bytes_per_tile) * mapping.contraction
             stream += count * max(passing, leaving)
             last = leaving
-    reads = ceil_div(_quad_read_bytes(work, mapping, machine, per_tile), machine.sram_read_bytes_per_quad)
-    return machine.fill_cycles + max(stream, reads) + last
+    moved = port_cycles(array_traffic(work, mapping, machine), machine)
+    return machine.fill_cycles + max(stream, moved) + last
 
 
-def _quad_read_bytes(work: ArrayWork, mapping: ArrayMapping, machine: Machine, per_tile: int) -> int:
-    """Bytes that the busiest quad reads: its distinct pixel streams and its distinct weight streams."""
+def array_traffic(work: ArrayWork, mapping: ArrayMapping, machine: Machine) -> Traffic:
+    """What the busiest quad moves: its distinct pixel and weight streams, residuals and results.
+
+    A quad never moves more than the whole block: every pixel once per round of output blocks, every weight block once
+    per pass. An input buffer spares the window cells that a pass has read before.
+    """
+    lanes, rounds = machine.lanes, ceil_div(work.outputs, mapping.outputs)
     tiles = min(machine.tiles_per_quad, mapping.pixels * mapping.outputs * mapping.contraction)
-    outputs = ceil_div(work.outputs, mapping.outputs)
     blocks = ceil_div(work.contraction, mapping.contraction)
+    per_tile = ceil_div(work.pixels, mapping.pixels)
     passes = ceil_div(per_tile, machine.accumulator_pixels // 2)
-    pixel_bytes = per_tile * machine.lanes * blocks * outputs
-    weight_bytes = passes * machine.lanes * machine.lanes * blocks * outputs
+    pixel_bytes, weight_bytes = per_tile * lanes * blocks * rounds, passes * lanes * lanes * blocks * rounds
     pixel_streams, weight_streams = _streams(mapping, tiles, pixel_bytes, weight_bytes)
-    residual = tiles * per_tile * outputs * work.operand_bytes
-    return pixel_streams * pixel_bytes + weight_streams * weight_bytes + residual
+    inputs = min(pixel_streams * pixel_bytes, work.pixels * lanes * work.contraction * rounds)
+    along = pixel_streams // mapping.contraction
+    buffered = buffered_bytes(work, along, mapping.contraction, per_tile, machine) * rounds
+    vectors = min(max(1, tiles // mapping.contraction) * per_tile * rounds, work.pixels * work.outputs)
+    return Traffic(
+        min(inputs, buffered or inputs),
+        min(weight_streams * weight_bytes, passes * lanes * lanes * work.outputs * work.contraction),
+        vectors * work.operand_bytes,
+        vectors * lanes,
+    )
 
 
 def _streams(mapping: ArrayMapping, tiles: int, pixel_bytes: int, weight_bytes: int) -> tuple[int, int]:
     """Distinct pixel and weight streams in a quad, for the cheaper of the ways to lay the splits over its tiles.
 
-    Tiles of a contraction split differ in both streams; the rest of a quad is filled with pixel splits first or with
-    output splits first.
+    Tiles of a contraction split differ in both streams; the rest of a quad is filled with output splits first or with
+    pixel splits first.
     """
     rest = max(1, tiles // mapping.contraction)
     layouts: list[tuple[int, int]] = []
-    for first in {min(mapping.outputs, rest), max(1, rest // max(1, mapping.pixels))}:
+    for first in (min(mapping.outputs, rest), max(1, rest // max(1, mapping.pixels))):
         outputs = min(first, mapping.outputs)
         pixels = min(mapping.pixels, ceil_div(rest, outputs))
         layouts.append((pixels * mapping.contraction, outputs * mapping.contraction))
-    return min(layouts, key=lambda pair: (pair[0] * pixel_bytes + pair[1] * weight_bytes, pair))
+    return min(layouts, key=lambda pair: pair[0] * pixel_bytes + pair[1] * weight_bytes)
 
 
-def vector_cycles(vectors: int, cycles_each: int, machine: Machine, quads: int) -> int:
-    """``vectors`` independent results of ``cycles_each`` cycles, spread over all tiles."""
+def port_cycles(traffic: Traffic, machine: Machine) -> int:
+    """Cycles that a quad's ports need for a command's bytes: each port, and each channel where channels are limited."""
+    reads = traffic.inputs + traffic.weights + traffic.operands
+    cycles = max(
+        ceil_div(reads, machine.sram_read_bytes_per_quad), ceil_div(traffic.results, machine.sram_write_bytes_per_quad)
+    )
+    if machine.sram_port_bytes_per_quad:
+        cycles = max(cycles, ceil_div(reads + traffic.results, machine.sram_port_bytes_per_quad))
+    if machine.sram_channel_bytes_per_kilocycle:
+        widest = max(traffic.inputs, traffic.weights, traffic.operands, traffic.results)
+        cycles = max(cycles, ceil_div(widest * 1000, machine.sram_channel_bytes_per_kilocycle))
+    return cycles
+
+
+def command_traffic(command: ComputeCommand, machine: Machine, quads: int) -> Traffic:
+    """What a command moves in its busiest quad."""
+    if isinstance(command, Convolve) and not is_depthwise(command):
+        return array_traffic(array_work(command, machine), command.mapping, machine)
+    return vector_traffic(command, machine, quads)
+
+
+def shared_ports(command: ComputeCommand, cycles: int, machine: Machine, quads: int) -> tuple[tuple[int, int], ...]:
+    """(limit, use) in bytes per 1,000 cycles of the ports that a command of ``cycles`` shares with transfers.
+
+    Transfers in share the port and the channel of the results, transfers out only the first. Empty where transfers
+    have ports of their own.
+    """
+    port, channel = 1000 * machine.sram_port_bytes_per_quad, machine.sram_channel_bytes_per_kilocycle
+    if not port or not cycles:
+        return ()
+    moved = command_traffic(command, machine, quads)
+    total = moved.inputs + moved.weights + moved.operands + moved.results
+    uses = [(port, total), (channel, moved.results)] if channel else [(port, total)]
+    return tuple((quads * limit, quads * ceil_div(1000 * size, cycles)) for limit, size in uses)
+
+
+def vector_cycles(vectors: int, cycles_each: int, machine: Machine, quads: int, traffic: Traffic | None = None) -> int:
+    """``vectors`` independent results of ``cycles_each`` cycles, spread over all tiles, and not before their bytes."""
     leaving = ceil_div(machine.lanes, machine.output_bytes_per_tile)
-    each = max(cycles_each, leaving)
-    return machine.fill_cycles + ceil_div(vectors, machine.tiles(quads)) * each
+    working = ceil_div(vectors, machine.tiles(quads)) * max(cycles_each, leaving)
+    return machine.fill_cycles + max(working, port_cycles(traffic or Traffic(), machine))
+
+
+def depthwise_cycles(cells: int, machine: Machine) -> int:
+    """Cycles of one vector of a depthwise convolution over so many window cells, residual left out."""
+    return ceil_div(cells, machine.depthwise_cells_per_step) * machine.depthwise_step_cycles
+
+
+def pool_cycles(cells: int, machine: Machine) -> int:
+    """Cycles of one vector of a pool over so many window cells."""
+    return cells * machine.pool_cell_cycles
 
 
 def _vectors(operand: Operand, machine: Machine) -> int:
@@ -157,26 +300,84 @@ def _vectors(operand: Operand, machine: Machine) -> int:
 
 def compute_cycles(command: ComputeCommand, machine: Machine, quads: int) -> int:
     """Cycles that a command keeps the compute queue busy; synchronization of a new layer is not included."""
+    if isinstance(command, Convolve) and not is_depthwise(command):
+        return array_cycles(array_work(command, machine), command.mapping, machine)
+    vectors = vector_count(command, machine)
+    each = _cycles_each(command, machine)
+    return vector_cycles(vectors, each, machine, quads, vector_traffic(command, machine, quads))
+
+
+def vector_count(command: ComputeCommand, machine: Machine) -> int:
+    """Vectors of results of a command of the vector unit."""
+    return _gather_vectors(command, machine) if isinstance(command, Gather) else _vectors(command.target, machine)
+
+
+def _cycles_each(command: ComputeCommand, machine: Machine) -> int:
+    """Cycles that one result vector keeps a tile's vector unit busy."""
     match command:
         case Convolve():
-            return _convolve_cycles(command, machine, quads)
+            return depthwise_cycles(prod(command.window.kernel), machine) + (_second(command) is not None)
         case Pool():
-            return vector_cycles(_vectors(command.target, machine), prod(command.window.kernel), machine, quads)
+            return pool_cycles(prod(command.window.kernel), machine)
         case Combine():
-            operands = 2 if command.binary.operand is not None else 1
-            return vector_cycles(_vectors(command.target, machine), operands, machine, quads)
-        case Gather():
-            return vector_cycles(_gather_vectors(command, machine), 1, machine, quads)
-        case Translate() | Fill() | Resample():
-            return vector_cycles(_vectors(command.target, machine), 1, machine, quads)
+            return 1 if _second(command) is None else 2
+        case Gather() | Translate() | Fill() | Resample():
+            return 1
 
 
-def _convolve_cycles(command: Convolve, machine: Machine, quads: int) -> int:
-    if is_depthwise(command):
-        operands = 1 if command.binary is not None and command.binary.operand is not None else 0
-        taps = prod(command.window.kernel)
-        return vector_cycles(_vectors(command.target, machine), taps + operands, machine, quads)
-    return array_cycles(array_work(command, machine), command.mapping, machine)
+def _second(command: ComputeCommand) -> Operand | None:
+    """The second operand, if it is a map."""
+    if isinstance(command, Convolve | Combine) and command.binary is not None:
+        return command.binary.operand
+    return None
+
+
+def vector_traffic(command: ComputeCommand, machine: Machine, quads: int) -> Traffic:
+    """What the busiest quad moves for a command of the vector unit: whole vectors, each as often as it is read."""
+    vectors, lanes = vector_count(command, machine), machine.lanes
+    busiest = min(vectors, ceil_div(vectors, machine.tiles(quads)) * machine.tiles_per_quad)
+    inputs, weights = (0 if isinstance(command, Fill) else busiest * lanes), 0
+    if isinstance(command, Convolve | Pool):
+        cells = window_reads(command.source, command.target, command.window, machine)
+        inputs = ceil_div(cells * busiest * lanes, command.target.rows * command.target.columns)
+    if isinstance(command, Convolve):
+        channels = ceil_div(ceil_div(command.target.channels, lanes), quads) * lanes
+        weights = prod(command.window.kernel) * channels
+    second = _second(command)
+    operands = 0 if second is None else min(busiest, _vectors(second, machine)) * lanes
+    return Traffic(inputs, weights, operands, busiest * lanes)
+
+
+def window_reads(source: Operand, target: Operand, window: Window, machine: Machine) -> int:
+    """Vectors that windows over one sample and one vector of channels read: in patches that fit the input buffer, the
+    cells that neighbouring windows share once; else, and if that is less, every cell of every window.
+    """
+    cells = prod(window.kernel) * target.rows * target.columns
+    sizes = (source.rows, source.columns, target.rows, target.columns)
+    return min(cells, _patched(sizes, window, machine.input_buffer_pixels_per_quad) or cells)
+
+
+@lru_cache(maxsize=4096)
+def _patched(sizes: tuple[int, int, int, int], window: Window, room: int) -> int:
+    """Fewest input pixels over all patches of at most ``room``, borders between patches read twice; 0: none fits."""
+    in_rows, in_columns, out_rows, out_columns = sizes
+    (down, across) = window.strides
+    high, wide = ((size - 1) * step + 1 for size, step in zip(window.kernel, window.dilations, strict=True))
+    best = 0
+    for rows in range(1, out_rows + 1):
+        reach = min(in_rows, (rows - 1) * down + high)
+        columns = out_columns if reach * in_columns <= room else (room // reach - wide) // across + 1
+        if columns < 1:
+            break
+        read = _reach(in_rows, out_rows, rows, (high, down)) * _reach(in_columns, out_columns, columns, (wide, across))
+        best = min(best or read, read)
+    return best
+
+
+def _reach(size: int, outputs: int, block: int, window: tuple[int, int]) -> int:
+    """Input rows (or columns) of ``outputs`` results in blocks of ``block``, the overlap of blocks counted again."""
+    kernel, stride = window
+    return min(size, (outputs - 1) * stride + kernel) + (ceil_div(outputs, block) - 1) * (kernel - stride)
 
 
 def _gather_vectors(command: Gather, machine: Machine) -> int:

@@ -6,7 +6,7 @@ holds a number of any chip.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -39,12 +39,25 @@ LIMITS: dict[str, tuple[int, int]] = {
     "dma_outstanding": (1, 64),
     "decompressor_bytes_per_cycle": (1, 65_536),
     "instruction_fifo_bytes": (256, 1 << 20),
+    "sram_port_bytes_per_quad": (0, 65_536),
+    "sram_channel_bytes_per_kilocycle": (0, 65_536_000),
+    "input_buffer_pixels_per_quad": (0, 65_536),
+    "depthwise_cells_per_step": (1, 64),
+    "depthwise_step_cycles": (1, 64),
+    "pool_cell_cycles": (1, 64),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One machine. Counts are per quad where the name says so; time is in cycles, sizes are in bytes."""
+    """One machine. Counts are per quad where the name says so; time is in cycles, sizes are in bytes.
+
+    Fields with a default may be absent from a file. ``sram_port_bytes_per_quad``: one port that reads, writes and
+    transfers share; 0: none. ``sram_channel_bytes_per_kilocycle``: the most of it that inputs, weights, second operands
+    and results may each take; 0: all of it. ``input_buffer_pixels_per_quad``: input vectors that are kept between window cells;
+    0: every cell is read. The vector unit handles ``depthwise_cells_per_step`` weighted cells in
+    ``depthwise_step_cycles``, and one cell of a pool in ``pool_cell_cycles``.
+    """
 
     name: str
     clock_mhz: int
@@ -66,6 +79,12 @@ class Machine:
     dma_outstanding: int
     decompressor_bytes_per_cycle: int
     instruction_fifo_bytes: int
+    sram_port_bytes_per_quad: int = 0
+    sram_channel_bytes_per_kilocycle: int = 0
+    input_buffer_pixels_per_quad: int = 0
+    depthwise_cells_per_step: int = 1
+    depthwise_step_cycles: int = 1
+    pool_cell_cycles: int = 1
     text: str = ""
 
     def tiles(self, quads: int) -> int:
@@ -129,8 +148,9 @@ def _read(name: str) -> str:
 
 
 def _check_names(raw: dict[Any, Any], origin: str) -> None:
-    wanted = {field.name for field in fields(Machine)} - {"text"}
-    missing = sorted(wanted - set(raw))
+    known = [field for field in fields(Machine) if field.name != "text"]
+    wanted = {field.name for field in known}
+    missing = sorted({field.name for field in known if field.default is MISSING} - set(raw))
     unknown = sorted(str(key) for key in set(raw) - wanted)
     if missing:
         raise MachineError(f"{origin}: missing field{'s' * (len(missing) > 1)} {', '.join(missing)}")
@@ -145,8 +165,8 @@ def _check_values(raw: dict[str, Any], origin: str) -> None:
     name = raw["name"]
     if not isinstance(name, str) or not name:
         raise MachineError(f"{origin}: name must be a text, found {name!r}")
-    for field, (low, high) in LIMITS.items():
-        value = raw[field]
+    for field in (name for name in LIMITS if name in raw):
+        (low, high), value = LIMITS[field], raw[field]
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise MachineError(f"{origin}: {field} must be a whole number from {low} to {high}, found {value!r}")
     if raw["tiles_per_quad"] % raw["tile_row"]:

@@ -10,7 +10,9 @@ asks for the DRAM ``dma_latency_cycles`` after its start. The DRAM serves one re
 (ties: DMA in, DMA out, instructions in order of engine). A load ends when its last byte has arrived and the
 decompressor, which works on one load at a time and starts with its first byte, has written its output. Instructions
 are asked for burst by burst, as long as a whole one fits an engine's FIFO beside the bytes of jobs that have not
-started; the FIFO always has room for two bursts and for the longest command. What ends in a cycle is seen by
+started; the FIFO always has room for two bursts and for the longest command. Where transfers share on-chip ports with
+the command that computes, a transfer that holds the DRAM moves no more bytes than the command leaves it; but when the
+next command waits for a transfer, transfers go first, and the command advances as far as its bytes still pass. What ends in a cycle is seen by
 everything that starts in the same cycle; the DRAM is granted last.
 """
 
@@ -32,13 +34,17 @@ from sima_compiler.machine.description import Machine
 class Job:
     """One command as time sees it, in cycles and bytes.
 
-    ``cycles``: compute time, or the decompressor's time of a load. ``dram_cycles``: DRAM time of a transfer.
+    ``cycles``: compute time, or the decompressor's time of a load. ``dram_cycles``: DRAM time of a transfer, and
+    ``chip_bytes`` what it moves on chip. ``ports``: (limit, use) in bytes per 1,000 cycles of each on-chip port that a
+    compute job shares with transfers: the first with all, the others with loads only.
     """
 
     wait: Wait
     fetch_bytes: int
     cycles: int = 0
     dram_cycles: int = 0
+    chip_bytes: int = 0
+    ports: tuple[tuple[int, int], ...] = ()
 
 
 class Cause(IntEnum):
@@ -57,11 +63,15 @@ _CAUSES = (Cause.DMA_IN, Cause.DMA_OUT, Cause.COMPUTE)
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """When a job started and ended (exclusive), and the last thing it waited for after its engine was free."""
+    """When a job started and ended (exclusive), and the last thing it waited for after its engine was free.
+
+    ``behind``: (engine, index) of the last transfer that slowed a compute job.
+    """
 
     start: int
     end: int
     cause: Cause = Cause.NONE
+    behind: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +96,38 @@ def replay(streams: Sequence[Sequence[Job]], machine: Machine) -> Timeline:
     return _Replay(streams, machine).run()
 
 
+#: Work at full speed does this many steps per cycle.
+FULL_SPEED = 1024
+
+
+def speeds(job: Job, transfer: Job, engine: int, *, urgent: bool) -> tuple[int, int]:
+    """Steps per cycle of a compute job and of the transfer that holds the DRAM meanwhile.
+
+    The transfer gets what the job leaves of the ports that they share; an urgent one goes first, and the job gets what
+    it leaves.
+    """
+    shared = job.ports if engine == Engine.DMA_IN else job.ports[:1]
+    if not shared or not transfer.dram_cycles:
+        return FULL_SPEED, FULL_SPEED
+    wanted = ceil_div(1000 * transfer.chip_bytes, transfer.dram_cycles)
+    rate = wanted if urgent else max(0, min(wanted, *(limit - use for limit, use in shared)))
+    slowed = (FULL_SPEED * max(0, limit - rate) // use for limit, use in shared if limit - rate < use)
+    return min(slowed, default=FULL_SPEED), FULL_SPEED * rate // wanted if wanted else FULL_SPEED
+
+
+@dataclass(slots=True)
+class _Work:
+    """A compute job or a transfer that is being done: steps that are left since ``since``, and steps per cycle."""
+
+    job: Job
+    engine: int
+    index: int
+    start: int
+    left: int
+    since: int = 0
+    speed: int = 0
+
+
 class _Queue:
     """The running state of one engine. Jobs start, and end, in order."""
 
@@ -102,8 +144,14 @@ class _Queue:
         self.starts: list[int] = []
         self.ends: list[int] = []
         self.causes: list[Cause] = []
+        self.behind: dict[int, tuple[int, int]] = {}
         self.completed = 0
         self.unpacked_at = 0
+
+    def spans(self) -> tuple[Span, ...]:
+        """What came of the jobs, in stream order."""
+        parts = zip(self.starts, self.ends, self.causes, strict=True)
+        return tuple(Span(*part, self.behind.get(index)) for index, part in enumerate(parts))
 
     def bursts_for(self, index: int) -> int:
         """Bursts that must have arrived before job ``index`` can start."""
@@ -133,6 +181,9 @@ class _Replay:
         self.events: list[tuple[int, int, int, int]] = []
         self.waiting: list[tuple[int, int, int]] = []  # (asked at, rank, index); ranks 0-1 DMA, 2-4 instructions
         self.dram_free = True
+        self.transfer: _Work | None = None
+        self.running: _Work | None = None
+        self.version = 0
         self.dram_busy = [0, 0, 0]
         self.moving: list[tuple[int, int]] = []
         self.end = 0
@@ -141,26 +192,40 @@ class _Replay:
         for engine in range(len(self.queues)):
             self.fetch(engine, 0)
         self.start_all(0)
-        while self.events:
-            now = self.end = self.events[0][0]
-            while self.events and self.events[0][0] == now:
+        while (now := self.next_time()) is not None:
+            self.end = now
+            while self.next_time() == now:
                 self.handle(*heapq.heappop(self.events))
             self.start_all(now)
-            if self.dram_free and self.waiting and not (self.events and self.events[0][0] == now):
+            if self.dram_free and self.waiting and self.next_time() != now:
                 self.grant(now)
         self.check_finished()
         return Timeline(
-            tuple(tuple(map(Span, queue.starts, queue.ends, queue.causes)) for queue in self.queues),
+            tuple(queue.spans() for queue in self.queues),
             self.end,
             (self.dram_busy[0], self.dram_busy[1], self.dram_busy[2]),
             tuple(self.moving),
         )
 
+    def next_time(self) -> int | None:
+        """When the next event is; ends of work whose speed has changed since are dropped."""
+        while self.events:
+            time, kind, engine, index = self.events[0]
+            paced = (kind == self.FREE and engine < Engine.COMPUTE) or (kind == self.DONE and engine == Engine.COMPUTE)
+            if not paced or index == self.version:
+                return time
+            heapq.heappop(self.events)
+        return None
+
     def handle(self, now: int, kind: int, engine: int, index: int) -> None:
         if kind == self.FREE:
-            self.dram_free = True
+            self.free(now)
         elif kind == self.DONE:
             self.queues[engine].completed += 1
+            if engine == Engine.COMPUTE:
+                self.queues[engine].ends.append(now)
+                self.running = None
+            self.pace(now)
         elif kind == self.FETCHED:
             self.queues[engine].arrivals.append(now)
         else:
@@ -191,8 +256,9 @@ class _Replay:
         queue.causes.append(self.cause(queue, index))
         queue.starts.append(now)
         if engine == Engine.COMPUTE:
-            queue.ends.append(now + queue.jobs[index].cycles)
-            heapq.heappush(self.events, (queue.ends[index], self.DONE, engine, index))
+            job = queue.jobs[index]
+            self.running = _Work(job, engine, index, now, job.cycles * FULL_SPEED, now)
+            self.pace(now)
         else:
             heapq.heappush(self.events, (now + self.latency, self.ASK, engine, index))
         self.fetch(engine, now)
@@ -220,20 +286,56 @@ class _Replay:
         _, rank, index = heapq.heappop(self.waiting)
         self.dram_free = False
         if rank >= 2:
-            busy, done = self.burst_cycles, now + self.burst_cycles
-            self.dram_busy[2] += busy
+            done = now + self.burst_cycles
+            self.dram_busy[2] += self.burst_cycles
+            self.mark_moving(now, done)
             heapq.heappush(self.events, (done, self.FETCHED, rank - 2, index))
+            heapq.heappush(self.events, (done, self.FREE, rank, index))
         else:
             queue = self.queues[rank]
             job = queue.jobs[index]
-            busy = job.dram_cycles
-            self.dram_busy[rank] += busy
             queue.unpacked_at = max(now, queue.unpacked_at) + job.cycles
-            done = max(now + busy, queue.unpacked_at)
+            self.transfer = _Work(job, rank, index, now, job.dram_cycles * FULL_SPEED, now)
+            self.pace(now)
+
+    def free(self, now: int) -> None:
+        """The DRAM is free again; a load is done when it is unpacked too."""
+        self.dram_free = True
+        transfer, self.transfer = self.transfer, None
+        if transfer is not None:
+            queue = self.queues[transfer.engine]
+            done = max(now, queue.unpacked_at)
             queue.ends.append(done)
-            heapq.heappush(self.events, (done, self.DONE, rank, index))
-        heapq.heappush(self.events, (now + busy, self.FREE, rank, index))
-        self.mark_moving(now, done)
+            self.dram_busy[transfer.engine] += now - transfer.start
+            self.mark_moving(transfer.start, done)
+            heapq.heappush(self.events, (done, self.DONE, transfer.engine, transfer.index))
+            self.pace(now)
+
+    def urgent(self) -> bool:
+        """Whether the command behind the one that computes waits for a transfer."""
+        loads, stores, computes = self.queues
+        index = len(computes.starts)
+        if index == len(computes.jobs):
+            return True
+        wait = computes.jobs[index].wait
+        return wait.dma_in > loads.completed or wait.dma_out > stores.completed
+
+    def pace(self, now: int) -> None:
+        """The compute job and the transfer in work go on at the speeds that they leave each other."""
+        job, transfer = self.running, self.transfer
+        paces = (FULL_SPEED, FULL_SPEED)
+        if job is not None and transfer is not None:
+            paces = speeds(job.job, transfer.job, transfer.engine, urgent=self.urgent())
+            if paces[0] < FULL_SPEED:
+                self.queues[Engine.COMPUTE].behind[job.index] = (transfer.engine, transfer.index)
+        self.version += 1
+        for work, speed, kind in ((job, paces[0], self.DONE), (transfer, paces[1], self.FREE)):
+            if work is not None:
+                work.left -= work.speed * (now - work.since)
+                work.since, work.speed = now, speed
+                if speed or work.left <= 0:
+                    end = now + (ceil_div(work.left, speed) if work.left > 0 else 0)
+                    heapq.heappush(self.events, (end, kind, work.engine, self.version))
 
     def mark_moving(self, start: int, end: int) -> None:
         if self.moving and start <= self.moving[-1][1]:

@@ -3,7 +3,8 @@
 In: a program, the DRAM bytes of its constants blocks, the bytes of its commands. Out: runtime, per-layer compute and
 stalls. Always holds, for every layer and in total: runtime = compute + stalls. The compute queue is what a layer's time
 is measured on: a cycle in which it does not work belongs to the layer that it waits to run, under the name of what it
-waited for last; the cycles after its last command belong to that command's layer, as output stall.
+waited for last, and cycles that a command loses to a transfer on a shared port are stalls of that
+transfer's kind; the cycles after its last command belong to that command's layer, as output stall.
 
 ``bound_by`` is the largest part of a layer's runtime: compute; transfers of weights or of activations (stalls while
 something moved); latency (stalls while nothing moved, and those for instructions). Ties go in that order.
@@ -27,7 +28,7 @@ from sima_compiler.ir.program import (
     StoreTensor,
 )
 from sima_compiler.ir.schedule import STALLS, LayerTiming
-from sima_compiler.machine.cost import box_cycles, compute_cycles, constants_cycles, macs
+from sima_compiler.machine.cost import box_cycles, compute_cycles, constants_cycles, macs, shared_ports
 from sima_compiler.machine.description import Machine
 from sima_compiler.machine.timeline import Cause, Job, Span, Timeline, replay
 
@@ -63,9 +64,9 @@ def trace(program: Program, stored: Sequence[int], fetch_bytes: Sequence[Sequenc
 def _transfer(command: Command, size: int, stored: Sequence[int], raw: Sequence[int], machine: Machine) -> Job:
     if isinstance(command, LoadConstants):
         dram, unpack = constants_cycles(stored[command.constants], raw[command.constants], machine)
-        return Job(command.wait, size, unpack, dram)
+        return Job(command.wait, size, unpack, dram, raw[command.constants])
     assert isinstance(command, LoadTensor | StoreTensor)
-    return Job(command.wait, size, 0, box_cycles(command.box, machine))
+    return Job(command.wait, size, 0, box_cycles(command.box, machine), command.box.bytes)
 
 
 def _compute_jobs(program: Program, sizes: Sequence[int], machine: Machine) -> list[Job]:
@@ -73,7 +74,9 @@ def _compute_jobs(program: Program, sizes: Sequence[int], machine: Machine) -> l
     previous = -1
     for command, size in zip(program.compute, sizes, strict=True):
         sync = machine.layer_sync_cycles if command.layer != previous else 0
-        jobs.append(Job(command.wait, size, compute_cycles(command, machine, program.quads) + sync))
+        cycles = compute_cycles(command, machine, program.quads) + sync
+        ports = shared_ports(command, cycles, machine, program.quads)
+        jobs.append(Job(command.wait, size, cycles, ports=ports))
         previous = command.layer
     return jobs
 
@@ -106,17 +109,19 @@ def _layers(program: Program, jobs: Sequence[Sequence[Job]], timeline: Timeline)
             tallies[command.layer].activation += job.dram_cycles
     for store, job in zip(program.dma_out, jobs[Engine.DMA_OUT], strict=True):
         tallies[store.layer].activation += job.dram_cycles
-    _walk_compute(program, timeline, tallies)
+    _walk_compute(program, jobs[Engine.COMPUTE], timeline, tallies)
     return tuple(tally.timing() for tally in tallies)
 
 
-def _walk_compute(program: Program, timeline: Timeline, tallies: Sequence[_Tally]) -> None:
+def _walk_compute(program: Program, jobs: Sequence[Job], timeline: Timeline, tallies: Sequence[_Tally]) -> None:
     clock = 0
     moved = _Moved(timeline)
-    for command, span in zip(program.compute, timeline.spans[Engine.COMPUTE], strict=True):
+    for command, job, span in zip(program.compute, jobs, timeline.spans[Engine.COMPUTE], strict=True):
         tally = tallies[command.layer]
         moved.add(tally, _stall(program, timeline, command, span), clock, span.start)
-        tally.compute += span.end - span.start
+        tally.compute += job.cycles
+        if span.behind is not None:
+            tally.stalls[_slowing(program, *span.behind)] += span.end - span.start - job.cycles
         tally.macs += macs(command)
         if tally.intervals and tally.intervals[-1][1] == span.start:
             tally.intervals[-1] = (tally.intervals[-1][0], span.end)
@@ -162,6 +167,13 @@ def _stall(program: Program, timeline: Timeline, command: ComputeCommand, span: 
         late = timeline.spans[Engine.DMA_IN][index].cause is Cause.DMA_OUT
         return "dependency" if spilled and late else "input"
     return "dependency"
+
+
+def _slowing(program: Program, engine: int, index: int) -> str:
+    """The name of the cycles that a transfer took from a command through ports that they share."""
+    if engine == Engine.DMA_OUT:
+        return "output"
+    return "weights" if isinstance(program.dma_in[index], LoadConstants) else "input"
 
 
 def _bound_by(compute: int, stalls: dict[str, int], idle: dict[str, int]) -> str:

@@ -18,7 +18,7 @@ from sima_compiler.stages.tiling.plans import BORDER_BLOCKS, BlockPlan, LayerSit
 from sima_compiler.stages.tiling.stripes import plan_stripes
 
 #: Share of on-chip memory that one block of parameters may take at most.
-PARAMETER_SHARE = 3
+PARAMETER_SHARE = 10
 #: Blocks of parameters for which the resident maps leave room: one in use, and those that arrive meanwhile.
 PARAMETERS_IN_FLIGHT = 3
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from sima_compiler.errors import InternalError
 from sima_compiler.ir.program import ArrayMapping
-from sima_compiler.machine.cost import ArrayWork, array_cycles
+from sima_compiler.machine.cost import ArrayWork, array_cycles, buffered_bytes
 from sima_compiler.machine.description import Machine
 
 Cells = npt.NDArray[np.int64]
@@ -93,26 +93,57 @@ def _all_cycles(work: ArrayWork, pixels: Cells, outputs: Cells, contraction: Cel
         + (rest > 0) * np.maximum(blocks * np.maximum(rest, load), rest_out)
     )
     leaving = np.where(rest > 0, rest_out, full_out)
-    reads = _ceil(_read_bytes(work, pixels, outputs, contraction, machine), machine.sram_read_bytes_per_quad)
-    return machine.fill_cycles + np.maximum(stream, reads) + leaving
+    moved = _port_cycles(work, pixels, outputs, contraction, machine)
+    return machine.fill_cycles + np.maximum(stream, moved) + leaving
 
 
-def _read_bytes(work: ArrayWork, pixels: Cells, outputs: Cells, contraction: Cells, machine: Machine) -> Cells:
-    """Bytes that the busiest quad reads, for the cheaper of two ways to lay the splits over its tiles."""
+def _port_cycles(work: ArrayWork, pixels: Cells, outputs: Cells, contraction: Cells, machine: Machine) -> Cells:
+    """`machine.cost.array_traffic` and `port_cycles` of every candidate."""
     lanes, per_quad = machine.lanes, machine.tiles_per_quad
     tiles = np.minimum(per_quad, pixels * outputs * contraction)
-    per_tile = _ceil(work.pixels, pixels)
-    streamed = _ceil(work.outputs, outputs) * _ceil(work.contraction, contraction)
-    pixel_bytes = per_tile * lanes * streamed
-    weight_bytes = _ceil(per_tile, machine.accumulator_pixels // 2) * lanes * lanes * streamed
+    per_tile, rounds = _ceil(work.pixels, pixels), _ceil(work.outputs, outputs)
+    streamed = rounds * _ceil(work.contraction, contraction)
+    passes = _ceil(per_tile, machine.accumulator_pixels // 2)
+    along, across = _streams(pixels, outputs, contraction, tiles, per_tile, lanes * passes)
+    inputs = np.minimum(along * per_tile * lanes * streamed, work.pixels * lanes * work.contraction * rounds)
+    if work.reach is not None:
+        buffered = _buffered_bytes(work, along // contraction, contraction, per_tile, machine) * rounds
+        inputs = np.where(buffered > 0, np.minimum(inputs, buffered), inputs)
+    everything = passes * lanes * lanes * work.outputs * work.contraction
+    weights = np.minimum(across * passes * lanes * lanes * streamed, everything)
+    vectors = np.minimum(np.maximum(1, tiles // contraction) * per_tile * rounds, work.pixels * work.outputs)
+    reads, results = inputs + weights + vectors * work.operand_bytes, vectors * lanes
+    cycles = np.maximum(
+        _ceil(reads, machine.sram_read_bytes_per_quad), _ceil(results, machine.sram_write_bytes_per_quad)
+    )
+    if machine.sram_port_bytes_per_quad:
+        cycles = np.maximum(cycles, _ceil(reads + results, machine.sram_port_bytes_per_quad))
+    if machine.sram_channel_bytes_per_kilocycle:
+        widest = np.maximum(np.maximum(inputs, weights), vectors * max(lanes, work.operand_bytes))
+        cycles = np.maximum(cycles, _ceil(widest * 1000, machine.sram_channel_bytes_per_kilocycle))
+    return cycles
+
+
+def _streams(
+    pixels: Cells, outputs: Cells, contraction: Cells, tiles: Cells, pixel_cost: Cells, weight_cost: Cells
+) -> tuple[Cells, Cells]:
+    """Distinct (pixel, weight) streams in a quad, for the cheaper of two ways to lay the splits over its tiles."""
     rest = np.maximum(1, tiles // contraction)
-    ways = []
+    ways: list[tuple[Cells, Cells]] = []
     for first in (np.minimum(outputs, rest), np.maximum(1, rest // np.maximum(1, pixels))):
         across = np.minimum(first, outputs)
-        along = np.minimum(pixels, _ceil(rest, across))
-        ways.append((along * pixel_bytes + across * weight_bytes) * contraction)
-    residual = tiles * per_tile * _ceil(work.outputs, outputs) * work.operand_bytes
-    return np.minimum(*ways) + residual
+        ways.append((np.minimum(pixels, _ceil(rest, across)), across))
+    costs = [along * pixel_cost + across * weight_cost for along, across in ways]
+    second = costs[1] < costs[0]
+    along, across = (np.where(second, late, early) for early, late in zip(*ways, strict=True))
+    return along * contraction, across * contraction
+
+
+def _buffered_bytes(work: ArrayWork, along: Cells, contraction: Cells, per_tile: Cells, machine: Machine) -> Cells:
+    """`machine.cost.buffered_bytes` of every candidate; few of them differ."""
+    cases, which = np.unique(np.stack([along, contraction, per_tile], axis=1), axis=0, return_inverse=True)
+    found = [buffered_bytes(work, *(int(value) for value in case), machine) for case in cases]
+    return np.asarray(found, np.int64)[which.reshape(-1)]
 
 
 def _ceil(numerator: Cells | int, denominator: Cells | int) -> Cells:

@@ -18,10 +18,8 @@ at least as long as its traffic. A read that several tiles use counts once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from math import prod
 
-from sima_compiler.ir.layers import Window
 from sima_compiler.ir.program import (
     ArrayMapping,
     Box,
@@ -36,23 +34,16 @@ from sima_compiler.ir.program import (
     Translate,
 )
 from sima_compiler.machine.description import Machine
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """What lies behind the results of a block with windows: how much an input buffer has to hold, and saves.
-
-    Rows and columns are those of one sample; ``span`` is the height of a window, ``pixel_bytes`` all its channels.
-    """
-
-    samples: int
-    in_rows: int
-    in_columns: int
-    out_rows: int
-    out_columns: int
-    stride: int
-    span: int
-    pixel_bytes: int
+from sima_compiler.machine.traffic import (
+    Reach,
+    Traffic,
+    buffered_bytes,
+    ceil_div,
+    keeps_windows,
+    port_cycles,
+    window_reads,
+    window_span,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +60,6 @@ class ArrayWork:
     contraction: int
     operand_bytes: int = 0
     reach: Reach | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Traffic:
-    """On-chip bytes that one command moves in its busiest quad: three kinds of reads, and its results."""
-
-    inputs: int = 0
-    weights: int = 0
-    operands: int = 0
-    results: int = 0
-
-
-def ceil_div(numerator: int, denominator: int) -> int:
-    """Smallest whole number not below the quotient."""
-    return -(-numerator // denominator)
 
 
 def pixels_of(operand: Operand) -> int:
@@ -147,41 +123,6 @@ def _command_reach(command: Convolve, inputs: int, machine: Machine) -> Reach | 
     )
 
 
-def keeps_windows(window: Window, machine: Machine) -> bool:
-    """Whether an input buffer could spare the array reads of that window's cells."""
-    return machine.input_buffer_pixels_per_quad > 0 and prod(window.kernel) > 1
-
-
-def window_span(window: Window) -> int:
-    """Rows from a window's first to its last."""
-    return (window.kernel[0] - 1) * window.dilations[0] + 1
-
-
-def run_pixels(reach: Reach, run: int) -> int:
-    """Input pixels in the rows behind ``run`` neighbouring results, wherever they start."""
-    rows = min(ceil_div(run - 1, reach.out_columns) + 1, reach.samples * reach.out_rows)
-    pieces = 1 if reach.samples == 1 else min(reach.samples, ceil_div(rows - 1, reach.out_rows) + 1)
-    behind = min((rows - pieces) * reach.stride + pieces * reach.span, pieces * reach.in_rows)
-    return behind * reach.in_columns
-
-
-def buffered_bytes(work: ArrayWork, along: int, contraction: int, per_tile: int, machine: Machine) -> int:
-    """Bytes of one round of output blocks when every pass reads the rows behind its pixels once; 0 if they do not fit.
-
-    ``along`` tiles of a quad have pixels of their own, ``per_tile`` each; a part of the contraction has its part of the
-    buffer.
-    """
-    reach, half = work.reach, machine.accumulator_pixels // 2
-    if reach is None:
-        return 0
-    passes, rest = divmod(per_tile, half)
-    largest = run_pixels(reach, along * min(per_tile, half))
-    room = machine.input_buffer_pixels_per_quad // contraction * machine.lanes
-    if largest * min(reach.pixel_bytes, machine.lanes) > room:
-        return 0
-    return (passes * largest + (run_pixels(reach, along * rest) if rest else 0)) * reach.pixel_bytes
-
-
 def array_cycles(work: ArrayWork, mapping: ArrayMapping, machine: Machine) -> int:
     """Cycles of one back-to-back run of passes, filling included."""
     per_tile = ceil_div(work.pixels, mapping.pixels)
@@ -215,11 +156,13 @@ def array_traffic(work: ArrayWork, mapping: ArrayMapping, machine: Machine) -> T
     pixel_bytes, weight_bytes = per_tile * lanes * blocks * rounds, passes * lanes * lanes * blocks * rounds
     pixel_streams, weight_streams = _streams(mapping, tiles, pixel_bytes, weight_bytes)
     inputs = min(pixel_streams * pixel_bytes, work.pixels * lanes * work.contraction * rounds)
-    along = pixel_streams // mapping.contraction
-    buffered = buffered_bytes(work, along, mapping.contraction, per_tile, machine) * rounds
+    if work.reach is not None:
+        along = pixel_streams // mapping.contraction
+        buffered = buffered_bytes(work.reach, along, mapping.contraction, per_tile, machine) * rounds
+        inputs = min(inputs, buffered or inputs)
     vectors = min(max(1, tiles // mapping.contraction) * per_tile * rounds, work.pixels * work.outputs)
     return Traffic(
-        min(inputs, buffered or inputs),
+        inputs,
         min(weight_streams * weight_bytes, passes * lanes * lanes * work.outputs * work.contraction),
         vectors * work.operand_bytes,
         vectors * lanes,
@@ -241,40 +184,11 @@ def _streams(mapping: ArrayMapping, tiles: int, pixel_bytes: int, weight_bytes: 
     return min(layouts, key=lambda pair: pair[0] * pixel_bytes + pair[1] * weight_bytes)
 
 
-def port_cycles(traffic: Traffic, machine: Machine) -> int:
-    """Cycles that a quad's ports need for a command's bytes: each port, and each channel where channels are limited."""
-    reads = traffic.inputs + traffic.weights + traffic.operands
-    cycles = max(
-        ceil_div(reads, machine.sram_read_bytes_per_quad), ceil_div(traffic.results, machine.sram_write_bytes_per_quad)
-    )
-    if machine.sram_port_bytes_per_quad:
-        cycles = max(cycles, ceil_div(reads + traffic.results, machine.sram_port_bytes_per_quad))
-    if machine.sram_channel_bytes_per_kilocycle:
-        widest = max(traffic.inputs, traffic.weights, traffic.operands, traffic.results)
-        cycles = max(cycles, ceil_div(widest * 1000, machine.sram_channel_bytes_per_kilocycle))
-    return cycles
-
-
 def command_traffic(command: ComputeCommand, machine: Machine, quads: int) -> Traffic:
     """What a command moves in its busiest quad."""
     if isinstance(command, Convolve) and not is_depthwise(command):
         return array_traffic(array_work(command, machine), command.mapping, machine)
     return vector_traffic(command, machine, quads)
-
-
-def shared_ports(command: ComputeCommand, cycles: int, machine: Machine, quads: int) -> tuple[tuple[int, int], ...]:
-    """(limit, use) in bytes per 1,000 cycles of the ports that a command of ``cycles`` shares with transfers.
-
-    Transfers in share the port and the channel of the results, transfers out only the first. Empty where transfers
-    have ports of their own.
-    """
-    port, channel = 1000 * machine.sram_port_bytes_per_quad, machine.sram_channel_bytes_per_kilocycle
-    if not port or not cycles:
-        return ()
-    moved = command_traffic(command, machine, quads)
-    total = moved.inputs + moved.weights + moved.operands + moved.results
-    uses = [(port, total), (channel, moved.results)] if channel else [(port, total)]
-    return tuple((quads * limit, quads * ceil_div(1000 * size, cycles)) for limit, size in uses)
 
 
 def vector_cycles(vectors: int, cycles_each: int, machine: Machine, quads: int, traffic: Traffic | None = None) -> int:
@@ -338,46 +252,15 @@ def vector_traffic(command: ComputeCommand, machine: Machine, quads: int) -> Tra
     busiest = min(vectors, ceil_div(vectors, machine.tiles(quads)) * machine.tiles_per_quad)
     inputs, weights = (0 if isinstance(command, Fill) else busiest * lanes), 0
     if isinstance(command, Convolve | Pool):
-        cells = window_reads(command.source, command.target, command.window, machine)
-        inputs = ceil_div(cells * busiest * lanes, command.target.rows * command.target.columns)
+        source, target = command.source, command.target
+        sizes = (source.rows, source.columns, target.rows, target.columns)
+        inputs = ceil_div(window_reads(sizes, command.window, machine) * busiest * lanes, target.rows * target.columns)
     if isinstance(command, Convolve):
         channels = ceil_div(ceil_div(command.target.channels, lanes), quads) * lanes
         weights = prod(command.window.kernel) * channels
     second = _second(command)
     operands = 0 if second is None else min(busiest, _vectors(second, machine)) * lanes
     return Traffic(inputs, weights, operands, busiest * lanes)
-
-
-def window_reads(source: Operand, target: Operand, window: Window, machine: Machine) -> int:
-    """Vectors that windows over one sample and one vector of channels read: in patches that fit the input buffer, the
-    cells that neighbouring windows share once; else, and if that is less, every cell of every window.
-    """
-    cells = prod(window.kernel) * target.rows * target.columns
-    sizes = (source.rows, source.columns, target.rows, target.columns)
-    return min(cells, _patched(sizes, window, machine.input_buffer_pixels_per_quad) or cells)
-
-
-@lru_cache(maxsize=4096)
-def _patched(sizes: tuple[int, int, int, int], window: Window, room: int) -> int:
-    """Fewest input pixels over all patches of at most ``room``, borders between patches read twice; 0: none fits."""
-    in_rows, in_columns, out_rows, out_columns = sizes
-    (down, across) = window.strides
-    high, wide = ((size - 1) * step + 1 for size, step in zip(window.kernel, window.dilations, strict=True))
-    best = 0
-    for rows in range(1, out_rows + 1):
-        reach = min(in_rows, (rows - 1) * down + high)
-        columns = out_columns if reach * in_columns <= room else (room // reach - wide) // across + 1
-        if columns < 1:
-            break
-        read = _reach(in_rows, out_rows, rows, (high, down)) * _reach(in_columns, out_columns, columns, (wide, across))
-        best = min(best or read, read)
-    return best
-
-
-def _reach(size: int, outputs: int, block: int, window: tuple[int, int]) -> int:
-    """Input rows (or columns) of ``outputs`` results in blocks of ``block``, the overlap of blocks counted again."""
-    kernel, stride = window
-    return min(size, (outputs - 1) * stride + kernel) + (ceil_div(outputs, block) - 1) * (kernel - stride)
 
 
 def _gather_vectors(command: Gather, machine: Machine) -> int:

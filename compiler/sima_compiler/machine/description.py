@@ -54,8 +54,8 @@ class Machine:
 
     Fields with a default may be absent from a file. ``sram_port_bytes_per_quad``: one port that reads, writes and
     transfers share; 0: none. ``sram_channel_bytes_per_kilocycle``: the most of it that inputs, weights, second operands
-    and results may each take; 0: all of it. ``input_buffer_pixels_per_quad``: input vectors that are kept between window cells;
-    0: every cell is read. The vector unit handles ``depthwise_cells_per_step`` weighted cells in
+    and results may each take; 0: all of it. ``input_buffer_pixels_per_quad``: vectors of inputs kept between window
+    cells; 0: every cell is read. The vector unit handles ``depthwise_cells_per_step`` weighted cells in
     ``depthwise_step_cycles``, and one cell of a pool in ``pool_cell_cycles``.
     """
 

@@ -11,9 +11,9 @@ asks for the DRAM ``dma_latency_cycles`` after its start. The DRAM serves one re
 decompressor, which works on one load at a time and starts with its first byte, has written its output. Instructions
 are asked for burst by burst, as long as a whole one fits an engine's FIFO beside the bytes of jobs that have not
 started; the FIFO always has room for two bursts and for the longest command. Where transfers share on-chip ports with
-the command that computes, a transfer that holds the DRAM moves no more bytes than the command leaves it; but when the
-next command waits for a transfer, transfers go first, and the command advances as far as its bytes still pass. What ends in a cycle is seen by
-everything that starts in the same cycle; the DRAM is granted last.
+the command that computes, a transfer that holds the DRAM moves no more bytes than the command leaves; but when the
+next command waits for a transfer, transfers go first, and the command moves no more than they leave. What ends in a
+cycle is seen by everything that starts in the same cycle; the DRAM is granted last.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from itertools import accumulate
 
 from sima_compiler.errors import ExecutionError
 from sima_compiler.ir.program import Engine, Wait
-from sima_compiler.machine.cost import ceil_div
+from sima_compiler.machine.contention import FULL_SPEED, Work, speeds
 from sima_compiler.machine.description import Machine
+from sima_compiler.machine.traffic import ceil_div
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,38 +97,6 @@ def replay(streams: Sequence[Sequence[Job]], machine: Machine) -> Timeline:
     return _Replay(streams, machine).run()
 
 
-#: Work at full speed does this many steps per cycle.
-FULL_SPEED = 1024
-
-
-def speeds(job: Job, transfer: Job, engine: int, *, urgent: bool) -> tuple[int, int]:
-    """Steps per cycle of a compute job and of the transfer that holds the DRAM meanwhile.
-
-    The transfer gets what the job leaves of the ports that they share; an urgent one goes first, and the job gets what
-    it leaves.
-    """
-    shared = job.ports if engine == Engine.DMA_IN else job.ports[:1]
-    if not shared or not transfer.dram_cycles:
-        return FULL_SPEED, FULL_SPEED
-    wanted = ceil_div(1000 * transfer.chip_bytes, transfer.dram_cycles)
-    rate = wanted if urgent else max(0, min(wanted, *(limit - use for limit, use in shared)))
-    slowed = (FULL_SPEED * max(0, limit - rate) // use for limit, use in shared if limit - rate < use)
-    return min(slowed, default=FULL_SPEED), FULL_SPEED * rate // wanted if wanted else FULL_SPEED
-
-
-@dataclass(slots=True)
-class _Work:
-    """A compute job or a transfer that is being done: steps that are left since ``since``, and steps per cycle."""
-
-    job: Job
-    engine: int
-    index: int
-    start: int
-    left: int
-    since: int = 0
-    speed: int = 0
-
-
 class _Queue:
     """The running state of one engine. Jobs start, and end, in order."""
 
@@ -181,8 +150,8 @@ class _Replay:
         self.events: list[tuple[int, int, int, int]] = []
         self.waiting: list[tuple[int, int, int]] = []  # (asked at, rank, index); ranks 0-1 DMA, 2-4 instructions
         self.dram_free = True
-        self.transfer: _Work | None = None
-        self.running: _Work | None = None
+        self.transfer: Work | None = None
+        self.running: Work | None = None
         self.version = 0
         self.dram_busy = [0, 0, 0]
         self.moving: list[tuple[int, int]] = []
@@ -256,8 +225,7 @@ class _Replay:
         queue.causes.append(self.cause(queue, index))
         queue.starts.append(now)
         if engine == Engine.COMPUTE:
-            job = queue.jobs[index]
-            self.running = _Work(job, engine, index, now, job.cycles * FULL_SPEED, now)
+            self.running = Work(engine, index, now, now, queue.jobs[index].cycles * FULL_SPEED)
             self.pace(now)
         else:
             heapq.heappush(self.events, (now + self.latency, self.ASK, engine, index))
@@ -295,7 +263,7 @@ class _Replay:
             queue = self.queues[rank]
             job = queue.jobs[index]
             queue.unpacked_at = max(now, queue.unpacked_at) + job.cycles
-            self.transfer = _Work(job, rank, index, now, job.dram_cycles * FULL_SPEED, now)
+            self.transfer = Work(rank, index, now, now, job.dram_cycles * FULL_SPEED)
             self.pace(now)
 
     def free(self, now: int) -> None:
@@ -325,17 +293,22 @@ class _Replay:
         job, transfer = self.running, self.transfer
         paces = (FULL_SPEED, FULL_SPEED)
         if job is not None and transfer is not None:
-            paces = speeds(job.job, transfer.job, transfer.engine, urgent=self.urgent())
+            paces = self.shared_speeds(job, transfer)
             if paces[0] < FULL_SPEED:
                 self.queues[Engine.COMPUTE].behind[job.index] = (transfer.engine, transfer.index)
         self.version += 1
         for work, speed, kind in ((job, paces[0], self.DONE), (transfer, paces[1], self.FREE)):
-            if work is not None:
-                work.left -= work.speed * (now - work.since)
-                work.since, work.speed = now, speed
-                if speed or work.left <= 0:
-                    end = now + (ceil_div(work.left, speed) if work.left > 0 else 0)
-                    heapq.heappush(self.events, (end, kind, work.engine, self.version))
+            end = work.pace(now, speed) if work is not None else None
+            if work is not None and end is not None:
+                heapq.heappush(self.events, (end, kind, work.engine, self.version))
+
+    def shared_speeds(self, job: Work, transfer: Work) -> tuple[int, int]:
+        moved = self.queues[transfer.engine].jobs[transfer.index]
+        if not moved.dram_cycles:
+            return FULL_SPEED, FULL_SPEED
+        ports = self.queues[Engine.COMPUTE].jobs[job.index].ports
+        wanted = ceil_div(1000 * moved.chip_bytes, moved.dram_cycles)
+        return speeds(ports if transfer.engine == Engine.DMA_IN else ports[:1], wanted, urgent=self.urgent())
 
     def mark_moving(self, start: int, end: int) -> None:
         if self.moving and start <= self.moving[-1][1]:

@@ -28,9 +28,10 @@ from sima_compiler.ir.program import (
     StoreTensor,
 )
 from sima_compiler.ir.schedule import STALLS, LayerTiming
-from sima_compiler.machine.cost import box_cycles, compute_cycles, constants_cycles, macs, shared_ports
+from sima_compiler.machine.cost import box_cycles, command_traffic, compute_cycles, constants_cycles, macs
 from sima_compiler.machine.description import Machine
 from sima_compiler.machine.timeline import Cause, Job, Span, Timeline, replay
+from sima_compiler.machine.traffic import shared_ports
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def _compute_jobs(program: Program, sizes: Sequence[int], machine: Machine) -> l
     for command, size in zip(program.compute, sizes, strict=True):
         sync = machine.layer_sync_cycles if command.layer != previous else 0
         cycles = compute_cycles(command, machine, program.quads) + sync
-        ports = shared_ports(command, cycles, machine, program.quads)
+        ports = shared_ports(command_traffic(command, machine, program.quads), cycles, machine, program.quads)
         jobs.append(Job(command.wait, size, cycles, ports=ports))
         previous = command.layer
     return jobs

@@ -14,8 +14,9 @@ from math import prod
 
 from sima_compiler.errors import InternalError
 from sima_compiler.ir.layers import Convolution, FeatureMap, Layer, Layout
-from sima_compiler.machine.cost import ArrayWork, Reach, ceil_div, keeps_windows, window_span
+from sima_compiler.machine.cost import ArrayWork, ceil_div
 from sima_compiler.machine.description import Machine
+from sima_compiler.machine.traffic import Reach, keeps_windows, window_span
 from sima_compiler.stages.tiling.mapping import least_cycles
 from sima_compiler.stages.tiling.parameters import parameter_bytes, parts_of_vector
 

@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from sima_compiler.errors import InternalError
 from sima_compiler.ir.program import ArrayMapping
-from sima_compiler.machine.cost import ArrayWork, array_cycles, buffered_bytes
+from sima_compiler.machine.cost import ArrayWork, array_cycles
 from sima_compiler.machine.description import Machine
+from sima_compiler.machine.traffic import Reach, buffered_bytes
 
 Cells = npt.NDArray[np.int64]
 
@@ -98,7 +99,7 @@ def _all_cycles(work: ArrayWork, pixels: Cells, outputs: Cells, contraction: Cel
 
 
 def _port_cycles(work: ArrayWork, pixels: Cells, outputs: Cells, contraction: Cells, machine: Machine) -> Cells:
-    """`machine.cost.array_traffic` and `port_cycles` of every candidate."""
+    """`machine.cost.array_traffic` and `machine.traffic.port_cycles` of every candidate."""
     lanes, per_quad = machine.lanes, machine.tiles_per_quad
     tiles = np.minimum(per_quad, pixels * outputs * contraction)
     per_tile, rounds = _ceil(work.pixels, pixels), _ceil(work.outputs, outputs)
@@ -107,7 +108,7 @@ def _port_cycles(work: ArrayWork, pixels: Cells, outputs: Cells, contraction: Ce
     along, across = _streams(pixels, outputs, contraction, tiles, per_tile, lanes * passes)
     inputs = np.minimum(along * per_tile * lanes * streamed, work.pixels * lanes * work.contraction * rounds)
     if work.reach is not None:
-        buffered = _buffered_bytes(work, along // contraction, contraction, per_tile, machine) * rounds
+        buffered = _buffered_bytes(work.reach, along // contraction, contraction, per_tile, machine) * rounds
         inputs = np.where(buffered > 0, np.minimum(inputs, buffered), inputs)
     everything = passes * lanes * lanes * work.outputs * work.contraction
     weights = np.minimum(across * passes * lanes * lanes * streamed, everything)
@@ -139,10 +140,10 @@ def _streams(
     return along * contraction, across * contraction
 
 
-def _buffered_bytes(work: ArrayWork, along: Cells, contraction: Cells, per_tile: Cells, machine: Machine) -> Cells:
-    """`machine.cost.buffered_bytes` of every candidate; few of them differ."""
+def _buffered_bytes(reach: Reach, along: Cells, contraction: Cells, per_tile: Cells, machine: Machine) -> Cells:
+    """`machine.traffic.buffered_bytes` of every candidate; few of them differ."""
     cases, which = np.unique(np.stack([along, contraction, per_tile], axis=1), axis=0, return_inverse=True)
-    found = [buffered_bytes(work, *(int(value) for value in case), machine) for case in cases]
+    found = [buffered_bytes(reach, *(int(value) for value in case), machine) for case in cases]
     return np.asarray(found, np.int64)[which.reshape(-1)]
 
 

@@ -2,14 +2,17 @@
 
 In: an archive of a one-quad machine. Out: its runtime, and its runtime with every layer stretched to the time that its
 on-chip bytes need on one shared port and on the busiest of four channels (inputs, weights, second operands, writes).
+The machine's own charges are not asked; an audit that adds much says that they are too low.
 
 Bytes are counted as the peer counts them: a block's input region once per round of output channels, weights once per
-pass of pixels, second operands and outputs once, and everything that DMA writes or reads, in the layer during which the
-transfer ends. Each sum is charged to its layer; nothing that is saved in one layer is credited to another.
+pass of pixels, second operands and outputs once, and everything that DMA writes or reads. A transfer's bytes go into
+the layers that compute between its start and its end, as early as those have room and DRAM is fast enough; what has no
+room stretches the layer in which the transfer ends. Nothing that is saved in one layer is credited to another.
 """
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,7 +33,7 @@ from sima_compiler.ir.program import (
 from sima_compiler.lm.reader import read
 from sima_compiler.machine import cost
 from sima_compiler.machine.description import Machine
-from sima_compiler.sim.timing import RuntimeTrace, replay_file
+from sima_compiler.sim.timing import Event, RuntimeTrace, replay_file
 
 #: Vela 5.2.0, Ethos_U85_SYS_DRAM_High: four 16-byte ports, and what one channel gets (machines/README.md).
 PORT_BYTES, CHANNEL_BYTES = 64.0, 40.96
@@ -57,7 +60,7 @@ def audit(archive: Archive) -> SramAudit:
     moved = np.zeros((len(found.program.layers), 5), np.int64)
     for command in found.program.compute:
         moved[command.layer] += _bytes_of(command, machine)
-    moved += _transfers(found.program, trace, found.stored_bytes, machine)
+    _Placing(trace, moved, machine).all_of(found.program, found.stored_bytes)
     port = moved.sum(axis=1) / PORT_BYTES
     channel = moved[:, :DMA_READS].max(axis=1) / CHANNEL_BYTES
     needed = np.ceil(np.maximum(port, channel)).astype(np.int64)
@@ -108,24 +111,41 @@ def _weight_bytes(work: cost.ArrayWork, command: Convolve, machine: Machine) -> 
     return passes * machine.lanes**2 * work.outputs * work.contraction
 
 
-def _transfers(program: Program, trace: RuntimeTrace, stored: Sequence[int], machine: Machine) -> Bytes:
-    """What DMA writes on chip and reads from there, evenly over the cycles in which it moves, in the layers that those
-    cycles belong to.
-    """
-    owners = sorted((end, index) for index, (_, timing) in enumerate(trace.layers) for _, end in timing.intervals)
-    ends = np.array([end for end, _ in owners])
-    moved = np.zeros((len(program.layers), 5))
-    for command, event in zip((*program.dma_in, *program.dma_out), trace.events, strict=False):
-        if isinstance(command, LoadConstants):
-            size = len(program.constants[command.constants].data)
-            duration = max(cost.constants_cycles(stored[command.constants], size, machine))
-        else:
-            size, duration = command.box.bytes, cost.box_cycles(command.box, machine)
-        column = WRITES if event.engine == "dma_in" else DMA_READS
-        clock = start = event.end - duration
-        while clock < event.end:
-            place = min(int(np.searchsorted(ends, clock, side="right")), len(ends) - 1)
-            until = event.end if place == len(ends) - 1 else min(event.end, int(ends[place]))
-            moved[owners[place][1], column] += size * (until - clock) / (event.end - start)
-            clock = until
-    return np.rint(moved).astype(np.int64)
+class _Placing:
+    """Adds the bytes of transfers to ``moved``, layer by layer."""
+
+    def __init__(self, trace: RuntimeTrace, moved: Bytes, machine: Machine) -> None:
+        self.events, self.moved, self.machine = trace.events, moved, machine
+        self.runtime = [timing.runtime for _, timing in trace.layers]
+        spans = sorted((end, index) for index, (_, timing) in enumerate(trace.layers) for _, end in timing.intervals)
+        self.ends, self.owners = [end for end, _ in spans], [index for _, index in spans]
+
+    def all_of(self, program: Program, stored: Sequence[int]) -> None:
+        """Every transfer, in the order in which they end."""
+        commands = zip((*program.dma_in, *program.dma_out), self.events, strict=False)
+        for command, event in sorted(commands, key=lambda pair: pair[1].end):
+            column = WRITES if event.engine == "dma_in" else DMA_READS
+            if isinstance(command, LoadConstants):
+                size = len(program.constants[command.constants].data)
+                cycles = max(cost.constants_cycles(stored[command.constants], size, self.machine))
+            else:
+                size, cycles = command.box.bytes, cost.box_cycles(command.box, self.machine)
+            self.place(event, column, size, size / max(cycles, 1))
+
+    def place(self, event: Event, column: int, size: int, rate: float) -> None:
+        clock = event.start + self.machine.dma_latency_cycles
+        place = bisect.bisect_right(self.ends, clock)
+        while size and clock < event.end and place < len(self.ends):
+            layer, until = self.owners[place], min(event.end, self.ends[place])
+            part = min(size, int(rate * (until - clock)), self.room(layer, column))
+            self.moved[layer, column] += part
+            size, clock, place = size - part, until, place + 1
+        last = min(bisect.bisect_left(self.ends, event.end), len(self.owners) - 1)
+        self.moved[self.owners[last], column] += size
+
+    def room(self, layer: int, column: int) -> int:
+        """Bytes that a layer's runtime leaves on the port, and on the channel of writes."""
+        left = PORT_BYTES * self.runtime[layer] - float(self.moved[layer].sum())
+        if column == WRITES:
+            left = min(left, CHANNEL_BYTES * self.runtime[layer] - float(self.moved[layer, WRITES]))
+        return max(0, int(left))

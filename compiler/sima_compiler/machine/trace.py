@@ -76,7 +76,9 @@ def _compute_jobs(program: Program, sizes: Sequence[int], machine: Machine) -> l
     for command, size in zip(program.compute, sizes, strict=True):
         sync = machine.layer_sync_cycles if command.layer != previous else 0
         cycles = compute_cycles(command, machine, program.quads) + sync
-        ports = shared_ports(command_traffic(command, machine, program.quads), cycles, machine, program.quads)
+        ports = ()
+        if machine.sram_port_bytes_per_quad:
+            ports = shared_ports(command_traffic(command, machine, program.quads), cycles, machine, program.quads)
         jobs.append(Job(command.wait, size, cycles, ports=ports))
         previous = command.layer
     return jobs

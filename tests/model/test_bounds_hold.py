@@ -12,6 +12,7 @@ from sima_compiler import DoesNotFitError, Model
 from tests.strategies import networks
 from tests.support.small_models import write_small_model
 
+SHARED = str(Path(__file__).parents[1] / "machine" / "shared_port.yaml")
 SETTINGS = settings(
     max_examples=60,
     deadline=None,
@@ -23,7 +24,7 @@ SETTINGS = settings(
 
 
 @SETTINGS
-@given(networks(), st.booleans(), st.sampled_from([1, 2, 3]), st.sampled_from(["tiny", "mlsoc"]))
+@given(networks(), st.booleans(), st.sampled_from([1, 2, 3]), st.sampled_from(["tiny", "mlsoc", SHARED]))
 def test_no_schedule_is_faster_than_its_bounds(drawn, compress: bool, batch: int, machine: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "random.onnx"

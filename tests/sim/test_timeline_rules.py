@@ -163,6 +163,41 @@ def test_instructions_queue_behind_transfers() -> None:
     assert causes(found, 2) == [Cause.FETCH, Cause.FETCH, Cause.FETCH]
 
 
+PORT = ((64_000, 52_000),)
+#: 50 cycles of DRAM, 24 bytes on chip in each: more than the 12 that a command with `PORT` leaves.
+MOVING = Job(NOW, 16, 0, 50, 1200)
+
+
+def test_a_transfer_moves_what_the_command_leaves_of_a_shared_port() -> None:
+    """Half its speed from its grant at 22: 100 cycles; the command, which starts at 16, loses nothing."""
+    timeline = run(loads=[MOVING], computes=[Job(NOW, 16, 400, ports=PORT), compute(1)])
+    assert times(timeline, 0) == [(12, 122)]
+    assert times(timeline, 2)[0] == (14, 414)
+    assert timeline.dram_busy[0] == 100
+    assert timeline.spans[2][0].behind is None
+
+
+def test_a_transfer_goes_on_at_full_speed_when_the_command_is_done() -> None:
+    """Granted at 22, half speed to 54: 34 cycles' worth are left."""
+    timeline = run(loads=[MOVING], computes=[Job(NOW, 16, 40, ports=PORT), compute(1)])
+    assert times(timeline, 0) == [(12, 54 + 34)]
+
+
+def test_a_transfer_goes_first_when_the_next_command_waits_for_it() -> None:
+    """50 cycles from 22 to 72 at (64 - 24) / 52 of the command's speed: 787 of 1,024 steps, so it ends 12 later."""
+    timeline = run(loads=[MOVING], computes=[Job(NOW, 16, 400, ports=PORT), compute(1, Wait(dma_in=1))])
+    assert times(timeline, 0) == [(12, 72)]
+    assert times(timeline, 2)[0] == (14, 414 + 12)
+    assert timeline.spans[2][0].behind == (0, 0)
+
+
+def test_transfers_out_share_only_the_first_port() -> None:
+    ports = ((64_000, 30_000), (24_000, 24_000))
+    computes = [Job(NOW, 16, 400, ports=ports), compute(1)]
+    assert times(run(stores=[MOVING], computes=computes), 1)[0][1] - 50 == 22
+    assert times(run(loads=[MOVING], computes=computes), 0)[0][1] == 414 + 50
+
+
 def test_waits_that_can_never_be_met_are_named() -> None:
     with pytest.raises(ExecutionError, match=r"dma_in at command 0 of 1; compute at command 0 of 1"):
         run([load(1, wait=Wait(compute=1))], computes=[compute(1, Wait(dma_in=1))])

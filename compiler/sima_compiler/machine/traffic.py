@@ -117,9 +117,9 @@ def buffered_bytes(reach: Reach, along: int, contraction: int, per_tile: int, ma
 
 
 def window_reads(sizes: tuple[int, int, int, int], window: Window, machine: Machine) -> int:
-    """Vectors that windows over one sample and one vector of channels read, for a block's input rows and columns and
-    output rows and columns: in patches that fit the input buffer, the
-    cells that neighbouring windows share once; else, and if that is less, every cell of every window.
+    """Vectors that windows over one sample and one vector of channels read; ``sizes``: input rows and columns, output
+    rows and columns. In patches that fit the input buffer, the cells that neighbouring windows share are read once;
+    else, and if that is less, every cell of every window.
     """
     cells = prod(window.kernel) * sizes[2] * sizes[3]
     return min(cells, _patched(sizes, window, machine.input_buffer_pixels_per_quad) or cells)
@@ -134,15 +134,18 @@ def _patched(sizes: tuple[int, int, int, int], window: Window, room: int) -> int
     best = 0
     for rows in range(1, out_rows + 1):
         reach = min(in_rows, (rows - 1) * down + high)
-        columns = out_columns if reach * in_columns <= room else (room // reach - wide) // across + 1
-        if columns < 1:
+        most = out_columns if reach * in_columns <= room else (room // reach - wide) // across + 1
+        if most < 1:
             break
-        read = _reach(in_rows, out_rows, rows, (high, down)) * _reach(in_columns, out_columns, columns, (wide, across))
+        columns = most if wide > across else 1
+        read = _overlapped(in_rows, out_rows, rows, (high, down)) * _overlapped(
+            in_columns, out_columns, columns, (wide, across)
+        )
         best = min(best or read, read)
     return best
 
 
-def _reach(size: int, outputs: int, block: int, window: tuple[int, int]) -> int:
+def _overlapped(size: int, outputs: int, block: int, window: tuple[int, int]) -> int:
     """Input rows (or columns) of ``outputs`` results in blocks of ``block``, the overlap of blocks counted again."""
     kernel, stride = window
     return min(size, (outputs - 1) * stride + kernel) + (ceil_div(outputs, block) - 1) * (kernel - stride)

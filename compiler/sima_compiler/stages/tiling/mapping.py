@@ -143,8 +143,12 @@ def _streams(
 def _buffered_bytes(reach: Reach, along: Cells, contraction: Cells, per_tile: Cells, machine: Machine) -> Cells:
     """`machine.traffic.buffered_bytes` of every candidate; few of them differ."""
     cases, which = np.unique(np.stack([along, contraction, per_tile], axis=1), axis=0, return_inverse=True)
-    found = [buffered_bytes(reach, *(int(value) for value in case), machine) for case in cases]
+    found = [buffered_bytes(reach, *case, machine) for case in _triples(cases)]
     return np.asarray(found, np.int64)[which.reshape(-1)]
+
+
+def _triples(cases: Cells) -> list[tuple[int, int, int]]:
+    return [(int(first), int(second), int(third)) for first, second, third in cases]
 
 
 def _ceil(numerator: Cells | int, denominator: Cells | int) -> Cells:

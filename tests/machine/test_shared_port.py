@@ -1,0 +1,69 @@
+"""A machine whose commands and transfers share one port: every judge, and time that adds up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from sima_compiler import Archive, DoesNotFitError, Machine, Model
+from sima_compiler.lm.reader import read
+from sima_compiler.machine.cost import compute_cycles
+from sima_compiler.sim.timing import replay_lm
+from tests.strategies import Drawn, networks
+from tests.support.judges import assert_judges_agree
+from tests.support.small_models import write_small_model
+
+SHARED = Path(__file__).with_name("shared_port.yaml")
+SETTINGS = settings(
+    max_examples=25, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+)
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_random_networks_agree_on_every_element_and_every_cycle(tmp_path: Path, seed: int) -> None:
+    slowed: list[int] = []
+
+    @SETTINGS
+    @given(networks(), st.booleans(), st.sampled_from([1, 2]))
+    def check(drawn: Drawn, compress: bool, batch: int) -> None:
+        model = Model.from_onnx(drawn.quantized)
+        try:
+            verdict = assert_judges_agree(
+                model, tmp_path, batch=batch, compress=compress, machine=str(SHARED), seed=seed
+            )
+        except DoesNotFitError:
+            return
+        slowed.append(lost_on_ports(verdict.path))
+
+    check()
+    assert len(slowed) > 15
+    assert sum(lost > 0 for lost in slowed) > 5
+
+
+def lost_on_ports(path: Path) -> int:
+    """Cycles that commands lost to transfers, after all that must hold for an archive's time."""
+    archive = Archive.open(path)
+    assert archive.report is not None
+    (name,) = archive.lm_files
+    data = archive.read(name)
+    replayed = replay_lm(data)
+    assert replayed.runtime_cycles == archive.report["runtime_cycles"]
+    assert replayed.compute_cycles + sum(replayed.stall_cycles.values()) == replayed.runtime_cycles
+    for _, timing in replayed.layers:
+        assert timing.compute + sum(timing.stalls.values()) == timing.runtime
+    spans = [event.end - event.start for event in replayed.events if event.engine == "compute"]
+    return sum(spans) - sum(timing.compute for _, timing in replayed.layers)
+
+
+def test_compute_cycles_do_not_depend_on_transfers(tmp_path: Path) -> None:
+    """The static schedule is that of the commands alone; what they lose on the port is a stall."""
+    result = Model.from_onnx(write_small_model(tmp_path)).compile(str(tmp_path), machine=str(SHARED))
+    (name,) = result.archive.lm_files
+    program = read(result.archive.read(name)).program
+    machine = Machine.parse(program.machine)
+    alone = sum(compute_cycles(command, machine, program.quads) for command in program.compute)
+    layers = len({command.layer for command in program.compute})
+    assert result.compute_cycles == alone + layers * machine.layer_sync_cycles

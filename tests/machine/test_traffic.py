@@ -14,7 +14,15 @@ from sima_compiler.ir.layers import Window
 from sima_compiler.ir.program import ArrayMapping, Convolve, Fill, Operand, Wait
 from sima_compiler.machine.contention import FULL_SPEED, speeds
 from sima_compiler.machine.cost import ArrayWork, array_cycles, array_traffic, compute_cycles, depthwise_cycles
-from sima_compiler.machine.traffic import Reach, Traffic, port_cycles, run_pixels, shared_ports, window_reads
+from sima_compiler.machine.traffic import (
+    Reach,
+    Traffic,
+    port_cycles,
+    run_pixels,
+    shared_ports,
+    transfer_cycles,
+    window_reads,
+)
 
 #: One quad of four tiles, 32 pixels per pass, 8 cycles to fill; ports of 64 bytes per cycle.
 PORTS = replace(Machine.load("tiny"), quads=1)
@@ -134,6 +142,14 @@ def test_what_a_command_shares_with_transfers() -> None:
     assert shared_ports(Traffic(600, 200, 100, 300), 50, SHARED, 1) == ((64_000, 24_000),)
     channel = replace(SHARED, sram_channel_bytes_per_kilocycle=40_960)
     assert shared_ports(Traffic(600, 200, 100, 300), 50, channel, 2) == ((128_000, 48_000), (81_920, 12_000))
+
+
+def test_a_transfer_takes_as_long_as_its_port_alone_needs() -> None:
+    assert transfer_cycles(1000, PORTS, 1, incoming=True) == 0
+    assert transfer_cycles(1000, SHARED, 1, incoming=True) == 16
+    channel = replace(SHARED, sram_channel_bytes_per_kilocycle=10_000)
+    assert transfer_cycles(1000, channel, 2, incoming=True) == 50
+    assert transfer_cycles(1000, channel, 2, incoming=False) == 8
 
 
 def test_no_port_passes_more_than_its_limit() -> None:

@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 
 from sima_compiler.ir.program import (
-    Command,
     ComputeCommand,
     Engine,
     LoadConstants,
@@ -31,7 +30,7 @@ from sima_compiler.ir.schedule import STALLS, LayerTiming
 from sima_compiler.machine.cost import box_cycles, command_traffic, compute_cycles, constants_cycles, macs
 from sima_compiler.machine.description import Machine
 from sima_compiler.machine.timeline import Cause, Job, Span, Timeline, replay
-from sima_compiler.machine.traffic import shared_ports
+from sima_compiler.machine.traffic import shared_ports, transfer_cycles
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +51,30 @@ def trace(program: Program, stored: Sequence[int], fetch_bytes: Sequence[Sequenc
         fetch_bytes: per engine, the encoded bytes of each command.
         machine: the machine description.
     """
-    raw = [len(constants.data) for constants in program.constants]
     jobs = [
-        [_transfer(c, b, stored, raw, machine) for c, b in zip(program.dma_in, fetch_bytes[0], strict=True)],
-        [_transfer(c, b, stored, raw, machine) for c, b in zip(program.dma_out, fetch_bytes[1], strict=True)],
+        [_load(c, b, stored, program, machine) for c, b in zip(program.dma_in, fetch_bytes[0], strict=True)],
+        [_moved(c, b, program, machine) for c, b in zip(program.dma_out, fetch_bytes[1], strict=True)],
         _compute_jobs(program, fetch_bytes[2], machine),
     ]
     timeline = replay(jobs, machine)
     return Trace(_layers(program, jobs, timeline), timeline, timeline.end)
 
 
-def _transfer(command: Command, size: int, stored: Sequence[int], raw: Sequence[int], machine: Machine) -> Job:
-    if isinstance(command, LoadConstants):
-        dram, unpack = constants_cycles(stored[command.constants], raw[command.constants], machine)
-        return Job(command.wait, size, unpack, dram, raw[command.constants])
-    assert isinstance(command, LoadTensor | StoreTensor)
-    return Job(command.wait, size, 0, box_cycles(command.box, machine), command.box.bytes)
+def _load(
+    command: LoadConstants | LoadTensor, size: int, stored: Sequence[int], program: Program, machine: Machine
+) -> Job:
+    if isinstance(command, LoadTensor):
+        return _moved(command, size, program, machine)
+    raw = len(program.constants[command.constants].data)
+    dram, unpack = constants_cycles(stored[command.constants], raw, machine)
+    dram = max(dram, transfer_cycles(raw, machine, program.quads, incoming=True))
+    return Job(command.wait, size, unpack, dram, raw)
+
+
+def _moved(command: LoadTensor | StoreTensor, size: int, program: Program, machine: Machine) -> Job:
+    moved, incoming = command.box.bytes, isinstance(command, LoadTensor)
+    port = transfer_cycles(moved, machine, program.quads, incoming=incoming)
+    return Job(command.wait, size, 0, max(box_cycles(command.box, machine), port), moved)
 
 
 def _compute_jobs(program: Program, sizes: Sequence[int], machine: Machine) -> list[Job]:

@@ -52,6 +52,15 @@ def port_cycles(traffic: Traffic, machine: Machine) -> int:
     return cycles
 
 
+def transfer_cycles(size: int, machine: Machine, quads: int, *, incoming: bool) -> int:
+    """Least cycles that so many bytes of a transfer need on the port that it shares with commands; 0 if with none."""
+    port, channel = machine.sram_port_bytes_per_quad, machine.sram_channel_bytes_per_kilocycle
+    if not port:
+        return 0
+    narrow = ceil_div(1000 * size, quads * channel) if incoming and channel else 0
+    return max(ceil_div(size, quads * port), narrow)
+
+
 def shared_ports(traffic: Traffic, cycles: int, machine: Machine, quads: int) -> tuple[tuple[int, int], ...]:
     """(limit, use) in bytes per 1,000 cycles of the ports that a command of ``cycles`` shares with transfers.
 

@@ -17,7 +17,7 @@ FULL_SPEED = 1024
 @dataclass(slots=True)
 class Work:
     """Job ``index`` of an engine while it is being done: ``left`` steps to do since ``since``, ``speed`` of them per
-    cycle.
+    cycle. ``due``: the cycle at whose start it will be done; -1 while it stands still.
     """
 
     engine: int
@@ -26,14 +26,14 @@ class Work:
     since: int
     left: int
     speed: int = 0
+    due: int = -1
 
-    def pace(self, now: int, speed: int) -> int | None:
-        """Goes on at that speed from ``now``; the cycle at whose start it will be done, None while it stands still."""
+    def pace(self, now: int, speed: int) -> None:
+        """Goes on at that speed from ``now``."""
         self.left = max(0, self.left - self.speed * (now - self.since))
         self.since, self.speed = now, speed
-        if not self.left:
-            return now
-        return now - (-self.left // speed) if speed else None
+        stands = self.left and not speed
+        self.due = -1 if stands else now + (-(-self.left // speed) if self.left else 0)
 
 
 def speeds(ports: Sequence[tuple[int, int]], wanted: int, *, urgent: bool) -> tuple[int, int]:

@@ -152,7 +152,6 @@ class _Replay:
         self.dram_free = True
         self.transfer: Work | None = None
         self.running: Work | None = None
-        self.version = 0
         self.dram_busy = [0, 0, 0]
         self.moving: list[tuple[int, int]] = []
         self.end = 0
@@ -181,7 +180,8 @@ class _Replay:
         while self.events:
             time, kind, engine, index = self.events[0]
             paced = (kind == self.FREE and engine < Engine.COMPUTE) or (kind == self.DONE and engine == Engine.COMPUTE)
-            if not paced or index == self.version:
+            work = self.transfer if kind == self.FREE else self.running
+            if not paced or (work is not None and (work.index, work.due) == (index, time)):
                 return time
             heapq.heappop(self.events)
         return None
@@ -296,11 +296,12 @@ class _Replay:
             paces = self.shared_speeds(job, transfer)
             if paces[0] < FULL_SPEED:
                 self.queues[Engine.COMPUTE].behind[job.index] = (transfer.engine, transfer.index)
-        self.version += 1
         for work, speed, kind in ((job, paces[0], self.DONE), (transfer, paces[1], self.FREE)):
-            end = work.pace(now, speed) if work is not None else None
-            if work is not None and end is not None:
-                heapq.heappush(self.events, (end, kind, work.engine, self.version))
+            if work is not None:
+                before = work.due
+                work.pace(now, speed)
+                if work.due not in (before, -1):
+                    heapq.heappush(self.events, (work.due, kind, work.engine, work.index))
 
     def shared_speeds(self, job: Work, transfer: Work) -> tuple[int, int]:
         moved = self.queues[transfer.engine].jobs[transfer.index]

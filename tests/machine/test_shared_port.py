@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import onnx
 import pytest
+import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -12,10 +14,13 @@ from sima_compiler import Archive, DoesNotFitError, Machine, Model
 from sima_compiler.lm.reader import read
 from sima_compiler.machine.cost import compute_cycles
 from sima_compiler.sim.timing import replay_lm
+from tests.networks.float_net import FloatNet
 from tests.strategies import Drawn, networks
 from tests.support.judges import assert_judges_agree
+from tests.support.qdq_writer import Style, write_qdq
 from tests.support.small_models import write_small_model
 
+PORTS = ("sram_port_bytes_per_quad", "sram_read_bytes_per_quad", "sram_write_bytes_per_quad", "dram_bytes_per_cycle")
 SHARED = Path(__file__).with_name("shared_port.yaml")
 SETTINGS = settings(
     max_examples=25, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
@@ -67,3 +72,21 @@ def test_compute_cycles_do_not_depend_on_transfers(tmp_path: Path) -> None:
     alone = sum(compute_cycles(command, machine, program.quads) for command in program.compute)
     layers = len({command.layer for command in program.compute})
     assert result.compute_cycles == alone + layers * machine.layer_sync_cycles
+
+
+def test_the_padded_bound_knows_how_fast_windows_are(tmp_path: Path) -> None:
+    """Depthwise windows in steps of four cells and wide ports: 9 cells take 6 cycles, and the bound must not say 9."""
+    net = FloatNet(3)
+    name = net.input((32, 24, 24))
+    for _ in range(4):
+        name = net.conv(name, 32, 3, groups=32)
+    onnx.save(write_qdq(net.model([name], "windows"), 3, Style()), tmp_path / "windows.onnx")
+    fast = (
+        yaml.safe_load(SHARED.read_text("utf-8")) | dict.fromkeys(PORTS, 4096) | {"sram_channel_bytes_per_kilocycle": 0}
+    )
+    machine = tmp_path / "fast.yaml"
+    machine.write_text(yaml.safe_dump(fast | {"sram_bytes_per_quad": 1 << 20}), "utf-8")
+    result = Model.from_onnx(tmp_path / "windows.onnx").compile(str(tmp_path), machine=str(machine))
+    vectors = 2 * 24 * 24
+    assert result.padded_bound_cycles == 4 * (vectors // 8) * 6
+    assert result.padded_bound_cycles <= result.compute_cycles < 4 * (vectors // 8) * 9

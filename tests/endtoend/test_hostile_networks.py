@@ -69,3 +69,15 @@ def test_wide_groups_fit_into_little_memory(tmp_path: Path, sram: int) -> None:
     model = Model.from_onnx(write_qdq(network, 3, Style()), "groups")
     for batch in (1, 3):
         assert_judges_agree(model, tmp_path, batch=batch, compress=False, machine=str(machine))
+
+
+def test_blocks_of_half_a_vector_leave_no_hole_in_dram(tmp_path: Path) -> None:
+    """Groups of 12 outputs are stored one by one; whoever loads whole pixels reads the padding behind the second."""
+    net = FloatNet(3)
+    grouped = net.conv(net.input((32, 15, 15)), 24, 3, groups=2)
+    network = net.model([net.concat([grouped, net.unary("Relu", grouped)])], "halves")
+    machine = tmp_path / "small.yaml"
+    text = Machine.load("tiny").text.replace("sram_bytes_per_quad: 32768", "sram_bytes_per_quad: 8192")
+    machine.write_text(text.replace("quads: 2", "quads: 1"), encoding="utf-8")
+    model = Model.from_onnx(write_qdq(network, 3, Style()), "halves")
+    assert_judges_agree(model, tmp_path, batch=1, compress=False, machine=str(machine))

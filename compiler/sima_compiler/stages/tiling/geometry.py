@@ -63,9 +63,13 @@ def whole(feature_map: FeatureMap, batch: int) -> Region:
 
 
 def strides_of(feature_map: FeatureMap, region: Region, machine: Machine) -> Strides:
-    """Strides of a buffer that holds just this region, in the map's layout."""
+    """Strides of a buffer that holds just this region, in the map's layout; a region with the map's last channels has
+    room for all of the map's padding, which a store brings to DRAM.
+    """
     _, rows, columns, channels = region.shape
-    pixel = channels if feature_map.layout is Layout.HWC else machine.align(channels)
+    padding = machine.align(feature_map.channels) - feature_map.channels
+    behind = padding if region.channels[1] == feature_map.channels else 0
+    pixel = channels if feature_map.layout is Layout.HWC else machine.align(channels + behind)
     return Strides(rows * columns * pixel, columns * pixel, pixel)
 
 

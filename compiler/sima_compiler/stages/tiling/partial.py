@@ -64,7 +64,8 @@ class PartSite:
 
     def _bytes(self, feature_map: FeatureMap, shape: Shape) -> int:
         rows, columns, channels = shape
-        return bytes_of(feature_map, Region((0, 1), (0, rows), (0, columns), (0, channels)), self.machine)
+        last = (feature_map.channels - channels, feature_map.channels)
+        return bytes_of(feature_map, Region((0, 1), (0, rows), (0, columns), last), self.machine)
 
 
 def least_part_bytes(site: PartSite, comfortable: int) -> int:

@@ -42,7 +42,9 @@ class _Held:
 
     def part(self, width: int, channels: int, machine: Machine) -> int:
         """Bytes of the part that ``width`` of the layer's ``channels`` stand for."""
-        return min(self.bytes, self.pixels * machine.align(ceil_div(self.channels * width, channels)))
+        part = ceil_div(self.channels * width, channels)
+        padding = machine.align(self.channels) - self.channels if part % machine.lanes else 0
+        return min(self.bytes, self.pixels * machine.align(part + padding))
 
 
 @dataclass(frozen=True, slots=True)

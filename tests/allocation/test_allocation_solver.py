@@ -17,6 +17,7 @@ from sima_compiler.stages.allocation.conflicts import neighbours_of, pairs_of
 from sima_compiler.stages.allocation.exact import solve_exactly
 from sima_compiler.stages.allocation.orders import contention, greedy_orders
 from sima_compiler.stages.allocation.problem import Buffer, Problem
+from sima_compiler.stages.allocation.skyline import build_up
 from sima_compiler.stages.allocation.solver import THOROUGH, Effort, solve
 from sima_compiler.stages.allocation.sweep import sweeps
 from sima_compiler.stages.allocation.validator import validate
@@ -30,7 +31,8 @@ from tests.allocation.allocation_problems import (
     random_problem,
 )
 
-QUICK = Effort(fit=100_000, best=100_000)
+QUICK = Effort(build=100_000, fit=100_000, best=100_000)
+GREEDY = Effort(build=0, fit=0, best=0)
 ROOT = Path(__file__).parents[2]
 lives = st.tuples(st.integers(0, 30), st.integers(1, 12), st.integers(1, 50), st.sampled_from([1, 1, 4, 16]))
 problems = st.lists(lives, min_size=1, max_size=25).map(
@@ -54,7 +56,7 @@ def test_local_search_improves_on_the_greedy_orders_and_often_reaches_the_bound(
     reached = improved = missed = 0
     for seed in range(12):
         problem = random_problem(100, "even", seed)
-        greedy, searched = solve(problem, Effort(fit=0, best=0)), solve(problem, THOROUGH)
+        greedy, searched = solve(problem, GREEDY), solve(problem, THOROUGH)
         assert searched.peak <= greedy.peak
         missed += greedy.peak > problem.lower_bound
         improved += searched.peak < greedy.peak
@@ -64,10 +66,48 @@ def test_local_search_improves_on_the_greedy_orders_and_often_reaches_the_bound(
     assert reached >= 10
 
 
+def test_branch_and_bound_finds_what_there_is_and_nothing_else() -> None:
+    """On problems small enough for every order to be tried; what it leaves out is rare."""
+    found = above = 0
+    for seed in range(60):
+        problem = random_problem(6, KINDS[seed % 3], seed, alignments=(1, 1, 16))
+        buffers, least = problem.buffers, least_peak(problem)
+        orders = list(greedy_orders(buffers))
+        built = build_up(buffers, orders, least, 100_000)
+        if built is not None:
+            assert built.peak == least
+            assert not validate(problem, built)
+        found += built is not None
+        above += least > problem.lower_bound
+        assert build_up(buffers, orders, least - 1, 20_000) is None
+    assert above >= 5
+    assert found >= 57
+
+
+def test_branch_and_bound_reaches_the_bound_where_no_greedy_order_does() -> None:
+    missed = reached = 0
+    for count, seeds in ((100, 20), (300, 2)):
+        for kind in KINDS:
+            for seed in range(seeds):
+                problem = random_problem(count, kind, seed)
+                if solve(problem, GREEDY).peak > problem.lower_bound:
+                    missed += 1
+                    reached += solve(problem, Effort(fit=0)).peak == problem.lower_bound
+    assert missed >= 15
+    assert reached >= missed - 2
+
+
+def test_branch_and_bound_leaves_alone_what_would_take_too_long() -> None:
+    problem = random_problem(100, "even", 2)
+    orders = list(greedy_orders(problem.buffers))
+    assert build_up(problem.buffers, orders, problem.lower_bound, 600_000) is not None
+    assert build_up(problem.buffers, orders, problem.lower_bound, 10_000) is None
+
+
 @settings(max_examples=60)
 @given(problems)
 def test_every_solution_is_valid_and_not_below_the_bound(problem: Problem) -> None:
-    for found in (solve(problem, Effort(20_000, 20_000)), *sweeps(problem.buffers)):
+    for found in (solve(problem, Effort(20_000, 20_000, 20_000)), *sweeps(problem.buffers)):
         assert not validate(problem, found)
         assert found.peak >= live_bytes(problem)
 
@@ -127,10 +167,10 @@ def test_alignments_are_kept() -> None:
 
 def test_the_search_stops_at_the_capacity_when_only_that_is_asked_for() -> None:
     problem = random_problem(100, "even", 19)
-    greedy = solve(problem, Effort(fit=0, best=0))
+    greedy = solve(problem, GREEDY)
     assert greedy.peak > problem.lower_bound
     middle = Problem(problem.buffers, (greedy.peak + problem.lower_bound) // 2)
-    found = solve(middle, Effort(fit=1_000_000, best=0))
+    found = solve(middle, Effort(build=0, fit=1_000_000, best=0))
     assert found.fits(middle)
     assert found.peak > middle.lower_bound
 
@@ -179,7 +219,7 @@ def test_the_exact_solver_finds_the_least_peak_of_all() -> None:
 
 def test_the_exact_solver_repeats_itself() -> None:
     problem = random_problem(60, "even", 14)
-    start = solve(problem, Effort(fit=0, best=0))
+    start = solve(problem, GREEDY)
     assert solve_exactly(problem, start) == solve_exactly(problem, start)
 
 
@@ -188,7 +228,7 @@ def test_another_process_and_hash_seed_give_the_same_offsets() -> None:
         "import sys; sys.path[:0] = sys.argv[1:]\n"
         "from tests.allocation.allocation_problems import random_problem\n"
         "from sima_compiler.stages.allocation.solver import Effort, solve\n"
-        "print(solve(random_problem(100, 'even', 19), Effort(100_000, 100_000)).offsets)"
+        "print(solve(random_problem(100, 'even', 19), Effort(100_000, 100_000, 100_000)).offsets)"
     )
     paths = [str(ROOT), str(ROOT / "compiler")]
     other = subprocess.run(

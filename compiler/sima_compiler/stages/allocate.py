@@ -19,8 +19,8 @@ from sima_compiler.stages.allocation.problem import Buffer, Problem
 from sima_compiler.stages.allocation.solution import Solution
 from sima_compiler.stages.allocation.solver import THOROUGH, Effort, solve
 
-#: Work of the local search per plan: when loads can be delayed instead, and when nothing else can be done.
-FLEXIBLE, FIRM = Effort(fit=0, best=0), Effort(fit=600_000, best=0)
+#: Work per plan: when loads can be delayed instead, and when nothing else can be done.
+FLEXIBLE, FIRM = Effort(fit=0), Effort()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,15 @@ def allocate(tiling: Tiling, capacity: int, options: AllocateOptions) -> MemoryP
     if flexible and solution.peak > wanted:
         delayed = solve_with_delays(problem, latest, min(wanted, capacity))
         if delayed is not None and (delayed.at_bound or not solution.fits(problem)):
-            return _plan(_with_delays(tiling, delayed), delayed.problem, delayed.solution)
+            return _plan(_with_delays(tiling, delayed), delayed.problem, _settled(delayed))
     return _plan(tiling, problem, solution) if solution.fits(problem) else _misfit(tiling, problem, solution.peak)
+
+
+def _settled(delayed: Delayed) -> Solution:
+    """With the lives as they are now, the lowest peak that little work finds."""
+    if delayed.at_bound:
+        return delayed.solution
+    return min(delayed.solution, solve(delayed.problem, FLEXIBLE), key=lambda found: found.peak)
 
 
 def _plan(tiling: Tiling, problem: Problem, solution: Solution) -> MemoryPlan:

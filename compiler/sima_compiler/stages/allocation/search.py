@@ -2,7 +2,7 @@
 
 In: a problem's buffers, orders to begin with, a limit, an amount of work. Out: the placement with the lowest peak seen,
 or nothing where the work would hardly pay for a start. Always holds: the same call gives the same result everywhere,
-because work is counted in neighbours looked at, never in time, and the random numbers are this module's own.
+because work is counted in neighbours looked at, never in time.
 
 A step takes a buffer that lies above the limit and gives it an earlier place, or turns one that lives together with it
 to the other side, or moves one of those. The step stays when not more bytes lie above the limit than before. Every
@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from sima_compiler.stages.allocation.arrangement import PLACEMENT_WORK, Arrangement
 from sima_compiler.stages.allocation.conflicts import Neighbours
+from sima_compiler.stages.allocation.dice import Dice
 from sima_compiler.stages.allocation.orders import Order
 from sima_compiler.stages.allocation.problem import Buffer
 from sima_compiler.stages.allocation.solution import Solution
@@ -26,18 +27,6 @@ LARGE_SHARE = 8
 START_SHARE = 3
 #: In a hundred steps: earlier places for a failing buffer, turned neighbours, neighbours moved anywhere.
 EARLIER, TURN, ANYWHERE = 45, 70, 80
-
-
-@dataclass(slots=True)
-class Dice:
-    """Random numbers by a linear congruence (Knuth's MMIX constants): the same on every Python."""
-
-    state: int
-
-    def below(self, count: int) -> int:
-        """A number from 0 to ``count`` - 1."""
-        self.state = (self.state * 6364136223846793005 + 1442695040888963407) % (1 << 64)
-        return (self.state >> 33) * count >> 31
 
 
 @dataclass(slots=True)

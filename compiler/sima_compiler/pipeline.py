@@ -102,8 +102,8 @@ def lower(graph: Graph, machine: Machine) -> LayerGraph:
 def plan(segment: Segment, target: Target, batch: int, constants: ConstantStore) -> Plan | Misfit:
     """The best plan for one batch size, or why there is none.
 
-    While maps do not fit on chip, fusing layers trades DRAM time for repeated rows; several longest groups are
-    scheduled and the fastest plan wins.
+    While maps do not fit on chip, fusing layers trades DRAM time for smaller blocks and for memory; several longest
+    groups are scheduled and the fastest plan wins.
     """
     repeat = sample_by_sample(segment, target.machine, quads=target.quads, batch=batch)
     found = _fastest(segment, target, constants, TileOptions(target.quads, batch, 0, repeat=repeat))

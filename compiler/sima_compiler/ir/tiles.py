@@ -54,7 +54,7 @@ class Store:
 @dataclass(frozen=True, slots=True)
 class Tiling:
     """One segment as steps. ``loads`` are in order of need, ``stores`` in order of production. ``fused`` are maps that
-    exist only in stripes of a group of layers; rows at the stripes' borders are computed more than once.
+    exist only in stripes of a group of layers, rows of one carried over to the next.
     """
 
     segment: str

@@ -94,21 +94,19 @@ def _operand_end(operand: Operand) -> int:
 
 
 def _check_coverage(tiling: Tiling, segment: Segment) -> None:
-    """The blocks of a layer add up to its map for the whole batch (moves are checked by their own level)."""
+    """The blocks of a layer add up to its map for the whole batch, no row twice; moves are checked by their own level,
+    and rows that a group carries over are no new ones.
+    """
     done = [0] * len(segment.layers)
     for command in tiling.steps:
-        if isinstance(command, Gather):
-            done[command.layer] = -1
-        elif done[command.layer] >= 0 and not isinstance(command, Fill) and part_of(command).finishes:
+        if not isinstance(command, Gather | Fill) and part_of(command).finishes:
             target = command.target
             done[command.layer] += target.samples * target.rows * target.columns * target.channels
     for layer, elements in zip(segment.layers, done, strict=True):
         if isinstance(layer.kernel, Copy):
             continue  # a move may be spared, because its source was written in place
         wanted = segment.maps[layer.output].elements * tiling.batch
-        if layer.output in tiling.fused and elements > wanted:
-            continue  # rows that two stripes need are computed twice
-        if elements not in (-1, wanted):
+        if elements != wanted:
             raise InternalError(f"tile: {layer.name} computes {elements} of {wanted} values")
 
 

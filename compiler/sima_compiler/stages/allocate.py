@@ -21,6 +21,8 @@ from sima_compiler.stages.allocation.solver import THOROUGH, Effort, solve
 
 #: Work per plan: when loads can be delayed instead, and when nothing else can be done.
 FLEXIBLE, FIRM = Effort(fit=0), Effort()
+#: Work to lower the peak of a plan that fits after its loads were delayed: for small ones only.
+SETTLING = Effort(fit=0, pairs=30_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def _settled(delayed: Delayed) -> Solution:
     """With the lives as they are now, the lowest peak that little work finds."""
     if delayed.at_bound:
         return delayed.solution
-    return min(delayed.solution, solve(delayed.problem, FLEXIBLE), key=lambda found: found.peak)
+    return min(delayed.solution, solve(delayed.problem, SETTLING), key=lambda found: found.peak)
 
 
 def _plan(tiling: Tiling, problem: Problem, solution: Solution) -> MemoryPlan:

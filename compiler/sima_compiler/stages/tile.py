@@ -44,8 +44,9 @@ def tile(segment: Segment, machine: Machine, options: TileOptions) -> Tiling | M
     if isinstance(residency, Misfit):
         return residency
     if residency.spilled:
-        site = FusionSite(segment, residency.spilled, residency.free, machine, options.quads, options.longest_group)
-        residency = with_groups(residency, choose_groups(site))
+        decided = (options.batch, residency.spilled, residency.storage, residency.free)
+        site = FusionSite(segment, *decided, machine, options.quads, options.longest_group)
+        residency = with_groups(residency, choose_groups(site), segment)
     return _emit(segment, machine, options, residency)
 
 

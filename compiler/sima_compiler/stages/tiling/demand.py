@@ -80,18 +80,15 @@ def _spans(
 ) -> Iterator[tuple[int, int, frozenset[str]]]:
     """(first, last, maps inside) of everything that could be a group; a superset of what is ever chosen."""
     for first, layer in enumerate(segment.layers):
-        inside: set[str] = set()
-        reach = first
+        made: set[str] = set()
         if not stripable(layer):
             continue
         for last in range(first + 1, min(first + longest, len(segment.layers))):
-            made = segment.layers[last - 1].output
-            if not stripable(segment.layers[last]) or made in segment.outputs:
+            made.add(segment.layers[last - 1].output)
+            if not stripable(segment.layers[last]):
                 break
-            inside.add(made)
-            reach = max(reach, lives[made][1])
-            if reach <= last:
-                yield first, last, frozenset(inside)
+            inside = frozenset(name for name in made if lives[name][1] <= last and name not in segment.outputs)
+            yield first, last, inside
 
 
 def _alive(roots: Mapping[str, str], lives: Mapping[str, tuple[int, int]], layers: int) -> list[list[str]]:

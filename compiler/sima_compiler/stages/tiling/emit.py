@@ -7,7 +7,6 @@ stage that changes while it works; it lives for one call and hands out a frozen 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from sima_compiler.ir.graph import Int8Array
 from sima_compiler.ir.layers import Copy, FeatureMap, Layer, Segment
@@ -21,20 +20,21 @@ from sima_compiler.ir.program import (
     ProgramLayer,
     StoreTensor,
 )
-from sima_compiler.ir.tiles import Lifetime, Load, Store, Tiling
+from sima_compiler.ir.tiles import Load, Store, Tiling
 from sima_compiler.lm.constants import ConstantSections, pack_constants
 from sima_compiler.machine.description import Machine
 from sima_compiler.stages.tiling.contraction import Extent, Reduction, part_region, parts_of
 from sima_compiler.stages.tiling.copies import coordinate_moves
 from sima_compiler.stages.tiling.copy_loads import CopySources, copy_loads
+from sima_compiler.stages.tiling.drafts import Drafts
 from sima_compiler.stages.tiling.dram import dram_tensors
+from sima_compiler.stages.tiling.frames import FrameBuffers
 from sima_compiler.stages.tiling.fusion import Group
 from sima_compiler.stages.tiling.geometry import (
     Held,
     Range,
     Region,
     Strides,
-    bytes_of,
     offset_in,
     strides_of,
     transfer_box,
@@ -53,23 +53,13 @@ from sima_compiler.stages.tiling.kernels import (
 from sima_compiler.stages.tiling.plans import UNLIMITED, BlockPlan, LoopOrder
 from sima_compiler.stages.tiling.reach import input_region
 from sima_compiler.stages.tiling.residency import Residency
+from sima_compiler.stages.tiling.rolling import Frame
 
 #: The region of an operand that a part does not read.
 NOTHING = Region((0, 0), (0, 0), (0, 0), (0, 0))
 
-#: Parameter buffers by layer, channels, and the rows and columns where these decide too; tables of a copy by content.
-Parameters = dict[tuple[int, Range, tuple[Range, ...] | bytes], int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """A buffer while its last step is still open."""
-
-    name: str
-    kind: BufferKind
-    bytes: int
-    first: int
-    last: int
+#: Parameter buffers by layer, channels, and by content where rows and columns decide about it, as for tables of a copy.
+Parameters = dict[tuple[int, Range, bytes], int]
 
 
 class Emitter:
@@ -83,13 +73,12 @@ class Emitter:
         self._steps: list[ComputeCommand] = []
         self._loads: list[Load] = []
         self._stores: list[Store] = []
-        self._buffers: list[_Draft] = []
+        self._drafts = Drafts(machine, self._steps)
         self._constants: list[Constants] = []
         self._roots: dict[str, Held] = {}
         self._loaded_rows: dict[tuple[str, int], int] = {}
         self._inside = frozenset[str]().union(*(group.inside for group in residency.groups))
-        self._regions: dict[str, Region] = {}  # of the stripe in work: what is needed of each map inside its group
-        self._framed: dict[str, Held] = {}
+        self._frames = FrameBuffers(segment, residency, self._drafts, self._steps)
 
     # -- one layer -------------------------------------------------------------------------------
 
@@ -113,8 +102,8 @@ class Emitter:
             current, regions = stripe, wanted
             for held in inputs:
                 if held.buffer >= 0:
-                    self._use(held.buffer)
-            holder = self._target(layer.output, target, region)
+                    self._drafts.use(held.buffer)
+            holder = self._target(index, layer.output, target, region)
             if not plan.keeps_tables:
                 parameters = {}
             self._block(index, region, holder, inputs, parameters, plan.load_limit)
@@ -127,7 +116,7 @@ class Emitter:
         layer = self._segment.layers[index]
         source, target = self._segment.maps[layer.inputs[0]], self._segment.maps[layer.output]
         for _, region in plan.blocks(self._batch, target):
-            holder = self._target(layer.output, target, region)
+            holder = self._target(index, layer.output, target, region)
             for taps in parts_of(kernel, extent, source, region):
                 wanted = [part_region(kernel, taps, source, target, region)]
                 later = self._input_regions(layer, target, region)[1:]
@@ -145,18 +134,26 @@ class Emitter:
     def group(self, group: Group) -> None:
         """Appends fused layers, stripe by stripe; their parameters stay until the last one."""
         parameters: Parameters = {}
-        last = self._segment.layers[group.last].output
-        for stripe in group.stripes(self._segment, self._batch):
-            self._regions, self._framed = group.regions(self._segment, stripe), {}
-            for index in range(group.first, group.last + 1):
-                layer = self._segment.layers[index]
-                target, region = self._segment.maps[layer.output], self._regions[layer.output]
-                inputs = self._inputs(index, layer, self._input_regions(layer, target, region))
-                holder = self._target(layer.output, target, region)
-                self._block(index, region, holder, inputs, parameters)
-                if layer.output == last and last in self._tensor_index:
-                    self._store(index, holder, region)
-        self._regions, self._framed = {}, {}
+        for sample in range(self._batch):
+            self._frames.sample(group)
+            for frames in group.frames:
+                self._frames.begin(frames)
+                for index in range(group.first, group.last + 1):
+                    self._rows(index, sample, frames[self._segment.layers[index].output], parameters)
+        self._frames.end()
+
+    def _rows(self, index: int, sample: int, frame: Frame, parameters: Parameters) -> None:
+        """The new rows of one layer of a group."""
+        if not frame.computed:
+            return
+        layer = self._segment.layers[index]
+        target = self._segment.maps[layer.output]
+        region = Region((sample, sample + 1), (frame.fresh, frame.rows[1]), (0, target.columns), (0, target.channels))
+        inputs = self._inputs(index, layer, self._input_regions(layer, target, region))
+        holder = self._target(index, layer.output, target, region)
+        self._block(index, region, holder, inputs, parameters)
+        if layer.output not in self._inside and layer.output in self._tensor_index:
+            self._store(index, holder, region)
 
     def _block(
         self,
@@ -171,7 +168,8 @@ class Emitter:
         if isinstance(layer.kernel, Copy):
             self._copy(index, layer.kernel, region, holder, parameters, limit)
             return
-        part = (region.rows, region.columns) if needs_region_constants(layer) else ()
+        sections = constants_of(layer, region) if needs_region_constants(layer) else None
+        part = b"" if sections is None else pack_constants(sections)
         key = (index, region.channels if needs_channel_constants(layer) else (0, 0), part)
         if key not in parameters:
             parameters[key] = self._parameters(index, layer, region)
@@ -212,18 +210,18 @@ class Emitter:
         feature_map = self._segment.maps[name]
         if not all(region.shape):
             return Held(-1, feature_map, region, strides_of(feature_map, region, self._machine), 0)
-        if name in self._inside:
-            held = self._stripe(name)
-            self._use(held.buffer)
+        if name in self._frames.held:
+            held = self._frames.held[name]
+            self._drafts.use(held.buffer)
             return held
         if name in self._spilled:
-            held = self._new(f"{name}[{len(self._steps)}]", BufferKind.STRIPE, feature_map, region)
+            held = self._drafts.stripe(feature_map, region)
             self._load(index, held, region)
             return held
         held = self._placed(name)
         if name in self._segment.inputs:
             self._load_missing(index, held, region)
-        self._use(held.buffer)
+        self._drafts.use(held.buffer)
         return held
 
     def _load_missing(self, index: int, held: Held, region: Region) -> None:
@@ -235,12 +233,11 @@ class Emitter:
                 self._load(index, held, rows)
                 self._loaded_rows[(held.map.name, sample)] = region.rows[1]
 
-    def _target(self, name: str, feature_map: FeatureMap, region: Region) -> Held:
-        if name in self._inside:
-            return self._stripe(name)
-        if name in self._spilled:
-            return self._new(f"{name}[{len(self._steps)}]", BufferKind.STRIPE, feature_map, region)
-        return self._placed(name)
+    def _target(self, index: int, name: str, feature_map: FeatureMap, region: Region) -> Held:
+        held = self._frames.target(index, name, region.samples)
+        if held is not None:
+            return held
+        return self._drafts.stripe(feature_map, region) if name in self._spilled else self._placed(name)
 
     def _placed(self, name: str) -> Held:
         """A resident map in its root's buffer, which is made when the first of its maps is met."""
@@ -248,7 +245,7 @@ class Emitter:
         if place.root not in self._roots:
             feature_map = self._segment.maps[place.root]
             everything = whole(feature_map, self._batch)
-            self._roots[place.root] = self._new(place.root, BufferKind.ACTIVATION, feature_map, everything)
+            self._roots[place.root] = self._drafts.new(place.root, BufferKind.ACTIVATION, feature_map, everything)
         root, feature_map = self._roots[place.root], self._segment.maps[name]
         ends_with_root = place.channel + feature_map.channels == root.map.channels
         return Held(
@@ -260,21 +257,6 @@ class Emitter:
             place.channel,
         )
 
-    def _stripe(self, name: str) -> Held:
-        """A map inside a group, for the stripe in work; in its root's buffer where both need the same rows."""
-        if name in self._framed:
-            return self._framed[name]
-        place, region = self._storage.place(name), self._regions[name]
-        feature_map = self._segment.maps[name]
-        if place.root == name or self._regions[place.root].rows != region.rows:
-            held = self._new(f"{name}[{len(self._steps)}]", BufferKind.STRIPE, feature_map, region)
-        else:
-            root = self._stripe(place.root)
-            padding = root.padding if place.channel + feature_map.channels == root.map.channels else 0
-            held = Held(root.buffer, feature_map, region, root.strides, padding, place.channel)
-        self._framed[name] = held
-        return held
-
     def _compute(self, block: Block) -> None:
         buffers = {held.buffer for held in (block.target, *block.inputs) if held.buffer >= 0}
         for command in block_commands(block):
@@ -284,7 +266,7 @@ class Emitter:
         self._steps.append(command)
         parameters = getattr(command, "parameters", -1)
         for buffer in buffers | ({parameters} if parameters >= 0 else set()):
-            self._use(buffer, len(self._steps) - 1)
+            self._drafts.use(buffer, len(self._steps) - 1)
 
     # -- transfers ------------------------------------------------------------------------------
 
@@ -304,7 +286,7 @@ class Emitter:
         data = pack_constants(sections)
         name = f"{layer.name}/parameters[{len(self._steps)}]"
         self._constants.append(Constants(name, index, data))
-        buffer = self._draft(name, BufferKind.PARAMETERS, self._machine.align(len(data)))
+        buffer = self._drafts.add(name, BufferKind.PARAMETERS, self._machine.align(len(data)))
         step = len(self._steps)
         self._loads.append(Load(LoadConstants(index, NO_WAIT, len(self._constants) - 1, buffer), step, step))
         return buffer
@@ -339,33 +321,12 @@ class Emitter:
     def _store(self, index: int, held: Held, region: Region) -> None:
         step = len(self._steps) - 1
         self._stores.append(Store(StoreTensor(index, NO_WAIT, *self._transfer(held, region)), step))
-        self._use(held.buffer, step + 1)
-
-    # -- buffers ---------------------------------------------------------------------------------
-
-    def _new(self, name: str, kind: BufferKind, feature_map: FeatureMap, region: Region) -> Held:
-        size = bytes_of(feature_map, region, self._machine)
-        strides = strides_of(feature_map, region, self._machine)
-        padding = strides.pixel - region.shape[3]
-        return Held(self._draft(name, kind, size), feature_map, region, strides, padding)
-
-    def _draft(self, name: str, kind: BufferKind, size: int) -> int:
-        step = len(self._steps)
-        self._buffers.append(_Draft(name, kind, max(size, self._machine.lanes), step, step))
-        return len(self._buffers) - 1
-
-    def _use(self, buffer: int, step: int | None = None) -> None:
-        draft = self._buffers[buffer]
-        self._buffers[buffer] = replace(draft, last=max(draft.last, len(self._steps) if step is None else step))
+        self._drafts.use(held.buffer, step + 1)
 
     # -- the record ------------------------------------------------------------------------------
 
     def finish(self) -> Tiling:
         """The frozen tiling."""
-        last = len(self._steps) - 1
-        buffers = tuple(
-            Lifetime(draft.name, draft.kind, draft.bytes, draft.first, min(draft.last, last)) for draft in self._buffers
-        )
         return Tiling(
             self._segment.name,
             self._batch,
@@ -373,7 +334,7 @@ class Emitter:
             tuple(self._steps),
             tuple(self._loads),
             tuple(self._stores),
-            buffers,
+            self._drafts.finish(),
             self._tensors,
             tuple(self._constants),
             tuple(sorted(self._spilled)),

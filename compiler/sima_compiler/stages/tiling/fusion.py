@@ -1,110 +1,128 @@
 """Depth first: neighbouring layers computed stripe by stripe, so that the maps between them never reach DRAM.
 
-In: a segment and the maps that would spill. Out: `Group`s of layers, each with the height of its stripes.
+In: a segment and the maps that would spill. Out: `Group`s of layers, each with the frames of its stripes.
 
 ::
 
     before: conv -> (spilled) -> conv -> (spilled) -> pool      each map crosses DRAM twice
-    after:  for each stripe of the pool's rows: the rows of both convolutions that it needs, then the stripe
+    after:  for each stripe of the pool's rows: the rows of both convolutions that it still needs, then the stripe
 
-A stripe computes the rows at its border again (the halo), so a group is worth it when the DRAM time that it saves
-exceeds the compute time that it repeats. Checks: nothing but the last layer's map leaves a group; every layer of it
-can compute any range of rows, and the stripes compute all rows; all its parameters, the tallest stripe of every map
-inside and two of every spilled map fit at once.
+A map that a layer behind the group needs too leaves it row by row: to its place on chip, or to DRAM without coming back
+for the layers of the group. Groups are chosen together, so that the sum of the cycles that they save is largest.
+Checks: every layer of a group can compute any range of rows; all its parameters, the tallest frame of every map and two
+stripes of every spilled input fit at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 
-from sima_compiler.ir.layers import Convolution, FeatureMap, Layer, Pooling, Segment
+from sima_compiler.ir.layers import Convolution, Layer, Pooling, Segment
 from sima_compiler.machine.cost import ceil_div
 from sima_compiler.machine.description import Machine
-from sima_compiler.stages.tiling.geometry import Region, bytes_of, map_bytes, splits
+from sima_compiler.stages.tiling.geometry import Region, bytes_of, map_bytes
 from sima_compiler.stages.tiling.liveness import live_layers
 from sima_compiler.stages.tiling.parameters import parameter_bytes
-from sima_compiler.stages.tiling.reach import input_region
+from sima_compiler.stages.tiling.rolling import Frames, roll
+from sima_compiler.stages.tiling.row_costs import RowCosts
+from sima_compiler.stages.tiling.row_reach import RowReach
+from sima_compiler.stages.tiling.storage import Storage
 
-#: Parts into which one sample of the last map is cut by rows, from coarse to fine; the first that fits is taken.
-PARTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256)
+#: Parts into which one sample of the last map is cut by rows.
+PARTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
+#: A cycle that another hides counts as this share of one.
+HIDDEN = 1 / 8
+#: So does a cycle of what can be loaded ahead into the place of a map that is resident no more.
+GIVEN = 1 / 16
+#: A group should take this share of the bytes that are free; the rest is for what is loaded ahead meanwhile.
+SHARE = 7 / 8
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Layers ``first`` to ``last`` (inclusive) in stripes of ``rows`` rows of the last one's map; ``inside`` are the
-    maps that exist only stripe by stripe.
+    """Layers ``first`` to ``last`` (inclusive) in stripes of the last one's map, with the ``frames`` of every stripe of
+    one sample; ``inside`` are the maps that exist only there.
     """
 
     first: int
     last: int
-    rows: int
     inside: frozenset[str]
-
-    def stripes(self, segment: Segment, batch: int) -> Iterator[Region]:
-        """The last map in stripes, sample by sample."""
-        target = segment.maps[segment.layers[self.last].output]
-        for sample in range(batch):
-            for rows in splits(target.rows, self.rows):
-                yield Region((sample, sample + 1), rows, (0, target.columns), (0, target.channels))
-
-    def regions(self, segment: Segment, stripe: Region) -> dict[str, Region]:
-        """What each layer of the group must compute for a stripe of the last one."""
-        needed = {segment.layers[self.last].output: stripe}
-        for layer in reversed(segment.layers[self.first : self.last + 1]):
-            target = segment.maps[layer.output]
-            for index, name in enumerate(layer.inputs):
-                if name in self.inside:
-                    region = input_region(layer, index, segment.maps[name], target, needed[layer.output])
-                    needed[name] = _union(needed.get(name), region, segment.maps[name])
-        return needed
+    frames: tuple[Frames, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class FusionSite:
-    """What decides about groups: the segment, the maps that would spill, the bytes that resident maps leave free."""
+    """What decides about groups: the segment, the maps that would spill, who shares whose place, the bytes that
+    resident maps leave free.
+    """
 
     segment: Segment
+    batch: int
     spilled: frozenset[str]
+    storage: Storage
     free: tuple[int, ...]
     machine: Machine
     quads: int
     longest: int
+    costs: RowCosts = field(init=False)
+    reach: RowReach = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "costs", RowCosts(self.segment, self.machine, self.quads))
+        object.__setattr__(self, "reach", RowReach(self.segment))
+
+    def room(self, first: int, last: int, inside: Collection[str]) -> int:
+        """Bytes for a group: what resident maps leave free, without those that will exist only inside."""
+        members: dict[str, list[str]] = {}
+        for name in self.segment.maps:
+            members.setdefault(self.storage.place(name).root, []).append(name)
+        given = [0] * (last + 1 - first)
+        for root, (low, high) in self.storage.lives(self.segment).items():
+            if root not in self.spilled and all(name in inside for name in members[root]):
+                for index in range(max(low, first), min(high, last) + 1):
+                    given[index - first] += map_bytes(self.segment.maps[root], self.batch, self.machine)
+        return min(free + more for free, more in zip(self.free[first : last + 1], given, strict=True))
 
 
 def choose_groups(site: FusionSite) -> tuple[Group, ...]:
-    """Groups that do not meet, in order, each the most profitable that begins at its first layer."""
-    groups: list[Group] = []
-    index = 0
-    while index < len(site.segment.layers):
-        found = _best_from(site, index) if site.segment.layers[index].output in site.spilled else None
-        if found is not None:
-            groups.append(found)
-            index = found.last
-        index += 1
-    return tuple(groups)
+    """Groups that do not meet, in order; their gains add up to the most."""
+    count = len(site.segment.layers)
+    best: list[tuple[float, tuple[Group, ...]]] = [(0.0, ())] * (count + 1)
+    for index in range(count):
+        best[index + 1] = max(best[index], best[index + 1], key=lambda entry: entry[0])
+        for gain, group in _from(site, index):
+            total = best[index][0] + gain
+            if total > best[group.last + 1][0]:
+                best[group.last + 1] = (total, (*best[index][1], group))
+    return best[count][1]
 
 
-def _best_from(site: FusionSite, first: int) -> Group | None:
-    best: tuple[int, Group] | None = None
-    for last in range(first + 1, min(first + site.longest, len(site.segment.layers))):
-        inside = _inside(site.segment, first, last)
-        if inside is None or not all(stripable(layer) for layer in site.segment.layers[first : last + 1]):
+def _from(site: FusionSite, first: int) -> Iterator[tuple[float, Group]]:
+    """Every group that begins at a layer and saves time, with the cycles that it saves."""
+    segment, lives = site.segment, live_layers(site.segment)
+    parameters = _parameters(site, first)
+    for last in range(first + 1, min(first + site.longest, len(segment.layers))):
+        layers = segment.layers[first : last + 1]
+        parameters += _parameters(site, last)
+        if not stripable(layers[0]) or not stripable(layers[-1]):
+            return
+        made = {layer.output for layer in layers[:-1]}
+        if not any(name in site.spilled for layer in layers for name in layer.inputs if name in made):
             continue
-        group = _fitting(site, first, last, inside)
-        gain = 0 if group is None else _gain(site, group)
-        if group is not None and gain > 0 and (best is None or gain > best[0]):
-            best = (gain, group)
-    return None if best is None else best[1]
+        inside = frozenset(name for name in made if lives[name][1] <= last and name not in segment.outputs)
+        room = site.room(first, last, inside)
+        found = _best(site, first, last, inside, int(room * SHARE) - parameters)
+        found = found or _best(site, first, last, inside, room - parameters)
+        given = sum(_dram_cycles(site, name) for name in inside if name not in site.spilled)
+        gain = 0.0 if found is None else _apart(site, layers) - found[0] + GIVEN * given
+        if found is not None and gain > 0:
+            yield gain, found[1]
 
 
-def _inside(segment: Segment, first: int, last: int) -> frozenset[str] | None:
-    """Maps made and used up between two layers; None when another than the last one's leaves."""
-    lives = live_layers(segment)
-    made = [layer.output for layer in segment.layers[first:last]]
-    if any(lives[name][1] > last or name in segment.outputs for name in made):
-        return None
-    return frozenset(made)
+def _parameters(site: FusionSite, index: int) -> int:
+    layer = site.segment.layers[index]
+    return site.machine.align(parameter_bytes(layer, site.segment.maps[layer.output].channels))
 
 
 def stripable(layer: Layer) -> bool:
@@ -115,89 +133,78 @@ def stripable(layer: Layer) -> bool:
     return not (isinstance(kernel, Convolution) and kernel.binary is not None and kernel.binary.values is not None)
 
 
-def _fitting(site: FusionSite, first: int, last: int, inside: frozenset[str]) -> Group | None:
-    """The group with the tallest stripes that fit."""
-    segment = site.segment
-    rows = segment.maps[segment.layers[last].output].rows
-    parameters = sum(
-        site.machine.align(parameter_bytes(layer, segment.maps[layer.output].channels))
-        for layer in segment.layers[first : last + 1]
-    )
-    for parts in PARTS:
-        if parts > rows:
+def _best(site: FusionSite, first: int, last: int, inside: frozenset[str], room: int) -> tuple[float, Group] | None:
+    """The fastest stripes that fit and their cycles: from tall to low ones, until lower ones take longer."""
+    layers = site.segment.layers[first : last + 1]
+    rows = site.segment.maps[layers[-1].output].rows
+    best: tuple[float, Group] | None = None
+    for height in sorted({ceil_div(rows, parts) for parts in PARTS if parts <= rows}, reverse=True):
+        frames = roll(site.reach, layers, height) if room > 0 else None
+        if frames is None:
             break
-        group = Group(first, last, ceil_div(rows, parts), inside)
-        if parameters + _stripe_bytes(site, group) <= min(site.free[first : last + 1]) and _complete(segment, group):
-            return group
-    return None
+        group = Group(first, last, inside, frames)
+        if _bytes(site, group) > room:
+            continue
+        time = _together(site, group)
+        if best is not None and time >= best[0]:
+            break
+        best = time, group
+    return best
 
 
-def _complete(segment: Segment, group: Group) -> bool:
-    """Whether the stripes compute every row of every map inside, and each of them some: a stride beyond its window
-    leaves rows unread, and a stripe of padding reads none.
-    """
-    ends = dict.fromkeys(group.inside, 0)
-    for stripe in group.stripes(segment, 1):
-        for name, region in group.regions(segment, stripe).items():
-            if name in ends:
-                if region.rows[0] > ends[name] or region.rows[0] >= region.rows[1]:
-                    return False
-                ends[name] = max(ends[name], region.rows[1])
-    return all(end == segment.maps[name].rows for name, end in ends.items())
+def _bytes(site: FusionSite, group: Group) -> int:
+    """Bytes of the busiest stripe."""
+    frames = group.frames
+    telling = {0, 1, 2, len(frames) // 2, len(frames) - 2, len(frames) - 1}
+    return max(_stripe_bytes(site, group, frames[number]) for number in telling if 0 <= number < len(frames))
 
 
-def _stripe_bytes(site: FusionSite, group: Group) -> int:
-    """Bytes of one stripe from the middle: maps inside once each, stripes of spilled maps twice."""
-    segment, machine = site.segment, site.machine
-    stripes = list(group.stripes(segment, 1))
-    regions = group.regions(segment, stripes[len(stripes) // 2])
-    total = sum(bytes_of(segment.maps[name], regions[name], machine) for name in group.inside)
-    last = segment.layers[group.last].output
-    if last in site.spilled:
-        total += 2 * bytes_of(segment.maps[last], regions[last], machine)
-    for layer in segment.layers[group.first : group.last + 1]:
-        for index, name in enumerate(layer.inputs):
-            if name in site.spilled and name not in group.inside:
-                source, target = segment.maps[name], segment.maps[layer.output]
-                region = input_region(layer, index, source, target, regions[layer.output])
-                total += 2 * bytes_of(source, region, machine)
-    return total
+def _stripe_bytes(site: FusionSite, group: Group, frames: Frames) -> int:
+    """Every frame once, the largest of which rows are carried over twice; what comes from DRAM or goes there twice."""
+    total = copied = 0
+    for layer in site.segment.layers[group.first : group.last + 1]:
+        name, frame = layer.output, frames[layer.output]
+        if name in group.inside or name in site.spilled:
+            size = _row_bytes(site, name) * (frame.rows[1] - frame.rows[0])
+            total += size if name in group.inside else 2 * size
+            copied = max(copied, size if frame.carried else 0)
+        for source, (low, high) in site.reach.read(layer, (frame.fresh, frame.rows[1])):
+            if source in site.spilled and source not in frames:
+                total += 2 * _row_bytes(site, source) * max(0, high - low)
+    return total + copied
 
 
-def _gain(site: FusionSite, group: Group) -> int:
-    """DRAM cycles saved for one sample, less the compute cycles repeated."""
-    segment, machine = site.segment, site.machine
-    crossings = [
-        map_bytes(segment.maps[name], 1, machine)
-        for layer in segment.layers[group.first : group.last + 1]
-        for name in (*layer.inputs, layer.output)
-        if name in group.inside and name in site.spilled
-    ]
-    return sum(crossings) // machine.dram_bytes_per_cycle - _repeated(site, group)
+def _row_bytes(site: FusionSite, name: str) -> int:
+    found = site.segment.maps[name]
+    return bytes_of(found, Region((0, 1), (0, 1), (0, found.columns), (0, found.channels)), site.machine)
 
 
-def _repeated(site: FusionSite, group: Group) -> int:
-    """Compute cycles of the rows that stripes compute more than once, for one sample."""
-    segment = site.segment
-    done = dict.fromkeys(group.inside, 0)
-    for stripe in group.stripes(segment, 1):
-        regions = group.regions(segment, stripe)
-        for name in group.inside:
-            done[name] += regions[name].shape[1]
-    work = {layer.output: _cycles_per_row(site, layer) for layer in segment.layers[group.first : group.last]}
-    return round(sum((done[name] - segment.maps[name].rows) * work[name] for name in group.inside))
+def _apart(site: FusionSite, layers: Sequence[Layer]) -> float:
+    """Cycles of one sample, layer by layer: each takes its compute or its DRAM time, whichever is longer."""
+    cycles = 0.0
+    for layer in layers:
+        crossing = {name for name in (*layer.inputs, layer.output) if name in site.spilled}
+        cycles += _time(site.costs.whole(layer), sum(_dram_cycles(site, name) for name in crossing))
+    return cycles
 
 
-def _cycles_per_row(site: FusionSite, layer: Layer) -> float:
-    target, machine = site.segment.maps[layer.output], site.machine
-    if isinstance(layer.kernel, Convolution) and not layer.kernel.is_depthwise:
-        return target.columns * layer.kernel.weights.size / machine.macs_per_cycle(site.quads)
-    window = layer.kernel.window if isinstance(layer.kernel, Convolution | Pooling) else None
-    cells = 1 if window is None else window.kernel[0] * window.kernel[1]
-    return target.columns * ceil_div(target.channels, machine.lanes) * cells / machine.tiles(site.quads)
+def _together(site: FusionSite, group: Group) -> float:
+    """Cycles of one sample in stripes: compute or DRAM time, and the DRAM time of one stripe that nothing hides."""
+    layers = site.segment.layers[group.first : group.last + 1]
+    made = {layer.output for layer in layers}
+    compute, moved = 0.0, 0.0
+    for layer in layers:
+        crossing = {name for name in layer.inputs if name in site.spilled and name not in made}
+        crossing |= {layer.output} & site.spilled - group.inside
+        moved += sum(_dram_cycles(site, name) for name in crossing)
+        compute += site.costs.rolled(layer, [frames[layer.output] for frames in group.frames])
+    return _time(compute, moved) + moved / len(group.frames)
 
 
-def _union(one: Region | None, other: Region, feature_map: FeatureMap) -> Region:
-    """The smallest range of whole rows over both."""
-    rows = other.rows if one is None else (min(one.rows[0], other.rows[0]), max(one.rows[1], other.rows[1]))
-    return Region(other.samples, rows, (0, feature_map.columns), (0, feature_map.channels))
+def _time(compute: float, moved: float) -> float:
+    """The longer of the two, and a little of the other: what is hidden here is in the way of something else."""
+    return max(compute, moved) + HIDDEN * min(compute, moved)
+
+
+def _dram_cycles(site: FusionSite, name: str) -> float:
+    return map_bytes(site.segment.maps[name], 1, site.machine) / site.machine.dram_bytes_per_cycle

@@ -57,6 +57,14 @@ class Storage:
         kept = {name: place for name, place in self.places.items() if (name in inside) == (place.root in inside)}
         return Storage(kept)
 
+    def overlap(self, segment: Segment, one: str, other: str) -> bool:
+        """Whether two maps have a channel of the same buffer in common."""
+        first, second = self.place(one), self.place(other)
+        if first.root != second.root:
+            return False
+        ends = first.channel + segment.maps[one].channels, second.channel + segment.maps[other].channels
+        return first.channel < ends[1] and second.channel < ends[0]
+
     def lives(self, segment: Segment) -> dict[str, tuple[int, int]]:
         """First and last layer of every root: from its first member's to its last member's."""
         spans: dict[str, tuple[int, int]] = {}
@@ -108,17 +116,12 @@ def _sound(segment: Segment, storage: Storage, lives: Mapping[str, tuple[int, in
     for index, later in enumerate(members):
         born, over = lives[later][0], storage.places.get(later)
         for earlier in members[:index]:
-            if not _overlap(segment, storage, earlier, later) or _is_inside(storage, lives, earlier, later):
+            if not storage.overlap(segment, earlier, later) or _is_inside(storage, lives, earlier, later):
                 continue
             direct = over is not None and over.root == earlier
             if lives[earlier][1] > born - (not direct):
                 return False
     return True
-
-
-def _overlap(segment: Segment, storage: Storage, one: str, other: str) -> bool:
-    first, second = storage.place(one).channel, storage.place(other).channel
-    return first < second + segment.maps[other].channels and second < first + segment.maps[one].channels
 
 
 def _is_inside(storage: Storage, lives: Mapping[str, tuple[int, int]], part: str, whole: str) -> bool:

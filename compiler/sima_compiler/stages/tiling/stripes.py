@@ -102,8 +102,8 @@ def _in_parts(site: LayerSite, least: int) -> BlockPlan | Misfit:
     return found if isinstance(found, BlockPlan) else _misfit(site, min(least, found))
 
 
-#: Time of a plan that does not fit.
-NEVER = np.iinfo(np.int64).max
+#: Time of a plan that does not fit, and what is added where one only fits while nothing is on its way out.
+NEVER, LAST_RESORT = np.iinfo(np.int64).max, 1 << 60
 
 
 def _orders(site: LayerSite) -> Iterator[tuple[int, LoopOrder]]:
@@ -120,11 +120,20 @@ def _orders(site: LayerSite) -> Iterator[tuple[int, LoopOrder]]:
 
 
 def _demand(site: LayerSite, stripes: Sequence[_Stripe], channels: int, order: LoopOrder) -> Cells:
-    """On-chip bytes of every stripe: (with two of them in flight, with one)."""
+    """On-chip bytes of every stripe: (with two of them in flight, with one, with one and the output of another)."""
     parameters = _parameters(site, stripes, channels, order)
     in_flight = 1 if order is LoopOrder.STRIPES and not _has_constant_map(site) else 2
     sizes = np.array([stripe.part(channels, site) for stripe in stripes], np.int64)
-    return np.stack([in_flight * parameters + 2 * sizes, parameters + sizes], axis=1)
+    leaving = np.array([_leaving(site, stripe, channels) for stripe in stripes], np.int64)
+    one = parameters + sizes
+    return np.stack([in_flight * parameters + 2 * sizes, one, one + leaving], axis=1)
+
+
+def _leaving(site: LayerSite, stripe: _Stripe, width: int) -> int:
+    """Bytes of the block before, on their way out while one of these is computed; none where there is only one."""
+    channels, machine = site.target.channels, site.machine
+    several = stripe.count > 1 or width < channels
+    return sum(held.part(width, channels, machine) for held in stripe.outputs) if several else 0
 
 
 def _parameters(site: LayerSite, stripes: Sequence[_Stripe], channels: int, order: LoopOrder) -> Cells:
@@ -163,6 +172,7 @@ def _times(site: LayerSite, stripes: Sequence[_Stripe], channels: int, order: Lo
     compute = counts * np.array([_compute(site, stripe, channels) for stripe in stripes], np.int64)
     overlapped = np.maximum(dma, compute) + dma // np.maximum(counts, 1)
     times = np.where(demand[:, 0] <= site.free, overlapped, dma + compute)
+    times = np.where(demand[:, 2] <= site.free, times, times + LAST_RESORT)
     return np.where(demand[:, 1] <= site.free, times, NEVER)
 
 

@@ -31,7 +31,7 @@ CELLS, STEP_WORK = 100, 150
 #: Steps of the first descents, per buffer; their growth, in percent, whenever all orders have been tried.
 PATIENCE, GROWTH = 2, 130
 #: How far, in places, a shuffled order may move a buffer: this much more in each round.
-SHUFFLE = 15
+SHUFFLE = 40
 #: An offset that no crowd reaches.
 NOWHERE = 1 << 62
 

@@ -60,13 +60,14 @@ def roll(reach: RowReach, layers: Sequence[Layer], height: int) -> tuple[Frames,
 
 
 def _stripes(reach: RowReach, layers: Sequence[Layer], height: int) -> Iterator[Frames | None]:
-    """Stripe by stripe; None and the end where a row is missing."""
+    """Stripe by stripe; None and the end where a row is missing, or a layer would begin after one behind it."""
     last = layers[-1].output
     done = {layer.output: 0 for layer in layers}
     kept = dict(done)
     for _, end in splits(reach.segment.maps[last].rows, height):
         frames = _stripe(reach, layers, done, end)
-        if frames is None or any(frame.carried and frame.rows[0] < kept[name] for name, frame in frames.items()):
+        lost = frames is None or any(frame.carried and frame.rows[0] < kept[name] for name, frame in frames.items())
+        if frames is None or lost or not all(frame.computed or done[name] for name, frame in frames.items()):
             yield None
             return
         yield frames

@@ -31,8 +31,8 @@ from tests.allocation.allocation_problems import (
     random_problem,
 )
 
-QUICK = Effort(build=100_000, fit=100_000, best=100_000)
-GREEDY = Effort(build=0, fit=0, best=0)
+QUICK = Effort(build=100_000, lower=100_000, fit=100_000, best=100_000)
+GREEDY = Effort(build=0, lower=0, fit=0, best=0)
 ROOT = Path(__file__).parents[2]
 lives = st.tuples(st.integers(0, 30), st.integers(1, 12), st.integers(1, 50), st.sampled_from([1, 1, 4, 16]))
 problems = st.lists(lives, min_size=1, max_size=25).map(
@@ -107,7 +107,7 @@ def test_branch_and_bound_leaves_alone_what_would_take_too_long() -> None:
 @settings(max_examples=60)
 @given(problems)
 def test_every_solution_is_valid_and_not_below_the_bound(problem: Problem) -> None:
-    for found in (solve(problem, Effort(20_000, 20_000, 20_000)), *sweeps(problem.buffers)):
+    for found in (solve(problem, Effort(20_000, 20_000, 20_000, 20_000)), *sweeps(problem.buffers)):
         assert not validate(problem, found)
         assert found.peak >= live_bytes(problem)
 

@@ -20,9 +20,10 @@ from sima_compiler.stages.allocation.solution import Solution
 from sima_compiler.stages.allocation.solver import THOROUGH, Effort, solve
 
 #: Work per plan: when loads can be delayed instead, and when nothing else can be done.
-FLEXIBLE, FIRM = Effort(build=6_000_000, fit=0), Effort(build=6_000_000)
+FLEXIBLE = Effort(build=300_000, lower=6_000_000, fit=0)
+FIRM = Effort(build=6_000_000, lower=6_000_000)
 #: Work to lower the peak of a plan that fits after its loads were delayed: for small ones only.
-SETTLING = Effort(fit=0, pairs=30_000)
+SETTLING = Effort(lower=600_000, fit=0, pairs=30_000)
 
 
 @dataclass(frozen=True, slots=True)

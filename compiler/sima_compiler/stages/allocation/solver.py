@@ -24,19 +24,21 @@ from sima_compiler.stages.allocation.sweep import sweeps
 class Effort:
     """Work that may be done, in neighbours looked at (about five million a second).
 
-    ``build`` is for branch and bound, once for the capacity when the best greedy order ends above that and once for the
-    lower bound. What it does not solve is left to local search: ``fit`` for the capacity, ``best`` for the lower bound.
-    Where more than ``pairs`` pairs of buffers live together, they are placed in order of time alone.
+    ``build`` is for branch and bound, once for the lower bound and once for the capacity, when the best greedy order
+    ends above the capacity; ``lower`` likewise when it fits and ends above the lower bound. What is not solved then is
+    left to local search: ``fit`` for the capacity, ``best`` for the lower bound. Where more than ``pairs`` pairs of
+    buffers live together, they are placed in order of time alone.
     """
 
     build: int = 600_000
+    lower: int = 600_000
     fit: int = 600_000
     best: int = 0
     pairs: int = 300_000
 
 
 #: What somebody who asks for the lowest peak, and not for a quick answer, gets.
-THOROUGH = Effort(build=6_000_000, fit=3_000_000, best=3_000_000, pairs=1 << 62)
+THOROUGH = Effort(build=6_000_000, lower=6_000_000, fit=3_000_000, best=3_000_000, pairs=1 << 62)
 
 
 def solve(problem: Problem, effort: Effort = THOROUGH) -> Solution:
@@ -68,8 +70,9 @@ def _built(problem: Problem, orders: Sequence[Order], best: Solution, effort: Ef
     """What branch and bound finds, or else ``best``: at the lower bound, or fitting where ``best`` does not."""
     bound, capacity = problem.lower_bound, problem.capacity
     limits = [limit for limit in (bound, capacity) if bound <= limit <= capacity and limit < best.peak]
+    work = effort.build if best.peak > capacity else effort.lower
     for limit in dict.fromkeys(limits):
-        found = build_up(problem.buffers, orders, limit, effort.build)
+        found = build_up(problem.buffers, orders, limit, work)
         if found is not None:
             return found
     return best

@@ -51,8 +51,10 @@ def every_command() -> Program:
 
 
 PROGRAM = every_command()
-IN_PARTS = [in_parts.dense().program()]
-IN_PARTS += [in_parts.pool(*kind, (0, 1, 5, 6), in_parts.THREE).program() for kind in in_parts.KINDS]
+IN_PARTS = [
+    in_parts.dense().program(),
+    *(in_parts.pool(*kind, (0, 1, 5, 6), in_parts.THREE).program() for kind in in_parts.KINDS),
+]
 NUMBERS = st.sampled_from([-1, 0, 1, 2, 3, 5, 16, 17, 49, 127, 255, 4096, 2**31, 2**40])
 
 

@@ -12,6 +12,9 @@ cross it once, so those bytes take at least their quotient.
 and weight blocks, whatever the mapping, so the sum of the least padded work is a bound. And at the moment when the work
 in front of a layer is done, at most the on-chip capacity of the weights that later layers still need has arrived; the
 rest must still cross DRAM. Layers that run in turns keep their weights until the last turn, so this holds for them too.
+
+Window cells over padding count, because the array computes them. The exception is a convolution whose window is so
+large that a block may be summed in parts, which leave out what lies in the padding: it is counted without.
 """
 
 from __future__ import annotations
@@ -19,6 +22,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
+
+import numpy as np
+import numpy.typing as npt
 
 from sima_compiler.ir.layers import (
     Convolution,
@@ -34,6 +40,13 @@ from sima_compiler.ir.layers import (
 )
 from sima_compiler.machine.cost import ceil_div, depthwise_cycles, pool_cycles
 from sima_compiler.machine.description import Machine
+
+#: A window that takes less than this share of on-chip memory, with what else a block needs, is never summed in parts.
+WHOLE_SHARE = 12
+#: On-chip bytes of tables and alignment that a block may need besides.
+TABLES = 2048
+
+Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +70,26 @@ class Bounds:
     padded_bound_cycles: int
 
 
-def weight_sizes(segment: Segment, least_bytes: Callable[[bytes], int]) -> tuple[tuple[int, int], ...]:
+def weight_sizes(
+    segment: Segment, least_bytes: Callable[[bytes], int], machine: Machine, *, quads: int
+) -> tuple[tuple[int, int], ...]:
     """(raw, smaller of raw and compressed) bytes of every layer's weights; zeros without weights.
 
     ``least_bytes`` gives the second of them for the first one's content.
     """
-    return tuple(_weight_size(layer, least_bytes) for layer in segment.layers)
+    return tuple(_weight_size(layer, segment, least_bytes, machine.sram_bytes(quads)) for layer in segment.layers)
 
 
-def _weight_size(layer: Layer, least_bytes: Callable[[bytes], int]) -> tuple[int, int]:
+def _weight_size(layer: Layer, segment: Segment, least_bytes: Callable[[bytes], int], capacity: int) -> tuple[int, int]:
     if not isinstance(layer.kernel, Convolution):
         return (0, 0)
-    raw = layer.kernel.weights.tobytes()
+    weights = layer.kernel.weights
+    if may_leave_padding_out(layer, layer.kernel, segment, capacity):
+        source, target = segment.maps[layer.inputs[0]], segment.maps[layer.output]
+        window = layer.kernel.window
+        weights = weights[:, _met(window, 0, target.rows, source.rows)]
+        weights = weights[:, :, _met(window, 1, target.columns, source.columns)]
+    raw = weights.tobytes()
     return (len(raw), least_bytes(raw))
 
 
@@ -78,7 +99,7 @@ def layer_loads(
     """The unavoidable load of every layer."""
     return tuple(
         LayerLoad(
-            layer_macs(layer, segment.maps[layer.output]) * batch,
+            layer_macs(layer, segment, machine.sram_bytes(quads)) * batch,
             _padded_cycles(layer, segment, machine, quads, batch),
             raw,
             stored,
@@ -87,11 +108,57 @@ def layer_loads(
     )
 
 
-def layer_macs(layer: Layer, target: FeatureMap) -> int:
-    """Multiply-accumulates of one sample, window cells over padding included."""
+def layer_macs(layer: Layer, segment: Segment, capacity: int) -> int:
+    """Multiply-accumulates of one sample; see the module's text for window cells over padding."""
     if not isinstance(layer.kernel, Convolution):
         return 0
-    return target.rows * target.columns * layer.kernel.weights.size
+    rows, columns = _cells(layer, layer.kernel, segment, capacity)
+    outputs, _, _, inputs = layer.kernel.weights.shape
+    return int(rows.sum()) * int(columns.sum()) * outputs * inputs
+
+
+def may_leave_padding_out(layer: Layer, kernel: Convolution, segment: Segment, capacity: int) -> bool:
+    """Whether one window of a padded convolution, with weights and results, may be too large to be held whole."""
+    if not any(kernel.window.pads):
+        return False
+    source, target = segment.maps[layer.inputs[0]], segment.maps[layer.output]
+    spans = (
+        min(size, (cells - 1) * dilation + 1)
+        for size, cells, dilation in zip(
+            (source.rows, source.columns), kernel.window.kernel, kernel.window.dilations, strict=True
+        )
+    )
+    unit = target.channels if kernel.is_depthwise else 1 if kernel.groups == 1 else target.channels // kernel.groups
+    weights = unit * (prod(kernel.weights.shape[1:]) + 8)
+    return TABLES + weights + prod(spans) * source.channels + 4 * target.channels > capacity // WHOLE_SHARE
+
+
+def _cells(layer: Layer, kernel: Convolution, segment: Segment, capacity: int) -> tuple[Counts, Counts]:
+    """Window rows that every output row counts, and window columns that every output column counts."""
+    source, target, window = segment.maps[layer.inputs[0]], segment.maps[layer.output], kernel.window
+    if not may_leave_padding_out(layer, kernel, segment, capacity):
+        height, width = window.kernel
+        return np.full(target.rows, height, np.int64), np.full(target.columns, width, np.int64)
+    return _inside(window, 0, target.rows, source.rows), _inside(window, 1, target.columns, source.columns)
+
+
+def _inside(window: Window, axis: int, outputs: int, size: int) -> Counts:
+    """How many cells of each output's window lie on the map along an axis."""
+    starts = np.arange(outputs, dtype=np.int64) * window.strides[axis] - window.pads[axis]
+    first = np.maximum(0, -(starts // window.dilations[axis]))
+    last = np.minimum(window.kernel[axis], -((starts - size) // window.dilations[axis]))
+    return np.maximum(0, last - first)
+
+
+def _met(window: Window, axis: int, outputs: int, size: int) -> list[int]:
+    """The window's cells along an axis that any output sees on the map."""
+    found: list[int] = []
+    for cell in range(window.kernel[axis]):
+        start, stride = cell * window.dilations[axis] - window.pads[axis], window.strides[axis]
+        first, last = max(0, -(start // stride)), min(outputs - 1, (size - 1 - start) // stride)
+        if first <= last:
+            found.append(cell)
+    return found
 
 
 def segment_bounds(segment: Segment, loads: Sequence[LayerLoad], machine: Machine, *, quads: int, batch: int) -> Bounds:
@@ -146,28 +213,35 @@ def _padded_cycles(layer: Layer, segment: Segment, machine: Machine, quads: int,
     kernel, lanes, tiles = layer.kernel, machine.lanes, machine.tiles(quads)
     if isinstance(kernel, Copy):
         return 0
-    if isinstance(kernel, Convolution) and not kernel.is_depthwise:
-        return pixels * _blocks(kernel, segment.maps[layer.inputs[0]], target, lanes) // tiles
-    each = max(_vector_steps(layer, machine), ceil_div(lanes, machine.output_bytes_per_tile))
-    return ceil_div(pixels * ceil_div(target.channels, lanes), tiles) * each
+    vectors, leaving = pixels * ceil_div(target.channels, lanes), ceil_div(lanes, machine.output_bytes_per_tile)
+    if isinstance(kernel, Convolution):
+        rows, columns = _cells(layer, kernel, segment, machine.sram_bytes(quads))
+        if not kernel.is_depthwise:
+            return batch * _blocks(kernel, segment, layer, (rows, columns), lanes) // tiles
+        operand = kernel.binary is not None and kernel.binary.operand is not None
+        fewest, most = int(rows.min()) * int(columns.min()), int(rows.max()) * int(columns.max())
+        if fewest < most:
+            cells = int(rows.sum()) * int(columns.sum()) * batch * ceil_div(target.channels, lanes)
+            steps = cells * machine.depthwise_step_cycles // machine.depthwise_cells_per_step
+            return max(ceil_div(steps + operand * vectors, tiles), ceil_div(vectors, tiles) * leaving)
+        return ceil_div(vectors, tiles) * max(depthwise_cycles(fewest, machine) + operand, leaving)
+    return ceil_div(vectors, tiles) * max(_vector_steps(layer, machine), leaving)
 
 
 def _vector_steps(layer: Layer, machine: Machine) -> int:
     """Cycles that one vector of results keeps a vector unit busy: window cells and operands that are maps."""
     kernel = layer.kernel
-    if isinstance(kernel, Convolution):
-        operand = kernel.binary is not None and kernel.binary.operand is not None
-        return depthwise_cycles(prod(kernel.window.kernel), machine) + operand
     if isinstance(kernel, Pooling):
         return pool_cycles(prod(kernel.window.kernel), machine)
     return 2 if isinstance(kernel, Elementwise) and kernel.binary.operand is not None else 1
 
 
-def _blocks(kernel: Convolution, source: FeatureMap, target: FeatureMap, lanes: int) -> int:
-    """Fewest weight blocks per pixel over the legal mappings, row folding included."""
-    _, height, width, inputs = kernel.weights.shape
-    plain = height * width * ceil_div(inputs, lanes)
+def _blocks(kernel: Convolution, segment: Segment, layer: Layer, cells: tuple[Counts, Counts], lanes: int) -> int:
+    """Fewest weight blocks of one sample's pixels over the legal mappings, row folding included."""
+    source, target, inputs = segment.maps[layer.inputs[0]], segment.maps[layer.output], kernel.weights.shape[3]
+    rows, columns = int(cells[0].sum()), cells[1]
+    plain = rows * int(columns.sum()) * ceil_div(inputs, lanes)
     packed = source.layout is Layout.HWC and source.channels < lanes
-    folded = height * ceil_div(width * inputs, lanes)
+    folded = rows * int((-(-columns * inputs // lanes)).sum())
     outputs = kernel.groups * ceil_div(target.channels // kernel.groups, lanes)
     return outputs * (min(plain, folded) if packed else plain)

@@ -119,7 +119,7 @@ def compile_graph(graph: Graph, options: CompileOptions) -> CompileResult:
         segment, target, options.batch_size, store, lambda done, total: progress(Progress("plan", done, total))
     )
     progress(Progress("encode", 0, 1))
-    sizes = weight_sizes(segment, store.least_bytes)
+    sizes = weight_sizes(segment, store.least_bytes, options.machine, quads=options.quads)
     loads = layer_loads(segment, sizes, options.machine, quads=options.quads, batch=found.actual)
     built = _Built(graph, segment, found, loads, assemble(found.plan))
     progress(Progress("encode", 1, 1))

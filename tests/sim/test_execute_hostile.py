@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from sima_compiler.errors import SimaError
 from sima_compiler.ir.layers import BinaryOp, Broadcast, PoolKind, Window
-from sima_compiler.ir.program import Combine, Fill, Gather, Pool, Program, Resample, Role, Translate, Wait
+from sima_compiler.ir.program import Combine, Fill, Gather, Part, Pool, Program, Resample, Role, Translate, Wait
 from sima_compiler.lm.constants import ConstantSections
 from sima_compiler.lm.writer import encode
 from sima_compiler.sim.execute import run_lm
+from tests.sim import test_execute_parts as in_parts
 from tests.sim.small_programs import FULL, ProgramBuilder, Shape, binary_step, convolve, quant, random_map
 
 SHAPE: Shape = (1, 3, 4, 4)
@@ -50,11 +51,15 @@ def every_command() -> Program:
 
 
 PROGRAM = every_command()
+IN_PARTS = [
+    in_parts.dense().program(),
+    *(in_parts.pool(*kind, (0, 1, 5, 6), in_parts.THREE).program() for kind in in_parts.KINDS),
+]
 NUMBERS = st.sampled_from([-1, 0, 1, 2, 3, 5, 16, 17, 49, 127, 255, 4096, 2**31, 2**40])
 
 
-def execute(program: Program) -> np.ndarray:
-    return run_lm(encode(program), {"x": random_map(np.random.default_rng(1), SHAPE)})["y"]
+def execute(program: Program, shape: Shape = SHAPE) -> np.ndarray:
+    return run_lm(encode(program), {"x": random_map(np.random.default_rng(1), shape)})["y"]
 
 
 def test_the_program_itself_runs() -> None:
@@ -62,28 +67,37 @@ def test_the_program_itself_runs() -> None:
 
 
 def damaged(draw: st.DrawFn, value: Any) -> Any:
-    """The record with one number somewhere inside replaced."""
+    """The record with one number or one `Part` somewhere inside replaced."""
     if isinstance(value, tuple) and value:
         index = draw(st.integers(0, len(value) - 1))
         return (*value[:index], damaged(draw, value[index]), *value[index + 1 :])
     if is_dataclass(value) and not isinstance(value, type):
         name = draw(st.sampled_from([field.name for field in fields(value)]))
         return replace(value, **{name: damaged(draw, getattr(value, name))})
+    if isinstance(value, Part):
+        return draw(st.sampled_from(Part))
     return draw(NUMBERS) if type(value) is int else value
 
 
 @st.composite
-def hostile_programs(draw: st.DrawFn) -> Program:
+def hostile_programs(draw: st.DrawFn, programs: list[Program]) -> Program:
     """One to three numbers of the commands, tensors or buffers are wrong."""
-    program = PROGRAM
+    program = draw(st.sampled_from(programs))
     for _ in range(draw(st.integers(1, 3))):
         part = draw(st.sampled_from(["compute", "compute", "dma_in", "dma_out", "tensors", "buffers"]))
         program = replace(program, **{part: damaged(draw, getattr(program, part))})
     return program
 
 
-@given(hostile_programs())
+@given(hostile_programs([PROGRAM]))
 @settings(max_examples=600, deadline=None, derandomize=True)
 def test_wrong_numbers_end_in_an_error_of_ours_or_a_result(program: Program) -> None:
     with suppress(SimaError):
         assert execute(program).dtype == np.int8
+
+
+@given(hostile_programs(IN_PARTS))
+@settings(max_examples=600, deadline=None, derandomize=True)
+def test_wrong_numbers_in_parts_end_likewise(program: Program) -> None:
+    with suppress(SimaError):
+        assert execute(program, in_parts.SHAPE).dtype == np.int8

@@ -11,11 +11,12 @@ import pytest
 
 from sima_compiler.errors import ExecutionError, LmError
 from sima_compiler.ir.layers import PoolKind, Window
-from sima_compiler.ir.program import ArrayMapping, Convolve, Fill, Operand, Part, Pool, Role, Wait
+from sima_compiler.ir.program import ArrayMapping, Convolve, Fill, Operand, Part, Pool, Program, Role, Wait
 from sima_compiler.lm.constants import ConstantSections
 from sima_compiler.lm.reader import decode
 from sima_compiler.lm.writer import encode
 from sima_compiler.sim.execute import run_lm
+from sima_compiler.sim.requantizing import Requantizer
 from tests.sim.small_programs import FULL, ProgramBuilder, convolve, quant, random_map
 
 SHAPE = (1, 6, 5, 16)
@@ -110,24 +111,69 @@ def test_a_part_that_does_not_finish_has_no_lookup() -> None:
         decode(encode(builder.program()))
 
 
-@pytest.mark.parametrize(
-    ("kind", "is_global"), [(PoolKind.MAX, False), (PoolKind.AVERAGE, False), (PoolKind.AVERAGE, True)]
-)
-def test_a_pool_in_parts_is_the_pool(kind: PoolKind, is_global: bool) -> None:
-    def program(cuts: tuple[int, ...], parts: tuple[Part, ...]) -> ProgramBuilder:
-        builder = ProgramBuilder(1)
-        x = builder.tensor("x", Role.INPUT, SHAPE, X, lanes=16)
-        y = builder.tensor("y", Role.OUTPUT, (1, 1, 1, 16), Y, lanes=16)
-        source, target = builder.operand(SHAPE, 16), builder.operand((1, 1, 1, 16), 16)
-        builder.load(x, source)
-        for first, stop, part in zip(cuts, cuts[1:], parts, strict=False):
-            window = Window((stop - first, 5), (1, 1), (1, 1), (0, 0, 0, 0))
-            builder.compute(
-                Pool(0, Wait(), kind, rows_of(source, first, stop - first), target, -1, window, False, is_global, X, Y,
-                     FULL, has_lookup=False, part=part)
-            )  # fmt: skip
-        builder.store(y, target)
-        return builder
+THREE = (Part.FIRST, Part.NEXT, Part.LAST)
 
-    whole = run(program((0, 6), (Part.WHOLE,)))
-    assert np.array_equal(whole, run(program((0, 1, 5, 6), (Part.FIRST, Part.NEXT, Part.LAST))))
+
+def pool(kind: PoolKind, is_global: bool, cuts: tuple[int, ...], parts: tuple[Part, ...]) -> ProgramBuilder:
+    """One result over the whole map, its rows cut at ``cuts``."""
+    builder = ProgramBuilder(1)
+    x = builder.tensor("x", Role.INPUT, SHAPE, X, lanes=16)
+    y = builder.tensor("y", Role.OUTPUT, (1, 1, 1, 16), Y, lanes=16)
+    source, target = builder.operand(SHAPE, 16), builder.operand((1, 1, 1, 16), 16)
+    builder.load(x, source)
+    for first, stop, part in zip(cuts, cuts[1:], parts, strict=False):
+        window = Window((stop - first, 5), (1, 1), (1, 1), (0, 0, 0, 0))
+        builder.compute(
+            Pool(0, Wait(), kind, rows_of(source, first, stop - first), target, -1, window, False, is_global, X, Y,
+                 FULL, has_lookup=False, part=part)
+        )  # fmt: skip
+    builder.store(y, target)
+    return builder
+
+
+KINDS = [(PoolKind.MAX, False), (PoolKind.AVERAGE, False), (PoolKind.AVERAGE, True)]
+
+
+@pytest.mark.parametrize(("kind", "is_global"), KINDS)
+def test_a_pool_in_parts_is_the_pool(kind: PoolKind, is_global: bool) -> None:
+    whole = run(pool(kind, is_global, (0, 6), (Part.WHOLE,)))
+    assert np.array_equal(whole, run(pool(kind, is_global, (0, 1, 5, 6), THREE)))
+
+
+def hostile(edit: Callable[[Commands], Commands], program: Program) -> Program:
+    return replace(program, compute=tuple(edit(list(program.compute))))
+
+
+@pytest.mark.parametrize("samples", [2, 3])
+def test_a_part_of_another_shape_is_caught(samples: int) -> None:
+    """Sums of 2 and of 3 samples do not add; sums of 1 and of 2 would spread."""
+
+    def more(command: Convolve | Pool) -> Convolve | Pool:
+        return replace(command, source=replace(command.source, samples=samples, sample_stride=0))
+
+    for builder in (dense(), *(pool(*kind, (0, 1, 5, 6), THREE) for kind in KINDS)):
+        for edit in (lambda c: [more(c[0]), *c[1:]], lambda c: [c[0], more(c[1]), c[2]]):
+            program = hostile(edit, builder.program())
+            with pytest.raises(ExecutionError, match="does not reduce to"):
+                run_lm(encode(program), {"x": random_map(np.random.default_rng(0), SHAPE)})
+
+
+@pytest.mark.parametrize(
+    ("mapping", "error", "sentence"),
+    [
+        (ArrayMapping(0, 1), LmError, "into 0 parts"),
+        (ArrayMapping(1, 1, 0), LmError, "into 0 parts"),
+        (ArrayMapping(100, 1), ExecutionError, "100 tiles of 8"),
+    ],
+)
+def test_a_block_is_held_by_the_tiles_that_there_are(
+    mapping: ArrayMapping, error: type[Exception], sentence: str
+) -> None:
+    with pytest.raises(error, match=sentence):
+        run(dense(lambda c: [replace(command, mapping=mapping) for command in c]))
+
+
+@pytest.mark.parametrize("factor", [np.nan, np.inf])
+def test_a_multiplier_that_is_no_number_is_caught(factor: float) -> None:
+    with pytest.raises(ExecutionError, match="no finite number"):
+        Requantizer(np.zeros(2, np.int32), np.array([1, factor], np.float32), 0, FULL)

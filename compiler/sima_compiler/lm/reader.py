@@ -193,6 +193,10 @@ def _check_indexes(program: Program, command: Command, where: str) -> None:
         _check_index(buffer, len(program.buffers), where, "buffer")
     parameters = getattr(command, "parameters", -1)
     _check_index(parameters, len(program.buffers), where, "buffer", least=0 if isinstance(command, Convolve) else -1)
+    if isinstance(command, Convolve):
+        spread = command.mapping
+        if min(spread.pixels, spread.outputs, spread.contraction) < 1:
+            raise LmError(f"{where}: a split of the tiles into 0 parts", hint="build it again")
     if not part_of(command).finishes and (getattr(command, "has_lookup", False) or getattr(command, "binary", None)):
         raise LmError(f"{where}: a part that does not finish has a lookup or a second operand", hint="build it again")
     if isinstance(command, Gather):

@@ -45,7 +45,7 @@ class Accumulators:
         """What earlier parts of the command's block have summed; None for a command that starts.
 
         Raises:
-            ExecutionError: the command belongs to another block than the parts before it, or its block is too large.
+            ExecutionError: the command belongs to another block than the parts before it.
         """
         if part_of(command).starts:
             self.check_empty(f"{type(command).__name__} starts")
@@ -54,12 +54,26 @@ class Accumulators:
         return self._held
 
     def after(self, command: Reduction, found: Accumulated | None) -> None:
-        """The command's sums, to be continued; None when it has finished its block."""
+        """The command's sums, to be continued; None when it has finished its block.
+
+        Raises:
+            ExecutionError: the block is too large for the accumulators.
+        """
         if found is not None and command.part is Part.FIRST:
-            needed, limit = accumulators_needed(command, self._machine, self._quads), self._machine.accumulator_pixels
-            if needed > limit:
-                raise ExecutionError(f"a block in parts needs {needed} accumulators per tile and lane of {limit}")
+            self._check_room(command)
         self._open, self._held = (None, None) if found is None else (command, found)
+
+    def _check_room(self, command: Reduction) -> None:
+        """The block's results are spread over tiles that exist, and each of them holds its share."""
+        machine, tiles = self._machine, self._machine.tiles(self._quads)
+        if isinstance(command, Convolve):
+            spread = command.mapping
+            used = spread.pixels * spread.outputs * spread.contraction
+            if used > tiles:
+                raise ExecutionError(f"a block in parts takes {used} tiles of {tiles}")
+        needed, limit = accumulators_needed(command, machine, self._quads), machine.accumulator_pixels
+        if needed > limit:
+            raise ExecutionError(f"a block in parts needs {needed} accumulators per tile and lane of {limit}")
 
     def check_empty(self, event: str) -> None:
         """Nothing may wait for its last part when ``event`` happens.

@@ -146,6 +146,9 @@ def _compute(state: State, command: ComputeCommand) -> None:
 
 def _reduce(state: State, command: Convolve | Pool, before: Accumulated | None) -> Int8Array | Accumulated:
     """The results of a command that finishes its block, else the sums so far."""
+    reads, writes = command.source, command.target
+    if reads.samples != writes.samples or (isinstance(command, Pool) and reads.channels != writes.channels):
+        raise ExecutionError(f"a source of shape {_shape(reads)} does not reduce to {_shape(writes)}")
     source, sections = _read(state, command.source), _parameters(state, command)
     if isinstance(command, Convolve):
         return kernels.run_convolution(command, source, _operand(state, command.binary), sections, before)

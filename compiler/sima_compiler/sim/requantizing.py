@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sima_compiler import arithmetic
+from sima_compiler.errors import ExecutionError
 from sima_compiler.ir.graph import Float32Array, Int8Array, Int32Array
 from sima_compiler.ir.program import BinaryStep
 
@@ -28,6 +29,13 @@ class Requantizer:
     """
 
     def __init__(self, bias: Int32Array, factors: Float32Array, zero_point: int, clamp: tuple[int, int]) -> None:
+        """One factor and one bias per channel.
+
+        Raises:
+            ExecutionError: a factor is no finite number.
+        """
+        if not np.isfinite(factors).all():
+            raise ExecutionError("a multiplier is no finite number")
         self._bias, self._factors, self._zero_point, self._clamp = bias, factors, zero_point, clamp
         self._rounded_bias = bias.astype(np.float32)
         wide = bias.astype(np.int64)
@@ -55,7 +63,8 @@ class Requantizer:
     def _finish(self, biased: Float32Array, result: Int8Array) -> None:
         low, high = self._clamp
         zero_point = np.float32(self._zero_point)
-        np.multiply(biased, self._factors, out=biased)
+        with np.errstate(over="ignore"):  # what leaves float32 is clamped
+            np.multiply(biased, self._factors, out=biased)
         np.rint(biased, out=biased)
         np.clip(biased, low - zero_point, high - zero_point, out=biased)
         np.add(biased, zero_point, out=result, casting="unsafe")

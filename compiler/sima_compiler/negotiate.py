@@ -187,7 +187,7 @@ def _to_schedule(fitting: Sequence[int]) -> list[int]:
 
 
 def _try(search: _Search, size: int) -> None:
-    found = search.plans.get(size) or plan(search.segment, search.target, size, search.store)
+    found = search.plans.get(size) or plan(search.segment, search.target, size, search.store, search.allowed)
     if isinstance(found, Misfit):
         search.rows[size] = _refused(size, found)
         return

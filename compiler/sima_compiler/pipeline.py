@@ -99,31 +99,47 @@ def lower(graph: Graph, machine: Machine) -> LayerGraph:
     return _timed("partition", lambda: partition(layers, machine), verify_layers)
 
 
-def plan(segment: Segment, target: Target, batch: int, constants: ConstantStore) -> Plan | Misfit:
+def plan(
+    segment: Segment, target: Target, batch: int, constants: ConstantStore, allowed: Collection[str] | None = None
+) -> Plan | Misfit:
     """The best plan for one batch size, or why there is none.
 
     While maps do not fit on chip, fusing layers trades DRAM time for smaller blocks and for memory; several longest
-    groups are scheduled and the fastest plan wins.
+    groups are scheduled and the fastest plan wins. With ``allowed``, a plan that spills other maps than those is
+    given only where there is no plan without.
     """
     repeat = sample_by_sample(segment, target.machine, quads=target.quads, batch=batch)
-    found = _fastest(segment, target, constants, TileOptions(target.quads, batch, 0, repeat=repeat))
+    found = _fastest(segment, target, constants, TileOptions(target.quads, batch, 0, repeat=repeat), allowed)
     if isinstance(found, Misfit) and repeat:
-        found = _fastest(segment, target, constants, TileOptions(target.quads, batch, 0))
+        found = _fastest(segment, target, constants, TileOptions(target.quads, batch, 0), allowed)
     return found
 
 
-def _fastest(segment: Segment, target: Target, constants: ConstantStore, wanted: TileOptions) -> Plan | Misfit:
+def _fastest(
+    segment: Segment,
+    target: Target,
+    constants: ConstantStore,
+    wanted: TileOptions,
+    allowed: Collection[str] | None,
+) -> Plan | Misfit:
     """The fastest plan over all longest groups; shorter ones are not asked where the longest forms none."""
     best: Plan | None = None
     refusal: Misfit | None = None
+    spilling: TileOptions | None = None
     for longest in FUSION_LENGTHS:
-        found, fused = _plan(segment, target, constants, replace(wanted, longest_group=longest))
-        if isinstance(found, Misfit):
+        options = replace(wanted, longest_group=longest)
+        found, fused = _plan(segment, target, constants, options, allowed)
+        if found is None:
+            spilling = spilling or options
+        elif isinstance(found, Misfit):
             refusal = refusal or found
         elif best is None or found.schedule.runtime < best.schedule.runtime:
             best = found
         if not fused:
             break
+    if best is None and spilling is not None:
+        found, _ = _plan(segment, target, constants, spilling, None)
+        best, refusal = (found, refusal) if isinstance(found, Plan) else (None, refusal or found)
     if best is not None:
         return best
     assert refusal is not None
@@ -131,10 +147,14 @@ def _fastest(segment: Segment, target: Target, constants: ConstantStore, wanted:
 
 
 def _plan(
-    segment: Segment, target: Target, constants: ConstantStore, wanted: TileOptions
-) -> tuple[Plan | Misfit, bool]:
-    """The plan for these options; less and less memory is planned with until addresses are found. And whether any
-    layers were fused on the way.
+    segment: Segment,
+    target: Target,
+    constants: ConstantStore,
+    wanted: TileOptions,
+    allowed: Collection[str] | None,
+) -> tuple[Plan | Misfit | None, bool]:
+    """The plan for these options, None where it would spill more than ``allowed``; less and less memory is planned with
+    until addresses are found. And whether any layers were fused on the way.
     """
     limit = target.machine.sram_bytes(target.quads)
     refusal: Misfit | None = None
@@ -149,6 +169,8 @@ def _plan(
         if isinstance(tiling, Misfit):
             return refusal or tiling, fused
         fused = fused or bool(tiling.fused)
+        if allowed is not None and not set(tiling.spilled) <= set(allowed):
+            return None, fused
         stored = [constants.stored(block) for block in tiling.constants]
         memory = _allocated(tiling, [len(block) for block in stored], target, limit)
         if isinstance(memory, MemoryPlan):

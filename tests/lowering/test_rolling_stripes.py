@@ -46,7 +46,7 @@ def residual() -> onnx.ModelProto:
 def branches() -> onnx.ModelProto:
     """Windows of different reach and dilation, joined; a depthwise one; twice as many rows at the end."""
     net = FloatNet(12)
-    x = net.conv(net.input((8, 40, 30)), 16, 3)
+    x = net.conv(net.input((8, 64, 30)), 16, 3)
     parts = [net.conv(x, 16, 1), net.conv(x, 16, 3, dilation=3), net.conv(x, 16, (7, 1), groups=16)]
     y = net.concat([*parts, x])
     y = net.upsample(net.conv(y, 16, 3))

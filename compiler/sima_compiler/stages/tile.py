@@ -44,7 +44,7 @@ def tile(segment: Segment, machine: Machine, options: TileOptions) -> Tiling | M
     if isinstance(residency, Misfit):
         return residency
     if residency.spilled:
-        decided = (options.batch, residency.spilled, residency.storage, residency.free)
+        decided = (options.batch, residency.spilled, residency.storage, options.capacity)
         site = FusionSite(segment, *decided, machine, options.quads, options.longest_group)
         residency = with_groups(residency, choose_groups(site), segment)
     return _emit(segment, machine, options, residency)

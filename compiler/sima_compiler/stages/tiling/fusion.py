@@ -15,7 +15,7 @@ stripes of every spilled input fit at once.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sima_compiler.ir.layers import Convolution, Layer, Pooling, Segment
@@ -53,36 +53,47 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class FusionSite:
-    """What decides about groups: the segment, the maps that would spill, who shares whose place, the bytes that
-    resident maps leave free.
-    """
+    """What decides about groups: the segment, the maps that would spill, who shares whose place, the on-chip bytes."""
 
     segment: Segment
     batch: int
     spilled: frozenset[str]
     storage: Storage
-    free: tuple[int, ...]
+    capacity: int
     machine: Machine
     quads: int
     longest: int
     costs: RowCosts = field(init=False)
     reach: RowReach = field(init=False)
+    alive: tuple[frozenset[str], ...] = field(init=False)
+    roots: tuple[frozenset[str], ...] = field(init=False)
 
     def __post_init__(self) -> None:
+        count = len(self.segment.layers)
         object.__setattr__(self, "costs", RowCosts(self.segment, self.machine, self.quads))
         object.__setattr__(self, "reach", RowReach(self.segment))
+        object.__setattr__(self, "alive", _alive(live_layers(self.segment), count))
+        object.__setattr__(self, "roots", _alive(self.storage.lives(self.segment), count))
 
     def room(self, first: int, last: int, inside: Collection[str]) -> int:
-        """Bytes for a group: what resident maps leave free, without those that will exist only inside."""
-        members: dict[str, list[str]] = {}
-        for name in self.segment.maps:
-            members.setdefault(self.storage.place(name).root, []).append(name)
-        given = [0] * (last + 1 - first)
-        for root, (low, high) in self.storage.lives(self.segment).items():
-            if root not in self.spilled and all(name in inside for name in members[root]):
-                for index in range(max(low, first), min(high, last) + 1):
-                    given[index - first] += map_bytes(self.segment.maps[root], self.batch, self.machine)
-        return min(free + more for free, more in zip(self.free[first : last + 1], given, strict=True))
+        """Bytes for a group: what is left by every resident map that lives at any of its layers, because all of them
+        live from its first stripe to its last, without those that will exist only inside.
+        """
+        storage = self.storage.fused(self.segment, self.segment.layers[first : last + 1], inside)
+        span = slice(first, last + 1)
+        apart = frozenset[str]().union(*self.alive[span]) - self.spilled - frozenset(inside)
+        roots = frozenset[str]().union(*self.roots[span]) - self.spilled - frozenset(inside)
+        roots |= {storage.place(name).root for name in apart}
+        return self.capacity - sum(map_bytes(self.segment.maps[root], self.batch, self.machine) for root in roots)
+
+
+def _alive(lives: Mapping[str, tuple[int, int]], count: int) -> tuple[frozenset[str], ...]:
+    """What lives at each of so many layers."""
+    found: list[set[str]] = [set() for _ in range(count)]
+    for name, (low, high) in lives.items():
+        for index in range(low, high + 1):
+            found[index].add(name)
+    return tuple(map(frozenset, found))
 
 
 def choose_groups(site: FusionSite) -> tuple[Group, ...]:

@@ -71,26 +71,12 @@ def choose_residency(segment: Segment, batch: int, capacity: int, machine: Machi
 
 
 def with_groups(found: Residency, groups: tuple[Group, ...], segment: Segment) -> Residency:
-    """The decision with layers fused: the maps inside leave DRAM, and share no place with a map outside; none takes
-    over bytes of which another layer of its group still needs earlier rows.
-    """
+    """The decision with layers fused: the maps inside leave DRAM, and places are shared as a group allows."""
     storage = found.storage
     for group in groups:
-        storage = storage.apart(group.inside)
-        hasty = {name for name in storage.places if _hasty(name, storage, group, segment)}
-        storage = Storage({name: place for name, place in storage.places.items() if name not in hasty})
+        storage = storage.fused(segment, segment.layers[group.first : group.last + 1], group.inside)
     inside = frozenset[str]().union(*(group.inside for group in groups))
     return Residency(found.spilled - inside, storage, found.free, groups)
-
-
-def _hasty(name: str, storage: Storage, group: Group, segment: Segment) -> bool:
-    """Whether a map that leaves the group lies on bytes that another of its layers reads or makes."""
-    layers = segment.layers[group.first : group.last + 1]
-    others = [layer for layer in layers if layer.output != name]
-    if name in group.inside or len(others) == len(layers):
-        return False
-    near = {other for layer in others for other in (*layer.inputs, layer.output) if other != name}
-    return any(storage.overlap(segment, name, other) for other in near)
 
 
 def _shared(segment: Segment, sizes: Mapping[str, int], capacity: int, machine: Machine) -> Storage:

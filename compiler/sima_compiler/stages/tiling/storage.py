@@ -16,7 +16,7 @@ A network input or output keeps a place of its own, and so does a map that is sp
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sima_compiler.ir.layers import Broadcast, Convolution, Copy, Elementwise, FeatureMap, Layer, Lookup, Segment
@@ -57,6 +57,15 @@ class Storage:
         kept = {name: place for name, place in self.places.items() if (name in inside) == (place.root in inside)}
         return Storage(kept)
 
+    def fused(self, segment: Segment, layers: Sequence[Layer], inside: Collection[str]) -> Storage:
+        """The storage with ``layers`` as one group: the maps ``inside`` share no place with a map outside, and none
+        that leaves takes over bytes of which another of the layers still needs earlier rows.
+        """
+        storage = self.apart(inside)
+        hasty = {layer.output for layer in layers if layer.output not in inside}
+        hasty = {name for name in hasty & storage.places.keys() if _hasty(name, storage, layers, segment)}
+        return Storage({name: place for name, place in storage.places.items() if name not in hasty})
+
     def overlap(self, segment: Segment, one: str, other: str) -> bool:
         """Whether two maps have a channel of the same buffer in common."""
         first, second = self.place(one), self.place(other)
@@ -73,6 +82,13 @@ class Storage:
             low, high = spans.get(root, (first, last))
             spans[root] = (min(low, first), max(high, last))
         return spans
+
+
+def _hasty(name: str, storage: Storage, layers: Sequence[Layer], segment: Segment) -> bool:
+    """Whether a map that leaves a group lies on bytes that another of its layers reads or makes."""
+    others = [layer for layer in layers if layer.output != name]
+    near = {other for layer in others for other in (*layer.inputs, layer.output) if other != name}
+    return any(storage.overlap(segment, name, other) for other in near)
 
 
 def in_place(segment: Segment) -> Storage:

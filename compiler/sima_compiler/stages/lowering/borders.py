@@ -21,7 +21,9 @@ from sima_compiler.stages.lowering.feature_maps import new_map, view_of_map
 
 
 def touches_map(window: ConvAttributes) -> bool:
-    """Whether every place of the window covers at least one cell that is no padding."""
+    """Whether every place of the window spans at least one cell that is no padding; with dilation, its cells may all
+    lie beside it.
+    """
     reach = [(kernel - 1) * dilation for kernel, dilation in zip(window.kernel, window.dilations, strict=True)]
     return all(pad <= reach[axis % 2] for axis, pad in enumerate(window.pads))
 

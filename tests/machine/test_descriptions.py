@@ -53,3 +53,11 @@ def test_a_misspelled_field_is_answered_with_the_allowed_ones() -> None:
     with pytest.raises(MachineError, match="unknown field sram_port_bytes") as caught:
         Machine.parse(written(sram_port_bytes=64))
     assert "sram_port_bytes_per_quad" in (caught.value.hint or "")
+
+
+def test_a_vector_unit_that_outruns_the_array_is_refused() -> None:
+    """The bounds count multiply-accumulates at the array's peak: nothing may do more of them in a cycle."""
+    with pytest.raises(MachineError, match="depthwise_cells_per_step 33 must be at most 32") as caught:
+        Machine.parse(written(depthwise_cells_per_step=33, depthwise_step_cycles=2))
+    assert "fewer cells per step" in (caught.value.hint or "")
+    assert Machine.parse(written(depthwise_cells_per_step=32, depthwise_step_cycles=2)).depthwise_cells_per_step == 32

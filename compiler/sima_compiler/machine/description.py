@@ -171,3 +171,15 @@ def _check_values(raw: dict[str, Any], origin: str) -> None:
             raise MachineError(f"{origin}: {field} must be a whole number from {low} to {high}, found {value!r}")
     if raw["tiles_per_quad"] % raw["tile_row"]:
         raise MachineError(f"{origin}: tile_row {raw['tile_row']} must divide tiles_per_quad {raw['tiles_per_quad']}")
+    _check_vector_unit(raw, origin)
+
+
+def _check_vector_unit(raw: dict[str, Any], origin: str) -> None:
+    """The peak, and every bound that rests on it, is the array's: no vector unit may multiply faster."""
+    cells, most = raw.get("depthwise_cells_per_step", 1), raw["lanes"] * raw.get("depthwise_step_cycles", 1)
+    if cells > most:
+        raise MachineError(
+            f"{origin}: depthwise_cells_per_step {cells} must be at most {most}, lanes times depthwise_step_cycles",
+            hint="a vector unit that multiplies faster than the array would run below the bounds; "
+            "use fewer cells per step or more cycles per step",
+        )

@@ -45,7 +45,7 @@ def test_random_networks_agree_on_every_element_and_every_cycle(tmp_path: Path, 
 
     check()
     assert len(slowed) > 15
-    assert sum(lost > 0 for lost in slowed) > 5
+    assert sum(lost > 0 for lost in slowed) > 2
 
 
 def lost_on_ports(path: Path) -> int:

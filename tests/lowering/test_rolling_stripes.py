@@ -12,7 +12,7 @@ import pytest
 from sima_compiler import Machine, Model
 from sima_compiler.frontend.onnx_qdq import graph_from_onnx
 from sima_compiler.ir.layers import Copy, Layer, Segment
-from sima_compiler.ir.program import Gather
+from sima_compiler.ir.program import Gather, LoadConstants
 from sima_compiler.ir.tiles import Tiling
 from sima_compiler.pipeline import lower
 from sima_compiler.stages.tile import TileOptions, tile
@@ -62,11 +62,20 @@ def strides() -> onnx.ModelProto:
     return net.model([net.conv(x, 8, 3)], "strides")
 
 
+def early() -> onnx.ModelProto:
+    """Layers that finish before others in front of them: windows behind them reach far ahead."""
+    net = FloatNet(14)
+    x = net.conv(net.input((8, 61, 24)), 16, 3)
+    short, long = net.conv(x, 16, 1), net.conv(net.conv(x, 16, 3), 16, (17, 1))
+    return net.model([net.conv(net.binary("Add", short, long), 8, 3)], "early")
+
+
 NETWORKS: dict[str, Callable[[], onnx.ModelProto]] = {
     "unet": lambda: unet(64, 16),
     "residual": residual,
     "branches": branches,
     "strides": strides,
+    "early": early,
 }
 
 
@@ -138,3 +147,19 @@ def test_rows_at_the_border_of_stripes_are_copied_and_not_computed_again(name: s
     for index, layer in enumerate(segment.layers):
         if not isinstance(layer.kernel, Copy):
             assert computed[index] == segment.maps[layer.output].elements
+
+
+def test_weights_stay_until_all_layers_in_front_are_done() -> None:
+    """The capacity bound rests on it: what lies behind a cut is on chip, or still to come, when all in front is done."""
+    segment, early = segment_of(NETWORKS["early"]()), 0
+    for capacity in range(16_000, 64_000, 4_000):
+        found = tile(segment, MACHINE, TileOptions(2, 1, capacity, longest_group=12))
+        assert isinstance(found, Tiling)
+        done = {step.layer: number for number, step in enumerate(found.steps)}
+        for load in found.loads:
+            if isinstance(load.command, LoadConstants) and load.command.layer:
+                layer, buffer = load.command.layer, found.buffers[load.command.buffer]
+                in_front = max(done[other] for other in range(layer))
+                early += done[layer] < in_front
+                assert buffer.last >= in_front
+    assert early

@@ -132,14 +132,19 @@ class Emitter:
                 self._store(index, holder, finished)
 
     def group(self, group: Group) -> None:
-        """Appends fused layers, stripe by stripe; their parameters stay until the last one."""
+        """Appends fused layers, stripe by stripe; parameters stay until their layer and all in front of it are done."""
         parameters: Parameters = {}
+        ends: dict[int, int] = {}
         for sample in range(self._batch):
             self._frames.sample(group)
             for frames in group.frames:
                 self._frames.begin(frames)
                 for index in range(group.first, group.last + 1):
-                    self._rows(index, sample, frames[self._segment.layers[index].output], parameters)
+                    frame = frames[self._segment.layers[index].output]
+                    self._rows(index, sample, frame, parameters)
+                    ends[index] = len(self._steps) - 1 if frame.computed else ends[index]
+        for (index, _, _), buffer in parameters.items():
+            self._drafts.use(buffer, max(end for other, end in ends.items() if other <= index))
         self._frames.end()
 
     def _rows(self, index: int, sample: int, frame: Frame, parameters: Parameters) -> None:

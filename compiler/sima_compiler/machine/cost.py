@@ -1,7 +1,8 @@
 """What one command costs on a machine, in cycles and in bytes of DRAM time.
 
-In: a command of `ir.program`, a `Machine` and the number of quads in use. Out: whole cycles. Every figure follows from
-the machine description; nothing here knows a chip. docs/machine-model.md tells the same in prose.
+In: a command of `ir.program` (or a layer of `ir.layers`), a `Machine` and the number of quads in use. Out: whole
+cycles. Every figure follows from the machine description; nothing here knows a chip. docs/machine-model.md tells the
+same in prose.
 
 The array. A tile holds one weight block of ``lanes`` x ``lanes`` and takes one pixel of ``lanes`` input bytes per
 cycle, so a pass over p pixels and k weight blocks streams ``k * max(p, weight_load_cycles)`` cycles. Its p x ``lanes``
@@ -20,6 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
+from sima_compiler.ir.layers import Convolution, Elementwise, Layer, Pooling
 from sima_compiler.ir.program import (
     ArrayMapping,
     Box,
@@ -237,6 +239,17 @@ def _cycles_each(command: ComputeCommand, machine: Machine) -> int:
             return 1 if _second(command) is None else 2
         case Gather() | Translate() | Fill() | Resample():
             return 1
+
+
+def vector_steps(layer: Layer, machine: Machine) -> int:
+    """Cycles that one result vector of a whole layer keeps a tile's vector unit busy; copies are left out."""
+    kernel = layer.kernel
+    if isinstance(kernel, Convolution):
+        operand = kernel.binary is not None and kernel.binary.operand is not None
+        return depthwise_cycles(prod(kernel.window.kernel), machine) + operand
+    if isinstance(kernel, Pooling):
+        return pool_cycles(prod(kernel.window.kernel), machine)
+    return 2 if isinstance(kernel, Elementwise) and kernel.binary.operand is not None else 1
 
 
 def _second(command: ComputeCommand) -> Operand | None:

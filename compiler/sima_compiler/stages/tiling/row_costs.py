@@ -1,7 +1,7 @@
 """Compute cycles of layers in whole maps and in stripes, for the choice of groups.
 
 In: a segment, a machine. Out: cycles of one sample. Always holds: what was worked out once is remembered; costs are
-those of the machine model, for one block of all channels.
+those of the machine model, for one block of all channels; what the ports add to the vector unit's is left out.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import prod
 
-from sima_compiler.ir.layers import Convolution, Layer, Pooling, Segment
-from sima_compiler.machine.cost import ceil_div, vector_cycles
+from sima_compiler.ir.layers import Convolution, Layer, Segment
+from sima_compiler.machine.cost import ceil_div, vector_cycles, vector_steps
 from sima_compiler.machine.description import Machine
 from sima_compiler.stages.tiling.channels import ChannelSite, block_cycles
 from sima_compiler.stages.tiling.rolling import Frame
@@ -53,9 +52,8 @@ class RowCosts:
         if isinstance(kernel, Convolution) and not kernel.is_depthwise:
             source = self.segment.maps[layer.inputs[0]]
             return block_cycles(ChannelSite(layer, source, target, pixels, 1, machine, self.quads), target.channels)
-        window = kernel.window.kernel if isinstance(kernel, Convolution | Pooling) else (1, 1)
         vectors = pixels * ceil_div(target.channels, machine.lanes)
-        return vector_cycles(vectors, prod(window), machine, self.quads)
+        return vector_cycles(vectors, vector_steps(layer, machine), machine, self.quads)
 
     def _copied(self, layer: Layer, count: int) -> int:
         target = self.segment.maps[layer.output]

@@ -15,9 +15,9 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from sima_compiler.ir.layers import Convolution, Elementwise, FeatureMap, Pooling
+from sima_compiler.ir.layers import Convolution, Elementwise, FeatureMap
 from sima_compiler.ir.tiles import Misfit
-from sima_compiler.machine.cost import ceil_div, vector_cycles
+from sima_compiler.machine.cost import ceil_div, vector_cycles, vector_steps
 from sima_compiler.machine.description import Machine
 from sima_compiler.stages.tiling.channels import ChannelSite, block_cycles
 from sima_compiler.stages.tiling.contraction import Reduction
@@ -184,10 +184,9 @@ def _compute(site: LayerSite, stripe: _Stripe, channels: int) -> int:
         source = site.segment.maps[site.layer.inputs[0]]
         place = ChannelSite(site.layer, source, target, pixels, 1, machine, site.quads)
         return block_cycles(place, channels)
-    window = kernel.window.kernel if isinstance(kernel, Convolution | Pooling) else (1, 1)
     chunks = ceil_div(target.channels, channels)
     vectors = pixels * ceil_div(channels, machine.lanes)
-    return chunks * vector_cycles(vectors, prod(window), machine, site.quads)
+    return chunks * vector_cycles(vectors, vector_steps(site.layer, machine), machine, site.quads)
 
 
 def _stripe_sizes(site: LayerSite) -> Iterator[tuple[int, int, int]]:

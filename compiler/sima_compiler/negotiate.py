@@ -2,7 +2,8 @@
 
 In: a segment, what to plan for, the desired size. Out: the chosen plan and a row per candidate. A candidate is feasible
 when it spills no map to DRAM that batch 1 keeps on chip, and when its scheduled cycles per sample are at most 1 % above
-those of the best smaller feasible one. Two kinds of candidates are refused without a schedule, because no plan could
+those of the best smaller feasible one. Inputs, and outputs that no layer reads, are in DRAM anyway: they are not
+spilled. Two kinds of candidates are refused without a schedule, because no plan could
 help: where the maps that a layer needs exceed the on-chip memory however it is run, and where samples must follow one
 another and each would take too long.
 """
@@ -56,11 +57,12 @@ class Negotiation:
 
 @dataclass(slots=True)
 class _Search:
-    """The running state of one negotiation."""
+    """The running state of one negotiation: maps ``at_home`` in DRAM, those that are ``allowed`` to lie there too."""
 
     segment: Segment
     target: Target
     store: ConstantStore
+    at_home: frozenset[str] = frozenset()
     allowed: frozenset[str] = frozenset()
     plans: dict[int, Plan] = field(default_factory=dict)
     rows: dict[int, Candidate] = field(default_factory=dict)
@@ -75,7 +77,7 @@ def negotiate(
     Raises:
         DoesNotFitError: not even one sample fits.
     """
-    search = _Search(segment, target, store)
+    search = _Search(segment, target, store, _at_home(segment))
     _start(search)
     fitting = _fitting(search, desired)
     _schedule_some(search, fitting, advance)
@@ -135,7 +137,17 @@ def _start(search: _Search) -> None:
             hint="; ".join(first.levers),
         )
     search.plans[1] = first
-    search.allowed = frozenset(first.memory.tiling.spilled)
+    search.allowed = frozenset(first.memory.tiling.spilled) | search.at_home
+
+
+def _at_home(segment: Segment) -> frozenset[str]:
+    """The maps that are in DRAM whatever the plan: inputs, and outputs that no layer reads."""
+    read = {name for layer in segment.layers for name in layer.inputs}
+    return frozenset(segment.inputs) | frozenset(segment.outputs) - read
+
+
+def _spilled(search: _Search, found: Plan) -> tuple[str, ...]:
+    return tuple(name for name in found.memory.tiling.spilled if name not in search.at_home)
 
 
 def _fitting(search: _Search, desired: int) -> list[int]:
@@ -193,7 +205,7 @@ def _try(search: _Search, size: int) -> None:
         return
     extra = sorted(set(found.memory.tiling.spilled) - search.allowed)
     if extra:
-        search.rows[size] = _spills(size, found, extra)
+        search.rows[size] = _spills(search, size, found, extra)
     else:
         search.plans[size] = found
 
@@ -249,7 +261,7 @@ def _scheduled(search: _Search, size: int, *, feasible: bool, best: tuple[float,
         "scheduled",
         found.schedule.runtime,
         found.memory.peak,
-        found.memory.tiling.spilled,
+        _spilled(search, found),
         search.segment.layers[slowest].name,
         (),
         reason,
@@ -257,7 +269,7 @@ def _scheduled(search: _Search, size: int, *, feasible: bool, best: tuple[float,
     )
 
 
-def _spills(size: int, found: Plan, extra: Sequence[str]) -> Candidate:
+def _spills(search: _Search, size: int, found: Plan, extra: Sequence[str]) -> Candidate:
     tensors = {tensor.name: tensor.bytes for tensor in found.memory.tiling.tensors}
     listed = tuple((name, tensors.get(name, 0)) for name in extra)
     return Candidate(
@@ -266,11 +278,13 @@ def _spills(size: int, found: Plan, extra: Sequence[str]) -> Candidate:
         "scheduled",
         found.schedule.runtime,
         found.memory.peak,
-        found.memory.tiling.spilled,
+        _spilled(search, found),
         "",
         listed,
-        f"{', '.join(extra[:3])}{' and others' if len(extra) > 3 else ''} would spill to DRAM",
-        ("more quads", "a smaller input resolution"),
+        f"{', '.join(extra[:3])}{' and others' if len(extra) > 3 else ''} would spill to DRAM, "
+        f"{sum(count for _, count in listed):,} bytes that batch 1 keeps on chip; "
+        f"{found.schedule.runtime / size:,.0f} cycles per sample",
+        _levers(search),
     )
 
 

@@ -11,7 +11,8 @@ cross it once, so those bytes take at least their quotient.
 ``padded_bound_cycles`` is the larger of that and two more. One compute queue runs every layer's work in whole vectors
 and weight blocks, whatever the mapping, so the sum of the least padded work is a bound. And at the moment when the work
 in front of a layer is done, at most the on-chip capacity of the weights that later layers still need has arrived; the
-rest must still cross DRAM. Layers that run in turns keep their weights until the last turn, so this holds for them too.
+rest must still cross DRAM. Layers that run in turns keep their weights until all layers in front of them are done, so
+this holds for them too.
 
 Window cells over padding count, because the array computes them. The exception is a convolution whose window is so
 large that a block may be summed in parts, which leave out what lies in the padding: it is counted without.

@@ -152,7 +152,7 @@ def test_rows_at_the_border_of_stripes_are_copied_and_not_computed_again(name: s
 def test_weights_stay_until_all_layers_in_front_are_done() -> None:
     """The capacity bound rests on it: weights behind a cut are on chip, or still to come, when all in front is done."""
     segment, early = segment_of(NETWORKS["early"]()), 0
-    for capacity in range(16_000, 64_000, 4_000):
+    for capacity in range(16_000, 64_000, 3_000):
         found = tile(segment, MACHINE, TileOptions(2, 1, capacity, longest_group=12))
         assert isinstance(found, Tiling)
         done = {step.layer: number for number, step in enumerate(found.steps)}

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from sima_compiler import Machine, Model
-from sima_compiler.ir.tiles import Misfit
+from sima_compiler.ir.tiles import Misfit, Tiling
 from sima_compiler.negotiate import TOLERANCE, negotiate
 from sima_compiler.pipeline import ConstantStore, Target, lower, plan
+from sima_compiler.stages.tile import TileOptions, tile
 from tests.networks.float_net import FloatNet
 from tests.support.qdq_writer import Style, write_qdq
 
@@ -104,6 +105,25 @@ def test_a_row_that_spills_says_how_much_and_what_it_would_take() -> None:
     assert f"would spill to DRAM, {size:,} bytes that batch 1 keeps on chip; " in row.reason
     assert f"{(row.cycles or 0) / 3:,.0f} cycles per sample" in row.reason
     assert row.levers[0].startswith("use 2 quads instead of 1")
+
+
+def test_resnet_50_at_the_edge_of_the_memory_keeps_its_maps_on_chip(quantized_networks) -> None:
+    """At batch 21 the plan that spills a map is faster; the groups that avoid it have the room they were given."""
+    machine = Machine.load("mlsoc")
+    (segment,) = lower(quantized_networks("light_resnet50").graph, machine).segments
+    capacity = machine.sram_bytes(machine.quads)
+    tiling = tile(segment, machine, TileOptions(machine.quads, 21, capacity, longest_group=12))
+    assert isinstance(tiling, Tiling)
+    assert tiling.fused
+    steps = {buffer.first for buffer in tiling.buffers}
+    assert max(sum(b.bytes for b in tiling.buffers if b.first <= step <= b.last) for step in steps) <= capacity
+    target, store = Target(machine, machine.quads, compress=False), ConstantStore(compress=False)
+    anyhow, within = plan(segment, target, 21, store), plan(segment, target, 21, store, frozenset())
+    assert not isinstance(anyhow, Misfit)
+    assert not isinstance(within, Misfit)
+    assert anyhow.memory.tiling.spilled
+    assert not within.memory.tiling.spilled
+    assert anyhow.schedule.runtime < within.schedule.runtime
 
 
 def test_a_thousand_samples_are_negotiated_in_seconds(tmp_path: Path) -> None:

@@ -146,6 +146,12 @@ class Facts:
             return ""
         return f"Left to the host: {'; '.join(self.left_to_host)}."
 
+    @property
+    def other_warnings(self) -> tuple[str, ...]:
+        """The warnings that say something else than the host sentence."""
+        said = {f"left to the host: {part}" for part in self.left_to_host}
+        return tuple(warning for warning in self.warnings if warning not in said)
+
 
 def _sentence(text: str) -> str:
     """``text`` with a capital in front and a full stop behind."""

@@ -128,11 +128,11 @@ def _stalls(facts: Facts) -> Markup:
 
 
 def _warnings(facts: Facts) -> Markup:
-    if not facts.warnings:
+    if not facts.other_warnings:
         return Markup("")
     return tag(
         "ul",
-        *(tag("li", warning) for warning in facts.warnings),
+        *(tag("li", warning) for warning in facts.other_warnings),
         class_="sima-warnings",
         role="note",
         aria_label="Warnings",

@@ -258,3 +258,12 @@ def test_what_is_left_to_the_host_is_said_everywhere(tmp_path: Path) -> None:
     assert summary.left_to_host == ("Softmax 'probabilities' after 'logits'",)
     assert "Softmax 'probabilities' after 'logits'" in repr(summary)
     assert "Softmax 'probabilities' after 'logits'" in Page(summary._repr_html_()).text
+
+
+def test_a_page_says_once_what_is_left_to_the_host(tmp_path: Path) -> None:
+    cut = "Softmax 'probabilities' after 'logits'"
+    report = {"schema_version": "1.0", "cut": [cut], "warnings": [f"left to the host: {cut}", "something else"]}
+    files = {"x_mpk.json": mpk_document("x"), "x_compile_report.json": json.dumps(report).encode()}
+    text = Page(Summary.of(write_archive(tmp_path / "x_mpk.tar.gz", files))._repr_html_()).text
+    assert text.count(cut) == 1
+    assert "something else" in text

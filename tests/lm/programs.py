@@ -23,6 +23,7 @@ from sima_compiler.ir.program import (
     LoadConstants,
     LoadTensor,
     Operand,
+    Part,
     Pool,
     Program,
     ProgramLayer,
@@ -46,7 +47,10 @@ pairs = st.tuples(counts, counts)
 windows = st.builds(Window, pairs, pairs, pairs, st.tuples(counts, counts, counts, counts))
 triples = st.tuples(counts, counts, counts)
 boxes = st.builds(Box, st.tuples(counts, counts, counts, counts), triples, triples)
-mappings = st.builds(ArrayMapping, counts, counts, counts, st.booleans())
+splits = st.one_of(st.integers(1, 200), st.integers(1, 2**32))
+mappings = st.builds(ArrayMapping, splits, splits, splits, st.booleans())
+ends_block = st.sampled_from([Part.WHOLE, Part.LAST])
+goes_on = st.sampled_from([Part.FIRST, Part.NEXT])
 layers = st.builds(ProgramLayer, names, names)
 buffers = st.builds(Buffer, names, st.sampled_from(BufferKind), counts, counts)
 
@@ -112,11 +116,19 @@ class _Commands:
         return st.one_of(
             st.builds(
                 Convolve, *common, *ends, self.buffer, windows, counts, bytes8, quants, clamps, flags,
-                st.none() | self.step, mappings,
+                st.none() | self.step, mappings, ends_block,
+            ),
+            st.builds(
+                Convolve, *common, *ends, self.buffer, windows, counts, bytes8, quants, clamps, st.just(False),
+                st.none(), mappings, goes_on,
             ),
             st.builds(
                 Pool, *common, st.sampled_from(PoolKind), *ends, self.optional, windows, flags, flags, quants,
-                quants, clamps, flags,
+                quants, clamps, flags, ends_block,
+            ),
+            st.builds(
+                Pool, *common, st.sampled_from(PoolKind), *ends, self.optional, windows, flags, flags, quants,
+                quants, clamps, st.just(False), goes_on,
             ),
             st.builds(Combine, *common, *ends, self.optional, self.step),
             st.builds(Translate, *common, *ends, self.buffer),

@@ -12,7 +12,7 @@ from sima_compiler import Machine, Model
 from sima_compiler.frontend.onnx_qdq import graph_from_onnx
 from sima_compiler.ir.tiles import Tiling
 from sima_compiler.ir.verify_plan import verify_tiling
-from sima_compiler.pipeline import lower
+from sima_compiler.pipeline import ConstantStore, Plan, Target, lower, plan
 from sima_compiler.stages.tile import TileOptions, tile
 from tests.networks.float_net import FloatNet
 from tests.support.judges import assert_judges_agree
@@ -80,4 +80,19 @@ def test_blocks_of_half_a_vector_leave_no_hole_in_dram(tmp_path: Path) -> None:
     text = Machine.load("tiny").text.replace("sram_bytes_per_quad: 32768", "sram_bytes_per_quad: 8192")
     machine.write_text(text.replace("quads: 2", "quads: 1"), encoding="utf-8")
     model = Model.from_onnx(write_qdq(network, 3, Style()), "halves")
+    assert_judges_agree(model, tmp_path, batch=1, compress=False, machine=str(machine))
+
+
+def test_a_layer_at_the_border_keeps_no_more_parameters_than_fit(tmp_path: Path) -> None:
+    """Its stripes would share the parameters of all channel blocks, each with tables of its own."""
+    net = FloatNet(3)
+    image = net.input((32, 3, 2))
+    network = net.model([net.unary("Sigmoid", net.binary("Add", net.conv(image, 32), image))], "border")
+    machine = tmp_path / "small.yaml"
+    text = Machine.load("tiny").text.replace("sram_bytes_per_quad: 32768", "sram_bytes_per_quad: 8192")
+    machine.write_text(text.replace("accumulator_pixels: 64", "accumulator_pixels: 16"), encoding="utf-8")
+    model = Model.from_onnx(write_qdq(network, 3, Style()), "border")
+    (segment,) = lower(model.graph, Machine.load(machine)).segments
+    target = Target(Machine.load(machine), 1, compress=False)
+    assert isinstance(plan(segment, target, 1, ConstantStore(compress=False)), Plan)
     assert_judges_agree(model, tmp_path, batch=1, compress=False, machine=str(machine))

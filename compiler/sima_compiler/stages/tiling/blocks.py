@@ -52,7 +52,17 @@ def _resident_plan(site: LayerSite) -> BlockPlan:
             samples = -(-site.batch // BORDER_BLOCKS)
         elif target.rows > 1:
             samples, rows = 1, max(1, -(-target.rows // BORDER_BLOCKS))
-    return BlockPlan(samples, rows, target.columns, _channels(site, samples, rows))
+    channels = _channels(site, samples, rows)
+    if (samples, rows) != (site.batch, target.rows) and _kept(site, channels) > site.free:
+        samples, rows = site.batch, target.rows
+        channels = _channels(site, samples, rows)
+    return BlockPlan(samples, rows, target.columns, channels)
+
+
+def _kept(site: LayerSite, channels: int) -> int:
+    """Bytes of the parameters of all channel blocks, which stay from one stripe to the next; each has its tables."""
+    blocks = -(-site.target.channels // channels)
+    return blocks * site.machine.align(parameter_bytes(site.layer, channels))
 
 
 def _at_border(site: LayerSite) -> bool:

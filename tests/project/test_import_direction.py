@@ -45,8 +45,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "simulation": RECORDS | {"machine", "lm", "archive", "sim"},
     "model": WHOLE,
     "arguments": WHOLE | {"model"},
-    "__init__": WHOLE | {"model", "arguments"},
-    "cli": WHOLE | {"model", "__init__", "arguments"},
+    "sources": WHOLE | {"model"},
+    "__init__": WHOLE | {"model", "arguments", "sources"},
+    "cli": WHOLE | {"model", "__init__", "arguments", "sources"},
     "demo": WHOLE | {"model", "__init__", "cli"},
     "__main__": {"cli"},
 }
@@ -54,7 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 STAGE_USERS = {"pipeline", "negotiate", "stages"}
 #: Packages that know ONNX -> where they may be imported: anywhere, or only inside functions.
 ONNX_ANYWHERE = {"frontend", "demo"}
-ONNX_INSIDE_FUNCTIONS = {"model", "cli", "arguments"}
+ONNX_INSIDE_FUNCTIONS = {"model", "cli", "sources"}
 NOTEBOOK_PACKAGES = {"IPython", "ipywidgets", "ipykernel", "plotly", "anywidget", "traitlets", "sima_nb"}
 
 

@@ -12,7 +12,7 @@ import stat
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from sima_compiler.archive.batch import BatchResult, read_batch
 from sima_compiler.archive.extract import extract_members
@@ -20,6 +20,7 @@ from sima_compiler.archive.gunzip import GzipStream, Limits
 from sima_compiler.archive.mpk_document import MpkDocument
 from sima_compiler.archive.names import ARCHIVE_SUFFIX, FileKind, stage_order
 from sima_compiler.archive.report import parse_report
+from sima_compiler.archive.report_records import CompileReport
 from sima_compiler.archive.stats import MlaStats
 from sima_compiler.archive.tarstream import Member, Sink, walk
 from sima_compiler.archive.tree import ArchiveTree, build_tree
@@ -50,7 +51,7 @@ class Archive:
     mpk: MpkDocument
     stats: MlaStats | None
     batch: BatchResult
-    report: dict[str, Any] | None
+    report: CompileReport | None
     _kept: Mapping[str, bytes] = field(repr=False)
     _identity: tuple[int, ...] = field(repr=False)
     _limits: Limits = field(repr=False)
@@ -163,7 +164,7 @@ def _open(path: Path, limits: Limits) -> Archive:
         tree=build_tree(path.name, [(file.name, file.bytes, file.kind.value) for file in files]),
         mpk=mpk,
         stats=_read_stats(files, kept),
-        batch=read_batch(mpk, report, entry=report_name),
+        batch=read_batch(mpk, report),
         report=report,
         _kept=kept,
         _identity=identity,

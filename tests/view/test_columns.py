@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, fields, replace
-from operator import setitem
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +142,6 @@ def test_a_row_beyond_the_end_is_an_index_error() -> None:
 
 
 def test_a_table_is_read_only() -> None:
-    table = Table(Part, 1, {"size": integers(np.array([3]))})
+    table: Any = Table(Part, 1, {"size": integers(np.array([3]))})
     with pytest.raises(TypeError):
-        setitem(table.columns, "size", integers([4]))
+        table.columns["size"] = integers([4])

@@ -14,7 +14,7 @@ ENGINE = ROOT / "compiler" / "sima_compiler"
 NOTEBOOK = ROOT / "sima_nb"
 
 BASE = {"errors", "obstacle", "version"}
-RECORDS = BASE | {"ir", "arithmetic", "options", "progress"}
+RECORDS = BASE | {"folders", "ir", "arithmetic", "options", "progress"}
 DEVICES = RECORDS | {"machine", "lm", "a65"}
 PLANNING = DEVICES | {"stages", "sim"}
 ABOUT_A_COMPILE = RECORDS | {"machine", "lm", "archive", "bounds", "negotiate", "pipeline"}
@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "obstacle": set(),
     "errors": {"obstacle"},
     "version": set(),
+    "folders": {"errors"},
     "progress": BASE,
     "options": BASE,
     "ir": BASE,
@@ -35,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "frontend": DEVICES,
     "stages": DEVICES,
     "sim": RECORDS | {"machine", "lm"},
-    "archive": BASE | {"ir", "lm", "machine"},
+    "archive": BASE | {"folders", "ir", "lm", "machine"},
     "bounds": RECORDS | {"machine", "lm"},
     "pipeline": PLANNING,
     "negotiate": PLANNING | {"pipeline"},

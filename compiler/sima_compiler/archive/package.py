@@ -18,6 +18,7 @@ from typing import BinaryIO, cast
 from sima_compiler.archive.gzipped import GzipWriter
 from sima_compiler.archive.names import FileKind, collision_key, kind_of, safe_name
 from sima_compiler.errors import OutputError
+from sima_compiler.folders import check_folder
 
 
 def write_archive(path: Path, members: Sequence[tuple[str, bytes]]) -> None:
@@ -52,22 +53,6 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
     _sync_folder(path.parent)
-
-
-def check_folder(folder: Path) -> None:
-    """Checks that ``folder`` exists.
-
-    Raises:
-        OutputError: it is missing or out of reach, or something else has its name.
-    """
-    try:
-        if folder.is_dir():
-            return
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be reached: {error.strerror or error}", hint=_hint(error)) from error
-    if os.path.lexists(folder):
-        raise OutputError(f"{folder}: not a folder", hint="name a folder to write into")
-    raise OutputError(f"{folder}: no such folder", hint=f"create it first: mkdir -p {folder}")
 
 
 def _write_members(file: BinaryIO, members: Sequence[tuple[str, bytes]]) -> None:

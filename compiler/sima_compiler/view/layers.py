@@ -31,11 +31,6 @@ def layer_table(
     return Table.of(Layer, sorted([*found, *unknown], key=lambda layer: layer.id))
 
 
-def static_cycles(stats: MlaStats | None) -> int:
-    """Cycles of all entries of the static schedule, gaps between them left out."""
-    return 0 if stats is None else int((stats.end_cycles - stats.start_cycles + 1).sum())
-
-
 def shape_text(shape: Sequence[int]) -> str | None:
     """``1x56x56x64``; None where no shape is recorded."""
     return "x".join(map(str, shape)) or None

@@ -14,7 +14,7 @@ from sima_compiler.archive.report_records import BatchCandidate, CompileReport, 
 from sima_compiler.archive.stats import MlaStats
 from sima_compiler.view import units, wordings
 from sima_compiler.view.events import event_table
-from sima_compiler.view.layers import layer_table, static_cycles
+from sima_compiler.view.layers import layer_table
 from sima_compiler.view.palette import PALETTE
 from sima_compiler.view.pipeline import file_table, link_table, plugin_table, segments_of
 from sima_compiler.view.records import (
@@ -76,7 +76,7 @@ def view_of(archive: Archive, warnings: Sequence[str] = ()) -> View:
         links=link_table(archive),
         left_to_host=report.cut,
         host_sentence=wordings.host_sentence(report.cut),
-        warnings=wordings.other_warnings([*warnings, *report.warnings], report.cut),
+        warnings=wordings.other_warnings([*warnings, *archive.warnings, *report.warnings], report.cut),
     )
 
 
@@ -127,13 +127,12 @@ def _machine(report: CompileReport) -> ViewMachine:
 def _totals(
     report: CompileReport, stats: MlaStats | None, layers: Table[Layer], clock_mhz: float, actual: int | None
 ) -> Totals:
-    static = static_cycles(stats)
-    compute = static if report.compute_cycles is None else report.compute_cycles
+    compute = stats.total_cycles if stats is not None else report.compute_cycles or 0
     cycles = compute if report.runtime_cycles is None else report.runtime_cycles
     return Totals(
         layers=len(layers),
         cycles=cycles,
-        static_cycles=0 if stats is None else stats.total_cycles,
+        static_cycles=0 if stats is None else stats.coverage.end,
         compute_cycles=compute,
         runtime_cycles=report.runtime_cycles,
         bound_cycles=report.bound_cycles,
@@ -145,7 +144,7 @@ def _totals(
         latency_us=units.latency_us(cycles, clock_mhz) if cycles else None,
         samples_per_second=units.rate(actual or 1, cycles, clock_mhz) or None,
         dram=report.dram,
-        counted=_counted(report, is_archive=bool(report.schema_version)),
+        counted=_counted(report, stats),
     )
 
 
@@ -156,10 +155,9 @@ def _cause_totals(report: CompileReport) -> tuple[int, ...]:
     return tuple(found.get(cause.key, 0) for cause in PALETTE.causes)
 
 
-def _counted(report: CompileReport, *, is_archive: bool) -> tuple[str, ...]:
+def _counted(report: CompileReport, stats: MlaStats | None) -> tuple[str, ...]:
     """How the totals were counted."""
-    sentences = [wordings.MLA_SUM] if is_archive else [wordings.STATIC_ONLY]
+    time = wordings.STATIC_ONLY if report.runtime_cycles is None else wordings.MLA_SUM
     bounds = {"macs": wordings.BOUND_MACS, "dram": wordings.BOUND_DRAM}
-    if report.bound_by in bounds:
-        sentences.append(bounds[report.bound_by])
-    return tuple(sentences)
+    overlaps = stats.counting if stats is not None else ""
+    return tuple(sentence for sentence in (time, overlaps, bounds.get(report.bound_by or "", "")) if sentence)

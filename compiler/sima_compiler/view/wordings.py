@@ -23,10 +23,9 @@ WORDINGS: Mapping[str, str] = {
 }
 
 MLA_SUM = "Cycles are of one run of the whole batch, MLA segments summed; EV74 and A65 are not included."
-STATIC_ONLY = "Cycles are of the static schedule: compute only, without stalls."
+STATIC_ONLY = "Cycles are of the static schedule of one run: compute only, without stalls."
 BOUND_MACS = "The bound is the network's multiply-accumulates at the machine's peak rate."
 BOUND_DRAM = "The bound is the bytes that must cross the DRAM's port, at its full rate."
-STATS_FILE = "A statistics file knows names and static cycles of layers; all else is not recorded."
 
 
 def batch_sentence(desired: int | None, actual: int | None, reason: str) -> str:

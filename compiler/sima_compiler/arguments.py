@@ -13,6 +13,8 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+from sima_compiler.printable import printable_lines
+
 
 def add_compile_arguments(parser: argparse.ArgumentParser) -> None:
     """Every option of a compile, the model included."""
@@ -106,7 +108,7 @@ def logging_from_arguments(arguments: argparse.Namespace) -> Generator[None]:
         return
     logger = logging.getLogger("sima_compiler")
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_PrintableFormatter("%(levelname)s %(name)s: %(message)s"))
     level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)
@@ -115,3 +117,11 @@ def logging_from_arguments(arguments: argparse.Namespace) -> Generator[None]:
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
+
+
+class _PrintableFormatter(logging.Formatter):
+    """A log quotes names out of files, which must not reach a terminal as they are."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The formatted record without escape codes."""
+        return printable_lines(super().format(record))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sima_compiler.archive.names import ARCHIVE_SUFFIX
+from sima_compiler.archive.names import is_archive_name
 from sima_compiler.errors import CalibrationError, ModelError, OptionError, SimaError
 from sima_compiler.folders import check_output_folder
 from sima_compiler.progress import Progress, ProgressCallback, silent
@@ -111,7 +111,7 @@ def _check_model_file(path: Path) -> None:
     if not path.is_file():
         problem = "a folder" if path.is_dir() else "no such file"
         raise ModelError(f"{path}: {problem}", hint=_file_hint(path))
-    if path.name.endswith(ARCHIVE_SUFFIX):
+    if is_archive_name(path.name):
         raise ModelError(f"{path}: an archive, which is compiled already", hint=f"look into it: simac inspect {path}")
     if path.suffix.lower() not in MODEL_SUFFIXES:
         raise ModelError(f"{path}: expected a {' or '.join(MODEL_SUFFIXES)} file", hint="export the network to ONNX")

@@ -21,8 +21,11 @@ from sima_compiler.ir.graph import Float32Array
 
 #: Pieces that are run again with every tensor as an output: enough to see what is cut off, cheap beside calibration.
 MOST_PIECES = 8
-#: Share of a tensor's values beyond its range from which it is said: the 99.999th percentile cuts 1e-5 by itself.
+#: Share of a tensor's values beyond its range from which it is said, however little they are beyond it.
 SATURATED_SHARE = 1e-3
+#: Widths of the range by which a single value may lie beyond it: the 99.999th percentile always cuts a few, and cutting
+#: little of them off is what it is for; one that is cut to less than half of itself may be what the network looks for.
+SATURATED_REACH = 0.5
 #: Samples whose spread is below this share of the input's range are taken for copies of one.
 LEAST_SPREAD = 0.01
 #: Tensors named one by one; beyond that they are counted.
@@ -46,6 +49,13 @@ class _Seen:
         self.high = max(self.high, float(array.max()))
         self.beyond += int(np.sum((array < self.range[0] - step) | (array > self.range[1] + step)))
         self.values += array.size
+
+    @property
+    def saturates(self) -> bool:
+        """Whether many values lie beyond the range, or any far beyond it."""
+        low, high = self.range
+        reach = max(low - self.low, self.high - high)
+        return self.beyond > SATURATED_SHARE * self.values or reach > SATURATED_REACH * (high - low)
 
 
 def advice(model: onnx.ModelProto, quantized: onnx.ModelProto, samples: Samples) -> tuple[str, ...]:
@@ -84,10 +94,11 @@ def _tensor_warnings(model: onnx.ModelProto, quantized: onnx.ModelProto, samples
                 f"tensor {name!r}: is {found.low:g} on every calibration sample, so its range is a guess; give samples "
                 "that use this part of the network"
             )
-        elif found.beyond > SATURATED_SHARE * found.values:
+        elif found.saturates:
             warnings.append(
-                f"tensor {name!r}: {found.beyond / found.values:.2%} of its calibration values lie beyond its range "
-                f"[{found.range[0]:.4g}, {found.range[1]:.4g}] and saturate (found [{found.low:.4g}, {found.high:.4g}])"
+                f"tensor {name!r}: {found.beyond} of {found.values} calibration values lie beyond its range "
+                f"[{found.range[0]:.4g}, {found.range[1]:.4g}] and saturate; they reach from {found.low:.4g} to "
+                f"{found.high:.4g}"
             )
     return warnings
 
@@ -111,7 +122,22 @@ def _ranges(quantized: onnx.ModelProto) -> dict[str, tuple[float, float, float]]
 def _observed(
     model: onnx.ModelProto, ranges: Mapping[str, tuple[float, float, float]], samples: Samples
 ) -> dict[str, _Seen]:
-    """What the float model's tensors hold on the first samples."""
+    """What the float model's inputs and inner tensors hold on the first samples."""
+    seen = {name: _Seen(range=ranges[name][:2]) for name in ranges}
+    for piece in islice(samples, MOST_PIECES):
+        for name in ranges.keys() & piece.keys():
+            seen[name].add(np.asarray(piece[name], np.float32), ranges[name][2])
+    _watch(model, seen, ranges, samples)
+    return {name: found for name, found in seen.items() if found.values}
+
+
+def _watch(
+    model: onnx.ModelProto,
+    seen: Mapping[str, _Seen],
+    ranges: Mapping[str, tuple[float, float, float]],
+    samples: Samples,
+) -> None:
+    """Runs the float model with its inner tensors as outputs."""
     import onnxruntime
 
     produced = {name for node in model.graph.node for name in node.output}
@@ -121,12 +147,10 @@ def _observed(
     del watched.graph.output[:]
     watched.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
     if not names:
-        return {}
+        return
     session = onnxruntime.InferenceSession(watched.SerializeToString(), providers=["CPUExecutionProvider"])
-    seen = {name: _Seen(range=ranges[name][:2]) for name in names}
     for piece in islice(samples, MOST_PIECES):
         for name, array in zip(names, session.run(None, dict(piece)), strict=True):
             values = np.asarray(array, np.float32)
             if values.size:
                 seen[name].add(values, ranges[name][2])
-    return {name: found for name, found in seen.items() if found.values}

@@ -6,11 +6,12 @@ tensor; int8 weights, symmetric per channel; opset 13 or newer. Always: no file 
 
 from __future__ import annotations
 
+import io
 import logging
 import tempfile
 import warnings
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -125,7 +126,7 @@ def _quantize_static(
 
 @contextmanager
 def _quiet() -> Generator[None, None, None]:
-    """Keep onnxruntime's advice to itself: root-logger messages, warnings, and its session log."""
+    """Keep onnxruntime's advice to itself: prints, root-logger messages, warnings, and its session log."""
     import onnxruntime
 
     root, before = logging.getLogger(), logging.root.manager.disable
@@ -133,7 +134,7 @@ def _quiet() -> Generator[None, None, None]:
     onnxruntime.set_default_logger_severity(ORT_FATAL)
     handlers = list(root.handlers)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -9,8 +9,7 @@ import { type BuildOptions, build } from "esbuild";
 
 const here = resolve(import.meta.dirname, "..");
 const target = resolve(process.argv[2] ?? resolve(here, ".."));
-const banner =
-  "/* Built from labextension/src by `make views`. Contains preact (MIT); see THIRD_PARTY.md. */";
+const banner = "/* Built from labextension/src by `make views`. Contains preact (MIT); see THIRD_PARTY.md. */";
 
 const shared: BuildOptions = {
   absWorkingDir: here,

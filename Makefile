@@ -30,7 +30,7 @@ bench: .venv/.stamp-dev ## Run the benchmarks (some minutes) and write tests/ben
 	@$(BIN)/python -m tests.benchmarks.run $(ARGS)
 
 views: .venv/.stamp-dev ## Build the browser side from labextension/src (only needed after changing it)
-	@for step in format build; do $(BIN)/python -m tests.support.node $$step || exit 1; done
+	@for step in format build pack; do $(BIN)/python -m tests.support.node $$step || exit 1; done
 
 clean: ## Remove the environment, caches and build products
 	@rm -rf .venv build dist demo labextension/node_modules .pytest_cache .ruff_cache .hypothesis

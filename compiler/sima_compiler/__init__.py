@@ -51,8 +51,10 @@ if TYPE_CHECKING:
         UnsupportedExtensionError,
         UnsupportedVersionError,
     )
+    from sima_compiler.folders import output_folder
     from sima_compiler.machine.description import Machine
     from sima_compiler.model import Model, quantize, simulate
+    from sima_compiler.obstacle import Obstacle
     from sima_compiler.options import L2CachingMode, TensorDRAMLayout, TensorTessellateParameters
     from sima_compiler.progress import Progress
 
@@ -64,6 +66,7 @@ _HOMES: dict[str, str] = {
     "Machine": "machine.description",
     "MlaStats": "archive.stats",
     "Model": "model",
+    "Obstacle": "obstacle",
     "Progress": "progress",
     "TensorDRAMLayout": "options",
     "TensorTessellateParameters": "options",
@@ -71,6 +74,7 @@ _HOMES: dict[str, str] = {
     "compile_keywords": "arguments",
     "logging_from_arguments": "arguments",
     "model_from_arguments": "arguments",
+    "output_folder": "folders",
     "quantize": "model",
     "simulate": "model",
     "ArchiveError": "errors",
@@ -129,6 +133,7 @@ __all__ = [
     "MlaStats",
     "Model",
     "ModelError",
+    "Obstacle",
     "OptionError",
     "OutputError",
     "PathTraversalError",
@@ -146,6 +151,7 @@ __all__ = [
     "compile_keywords",
     "logging_from_arguments",
     "model_from_arguments",
+    "output_folder",
     "quantize",
     "simulate",
 ]

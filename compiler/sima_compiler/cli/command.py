@@ -41,8 +41,13 @@ class Warnings:
     def __call__(self, sentence: str) -> None:
         """Take one warning."""
         self.sentences.append(sentence)
-        over_the_bar = "\r\x1b[K" if sys.stderr.isatty() else ""
-        print(f"{over_the_bar}warning: {sentence}", file=sys.stderr)
+        say(f"warning: {sentence}")
+
+
+def say(sentence: str) -> None:
+    """One line on stderr, in the place of a progress bar that may stand there."""
+    over_the_bar = "\r\x1b[K" if sys.stderr.isatty() else ""
+    print(f"{over_the_bar}{sentence}", file=sys.stderr)
 
 
 def add_json_argument(parser: argparse.ArgumentParser) -> None:

@@ -34,9 +34,9 @@ PER_CHANNEL_OPSET = 13
 def originals(network: Network, file: Path, folder: Path) -> list[tuple[str, Callable[[], Path]]]:
     """The forms of a network by name, each made only when it is asked for: one that fails does not hide the others."""
     model = onnx.load(file)
-    if is_quantized(model):
-        return [("as it is", lambda: file)]
     model = with_shapes(model, network.inputs)
+    if is_quantized(model):
+        return [("as it is", partial(_written, _kept, model, [], folder / file.name))]
     samples = make_samples(model, network.values, CALIBRATION_SAMPLES)
     return [(form, partial(_written, maker, model, samples, folder / f"{file.stem}.{form}.onnx"))
             for form, maker in MAKERS.items()]  # fmt: skip
@@ -80,6 +80,10 @@ def _sample(entry: onnx.ValueInfoProto, values: tuple[float, float], random: np.
     shape = [max(dimension.dim_value, 1) for dimension in kind.shape.dim]
     data = random.uniform(*values, shape)
     return data.astype(helper.tensor_dtype_to_np_dtype(kind.elem_type))
+
+
+def _kept(model: onnx.ModelProto, _: Samples) -> onnx.ModelProto:
+    return model
 
 
 def by_defaults(model: onnx.ModelProto, samples: Samples) -> onnx.ModelProto:

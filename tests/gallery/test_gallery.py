@@ -14,7 +14,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from sima_compiler import UnsupportedError
+from sima_compiler import ModelError, UnsupportedError
 from tests.gallery import fetching, run
 from tests.gallery.catalogue import Network, Package, read_catalogue
 from tests.gallery.fetching import ChangedError, UnreachableError, download, fetch, take_out
@@ -187,6 +187,19 @@ def test_a_refusal_is_told_by_its_rules(tmp_path: Path) -> None:
     assert "a float model" in outcome.obstacles[0].found
     error = UnsupportedError("node 'a' (Foo): no", operator="Foo", rule="no Foo")
     assert [entry.found for entry in hindrances(error)] == ["node 'a' (Foo): no"]
+
+
+def test_faults_of_one_kind_are_counted_together() -> None:
+    sentences = ("input 'a' has Scale(0.1, 3) twice", "input 'b' has Scale(0.25, 3) twice")
+    kinds = {hindrances(ModelError(sentence))[0].rule for sentence in sentences}
+    assert kinds == {"input ... has Scale(...) twice"}
+
+
+def test_a_quantized_network_is_tried_as_it_is(network: Network, cache: Path) -> None:
+    (_, make), *_ = originals(network, fetch(network, cache), cache / "quantized")
+    (form, as_it_is), *others = originals(network, make(), cache / "again")
+    assert (form, others) == ("as it is", [])
+    assert attempt(network.name, form, as_it_is(), network.values).verdict is Verdict.EXACT
 
 
 def test_a_python_error_is_a_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

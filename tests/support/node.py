@@ -61,7 +61,7 @@ def run(tool: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 def pack(folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Make the prebuilt JupyterLab extension, ``FOLDER/sima_nb/labextension``, from what ``build FOLDER`` wrote.
 
-    The packer wants package.json and node_modules beside its input; elsewhere than in the repository they are lent to it.
+    The packer wants package.json and node_modules beside its input; elsewhere than in the repository they are lent.
     """
     install()
     place = folder / "labextension"

@@ -22,7 +22,7 @@ export interface Column {
 }
 
 /** Everything that is shown. ``kind``: archive or stats; ``report_version`` is None without a report.
- *
+ * 
  * ``wordings`` are the sentences and words that views share, by key. ``host_sentence`` says what the archive leaves to
  * the host; it is empty where nothing is left. */
 export interface View {
@@ -37,10 +37,10 @@ export interface View {
   readonly segments: readonly Segment[];
   readonly palette: Palette;
   readonly wordings: Readonly<Record<string, string>>;
-  readonly left_to_host?: readonly string[];
-  readonly host_sentence?: string;
-  readonly warnings?: readonly string[];
-  readonly findings?: readonly Finding[];
+  readonly left_to_host: readonly string[];
+  readonly host_sentence: string;
+  readonly warnings: readonly string[];
+  readonly findings: readonly Finding[];
 }
 
 /** The batch that was asked for and the one that was built; ``sentence`` says both and why. */
@@ -52,47 +52,47 @@ export interface Batch {
 }
 
 /** Bytes that cross the DRAM's port in one run, all MLA segments.
- *
+ * 
  * ``loaded_bytes`` and ``stored_bytes`` are everything that data transfers move in and out, spills and parameters
  * included; ``instruction_bytes`` come on top. ``parameter_bytes`` and ``stored_parameter_bytes`` are sizes, not
  * traffic: the same blocks of constants on chip and in DRAM. */
 export interface DramTraffic {
   readonly loaded_bytes: number;
   readonly stored_bytes: number;
-  readonly loaded_parameter_bytes?: number | null;
-  readonly loaded_spill_bytes?: number | null;
-  readonly stored_spill_bytes?: number | null;
-  readonly instruction_bytes?: number | null;
-  readonly weight_bytes?: number | null;
-  readonly parameter_bytes?: number | null;
-  readonly stored_parameter_bytes?: number | null;
+  readonly loaded_parameter_bytes: number | null;
+  readonly loaded_spill_bytes: number | null;
+  readonly stored_spill_bytes: number | null;
+  readonly instruction_bytes: number | null;
+  readonly weight_bytes: number | null;
+  readonly parameter_bytes: number | null;
+  readonly stored_parameter_bytes: number | null;
 }
 
 /** One piece of advice. ``evidence`` is a sentence with its numbers; ``cycles`` what following it could recover.
- *
+ * 
  * Advice about the EV74 has ``bytes`` and ``steps`` in place of cycles. ``layers`` are ids. */
 export interface Finding {
   readonly kind: string;
   readonly title: string;
   readonly evidence: string;
   readonly advice: string;
-  readonly cycles?: number | null;
-  readonly bytes?: number | null;
-  readonly steps?: number | null;
-  readonly layers?: readonly number[];
+  readonly cycles: number | null;
+  readonly bytes: number | null;
+  readonly steps: number | null;
+  readonly layers: readonly number[];
 }
 
 /** A key of a closed set with what people read and see for it.
- *
+ * 
  * ``colour`` is ``#rrggbb``; ``pattern`` (solid, diagonal, dots ...) tells it apart without colour; ``note`` is one
  * sentence that explains it. ``is_stall`` marks causes in which the compute queue waits. */
 export interface Label {
   readonly key: string;
   readonly label: string;
-  readonly colour?: string;
-  readonly pattern?: string;
-  readonly note?: string;
-  readonly is_stall?: boolean;
+  readonly colour: string;
+  readonly pattern: string;
+  readonly note: string;
+  readonly is_stall: boolean;
 }
 
 /** The closed sets, each in the order of legends. ``cause_cycles`` everywhere follow the order of ``causes``. */
@@ -108,22 +108,22 @@ export interface Palette {
 }
 
 /** Layers that one processor runs without a break, in the order of execution; host segments have no cycles.
- *
+ * 
  * ``start_cycle`` is where it begins in the run, ``static_start_cycle`` where it begins in the static schedule. */
 export interface Segment {
   readonly name: string;
   readonly processor: string;
-  readonly file?: string;
-  readonly layers?: number;
-  readonly start_cycle?: number | null;
-  readonly static_start_cycle?: number | null;
-  readonly compute_cycles?: number | null;
-  readonly runtime_cycles?: number | null;
-  readonly steps?: number | null;
-  readonly on_chip_bytes?: number | null;
-  readonly peak_bytes?: number | null;
-  readonly lower_bound_bytes?: number | null;
-  readonly spilled?: readonly TensorBytes[];
+  readonly file: string;
+  readonly layers: number;
+  readonly start_cycle: number | null;
+  readonly static_start_cycle: number | null;
+  readonly compute_cycles: number | null;
+  readonly runtime_cycles: number | null;
+  readonly steps: number | null;
+  readonly on_chip_bytes: number | null;
+  readonly peak_bytes: number | null;
+  readonly lower_bound_bytes: number | null;
+  readonly spilled: readonly TensorBytes[];
 }
 
 /** A tensor of the whole batch. */
@@ -133,7 +133,7 @@ export interface TensorBytes {
 }
 
 /** The whole network, MLA alone. ``counted`` says in sentences what the numbers include and what they do not.
- *
+ * 
  * ``cycles`` are the runtime cycles where recorded, else the static schedule's; latency and rate follow from them.
  * ``static_cycles`` is the length of the static schedule's axis, ``cause_cycles`` sum up to ``runtime_cycles``.
  * ``bound_by``: macs or dram, whichever of the two decides ``bound_cycles``. */
@@ -142,17 +142,17 @@ export interface Totals {
   readonly cycles: number;
   readonly static_cycles: number;
   readonly compute_cycles: number;
-  readonly runtime_cycles?: number | null;
-  readonly bound_cycles?: number | null;
-  readonly bound_by?: string | null;
-  readonly padded_bound_cycles?: number | null;
-  readonly efficiency?: number | null;
-  readonly macs?: number | null;
-  readonly cause_cycles?: readonly number[];
-  readonly latency_us?: number | null;
-  readonly samples_per_second?: number | null;
-  readonly dram?: DramTraffic | null;
-  readonly counted?: readonly string[];
+  readonly runtime_cycles: number | null;
+  readonly bound_cycles: number | null;
+  readonly bound_by: string | null;
+  readonly padded_bound_cycles: number | null;
+  readonly efficiency: number | null;
+  readonly macs: number | null;
+  readonly cause_cycles: readonly number[];
+  readonly latency_us: number | null;
+  readonly samples_per_second: number | null;
+  readonly dram: DramTraffic | null;
+  readonly counted: readonly string[];
 }
 
 /** What was compiled for. ``clock_assumed``: the file names no clock, so the published one is taken. */
@@ -160,10 +160,10 @@ export interface ViewMachine {
   readonly name: string;
   readonly clock_mhz: number;
   readonly clock_assumed: boolean;
-  readonly quads?: number | null;
-  readonly macs_per_cycle?: number | null;
-  readonly dram_bytes_per_cycle?: number | null;
-  readonly on_chip_bytes?: number | null;
+  readonly quads: number | null;
+  readonly macs_per_cycle: number | null;
+  readonly dram_bytes_per_cycle: number | null;
+  readonly on_chip_bytes: number | null;
 }
 
 /** One batch size that was weighed. ``status``: scheduled, estimated, or does_not_fit. */
@@ -199,7 +199,7 @@ export interface FileRow {
 
 /** One layer. ``start_cycle`` and ``end_cycle`` place it in the static schedule, ``run_start_cycle`` and
  * ``run_end_cycle`` (its first and last cycle of compute) in the run.
- *
+ * 
  * ``family`` is a key of ``palette.families``, ``bound_by`` one of ``palette.bounds``. ``cause_cycles`` sum up to
  * ``runtime_cycles``. Shapes are texts like ``1x56x56x64``: samples, rows, columns, channels. ``placement`` is the
  * sentence that says why it runs on ``processor``. ``loaded_bytes`` and ``stored_bytes`` cross the DRAM's port. */
@@ -238,7 +238,7 @@ export interface Layer {
 }
 
 /** What would help a batch size, as a sentence; the numbers are what planning with it gave, None where not planned.
- *
+ * 
  * ``what_if`` marks levers that change the machine rather than the compile. */
 export interface Lever {
   readonly text: string;
@@ -256,7 +256,7 @@ export interface LimitingTensor {
 }
 
 /** A buffer on its way from plugin ``source`` to plugin ``target``, by index.
- *
+ * 
  * No source: it is an input of the model, or nobody in the archive writes it. No target: an output of the model. */
 export interface Link {
   readonly name: string;
@@ -266,7 +266,7 @@ export interface Link {
 }
 
 /** A range of on-chip memory that a buffer holds from ``first_step`` to ``last_step``, both included.
- *
+ * 
  * The cycles are those of the steps in the run: from when the compute queue was done with the step before
  * ``first_step`` to the end of ``last_step``. ``last_use_step`` is the last step that reads or writes it, or whose
  * result is stored from it: a ``last_step`` behind it is a late free. ``layers`` are ids, in order of first use. */
@@ -311,31 +311,31 @@ export interface Port {
 }
 
 /** A View as JSON and bytes: one head, one string table, little-endian columns.
- *
+ * 
  * In: a `View`. Out: `to_json`, one JSON value with the columns as base64; or `to_binary`, the same head with offsets into
  * one buffer. Always holds: texts stand once, in ``strings``; a column has the narrowest type that holds its values, so
  * that whole numbers up to 2**53 are exact in the browser; a column that is absent is "not recorded".
- *
+ * 
  * The head: ``{"format": 1, "view": {...}, "strings": [...], "tables": {name: table}}`` with a table being
- * ``{"count": n, "columns": {field: column}}``. ``view`` holds every field of the View that is no table.
- * A column: ``{"kind", "dtype", "data"}``; ``dtype`` is u1, u2, u4, i1, i2, i4, f4 or f8, little-endian; ``data`` is base64, in binary form ``{"offset", "length"}`` in bytes, offsets
- * being multiples of 8. Texts are indexes into ``strings``. A list's values stand one row after another: with ``width``,
- * each row has so many; otherwise ``starts`` is a column of ``count`` + 1 positions. ``rows`` lists have a nested table in
- * ``rows`` in place of values. */
+ * ``{"count": n, "columns": {field: column}}``. ``view`` holds every field of the View that is no table. A column:
+ * ``{"kind", "dtype", "data"}``; ``dtype`` is u1, u2, u4, i1, i2, i4, f4 or f8, little-endian; ``data`` is base64, in
+ * binary form ``{"offset", "length"}`` in bytes, offsets being multiples of 8. Texts are indexes into ``strings``. A
+ * list's values stand one row after another: with ``width``, each row has so many; otherwise ``starts`` is a column of
+ * ``count`` + 1 positions. ``rows`` lists have a nested table in ``rows`` in place of values. */
 export interface ViewFile {
   readonly format: 1;
   readonly view: View;
   readonly strings: readonly string[];
   readonly tables: {
-    readonly layers: Table;
-    readonly events: Table;
-    readonly memory_map: Table;
-    readonly candidates: Table;
-    readonly placements: Table;
-    readonly files: Table;
-    readonly plugins: Table;
-    readonly links: Table;
-  };
+  readonly layers: Table;
+  readonly events: Table;
+  readonly memory_map: Table;
+  readonly candidates: Table;
+  readonly placements: Table;
+  readonly files: Table;
+  readonly plugins: Table;
+  readonly links: Table;
+};
 }
 
 /** The records that the rows of each table are. */

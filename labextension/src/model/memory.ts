@@ -21,6 +21,8 @@ export interface MemoryMap {
   /** True where positions are cycles; false where only steps are recorded. */
   readonly inCycles: boolean;
   readonly capacity: number;
+  /** The highest address that any buffer reaches. */
+  readonly top: number;
   readonly peak: { readonly bytes: number; readonly at: number };
   readonly reported: number | null;
 }
@@ -64,6 +66,7 @@ function mapOf(profile: Profile, buffers: Table<MemoryBuffer>, segment: string, 
     whole: rangeOf(start, end),
     inCycles,
     capacity: Math.max(found?.on_chip_bytes ?? profile.view.machine.on_chip_bytes ?? 0, top),
+    top,
     peak: peakOf(start, end, bytes),
     reported: found?.peak_bytes ?? null,
   };

@@ -175,14 +175,23 @@ function missingOf(data: ViewData): string[] {
 }
 
 const UTILISATION: readonly Label[] = [
-  { key: "u0", label: "under 20 %", colour: "#3b2f73", pattern: "checks" },
-  { key: "u1", label: "20 to 40 %", colour: "#3e6a8e", pattern: "diagonal" },
-  { key: "u2", label: "40 to 60 %", colour: "#2a9c88", pattern: "dots" },
-  { key: "u3", label: "60 to 80 %", colour: "#7fca5c", pattern: "horizontal" },
-  { key: "u4", label: "80 % and more", colour: "#f0e442", pattern: "solid" },
-  { key: "none", label: "no multiply-accumulates", colour: "#999999", pattern: "vertical" },
+  step("u0", "under 20 %", "#3b2f73", "checks"),
+  step("u1", "20 to 40 %", "#3e6a8e", "diagonal"),
+  step("u2", "40 to 60 %", "#2a9c88", "dots"),
+  step("u3", "60 to 80 %", "#7fca5c", "horizontal"),
+  step("u4", "80 % and more", "#f0e442", "solid"),
+  step("none", "no multiply-accumulates", "#999999", "vertical"),
 ];
-const UNKNOWN: Label = { key: "", label: "not recorded", colour: "#999999", pattern: "checks" };
+const UNKNOWN = step("", "not recorded", "#999999", "checks");
+
+function step(key: string, label: string, colour: string, pattern: string): Label {
+  return { key, label, colour, pattern, note: "", is_stall: false };
+}
+
+/** The label of a key; a key that the palette does not know is its own label, in grey. */
+export function labelOf(labels: readonly Label[], key: string): Label {
+  return labels.find(label => label.key === key) ?? step(key, key.replaceAll("_", " "), "#999999", "checks");
+}
 
 export function groupingOf(profile: Profile, mode: ColourMode): Grouping {
   const { layers, view, size, cycles } = profile;

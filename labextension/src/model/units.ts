@@ -6,41 +6,45 @@
 export type Unit = "cycles" | "time" | "share";
 
 /** Half goes to the even neighbour, as in Python. */
-function rounded(value: number, digits: number): string {
-  const factor = 10 ** digits;
-  const scaled = value * factor;
-  const floor = Math.floor(scaled);
-  const isHalf = scaled - floor === 0.5 && Math.abs(scaled) < 2 ** 50;
-  const whole = isHalf && digits === 0 ? (floor % 2 === 0 ? floor : floor + 1) : null;
-  return (whole ?? value).toFixed(digits);
+function whole(value: number): string {
+  const floor = Math.floor(value);
+  const isHalf = value - floor === 0.5;
+  return (isHalf ? floor + (floor % 2) : Math.round(value)).toFixed(0);
 }
 
 export function count(value: number): string {
-  return rounded(value, 0).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
+  return whole(value).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
 }
 
+const SIZES = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+/** From here on one decimal would say 1024.0. */
+const ROUNDS_UP = 1023.95;
+
 export function size(bytes: number): string {
-  if (bytes < 1024) return `${bytes} bytes`;
-  let scaled = bytes / 1024;
-  let unit = "KiB";
-  for (const larger of ["MiB", "GiB"]) {
-    if (scaled < 1024) break;
-    scaled /= 1024;
-    unit = larger;
+  if (bytes < 1024) return `${bytes} byte${bytes === 1 ? "" : "s"}`;
+  let value = bytes / 1024;
+  let unit = 1;
+  while (value >= ROUNDS_UP && unit < SIZES.length - 1) {
+    value /= 1024;
+    unit++;
   }
-  return `${scaled.toFixed(1)} ${unit}`;
+  return `${value.toFixed(1)} ${SIZES[unit]}`;
 }
 
 export function duration(cycles: number, clockMhz: number): string {
   const us = cycles / clockMhz;
-  if (us < 1000) return `${us.toFixed(2)} \u00b5s`;
-  if (us < 1_000_000) return `${(us / 1000).toFixed(2)} ms`;
+  for (const [limit, factor, unit] of [
+    [1000, 1, "\u00b5s"],
+    [1_000_000, 1000, "ms"],
+  ] as const) {
+    if (Number((us / factor).toFixed(2)) < 1000 && us < limit) return `${(us / factor).toFixed(2)} ${unit}`;
+  }
   return `${(us / 1_000_000).toFixed(2)} s`;
 }
 
 export function shortRate(value: number): string {
-  if (value >= 100) return count(value);
-  return value >= 10 ? value.toFixed(1) : value.toFixed(2);
+  if (value >= 99.95) return count(value);
+  return value >= 9.995 ? value.toFixed(1) : value.toFixed(2);
 }
 
 export function percent(share: number): string {
@@ -55,7 +59,7 @@ export function shortCount(value: number): string {
   ] as const) {
     if (value >= limit) return (value / limit).toFixed(2).replace(/\.?0+$/, "") + unit;
   }
-  return rounded(value, 0);
+  return whole(value);
 }
 
 /** Cycles in the unit that is chosen: `7,944`, `7.94 µs`, `2.4 %`. */

@@ -3,6 +3,7 @@ import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hook
 import type { Derived, ExplorerState } from "../model/explorer_state.ts";
 import { wordsOf } from "../model/filter.ts";
 import { isPlain, rowAfter } from "../model/keyboard.ts";
+import { labelOf } from "../model/profile.ts";
 import { amount, percent } from "../model/units.ts";
 import { scrollTo, visibleRows } from "../model/virtual.ts";
 import { OWN_KEYS } from "./keys.ts";
@@ -220,7 +221,7 @@ function Cell({
       return <Name text={layers.get(layer, "name") ?? ""} longest={90} words={shownWords(state.filter)} />;
     case "Kind": {
       const key = layers.get(layer, "family") ?? "";
-      const label = view.palette.families.find(family => family.key === key) ?? { key, label: key };
+      const label = labelOf(view.palette.families, key);
       return (
         <>
           <Swatch label={label} />

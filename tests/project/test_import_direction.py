@@ -48,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "arguments": WHOLE | {"model"},
     "sources": WHOLE | {"model"},
     "__init__": WHOLE | {"model", "arguments", "sources"},
-    "view": BASE | {"archive"},
+    "view": BASE | {"archive", "lm"},
     "cli": WHOLE | {"view", "model", "__init__", "arguments", "sources"},
     "demo": WHOLE | {"model", "__init__", "cli"},
     "__main__": {"cli"},

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from sima_compiler.arithmetic import FULL_RANGE, quantize, quantize_bounds
+import numpy as np
+
+from sima_compiler.arithmetic import FULL_RANGE, dequantize, quantize, quantize_bounds
 from sima_compiler.frontend.onnx_node import SourceNode
-from sima_compiler.frontend.rules import QUANTIZED
+from sima_compiler.frontend.rules import PAD_FILL, QUANTIZED
 from sima_compiler.frontend.values import MOVEMENTS, Activation, Cut, GraphInput, Pending, Value
 from sima_compiler.ir.graph import UNARY_OPS, Graph, Node, Op, Quantization, ShapeAttributes, Tensor
 
@@ -68,8 +70,10 @@ class GraphBuilder:
         if isinstance(value, Activation):
             return value
         if isinstance(value, Pending) and (value.op in MOVEMENTS or value.op is Op.RELU):
-            inner = self.settled(value.inputs[0], value.name, node)
-            return self._complete(value, self.quant(inner), name, node)
+            quant = self.quant(self.settled(value.inputs[0], value.name, node))
+            found = f"{value.source!r} fills with {value.pad_value}, which {quant} does not hold"
+            PAD_FILL.check(node, found, holds_fill(value, quant))
+            return self._complete(value, quant, name, node)
         if isinstance(value, Pending):
             found = f"its input comes from {value.source!r} without a QuantizeLinear between them"
             raise node.unsupported(found, rule=QUANTIZED.sentence, hint="quantize this operator type too")
@@ -112,10 +116,10 @@ class GraphBuilder:
 
     def _emit_movement(self, value: Pending, quant: Quantization, name: str, node: SourceNode) -> Activation:
         inner = value.inputs[0]
-        if isinstance(inner, Activation):
+        if isinstance(inner, Activation) and (value.op is not Op.PAD or value.pad_value == 0.0):
             source, kept = inner, self.quant(inner)
         else:
-            inner_name = inner.name or f"{value.source}_input"
+            inner_name = (isinstance(inner, Pending | GraphInput) and inner.name) or f"{value.source}_input"
             source, kept = self.quantized(inner, quant, inner_name, node), quant
         target = self.tensor(name if kept == quant else f"{name}_moved", value.shape, kept)
         self.append(self._node(value, (source.tensor,), target.tensor, kept))
@@ -211,6 +215,13 @@ def bounded(value: Pending, low: float, high: float, label: str) -> Pending:
     """A pending operation with its result limited to an interval on top of the limits that it has."""
     bounds = (min(max(value.bounds[0], low), high), max(min(value.bounds[1], high), low))
     return replace(value, bounds=bounds, fused=(*value.fused, label), name="")
+
+
+def holds_fill(value: Pending, quant: Quantization) -> bool:
+    """Whether a Pad may keep its input's quantization: its fill is one of the 256 reals. Anything else passes."""
+    if value.op is not Op.PAD:
+        return True
+    return bool(dequantize(quantize([value.pad_value], quant), quant)[0] == np.float32(value.pad_value))
 
 
 def can_clamp(value: Value) -> bool:

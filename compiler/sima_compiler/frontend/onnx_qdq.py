@@ -15,7 +15,7 @@ import onnx
 from onnx import numpy_helper
 
 from sima_compiler.errors import ModelError
-from sima_compiler.frontend import elementwise, movement, reshaping, resizing, rules, shapes, weighted, windows
+from sima_compiler.frontend import elementwise, movement, pads, reshaping, resizing, rules, shapes, weighted, windows
 from sima_compiler.frontend.batch import source_batch
 from sima_compiler.frontend.canonical import canonical
 from sima_compiler.frontend.integers import integer_values, scale_and_zero_point
@@ -216,7 +216,7 @@ CONVERTERS: dict[str, Converter] = {
     "Transpose": movement.convert_transpose,
     "Slice": movement.convert_slice,
     "Split": movement.convert_split,
-    "Pad": movement.convert_pad,
+    "Pad": pads.convert_pad,
     "Resize": resizing.convert_resize,
     "Upsample": resizing.convert_resize,
     "Shape": shapes.convert_shape,

@@ -28,8 +28,13 @@ MATMUL_CONSTANT = Rule("MatMul's right side is a constant matrix", bool)
 PER_TENSOR = Rule("activations have one scale and one zero point", bool)
 BROADCAST = Rule("elementwise operands have the same shape, or one of them is a scalar or one value per channel", bool)
 SLICE_STEP = Rule("Slice steps are positive", lambda steps: all(step > 0 for step in steps))
-PAD_CONSTANT = Rule("Pad fills with a constant", lambda mode: mode == "constant")
-PAD_POSITIVE = Rule("Pad adds, it does not crop", lambda pads: all(pad >= 0 for pad in pads))
+PAD_MODE = Rule("Pad fills with a constant, or repeats rows and columns (reflect, edge, wrap)", bool)
+PAD_REFLECT = Rule("a reflecting Pad is smaller than the axis that it reflects", bool)
+PAD_CROP = Rule("Pad with negative numbers leaves something of every axis", bool)
+PAD_FILL = Rule(
+    "Pad fills with a value that its input's scale and zero point hold, unless a QuantizeLinear of its own follows",
+    bool,
+)
 RESIZE_NEAREST = Rule("Resize takes the nearest neighbour", lambda mode: mode == "nearest")
 RESIZE_SPATIAL = Rule("Resize changes rows and columns only", bool)
 RESIZE_COORDINATES = Rule(

@@ -6,16 +6,22 @@ In: a node on a settled or pending activation. Out: a pending operation. Always:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast
 
+import numpy as np
+
 from sima_compiler.frontend import rules
+from sima_compiler.frontend.moves import Moving
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
 from sima_compiler.frontend.reshaping import moved
 from sima_compiler.frontend.values import Pending, Value
-from sima_compiler.ir.graph import ConvAttributes, Op
+from sima_compiler.ir.graph import ConvAttributes, Op, ShapeAttributes
 
 Pair = tuple[int, int]
+#: No activation is lower.
+LEAST = float(np.finfo(np.float32).min)
 
 
 def window_attributes(
@@ -75,13 +81,31 @@ def convert_max_pool(node: SourceNode, reader: Reader) -> Sequence[Value]:
         raise node.unsupported("it also returns indices")
     source = reader.activation(node)
     attributes, shape = _pool_window(node, source.shape)
+    source, attributes = _with_low_pads(source, attributes)
     return [moved(reader, Pending(Op.MAX_POOL, node.name, (source,), shape, attributes, name=node.outputs[0]))]
 
 
+def _with_low_pads(source: Moving, window: ConvAttributes) -> tuple[Moving, ConvAttributes]:
+    """A Pad with minus infinity (or float32's least) in front of a maximum is padding of the window."""
+    fills = source.attributes if isinstance(source, Pending) and source.op is Op.PAD else None
+    if not isinstance(source, Pending) or not isinstance(fills, ShapeAttributes) or source.pad_value > LEAST:
+        return source, window
+    if fills.pads_before[0] or fills.pads_after[0]:
+        return source, window
+    more = (*fills.pads_before[1:], *fills.pads_after[1:])
+    pads = cast("tuple[int, int, int, int]", tuple(map(sum, zip(window.pads, more, strict=True))))
+    return source.inputs[0], replace(window, pads=pads)
+
+
 def convert_average_pool(node: SourceNode, reader: Reader) -> Sequence[Value]:
-    """AveragePool -> Op.AVERAGE_POOL."""
+    """AveragePool -> Op.AVERAGE_POOL, or a global one where a window without pads covers the whole map.
+
+    onnxruntime takes its kernel for global pools then, whatever the strides; the two round in different orders.
+    """
     source = reader.settled(node)
     attributes, shape = _pool_window(node, source.shape)
+    if attributes.kernel == source.shape[1:] and not any(attributes.pads):
+        return [Pending(Op.GLOBAL_AVERAGE_POOL, node.name, (source,), shape)]
     return [Pending(Op.AVERAGE_POOL, node.name, (source,), shape, attributes)]
 
 

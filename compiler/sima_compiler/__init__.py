@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     )
     from sima_compiler.machine.description import Machine
     from sima_compiler.model import Model, quantize, simulate
+    from sima_compiler.obstacle import Obstacle
     from sima_compiler.options import L2CachingMode, TensorDRAMLayout, TensorTessellateParameters
     from sima_compiler.progress import Progress
 
@@ -64,6 +65,7 @@ _HOMES: dict[str, str] = {
     "Machine": "machine.description",
     "MlaStats": "archive.stats",
     "Model": "model",
+    "Obstacle": "obstacle",
     "Progress": "progress",
     "TensorDRAMLayout": "options",
     "TensorTessellateParameters": "options",
@@ -129,6 +131,7 @@ __all__ = [
     "MlaStats",
     "Model",
     "ModelError",
+    "Obstacle",
     "OptionError",
     "OutputError",
     "PathTraversalError",

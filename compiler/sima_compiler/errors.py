@@ -25,6 +25,13 @@ A message says what was found, where, and the demand against the limit; ``hint``
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sima_compiler.obstacle import Obstacle
+
 
 class SimaError(Exception):
     """Root of every error that this package raises on purpose."""
@@ -39,7 +46,14 @@ class SimaError(Exception):
 
 
 class ModelError(SimaError):
-    """The model file or the network in it is not usable."""
+    """The model file or the network in it is not usable.
+
+    ``obstacles`` lists everything that stands in the way where reading could go on after the first; else it is empty.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", obstacles: Sequence[Obstacle] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.obstacles = tuple(obstacles)
 
 
 class UnsupportedError(ModelError):
@@ -48,8 +62,17 @@ class UnsupportedError(ModelError):
     ``node``, ``operator`` and ``rule`` name the place and the violated sentence where one exists.
     """
 
-    def __init__(self, message: str, *, node: str = "", operator: str = "", rule: str = "", hint: str = "") -> None:
-        super().__init__(message, hint=hint)
+    def __init__(
+        self,
+        message: str,
+        *,
+        node: str = "",
+        operator: str = "",
+        rule: str = "",
+        hint: str = "",
+        obstacles: Sequence[Obstacle] = (),
+    ) -> None:
+        super().__init__(message, hint=hint, obstacles=obstacles)
         self.node = node
         self.operator = operator
         self.rule = rule

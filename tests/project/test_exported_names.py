@@ -19,6 +19,7 @@ ENGINE_NAMES = {
     "Machine",
     "MlaStats",
     "Model",
+    "Obstacle",
     "Progress",
     "TensorDRAMLayout",
     "TensorTessellateParameters",

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 ENGINE = ROOT / "compiler" / "sima_compiler"
 NOTEBOOK = ROOT / "sima_nb"
 
-BASE = {"errors", "version"}
+BASE = {"errors", "obstacle", "version"}
 RECORDS = BASE | {"ir", "arithmetic", "options", "progress"}
 DEVICES = RECORDS | {"machine", "lm", "a65"}
 PLANNING = DEVICES | {"stages", "sim"}
@@ -22,7 +22,8 @@ WHOLE = PLANNING | ABOUT_A_COMPILE | {"frontend", "reporting", "compilation", "s
 
 #: Room (first name below `sima_compiler`) -> rooms that it may import besides itself. Order is data order.
 MAY_IMPORT: dict[str, set[str]] = {
-    "errors": set(),
+    "obstacle": set(),
+    "errors": {"obstacle"},
     "version": set(),
     "progress": BASE,
     "options": BASE,

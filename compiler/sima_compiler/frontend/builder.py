@@ -67,19 +67,38 @@ class GraphBuilder:
         Raises:
             UnsupportedError: the value has no quantization that the file states or that follows from its input.
         """
-        if isinstance(value, Activation):
-            return value
+        self.check_settles(value, node)
+        if isinstance(value, Pending):
+            inner = self.settled(value.inputs[0], value.name, node)
+            return self._complete(value, self.quant(inner), name, node)
+        assert isinstance(value, Activation), "what settles is an activation or pending"
+        return value
+
+    def check_settles(self, value: Value, node: SourceNode) -> None:
+        """What `settled` demands, asked without making anything.
+
+        Raises:
+            UnsupportedError: as for `settled`.
+        """
         if isinstance(value, Pending) and (value.op in MOVEMENTS or value.op is Op.RELU):
-            quant = self.quant(self.settled(value.inputs[0], value.name, node))
+            self.check_settles(value.inputs[0], node)
+            quant = self._kept_quant(value)
             found = f"{value.source!r} fills with {value.pad_value}, which {quant} does not hold"
             PAD_FILL.check(node, found, holds_fill(value, quant))
-            return self._complete(value, quant, name, node)
-        if isinstance(value, Pending):
+        elif isinstance(value, Pending):
             found = f"its input comes from {value.source!r} without a QuantizeLinear between them"
             raise node.unsupported(found, rule=QUANTIZED.sentence, hint="quantize this operator type too")
-        if isinstance(value, GraphInput):
+        elif isinstance(value, GraphInput):
             raise node.unsupported(f"input {value.name!r} reaches it unquantized", rule=QUANTIZED.sentence)
-        raise node.unsupported("its input is no activation", rule=QUANTIZED.sentence)
+        elif not isinstance(value, Activation):
+            raise node.unsupported("its input is no activation", rule=QUANTIZED.sentence)
+
+    def _kept_quant(self, value: Activation | Pending | GraphInput) -> Quantization:
+        """The quantization that a settling movement keeps: that of the tensor at its root."""
+        while isinstance(value, Pending):
+            value = value.inputs[0]
+        assert isinstance(value, Activation), "checked to settle"
+        return self.quant(value)
 
     def _requantized(self, value: Activation, quant: Quantization, name: str, node: SourceNode) -> Activation:
         if self.quant(value) == quant:
@@ -174,7 +193,7 @@ class GraphBuilder:
         return needed, tuple(reversed(kept))
 
     def _output(self, label: str, value: Value, inputs: tuple[str, ...], taken: set[str]) -> str:
-        settled = self.settled(value, label, _output_node(label))
+        settled = self.settled(value, label, output_node(label))
         tensor = self._renamed.get(settled.tensor, settled.tensor)
         if tensor not in inputs and tensor not in taken:
             if tensor == label:
@@ -185,7 +204,7 @@ class GraphBuilder:
         return self._copy(tensor, label)
 
     def _cut_output(self, label: str, value: Cut, inputs: tuple[str, ...]) -> str:
-        settled = self.settled(value.value, label, _output_node(label))
+        settled = self.settled(value.value, label, output_node(label))
         tensor = self._renamed.get(settled.tensor, settled.tensor)
         return self._copy(tensor, label) if tensor in inputs else tensor
 
@@ -229,7 +248,8 @@ def can_clamp(value: Value) -> bool:
     return isinstance(value, Pending) and value.op not in UNARY_OPS and value.op not in MOVEMENTS
 
 
-def _output_node(label: str) -> SourceNode:
+def output_node(label: str) -> SourceNode:
+    """A graph output, spoken about like a node."""
     return SourceNode("graph output", "", label, (), (), {})
 
 

@@ -17,11 +17,14 @@ from onnx import numpy_helper
 from sima_compiler.errors import ModelError
 from sima_compiler.frontend import elementwise, movement, pads, reshaping, resizing, rules, shapes, weighted, windows
 from sima_compiler.frontend.batch import source_batch
+from sima_compiler.frontend.builder import output_node
 from sima_compiler.frontend.canonical import canonical
 from sima_compiler.frontend.integers import integer_values, scale_and_zero_point
 from sima_compiler.frontend.loading import default_opset, is_quantized
+from sima_compiler.frontend.obstacles import Obstacles
 from sima_compiler.frontend.onnx_node import SourceNode, source_node
 from sima_compiler.frontend.reader import Reader
+from sima_compiler.frontend.refusals import refuse_operator
 from sima_compiler.frontend.values import (
     Activation,
     Constant,
@@ -29,6 +32,7 @@ from sima_compiler.frontend.values import (
     GraphInput,
     QuantizedConstant,
     ShapeVector,
+    Unknown,
     Value,
 )
 from sima_compiler.ir.graph import Graph
@@ -78,9 +82,11 @@ def read_onnx(model: onnx.ModelProto, name: str, origin: str = "") -> Reading:
     reader.values.update({key: Constant(array) for key, array in constants.items()})
     for entry in inputs:
         reader.values[entry.name] = _input_value(entry, reader)
+    obstacles = Obstacles(model)
     for index, proto in enumerate(model.graph.node):
-        _read_node(proto, source_node(proto, index), reader)
-    results = [(entry.name, _result(entry.name, reader)) for entry in model.graph.output]
+        _read_node(proto, source_node(proto, index), reader, obstacles)
+    results = _results(model, reader, obstacles)
+    obstacles.raise_if_any(origin or name)
     graph = reader.builder.finish(name, tuple(entry.name for entry in inputs), results, batch)
     graph = _without_idle_inputs(graph, [entry.name for entry in inputs])
     ends = {
@@ -103,6 +109,21 @@ def _without_idle_inputs(graph: Graph, declared: Sequence[str]) -> Graph:
     return replace(graph, warnings=(*graph.warnings, *warnings))
 
 
+def _results(model: onnx.ModelProto, reader: Reader, obstacles: Obstacles) -> list[tuple[str, Value]]:
+    """Every output with its value; those that cannot be one are obstacles."""
+    results: list[tuple[str, Value]] = []
+    for entry in model.graph.output:
+        try:
+            value = _result(entry.name, reader)
+            if not isinstance(value, Unknown | Cut):
+                reader.builder.check_settles(value, output_node(entry.name))
+        except ModelError as error:
+            obstacles.record(error)
+        else:
+            results.append((entry.name, value))
+    return results
+
+
 def _result(name: str, reader: Reader) -> Value:
     value = reader.values.get(name)
     if value is None:
@@ -112,29 +133,47 @@ def _result(name: str, reader: Reader) -> Value:
     return value
 
 
-def _read_node(proto: onnx.NodeProto, node: SourceNode, reader: Reader) -> None:
-    results = _convert(proto, node, reader)
+def _read_node(proto: onnx.NodeProto, node: SourceNode, reader: Reader, obstacles: Obstacles) -> None:
+    """Convert one node; what cannot be converted is recorded, and reading goes on behind it."""
+    try:
+        results = _convert(proto, node, reader) or obstacles.unknown(node)
+    except ModelError as error:
+        results = obstacles.record(error, node)
     for name, value in zip(node.outputs, results, strict=False):
         if name:
             reader.values[name] = value
 
 
 def _convert(proto: onnx.NodeProto, node: SourceNode, reader: Reader) -> Sequence[Value]:
+    """The values of the node's outputs; none at all where an obstacle in front hides them."""
     given = [reader.values[name] for name in node.inputs if name in reader.values]
+    if any(isinstance(value, Unknown) for value in given):
+        return _behind_obstacle(node, reader)
     if any(isinstance(value, Cut) for value in given) and node.operator in AFTER_CUT:
         return _follow_cut(node, reader)
     if any(isinstance(value, ShapeVector) for value in given) and node.operator in shapes.SHAPE_OPERATORS:
         return shapes.convert_shape_arithmetic(node, reader)
     if _is_constant(node, given):
         return shapes.fold_constants(proto, node, reader)
+    return _converter(node)(node, reader)
+
+
+def _converter(node: SourceNode) -> Converter:
     converter = CONVERTERS.get(node.operator) if not node.domain else None
     if converter is None:
-        place = f"{node.domain}.{node.operator}" if node.domain else node.operator
-        raise node.unsupported(
-            f"operator {place} is not supported", rule=rules.KNOWN_OPERATOR.sentence,
-            hint=f"supported: {', '.join(sorted(CONVERTERS))}",
-        )  # fmt: skip
-    return converter(node, reader)
+        refuse_operator(node)
+    return converter
+
+
+def _behind_obstacle(node: SourceNode, reader: Reader) -> Sequence[Value]:
+    """A node with an unknown input: QuantizeLinear states a scale again, of others only the operator can be judged."""
+    value = reader.value(node, 0)
+    if node.operator == "QuantizeLinear" and isinstance(value, Unknown) and value.shape is not None:
+        quant, _ = scale_and_zero_point(node, _constants(node, reader))
+        return [reader.builder.tensor(node.inputs[0], value.shape, quant)]
+    if node.operator not in AFTER_CUT and node.operator not in shapes.SHAPE_OPERATORS:
+        _converter(node)
+    return ()
 
 
 def _is_constant(node: SourceNode, given: Sequence[Value]) -> bool:

@@ -47,4 +47,5 @@ SOFTMAX_LAST = Rule("Softmax is supported as the last operator, where the archiv
 REDUCE_SPATIAL = Rule("ReduceMean runs over rows and columns", bool)
 BATCH_FIRST = Rule("the first dimension of every tensor is the batch", bool)
 QUANTIZED = Rule("every activation is quantized: QuantizeLinear stands behind each operator", bool)
+STATIC_SCALES = Rule("scales and zero points are constants of the file", bool)
 KNOWN_OPERATOR = Rule("the operator is one that this compiler lowers", bool)

@@ -89,7 +89,14 @@ class Cut:
     source: str
 
 
-Value = Constant | ShapeVector | QuantizedConstant | GraphInput | Activation | Pending | Cut
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A result that an obstacle in front of it hides; ``shape`` is per sample, None when it cannot be told."""
+
+    shape: tuple[int, ...] | None
+
+
+Value = Constant | ShapeVector | QuantizedConstant | GraphInput | Activation | Pending | Cut | Unknown
 
 #: Operators whose result is a selection of their input's values (and, for Pad, a constant).
 MOVEMENTS = frozenset({Op.RESHAPE, Op.TRANSPOSE, Op.SLICE, Op.PAD, Op.RESIZE_NEAREST, Op.MAX_POOL})

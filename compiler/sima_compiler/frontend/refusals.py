@@ -1,0 +1,75 @@
+"""Operators that this compiler does not have, called by their names, each kind with its next step.
+
+In: a node whose operator has no converter. Out: an error, always.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+from sima_compiler.frontend import rules
+from sima_compiler.frontend.onnx_node import Rule, SourceNode
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorKind:
+    """Operators that are refused for one reason. ``what`` completes "operator X is ..."."""
+
+    operators: frozenset[str]
+    what: str
+    rule: Rule
+    hint: str
+
+
+DYNAMIC = OperatorKind(
+    frozenset({
+        "DynamicQuantizeLinear", "ConvInteger", "MatMulInteger", "DynamicQuantizeMatMul", "MatMulIntegerToFloat",
+        "DynamicQuantizeLSTM", "QAttention", "QEmbedLayerNormalization",
+    }),
+    "dynamic quantization: scales are computed while the network runs",
+    rules.STATIC_SCALES,
+    "quantize the float model with samples instead: simac quantize MODEL.onnx --calibration SAMPLES.npz -o .",
+)  # fmt: skip
+WEIGHT_ONLY = OperatorKind(
+    frozenset({"MatMulNBits", "MatMulBnb4", "GatherBlockQuantized", "MatMulFpQ4"}),
+    "weight-only quantization: weights have few bits, activations stay float",
+    rules.QUANTIZED,
+    "quantize the float model with samples instead: simac quantize MODEL.onnx --calibration SAMPLES.npz -o .",
+)
+RECURRENT = OperatorKind(
+    frozenset({"LSTM", "GRU", "RNN"}),
+    "recurrent: it keeps a state from step to step",
+    rules.KNOWN_OPERATOR,
+    "run it on the host: split the model there with onnx.utils.extract_model",
+)
+CONTROL_FLOW = OperatorKind(
+    frozenset({"If", "Loop", "Scan"}),
+    "control flow: which nodes run is decided while the network runs",
+    rules.KNOWN_OPERATOR,
+    "export the model for one case, or split it there with onnx.utils.extract_model",
+)
+DATA_DEPENDENT = OperatorKind(
+    frozenset({"NonMaxSuppression", "NonZero", "TopK", "Unique", "Compress", "GatherND", "ScatterND", "RoiAlign"}),
+    "post-processing whose result depends on the data",
+    rules.KNOWN_OPERATOR,
+    "run it on the host: end the model in front of it with onnx.utils.extract_model",
+)
+KINDS = (DYNAMIC, WEIGHT_ONLY, RECURRENT, CONTROL_FLOW, DATA_DEPENDENT)
+
+
+def refuse_operator(node: SourceNode) -> NoReturn:
+    """Refuse a node for its operator.
+
+    Raises:
+        UnsupportedError: always.
+    """
+    place = f"{node.domain}.{node.operator}" if node.domain else node.operator
+    for kind in KINDS:
+        if node.operator in kind.operators:
+            raise node.unsupported(f"operator {place} is {kind.what}", rule=kind.rule.sentence, hint=kind.hint)
+    raise node.unsupported(
+        f"operator {place} is not supported",
+        rule=rules.KNOWN_OPERATOR.sentence,
+        hint="docs/operators.md lists those that are; what stands behind the last of them can run on the host",
+    )

@@ -19,8 +19,10 @@ from sima_compiler.frontend.values import (
     Constant,
     Cut,
     GraphInput,
+    Moving,
     Pending,
     QuantizedConstant,
+    RealFunction,
     ShapeVector,
     Value,
 )
@@ -57,13 +59,13 @@ class Reader:
         value = self.activation(node, position)
         return value.shape
 
-    def activation(self, node: SourceNode, position: int = 0) -> Activation | Pending | GraphInput:
+    def activation(self, node: SourceNode, position: int = 0) -> Moving:
         """An input that depends on the network's inputs."""
         value = self.value(node, position)
         if isinstance(value, Cut):
             found = f"it follows {', '.join(value.operators)}, which only the host runs, at the end"
             raise node.unsupported(found, hint="let the network end there")
-        if not isinstance(value, Activation | Pending | GraphInput):
+        if not isinstance(value, Activation | Pending | GraphInput | RealFunction):
             raise node.unsupported(f"input {node.inputs[position]!r} is a constant where an activation is expected")
         return value
 

@@ -12,11 +12,10 @@ from typing import cast
 import numpy as np
 
 from sima_compiler.frontend import rules
-from sima_compiler.frontend.moves import Moving
+from sima_compiler.frontend.moves import TRANSPARENT, moved
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
-from sima_compiler.frontend.reshaping import moved
-from sima_compiler.frontend.values import Pending, Value
+from sima_compiler.frontend.values import Moving, Pending, Value
 from sima_compiler.ir.graph import ConvAttributes, Op, ShapeAttributes
 
 Pair = tuple[int, int]
@@ -82,7 +81,11 @@ def convert_max_pool(node: SourceNode, reader: Reader) -> Sequence[Value]:
     source = reader.activation(node)
     attributes, shape = _pool_window(node, source.shape)
     source, attributes = _with_low_pads(source, attributes)
-    return [moved(reader, Pending(Op.MAX_POOL, node.name, (source,), shape, attributes, name=node.outputs[0]))]
+    pending = Pending(
+        Op.MAX_POOL, node.name, (source,), shape, attributes, transparent=node.operator in TRANSPARENT,
+        name=node.outputs[0],
+    )  # fmt: skip
+    return [moved(reader, pending)]
 
 
 def _with_low_pads(source: Moving, window: ConvAttributes) -> tuple[Moving, ConvAttributes]:

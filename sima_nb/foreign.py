@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sima_compiler import ModelError, OutputError
+from sima_compiler import ModelError, OutputError, output_folder
 
 ARCHIVE_PATTERN = "*_mpk.tar.gz"
 _ALWAYS = frozenset({"output_path", "batch_size"})
@@ -38,13 +38,15 @@ def compile_foreign(model: Any, keywords: Mapping[str, Any], defaults: Mapping[s
     ``keywords`` are the options; those that equal ``defaults`` are dropped silently when the object does not take them.
 
     Raises:
-        OutputError: no archive appeared. Whatever ``model.compile`` raises passes through.
+        OutputError: no archive appeared, or the folder neither exists nor can be made.
+        Whatever ``model.compile`` raises passes through.
     """
     folder = Path(keywords["output_path"]).expanduser()
     accepted = accepted_keywords(model.compile, keywords)
     dropped = [name for name in keywords if name not in accepted and keywords[name] != defaults.get(name)]
     before = _snapshot(folder)
-    returned = model.compile(**accepted)
+    with output_folder(folder):
+        returned = model.compile(**accepted)
     path = _returned_path(returned) or _changed_archive(folder, before)
     if path is None:
         raise OutputError(

@@ -12,6 +12,7 @@ import json
 import re
 import shlex
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 from IPython.core.error import UsageError
@@ -82,8 +83,12 @@ class SimaMagics(Magics):
     def _compile(self, arguments: argparse.Namespace) -> Summary | None:
         assert self.shell is not None, "a magic runs in a shell"
         model = resolve_model(arguments.model, self.shell.user_ns)
+        folder = Path(arguments.output_path).expanduser()
+        is_new = not folder.exists()
         with logging_from_arguments(arguments), ProgressDisplay(f"Compiling {arguments.model}") as progress:
             summary = compile_model(model, arguments, progress)
+        if is_new:
+            (sys.stderr if arguments.json else sys.stdout).write(f"created the folder {folder}\n")
         if arguments.json:
             sys.stdout.write(json.dumps(summary.to_dict(), ensure_ascii=False) + "\n")
         else:

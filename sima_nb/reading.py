@@ -21,7 +21,8 @@ def facts_of(archive: Archive, warnings: Sequence[str] = ()) -> Facts:
     """Everything that a summary shows; ``warnings`` come before the report's own."""
     report = archive.report or {}
     clock, assumed = clock_of(report)
-    layers = layer_facts(archive.stats, report)
+    stats = archive.stats
+    layers = layer_facts(stats, report)
     machine = _mapping(report.get("machine"))
     return Facts(
         name=archive.name,
@@ -33,7 +34,8 @@ def facts_of(archive: Archive, warnings: Sequence[str] = ()) -> Facts:
         quads=_whole(machine.get("quads")),
         clock_mhz=clock,
         clock_assumed=assumed,
-        compute_cycles=_whole(report.get("compute_cycles")) or sum(layer.cycles for layer in layers),
+        compute_cycles=stats.total_cycles if stats else _whole(report.get("compute_cycles")) or 0,
+        counting=stats.counting if stats else "",
         runtime_cycles=_whole(report.get("runtime_cycles")),
         bound_cycles=_whole(report.get("bound_cycles")),
         padded_bound_cycles=_whole(report.get("padded_bound_cycles")),
@@ -47,7 +49,7 @@ def facts_of(archive: Archive, warnings: Sequence[str] = ()) -> Facts:
         layers=layers,
         candidates=candidate_facts(archive.batch.candidates),
         left_to_host=_texts(report.get("cut")),
-        warnings=_merged(warnings, report.get("warnings")),
+        warnings=_merged([*warnings, *archive.warnings], report.get("warnings")),
     )
 
 
@@ -57,7 +59,7 @@ def layer_facts(stats: Any, report: Mapping[str, Any] | None = None) -> tuple[La
         return ()
     known = {str(row.get("name")): row for row in _rows((report or {}).get("layers"))}
     layers = list(stats.layers)
-    total = sum(layer.end_cycle - layer.start_cycle + 1 for layer in layers) or 1
+    total = stats.total_cycles or 1
     return tuple(_layer(layer, known.get(layer.name, {}), total) for layer in layers)
 
 

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         UnsupportedExtensionError,
         UnsupportedVersionError,
     )
+    from sima_compiler.folders import output_folder
     from sima_compiler.machine.description import Machine
     from sima_compiler.model import Model, quantize, simulate
     from sima_compiler.obstacle import Obstacle
@@ -73,6 +74,7 @@ _HOMES: dict[str, str] = {
     "compile_keywords": "arguments",
     "logging_from_arguments": "arguments",
     "model_from_arguments": "arguments",
+    "output_folder": "folders",
     "quantize": "model",
     "simulate": "model",
     "ArchiveError": "errors",
@@ -149,6 +151,7 @@ __all__ = [
     "compile_keywords",
     "logging_from_arguments",
     "model_from_arguments",
+    "output_folder",
     "quantize",
     "simulate",
 ]

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sima_compiler.archive.names import ARCHIVE_SUFFIX
-from sima_compiler.archive.package import check_folder
+from sima_compiler.archive.names import is_archive_name
 from sima_compiler.errors import CalibrationError, ModelError, OptionError, SimaError
+from sima_compiler.folders import check_output_folder
+from sima_compiler.printable import printable_lines
 from sima_compiler.progress import Progress, ProgressCallback, silent
 
 if TYPE_CHECKING:
@@ -81,7 +82,11 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 def add_output_argument(parser: argparse.ArgumentParser) -> None:
     """``-o``: the folder that takes the result."""
     parser.add_argument(
-        "-o", "--output-path", default=".", metavar="DIR", help="folder for the result (default: the current one)"
+        "-o",
+        "--output-path",
+        default=".",
+        metavar="DIR",
+        help="folder for the result; its last part is created if its parent exists (default: the current one)",
     )
 
 
@@ -100,11 +105,12 @@ def model_from_arguments(
 
     Raises:
         ModelError: no such file, or not a model. CalibrationError: unusable samples. OptionError: options that
-        contradict each other. OutputError: the output folder does not exist, which is found out before the work starts.
+        contradict each other. OutputError: the output folder neither exists nor can be made; that is found out
+        before the work starts.
     """
     path = Path(arguments.model).expanduser()
     _check_model_file(path)
-    check_folder(Path(arguments.output_path).expanduser())
+    check_output_folder(Path(arguments.output_path).expanduser())
     calibrated = arguments.calibration is not None or arguments.calibration_random is not None
     if calibrated and path.suffix.lower() != ".onnx":
         raise OptionError(f"{path}: calibration is for float .onnx models", hint="leave the calibration option out")
@@ -120,7 +126,7 @@ def _check_model_file(path: Path) -> None:
     if not path.is_file():
         problem = "a folder" if path.is_dir() else "no such file"
         raise ModelError(f"{path}: {problem}", hint=_file_hint(path))
-    if path.name.endswith(ARCHIVE_SUFFIX):
+    if is_archive_name(path.name):
         raise ModelError(f"{path}: an archive, which is compiled already", hint=f"look into it: simac inspect {path}")
     if path.suffix.lower() not in MODEL_SUFFIXES:
         raise ModelError(f"{path}: expected a {' or '.join(MODEL_SUFFIXES)} file", hint="export the network to ONNX")
@@ -193,7 +199,7 @@ def logging_from_arguments(arguments: argparse.Namespace) -> Generator[None]:
         return
     logger = logging.getLogger("sima_compiler")
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_PrintableFormatter("%(levelname)s %(name)s: %(message)s"))
     level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)
@@ -202,6 +208,14 @@ def logging_from_arguments(arguments: argparse.Namespace) -> Generator[None]:
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
+
+
+class _PrintableFormatter(logging.Formatter):
+    """A log quotes names out of files, which must not reach a terminal as they are."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The formatted record without escape codes."""
+        return printable_lines(super().format(record))
 
 
 def read_samples(path: Path) -> Iterator[dict[str, Array]]:

@@ -13,12 +13,13 @@ from pathlib import Path
 
 from sima_compiler.archive.gunzip import Limits
 from sima_compiler.archive.mpk import MlaSegment, MpkDescription, TensorDescription, build_mpk, dump_mpk
-from sima_compiler.archive.package import check_folder, write_archive
+from sima_compiler.archive.package import write_archive
 from sima_compiler.archive.reader import Archive
 from sima_compiler.archive.report import dump_report
 from sima_compiler.archive.stats import MlaStats
 from sima_compiler.bounds import LayerLoad, layer_loads, segment_bounds, weight_sizes
 from sima_compiler.errors import OptionError
+from sima_compiler.folders import check_output_folder, output_folder
 from sima_compiler.ir.graph import Graph
 from sima_compiler.ir.layers import Layout, Segment
 from sima_compiler.ir.schedule import STALLS, Schedule
@@ -35,7 +36,10 @@ ARCHIVE_SUFFIX = "_mpk.tar.gz"
 
 @dataclass(frozen=True, slots=True)
 class CompileResult:
-    """What a compile gave. Cycles are for one run of the whole actual batch; names equal the JSON keys of ``simac``."""
+    """What a compile gave. Cycles are for one run of the whole actual batch; names equal the JSON keys of ``simac``.
+
+    ``folder_created`` tells whether the output folder was made for it.
+    """
 
     path: Path
     desired_batch_size: int
@@ -50,6 +54,7 @@ class CompileResult:
     plugins: Mapping[str, int]
     warnings: tuple[str, ...]
     reason: str
+    folder_created: bool
 
     @property
     def archive(self) -> Archive:
@@ -103,11 +108,12 @@ def compile_graph(graph: Graph, options: CompileOptions) -> CompileResult:
     """Compiles and writes the archive.
 
     Raises:
-        OptionError: batch size or quads out of range. OutputError: the folder cannot be written.
+        OptionError: batch size or quads out of range.
+        OutputError: the folder neither exists nor can be made, or cannot be written to.
         UnsupportedError: a node that cannot be lowered. DoesNotFitError: not even one sample fits.
     """
     check_options(options)
-    check_folder(options.output_path)
+    check_output_folder(options.output_path)
     progress = options.progress or silent
     progress(Progress("lower", 0, 1))
     layers = lower(graph, options.machine)
@@ -141,7 +147,10 @@ def _write(built: _Built, options: CompileOptions, progress: ProgressCallback) -
     facts = _facts(built, options)
     members = _members(built, options, facts)
     path = options.output_path / f"{built.graph.name}{ARCHIVE_SUFFIX}"
-    write_archive(path, members)
+    with output_folder(options.output_path) as is_new:
+        write_archive(path, members)
+    if is_new:
+        logger.info("created the folder %s", options.output_path)
     progress(Progress("archive", 1, 1))
     logger.info("%s: %s", path.name, built.negotiation.reason)
     schedule = built.negotiation.plan.schedule
@@ -159,6 +168,7 @@ def _write(built: _Built, options: CompileOptions, progress: ProgressCallback) -
         plugins=Archive.open(path, limits=Limits(kept_bytes=0)).plugins,
         warnings=facts.warnings,
         reason=built.negotiation.reason,
+        folder_created=is_new,
     )
 
 

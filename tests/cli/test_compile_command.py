@@ -127,7 +127,7 @@ BAD = (
     (["small.onnx", "--batch-size", "-3"], "OptionError", "-3"),
     (["small.onnx", "--quads", "9"], "OptionError", "9"),
     (["small.onnx", "--machine", "nonesuch"], "MachineError", "nonesuch"),
-    (["small.onnx", "-o", "nowhere"], "OutputError", "nowhere"),
+    (["small.onnx", "-o", "nowhere/at/all"], "OutputError", "nowhere/at/all"),
     (["small.onnx", "--html", "nowhere/r.html"], "OutputError", "nowhere"),
     (["nothere.onnx"], "ModelError", "nothere.onnx"),
     (["nothere.sima"], "ModelError", "nothere.sima"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -64,9 +65,29 @@ def test_a_binary_of_the_vendor_is_called_that(simac, tmp_path: Path) -> None:
 
 def test_a_missing_output_folder_is_found_before_calibration(simac, samples: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "bad.npz", image=np.full((1, 3, 8, 8), np.nan, np.float32))
-    words = (samples / "float.onnx", "--calibration", tmp_path / "bad.npz", "-o", tmp_path / "none", "--json")
+    words = (samples / "float.onnx", "--calibration", tmp_path / "bad.npz", "-o", tmp_path / "none" / "below", "--json")
     for command in ("compile", "quantize"):
-        assert simac(command, *words).json["error"]["type"] == "OutputError"
+        error = simac(command, *words).json["error"]
+        assert error["type"] == "OutputError"
+        assert f"the nearest that exists is {tmp_path}" in error["message"]
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_last_folder_is_created_and_that_is_said(simac, samples: Path, tmp_path: Path) -> None:
+    words = (samples / "float.onnx", "--calibration-random", "1", "-o")
+    for command in ("compile", "quantize"):
+        folder = tmp_path / command
+        for option in ([], ["--json"]):
+            shutil.rmtree(folder, ignore_errors=True)
+            assert f"created the folder {folder}" in simac(command, *words, folder, *option).err
+            assert f"created the folder {folder}" not in simac(command, *words, folder, *option).err
+
+
+def test_a_folder_that_was_created_for_nothing_goes_again(simac, samples: Path, tmp_path: Path) -> None:
+    (tmp_path / "machine.yaml").write_text("name: broken")
+    words = (samples / "small.onnx", "-o", tmp_path / "out", "--machine", tmp_path / "machine.yaml", "--json")
+    assert simac("compile", *words).json["error"]["type"] == "MachineError"
+    assert not (tmp_path / "out").exists()
 
 
 def test_outputs_never_go_to_a_folder(simac, samples: Path, archive: Path, tmp_path: Path) -> None:

@@ -209,7 +209,7 @@ def test_a_batch_size_that_is_none(model: Model, tmp_path: Path, batch: Any) -> 
 
 def test_a_missing_output_folder_or_a_file_in_its_place(model: Model, tmp_path: Path) -> None:
     missing = tmp_path / "not" / "there"
-    refused(OutputError, lambda: model.compile(output_path=str(missing)), str(missing))
+    refused(OutputError, lambda: model.compile(output_path=str(missing)), str(missing), f"exists is {tmp_path}")
     assert not (tmp_path / "not").exists()
     file = tmp_path / "small.onnx"
     refused(OutputError, lambda: model.compile(output_path=str(file)), str(file))

@@ -89,6 +89,17 @@ def test_the_home_folder_may_be_written_as_a_tilde(
     assert (tmp_path / "out" / "report.html").is_file()
 
 
+def test_the_last_folder_is_created_and_that_is_said(
+    notebook: Notebook, small_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in ("", "--json"):
+        folder = tmp_path / f"out{words}"
+        notebook.run(f"%sima_compile {small_model} -o {folder} {words}")
+        printed = capsys.readouterr()
+        assert f"created the folder {folder}" in (printed.err if words else printed.out)
+        assert list(folder.glob("*_mpk.tar.gz"))
+
+
 LINES = (
     "net.onnx",
     "net.onnx -o out --batch-size 16 --no-compress --quads 2 --machine tiny",

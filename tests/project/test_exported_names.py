@@ -27,6 +27,7 @@ ENGINE_NAMES = {
     "compile_keywords",
     "logging_from_arguments",
     "model_from_arguments",
+    "output_folder",
     "quantize",
     "simulate",
 }

@@ -13,9 +13,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
-from sima_compiler.archive.package import check_folder
 from sima_compiler.archive.tarstream import Member, Sink
 from sima_compiler.errors import OutputError
+from sima_compiler.folders import check_folder
 
 Stream = Callable[[Callable[[Member], Sink | None]], None]
 

@@ -1,7 +1,7 @@
 """Writing an archive: the same members give the same bytes, and a failure leaves the old file or none.
 
 In: names and contents. Out: a gzip-compressed tar at the given path. Plain ustar headers (pax records only for names
-that ustar cannot hold), no owner, time, host or file name in it.
+that ustar cannot hold), no owner, clock, host or file name in it; every member carries the same date.
 """
 
 from __future__ import annotations
@@ -18,6 +18,11 @@ from typing import BinaryIO, cast
 from sima_compiler.archive.gzipped import GzipWriter
 from sima_compiler.archive.names import FileKind, collision_key, kind_of, safe_name
 from sima_compiler.errors import OutputError
+from sima_compiler.folders import check_folder
+
+#: Date of every member: noon of 1980-01-01 in UTC. Zip archives know no earlier day, and at noon it is that day west
+#: of Greenwich too, so that tools which repack an archive as zip take it wherever they run.
+MEMBER_DATE = 315_576_000
 
 
 def write_archive(path: Path, members: Sequence[tuple[str, bytes]]) -> None:
@@ -54,22 +59,6 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
     _sync_folder(path.parent)
 
 
-def check_folder(folder: Path) -> None:
-    """Checks that ``folder`` exists.
-
-    Raises:
-        OutputError: it is missing or out of reach, or something else has its name.
-    """
-    try:
-        if folder.is_dir():
-            return
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be reached: {error.strerror or error}", hint=_hint(error)) from error
-    if os.path.lexists(folder):
-        raise OutputError(f"{folder}: not a folder", hint="name a folder to write into")
-    raise OutputError(f"{folder}: no such folder", hint=f"create it first: mkdir -p {folder}")
-
-
 def _write_members(file: BinaryIO, members: Sequence[tuple[str, bytes]]) -> None:
     packed = GzipWriter(file)
     sink = cast("BinaryIO", packed)  # tarfile asks for no more than `write` and `tell`
@@ -78,6 +67,7 @@ def _write_members(file: BinaryIO, members: Sequence[tuple[str, bytes]]) -> None
             header = tarfile.TarInfo(name)
             header.size = len(content)
             header.mode = 0o644
+            header.mtime = MEMBER_DATE
             tar.addfile(header, io.BytesIO(content))
     packed.close()
 

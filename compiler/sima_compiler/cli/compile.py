@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sima_compiler.arguments import add_compile_arguments, compile_keywords, model_from_arguments
-from sima_compiler.cli.command import Command, Output, Warnings
+from sima_compiler.cli.command import Command, Output, Warnings, say
 from sima_compiler.cli.layout import pairs, size
 from sima_compiler.cli.progress import progress_bar
 from sima_compiler.errors import OptionError, OutputError
@@ -26,6 +26,8 @@ def run(arguments: argparse.Namespace) -> Output:
     with progress_bar() as progress:
         model = model_from_arguments(arguments, warnings, progress)
         result = model.compile(**compile_keywords(arguments), progress=progress)
+    if result.folder_created:
+        say(f"created the folder {result.path.parent}")
     for sentence in result.warnings:
         warnings(sentence)
     if write_html:

@@ -6,9 +6,10 @@ import argparse
 from pathlib import Path
 
 from sima_compiler.arguments import add_model_arguments, add_output_argument, add_report_arguments, model_from_arguments
-from sima_compiler.cli.command import Command, Output, Warnings
+from sima_compiler.cli.command import Command, Output, Warnings, say
 from sima_compiler.cli.layout import size
 from sima_compiler.cli.progress import progress_bar
+from sima_compiler.folders import check_output_folder
 
 
 def prepare(parser: argparse.ArgumentParser) -> None:
@@ -24,8 +25,12 @@ def run(arguments: argparse.Namespace) -> Output:
     with progress_bar() as progress:
         model = model_from_arguments(arguments, warnings, progress)
     name = arguments.name or Path(arguments.model).stem
-    path = model.save(name, Path(arguments.output_path).expanduser())
+    folder = Path(arguments.output_path).expanduser()
+    is_new = check_output_folder(folder)
+    path = model.save(name, folder)
     written = path.stat().st_size
+    if is_new:
+        say(f"created the folder {folder}")
     data = {"path": str(path), "name": name, "bytes": written, "warnings": warnings.sentences}
     return Output(data, f"{path}  {size(written)}")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import onnx
 
 from sima_compiler.errors import ForeignModelError, ModelError, OutputError
+from sima_compiler.folders import output_folder
 from sima_compiler.frontend.loading import parse_onnx
 
 #: Suffix of a saved model.
@@ -69,20 +70,24 @@ def write_atomically(path: Path, data: bytes) -> None:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(exist_ok=True)
-        try:
-            with temporary.open("wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with output_folder(path.parent):
+            _write_and_rename(temporary, path, data)
     except OSError as error:
         raise OutputError(
             f"{path}: cannot be written: {error.strerror or error}",
-            hint="check that the folder's parent exists, that it may be written, and that the disk has room",
+            hint="check that the folder may be written and that the disk has room",
         ) from error
+
+
+def _write_and_rename(temporary: Path, path: Path, data: bytes) -> None:
+    try:
+        with temporary.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def read_sima(path: Path) -> SavedModel:

@@ -1,0 +1,61 @@
+/**
+ * Builds what is committed: the script that an offline page carries, and the module that anywidget loads.
+ *
+ * `node scripts/build.ts [FOLDER]` writes below FOLDER (default: the repository). A test builds into an empty folder
+ * and compares, so output must depend on the sources and the locked versions alone.
+ */
+import { resolve } from "node:path";
+import { type BuildOptions, build } from "esbuild";
+
+const here = resolve(import.meta.dirname, "..");
+const target = resolve(process.argv[2] ?? resolve(here, ".."));
+const banner =
+  "/* Built from labextension/src by `make views`. Contains preact (MIT); see THIRD_PARTY.md. */";
+
+const shared: BuildOptions = {
+  absWorkingDir: here,
+  bundle: true,
+  minify: true,
+  legalComments: "none",
+  charset: "ascii", // a page may be served in any encoding
+  target: ["chrome100", "firefox110", "safari16"],
+  loader: { ".css": "text" },
+  jsx: "automatic",
+  jsxImportSource: "preact",
+  banner: { js: banner },
+  logLevel: "warning",
+  plugins: [
+    {
+      // Styles are a string inside the script, made smaller by the same tool.
+      name: "css-as-text",
+      setup(context) {
+        context.onLoad({ filter: /\.css$/ }, async found => {
+          const styles = await build({
+            entryPoints: [found.path],
+            bundle: true,
+            minify: true,
+            write: false,
+            charset: "ascii",
+            target: ["chrome100", "firefox110", "safari16"],
+          });
+          return { contents: styles.outputFiles[0]?.text.trim() ?? "", loader: "text" };
+        });
+      },
+    },
+  ],
+};
+
+await Promise.all([
+  build({
+    ...shared,
+    entryPoints: ["src/hosts/inline.ts"],
+    format: "iife",
+    outfile: resolve(target, "compiler/sima_compiler/view/static/inline.js"),
+  }),
+  build({
+    ...shared,
+    entryPoints: ["src/hosts/widget.ts"],
+    format: "esm",
+    outfile: resolve(target, "sima_nb/static/widget.js"),
+  }),
+]);

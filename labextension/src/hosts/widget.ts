@@ -1,0 +1,2 @@
+/** Upgrades the static page in place. */
+export {};

@@ -1,0 +1,1 @@
+/* Built from labextension/src by `make views`. Contains preact (MIT); see THIRD_PARTY.md. */

@@ -6,30 +6,23 @@ operation in front of them when that is not quantized yet, and stand alone other
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 import numpy as np
 
-from sima_compiler import arithmetic
-from sima_compiler.errors import UnsupportedError
 from sima_compiler.frontend import rules
-from sima_compiler.frontend.builder import bounded, can_clamp
 from sima_compiler.frontend.dense_bias import takes_bias, with_bias
-from sima_compiler.frontend.functions import Rows, as_function, constant_rows, joined, real_constant, step_name, unary
+from sima_compiler.frontend.functions import Rows, as_function, constant_rows, joined, real_constant, settles
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
 from sima_compiler.frontend.values import (
-    MOVEMENTS,
     Constant,
-    Moving,
     Pending,
     QuantizedConstant,
-    RealFunction,
     Value,
     parameters,
 )
-from sima_compiler.ir.graph import ActivationAttributes, ConstantOperand, Float32Array, Op
+from sima_compiler.ir.graph import ConstantOperand, Op
 
 #: Operators that onnxruntime computes on bytes when both sides are quantized; the others it computes in float32.
 INTEGER = frozenset({"Add", "Sub", "Mul"})
@@ -122,15 +115,6 @@ def _rows(node: SourceNode, value: Value, shape: tuple[int, ...]) -> Rows:
     return constant_rows(node, real_constant(value), shape)
 
 
-def settles(value: Moving, node: SourceNode, reader: Reader) -> bool:
-    """Whether ``value`` is a tensor of known scale, perhaps moved."""
-    try:
-        reader.builder.check_settles(value, node)
-    except UnsupportedError:
-        return False
-    return True
-
-
 def is_byte_operand(value: QuantizedConstant) -> bool:
     """Whether a constant may stand beside an activation as bytes with one scale."""
     return value.values.dtype in (np.int8, np.uint8) and value.scales.size == 1 and value.zero_points.size == 1
@@ -193,121 +177,3 @@ def constant_operand(node: SourceNode, value: QuantizedConstant, rank: int) -> C
         array = array[0]
     quant = parameters(float(value.scales.reshape(-1)[0]), int(value.zero_points.reshape(-1)[0]), unsigned=unsigned)
     return ConstantOperand(array.astype(np.int8), quant)
-
-
-def convert_relu(node: SourceNode, reader: Reader) -> Sequence[Value]:
-    """Relu: a limit on the pending operation in front of it, or a node of its own."""
-    return [_limited(node, reader, Pending(Op.RELU, node.name, (), ()), (0.0, float("inf")))]
-
-
-def convert_clip(node: SourceNode, reader: Reader) -> Sequence[Value]:
-    """Clip with constant bounds: as `convert_relu`."""
-    low, high = _clip_bound(node, reader, 1, "min", -np.inf), _clip_bound(node, reader, 2, "max", np.inf)
-    attributes = ActivationAttributes(minimum=low, maximum=high)
-    return [_limited(node, reader, Pending(Op.CLIP, node.name, (), (), attributes), (low, high))]
-
-
-def _limited(node: SourceNode, reader: Reader, alone: Pending, bounds: tuple[float, float]) -> Value:
-    """The node's input within ``bounds``; ``alone`` is the operation where it stands behind a DequantizeLinear."""
-    source = reader.activation(node)
-    if (limited := _bounded_inside(source, bounds, node.operator.lower())) is not None:
-        return limited
-    if not settles(source, node, reader) and (function := as_function(source, node, reader)) is not None:
-        low, high = (np.float32(bound) for bound in bounds)
-        return unary(function, node.operator.lower(), node.name, lambda x: np.minimum(np.maximum(x, low), high))
-    return replace(alone, inputs=(source,), shape=source.shape)
-
-
-def _bounded_inside(value: Value, bounds: tuple[float, float], label: str) -> Pending | None:
-    """A limit on the operation at the root of movements that only select; None where there is none to take it."""
-    if not isinstance(value, Pending):
-        return None
-    if can_clamp(value):
-        return bounded(value, *bounds, label)
-    if value.op not in MOVEMENTS or value.op is Op.PAD:
-        return None
-    inner = _bounded_inside(value.inputs[0], bounds, label)
-    return None if inner is None else replace(value, inputs=(inner,))
-
-
-def _clip_bound(node: SourceNode, reader: Reader, position: int, attribute: str, default: float) -> float:
-    if not reader.has(node, position):
-        return node.real(attribute, default)
-    value = reader.value(node, position)
-    if isinstance(value, QuantizedConstant):
-        real = (value.values.astype(np.float32) - value.zero_points.astype(np.float32)) * value.scales
-        return float(np.asarray(real, np.float32).reshape(-1)[0])
-    return float(reader.constant(node, position).reshape(-1)[0])
-
-
-def convert_unary(node: SourceNode, reader: Reader) -> Sequence[Value]:
-    """LeakyRelu, Sigmoid, Tanh, HardSigmoid, HardSwish."""
-    value, attributes = reader.activation(node), unary_attributes(node)
-    if not settles(value, node, reader):
-        function = _function(node, reader)
-        op, known = Op(node.operator), attributes or ActivationAttributes()
-        return [unary(function, step_name(op), node.name, lambda x: arithmetic.evaluate(op, known, x))]
-    source = reader.settled(node)
-    return [Pending(Op(node.operator), node.name, (source,), source.shape, attributes)]
-
-
-#: Functions of one value of which IEEE 754 knows the result.
-EXACT: dict[str, Callable[[Float32Array], Float32Array]] = {
-    "Neg": np.negative, "Abs": np.abs, "Sqrt": np.sqrt, "Floor": np.floor, "Ceil": np.ceil, "Round": np.rint,
-    "Sign": np.sign, "Reciprocal": lambda x: np.divide(np.float32(1), x),
-}  # fmt: skip
-
-
-def convert_exact(node: SourceNode, reader: Reader) -> Sequence[Value]:
-    """Neg, Abs, Sqrt and their like."""
-    return [unary(_function(node, reader), step_name(node.operator), node.name, EXACT[node.operator])]
-
-
-def convert_batch_normalization(node: SourceNode, reader: Reader) -> Sequence[Value]:
-    """A scale and a shift per channel, worked out and applied as onnxruntime does."""
-    if node.integer("training_mode", 0):
-        raise node.unsupported("it is in training mode", rule=rules.BATCH_NORMALIZATION.sentence,
-                               hint="export the model for inference")  # fmt: skip
-    function = _function(node, reader)
-    channels = [_vector(node, reader, place) for place in range(1, 5)]
-    scale, shift, mean, variance = channels
-    with np.errstate(all="ignore"):
-        factor = scale * (np.float32(1) / np.sqrt(variance + np.float32(node.real("epsilon", 1e-5))))
-        offset = shift - mean * factor
-    shape = (-1, *(1,) * (len(function.shape) - 1))
-    scaled = joined("Mul", node.name, [function, constant_rows(node, factor.reshape(shape), function.shape)])
-    result = scaled and joined("Add", node.name, [scaled, constant_rows(node, offset.reshape(shape), function.shape)])
-    if result is None:
-        raise node.unsupported("its input varies along another axis than channels already",
-                               rule=rules.REAL_CONSTANT.sentence)  # fmt: skip
-    return [replace(result, steps=(*function.steps, "batch_normalization"), nodes=(*function.nodes, node.name))]
-
-
-def _vector(node: SourceNode, reader: Reader, place: int) -> Float32Array:
-    value = reader.value(node, place)
-    if isinstance(value, QuantizedConstant):
-        return real_constant(value).reshape(-1)
-    return reader.constant(node, place).astype(np.float32).reshape(-1)
-
-
-def _function(node: SourceNode, reader: Reader) -> RealFunction:
-    """The node's first input as arithmetic on one tensor.
-
-    Raises:
-        UnsupportedError: it is none.
-    """
-    value = reader.activation(node)
-    found = as_function(value, node, reader)
-    if found is None:
-        reader.builder.check_settles(value, node)
-        raise node.unsupported("its input is no activation", rule=rules.QUANTIZED.sentence)
-    return found
-
-
-def unary_attributes(node: SourceNode) -> ActivationAttributes | None:
-    """Slopes of the functions that have them, with ONNX's defaults."""
-    if node.operator.endswith("LeakyRelu"):
-        return ActivationAttributes(alpha=node.real("alpha", 0.01))
-    if node.operator == "HardSigmoid":
-        return ActivationAttributes(alpha=node.real("alpha", 0.2), beta=node.real("beta", 0.5))
-    return None

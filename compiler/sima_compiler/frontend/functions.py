@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sima_compiler import arithmetic
+from sima_compiler.errors import UnsupportedError
 from sima_compiler.frontend import rules
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
@@ -25,6 +26,7 @@ from sima_compiler.frontend.values import (
     MOVEMENTS,
     Activation,
     Constant,
+    Moving,
     Pending,
     QuantizedConstant,
     RealFunction,
@@ -57,6 +59,15 @@ def as_function(value: Value, node: SourceNode, reader: Reader) -> RealFunction 
         return _moved(value, node, reader)
     found = _own_step(value, node, reader)
     return None if found is None else _limited(found, value)
+
+
+def settles(value: Moving, node: SourceNode, reader: Reader) -> bool:
+    """Whether ``value`` is a tensor of known scale, perhaps moved."""
+    try:
+        reader.builder.check_settles(value, node)
+    except UnsupportedError:
+        return False
+    return True
 
 
 def _own_step(value: Pending, node: SourceNode, reader: Reader) -> RealFunction | None:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sima_compiler.frontend import rules
+from sima_compiler.frontend.functions import settles
 from sima_compiler.frontend.moves import move
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
-from sima_compiler.frontend.values import Cut, Pending, Value
-from sima_compiler.ir.graph import Op, ShapeAttributes
+from sima_compiler.frontend.values import MOVEMENTS, Activation, Cut, Moving, Pending, RealFunction, Value
+from sima_compiler.ir.graph import BINARY_OPS, UNARY_OPS, Op, ShapeAttributes
 
 #: ONNX writes "to the end" as numbers at least this large.
 TO_THE_END = 2**31 - 1
@@ -88,6 +89,18 @@ def _even_parts(total: int, count: int) -> tuple[int, ...]:
     return (size,) * (count - 1) + (total - size * (count - 1),)
 
 
+def _part(node: SourceNode, reader: Reader, position: int) -> Moving:
+    """A tensor, or what onnxruntime computes in float32 in front of the Concat: that takes the scale of the result."""
+    value = reader.activation(node, position)
+    root = value
+    while isinstance(root, Pending) and root.op in MOVEMENTS:
+        root = root.inputs[0]
+    real = isinstance(root, RealFunction) or (isinstance(root, Pending) and root.op in BINARY_OPS | UNARY_OPS)
+    if real and not settles(value, node, reader):
+        return value
+    return reader.settled(node, position)
+
+
 def convert_concat(node: SourceNode, reader: Reader) -> Sequence[Value]:
     """Concat behind the batch; inputs may have scales of their own."""
     sources = [reader.activation(node, position) for position in range(len(node.inputs))]
@@ -99,11 +112,11 @@ def convert_concat(node: SourceNode, reader: Reader) -> Sequence[Value]:
         if len(source.shape) != rank - 1 or rest != [size for place, size in enumerate(shape) if place != axis]:
             raise node.invalid(f"inputs of shapes {tuple(shape)} and {source.shape} do not fit along axis {axis + 1}")
     shape[axis] = sum(source.shape[axis] for source in sources)
-    settled = tuple(reader.settled(node, position) for position in range(len(sources)))
-    pending = Pending(Op.CONCAT, node.name, settled, tuple(shape), ShapeAttributes(axis=axis), name=node.outputs[0])
-    if not all(part.integer for part in settled):
+    parts = tuple(_part(node, reader, position) for position in range(len(sources)))
+    pending = Pending(Op.CONCAT, node.name, parts, tuple(shape), ShapeAttributes(axis=axis), name=node.outputs[0])
+    if not all(isinstance(part, Activation) and part.integer for part in parts):
         return [pending]
-    quants = {reader.builder.quant(part) for part in settled}
+    quants = {reader.builder.quant(part) for part in parts if isinstance(part, Activation)}
     if len(quants) > 1:
         raise node.unsupported("it joins bytes of different scales")
     return [reader.builder.quantized(pending, quants.pop(), node.outputs[0], node)]

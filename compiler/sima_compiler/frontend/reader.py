@@ -6,6 +6,7 @@ the node that asked.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
@@ -39,6 +40,7 @@ class Reader:
         self.builder = GraphBuilder()
         self.values: dict[str, Value] = {}
         self.reshapes: dict[str, tuple[int, ...]] = {}
+        self.readers: Counter[str] = Counter()  # how often each ONNX value is read, as an output too
         self.unsigned: frozenset[str] = frozenset()
 
     def value(self, node: SourceNode, position: int) -> Value:

@@ -15,6 +15,9 @@ def _within(low: int, high: int, values: tuple[int, ...]) -> bool:
 
 CONV_STRIDE = Rule("Conv strides are from 1 to 31", lambda strides: _within(1, 31, strides))
 CONV_DILATION = Rule("Conv dilations are from 1 to 63", lambda dilations: _within(1, 63, dilations))
+SAME_PADS = Rule(
+    "with auto_pad SAME, strides reach at most two places beyond a Conv's window, none beyond a pool's", bool
+)
 POOL_DILATION = Rule("pooling dilations are 1", lambda dilations: _within(1, 1, dilations))
 POOL_SIZE = Rule("pooling windows are smaller than 128 (global pools: no limit)", lambda size: _within(1, 127, size))
 POOL_STRIDE = Rule("pooling strides are from 1 to 31", lambda strides: _within(1, 31, strides))

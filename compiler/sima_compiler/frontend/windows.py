@@ -19,6 +19,8 @@ from sima_compiler.frontend.values import Moving, Pending, Value
 from sima_compiler.ir.graph import ConvAttributes, Op, ShapeAttributes
 
 Pair = tuple[int, int]
+#: Places at the end that strides beyond the window may leave unread; of more, onnxruntime leaves some out in front.
+MOST_UNREAD = -2
 #: No activation is lower.
 LEAST = float(np.finfo(np.float32).min)
 
@@ -53,7 +55,10 @@ def _pads(
     before: list[int] = []
     after: list[int] = []
     for length, window, stride, dilation in zip(size, kernel, strides, dilations, strict=True):
-        total = max((-(-length // stride) - 1) * stride + (window - 1) * dilation + 1 - length, 0)
+        needed = (-(-length // stride) - 1) * stride + (window - 1) * dilation + 1 - length
+        found = f"auto_pad {mode} of {length} places in strides of {stride} would crop {-needed}"
+        rules.SAME_PADS.check(node, found, needed >= (MOST_UNREAD if node.operator == "Conv" else 0))
+        total = max(needed, 0)
         less, more = total // 2, total - total // 2
         before.append(less if mode == "SAME_UPPER" else more)
         after.append(more if mode == "SAME_UPPER" else less)

@@ -61,12 +61,6 @@ def matmul_and_a_real_bias(net: QdqGraph) -> str:
 
 
 @form
-def matmul_and_a_bias_of_one_row(net: QdqGraph) -> str:
-    bias = real(net, net.random.normal(0, 0.5, (1, 40)))
-    return net.op("Add", net.op("MatMul", net.input((12,)), net.weights((12, 40))), bias)
-
-
-@form
 def reshape_matmul_bias_reshape(net: QdqGraph) -> str:
     x = net.op("Reshape", net.input((12, 1, 1)), integers(net, -1, 12))
     weights = net.weights((12, 40), axis=1)
@@ -86,12 +80,6 @@ def squeeze_matmul_bias_rectified(net: QdqGraph) -> str:
 def a_convolution_with_a_real_bias_behind_a_pool(net: QdqGraph) -> str:
     x = net.op("MaxPool", net.input((4, 8, 8)), kernel_shape=[2, 2], strides=[2, 2])
     return net.op("Conv", x, net.weights((7, 4, 3, 3), axis=0), real_bias(net, 7))
-
-
-@form
-def a_product_with_a_real_bias_behind_a_flattening(net: QdqGraph) -> str:
-    return net.op("Gemm", net.op("Flatten", net.input((4, 2, 2))), net.weights((40, 16), axis=0), real_bias(net, 40),
-                  transB=1)  # fmt: skip
 
 
 @form
@@ -257,11 +245,13 @@ REFUSED: dict[str, tuple[Build, str]] = {
         lambda net: padded(net, None, 0, 0, 6, 0, 0, 0, 0, 0, mode="reflect"), "smaller than",
     ),
     "same far beyond the kernel": (
-        lambda net: net.op("Conv", net.input((3, 14, 9)), net.weights((5, 3, 2, 2)), auto_pad="SAME_UPPER", strides=[7, 5]),
+        lambda net: net.op("Conv", net.input((3, 14, 9)), net.weights((5, 3, 2, 2)), auto_pad="SAME_UPPER",
+                           strides=[7, 5]),
         "auto_pad SAME",
     ),
     "same beyond a pool": (
-        lambda net: net.op("MaxPool", net.input((3, 14, 9)), kernel_shape=[2, 2], auto_pad="SAME_LOWER", strides=[3, 3]),
+        lambda net: net.op("MaxPool", net.input((3, 14, 9)), kernel_shape=[2, 2], auto_pad="SAME_LOWER",
+                           strides=[3, 3]),
         "auto_pad SAME",
     ),
 }  # fmt: skip

@@ -47,7 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "model": WHOLE,
     "arguments": WHOLE | {"model"},
     "__init__": WHOLE | {"model", "arguments"},
-    "view": BASE | {"archive"},
+    "view": BASE | {"archive", "lm"},
     "cli": WHOLE | {"view", "model", "__init__", "arguments"},
     "demo": WHOLE | {"model", "__init__", "cli"},
     "__main__": {"cli"},

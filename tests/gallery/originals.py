@@ -2,7 +2,8 @@
 
 In: a network's file. Out: paths, by form. A file that is quantized already is taken as it is. A float file gives four:
 by onnxruntime's `quantize_static` with nothing but its defaults; by the same after `quant_pre_process`, per channel and
-with uint8 activations, in both its forms; and by this project's own quantizer. Always: samples are seeded, so the files repeat.
+with uint8 activations, in both its forms; and by this project's own quantizer. Always: samples are seeded, so the
+files repeat.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ is known to be allowed before anything runs; neither evaluator is imported unles
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 import onnx
@@ -39,10 +40,9 @@ def evaluate(
     if len(nodes) > 1:
         graph = _graph(nodes, feeds, wanted, model)
         if _sizes_are_known(graph, nodes):
-            try:
+            # One by one, the node at fault can be named or left to the other evaluator.
+            with suppress(Exception):
                 return _onnxruntime(graph, feeds, wanted)
-            except Exception:  # whatever a kernel raises; one by one, the node at fault can be named
-                pass
     return _one_by_one(nodes, feeds, wanted, model)
 
 
@@ -63,10 +63,9 @@ def _one_by_one(
 def _either(
     node: onnx.NodeProto, graph: onnx.ModelProto, feeds: Mapping[str, Array], results: Sequence[str]
 ) -> dict[str, Array]:
-    try:
+    with suppress(Exception):  # onnxruntime's exceptions have no common public base
         return _onnxruntime(graph, feeds, results)
-    except Exception:  # its exceptions have no common public base
-        from onnx.reference import ReferenceEvaluator
+    from onnx.reference import ReferenceEvaluator
 
     try:
         with np.errstate(all="ignore"):

@@ -4,7 +4,7 @@ Before: weights -> Q -> Clip -> DQ -> Reshape -> Conv, a zero point behind Cast,
 After: DQ of integers -> Conv, and initializers. Always: real constants keep their integers and scales behind one
 DequantizeLinear wherever they have any; what is not constant keeps its node.
 
-In: a graph and its nodes in order. Out: nodes and initializers of a graph that the caller owns; the source stays as it is.
+In: a graph and its nodes in order. Out: nodes and initializers of a graph that the caller owns; the source stays.
 """
 
 from __future__ import annotations
@@ -238,9 +238,12 @@ def dequantized(node: onnx.NodeProto, inputs: Sequence[Value | None]) -> Dequant
     axis = int(attributes.get("axis", 1))
     if zero is not None and zero.array().size not in (1, scales.size):
         raise ModelError(f"{label(node)}: {zero.array().size} zero points for {scales.size} scales")
-    if scales.size > 1 and not block:
-        if not -len(shape) <= axis < len(shape) or shape[axis] != scales.size or scales.ndim != 1:
-            raise ModelError(f"{label(node)}: scales of shape {scales.shape} do not run over axis {axis} of {shape}")
     if scales.size == 0:
         raise ModelError(f"{label(node)}: it has no scale")
+    if scales.size > 1 and not block and not _runs_over(scales.shape, axis, shape):
+        raise ModelError(f"{label(node)}: scales of shape {scales.shape} do not run over axis {axis} of {shape}")
     return Dequantized(values, scale, zero, axis % len(shape) if shape else 0, block, node)
+
+
+def _runs_over(scales: tuple[int, ...], axis: int, shape: tuple[int, ...]) -> bool:
+    return len(scales) == 1 and -len(shape) <= axis < len(shape) and shape[axis] == scales[0]

@@ -21,7 +21,8 @@ def normalized(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model in one spelling, as a copy.
 
     Raises:
-        ModelError: a value written twice or by nobody, a cycle, a damaged or oversized constant, a name that is no text.
+        ModelError: a value written twice or by nobody, a cycle, a damaged or oversized constant, a name that is not
+            text.
         UnsupportedError: a constant that can be computed neither by onnxruntime nor by onnx.
     """
     try:

@@ -89,6 +89,7 @@ def _state_zero_point(node: onnx.NodeProto, types: dict[str, int], zeros: _Zeros
     if len(node.input) < 3 or not node.input[2]:
         del node.input[2:]
         node.input.append(zeros.like(node.input[1], kind))
+        types[node.input[2]] = kind
 
 
 def _does_nothing(node: onnx.NodeProto, types: dict[str, int]) -> bool:

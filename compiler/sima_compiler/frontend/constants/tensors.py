@@ -7,6 +7,7 @@ written to. Always: a tensor that contradicts itself (sizes, types, cut data) is
 from __future__ import annotations
 
 from math import prod
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,8 @@ from onnx import TensorProto, numpy_helper
 
 from sima_compiler.errors import ModelError
 
-Array = npt.NDArray[np.generic]
+#: Whatever a tensor of a file may hold; what it must be is checked where it matters.
+Array = npt.NDArray[Any]
 
 #: No constant may become larger: weights of real networks stay below it, a damaged or hostile shape does not.
 LARGEST_CONSTANT = 2**30
@@ -54,16 +56,16 @@ def check_size(label: str, dims: tuple[int, ...], item_bytes: int) -> None:
         raise ModelError(f"{label}: sizes {dims} are negative", hint="the file is damaged; export the model again")
     total = prod(dims) * item_bytes
     if total > LARGEST_CONSTANT:
-        raise ModelError(f"{label}: a constant of shape {dims} takes {total:,} bytes, the limit is "
-                         f"{LARGEST_CONSTANT:,}", hint="let the network compute it from an input, or make it smaller")  # fmt: skip
+        raise ModelError(
+            f"{label}: a constant of shape {dims} takes {total:,} bytes, the limit is {LARGEST_CONSTANT:,}",
+            hint="let the network compute it from an input, or make it smaller",
+        )
 
 
 def type_name(number: int) -> str:
     """ONNX's name of an element type, also of one that it does not know."""
-    known = TensorProto.DataType.items()
-    return next(
-        (name for name, value in known if value == number), f"element type {number}, which ONNX does not define"
-    )
+    names = {value: name for name, value in TensorProto.DataType.items() if value}
+    return names.get(number, f"element type {number}, which ONNX does not define")
 
 
 def encode(array: Array, name: str) -> onnx.TensorProto:

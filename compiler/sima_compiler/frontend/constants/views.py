@@ -39,7 +39,7 @@ def view(node: onnx.NodeProto, inputs: Inputs) -> Value | None:
         raise ModelError(f"{label(node)}: it does not fit its constant ({error})") from error
 
 
-def _same(inputs: Inputs, attributes: Attributes) -> Value | None:
+def _same(inputs: Inputs, _: Attributes) -> Value | None:
     return inputs[0]
 
 

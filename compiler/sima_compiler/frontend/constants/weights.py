@@ -137,7 +137,7 @@ class _Settling:
             return None, False
         zero = self._zero_point(node, values)
         steps = values.astype(np.int64) - _spread(zero.astype(np.int64), values, node)
-        real = steps * _spread(scale.astype(np.float64), values, node)
+        real = np.asarray(steps * _spread(scale.astype(np.float64), values, node), np.float64)
         return real.reshape(-1), values.dtype == np.int32 and not zero.any()
 
     def _dequantizer(self, node: onnx.NodeProto, values: Array, unit: Array) -> onnx.NodeProto:
@@ -150,7 +150,7 @@ class _Settling:
     def _warn(self, node: onnx.NodeProto, real: Array, values: Array, unit: Array, *, requantized: bool) -> None:
         error = np.abs(values.astype(np.float64) * unit - real)
         lost = (unit > 0) & (error > unit)  # more than rounding
-        if requantized and error.size:
+        if requantized and error.any():
             self.warnings.append(
                 f"{label(node)}: its bias has another scale than input scale times weight scale and is requantized; "
                 f"largest error {float(error.max()):.3g}"

@@ -157,6 +157,7 @@ class Summary:
             "desired_batch_size": self.desired_batch_size,
             "actual_batch_size": self.actual_batch_size,
             "compute_cycles": self.compute_cycles,
+            "counting": self.facts.counting,
             "runtime_cycles": self.runtime_cycles,
             "bound_cycles": self.bound_cycles,
             "padded_bound_cycles": self.padded_bound_cycles,

@@ -81,7 +81,10 @@ class CandidateFact:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything that a summary shows about one archive."""
+    """Everything that a summary shows about one archive.
+
+    ``counting`` says how ``compute_cycles`` was counted where the layers overlap or leave gaps.
+    """
 
     name: str
     path: str
@@ -93,6 +96,7 @@ class Facts:
     clock_mhz: float = 1000.0
     clock_assumed: bool = False
     compute_cycles: int = 0
+    counting: str = ""
     runtime_cycles: int | None = None
     bound_cycles: int | None = None
     padded_bound_cycles: int | None = None

@@ -38,6 +38,7 @@ def facts_text(facts: Facts) -> str:
         rows += [
             ("cycles", f"{units.count(facts.cycles)} for one run of the whole batch, {known}"),
             ("latency", f"{units.duration(facts.cycles, facts.clock_mhz)} at {clock}"),
+            *(("", line) for line in textwrap.wrap(facts.counting, 100)),
             ("throughput", f"{units.short_rate(facts.samples_per_second)} samples per second"),
         ]
     if facts.efficiency is not None:
@@ -55,7 +56,7 @@ def gantt_text(facts: Facts) -> str:
     if not facts.layers:
         return ""
     longest = sorted(facts.layers, key=lambda layer: -layer.cycles)[:TOP_LAYERS]
-    total = max(layer.end_cycle for layer in facts.layers) + 1
+    total = max(1, *(layer.end_cycle + 1 for layer in facts.layers))
     rows = [
         (
             layer.name,

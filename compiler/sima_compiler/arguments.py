@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sima_compiler.archive.names import ARCHIVE_SUFFIX
+from sima_compiler.archive.names import is_archive_name
 from sima_compiler.errors import CalibrationError, ModelError, OptionError, SimaError
 from sima_compiler.folders import check_output_folder
+from sima_compiler.printable import printable_lines
 from sima_compiler.progress import Progress, ProgressCallback, silent
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def _check_model_file(path: Path) -> None:
     if not path.is_file():
         problem = "a folder" if path.is_dir() else "no such file"
         raise ModelError(f"{path}: {problem}", hint=_file_hint(path))
-    if path.name.endswith(ARCHIVE_SUFFIX):
+    if is_archive_name(path.name):
         raise ModelError(f"{path}: an archive, which is compiled already", hint=f"look into it: simac inspect {path}")
     if path.suffix.lower() not in MODEL_SUFFIXES:
         raise ModelError(f"{path}: expected a {' or '.join(MODEL_SUFFIXES)} file", hint="export the network to ONNX")
@@ -198,7 +199,7 @@ def logging_from_arguments(arguments: argparse.Namespace) -> Generator[None]:
         return
     logger = logging.getLogger("sima_compiler")
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_PrintableFormatter("%(levelname)s %(name)s: %(message)s"))
     level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)
@@ -207,6 +208,14 @@ def logging_from_arguments(arguments: argparse.Namespace) -> Generator[None]:
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
+
+
+class _PrintableFormatter(logging.Formatter):
+    """A log quotes names out of files, which must not reach a terminal as they are."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The formatted record without escape codes."""
+        return printable_lines(super().format(record))
 
 
 def read_samples(path: Path) -> Iterator[dict[str, Array]]:

@@ -139,7 +139,7 @@ class SizeLimitError(ArchiveError):
 
 
 class UnsupportedExtensionError(ArchiveError):
-    """The file's name does not end in ``_mpk.tar.gz``."""
+    """The file is no archive, neither by its content nor by its name."""
 
 
 class LmError(SimaError):

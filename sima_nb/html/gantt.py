@@ -32,6 +32,7 @@ def gantt_table(facts: Facts) -> Markup:
                 aria_label="Layers and their cycles",
             ),
             _left_out(facts.layers, rows),
+            tag("p", facts.counting, class_="sima-note") if facts.counting else "",
             tag("p", f"{_CAPTION} Hover a row for its details.", class_="sima-note sima-static"),
             tag("p", f"{_CAPTION} The chart below zooms and pans; hover a bar.", class_="sima-note sima-below"),
         ]
@@ -95,7 +96,7 @@ def swatch(colour: str) -> Markup:
 
 
 def _table(facts: Facts, rows: tuple[LayerFact, ...]) -> Markup:
-    total = max(layer.end_cycle for layer in facts.layers) + 1
+    total = max(1, *(layer.end_cycle + 1 for layer in facts.layers))
     has_bound = any(layer.bound_by for layer in facts.layers)
     has_use = any(layer.utilisation is not None for layer in facts.layers)
     head = tag(

@@ -35,12 +35,14 @@ def test_tar_reads_it_and_it_says_nothing_about_its_maker(tmp_path: Path) -> Non
     write_archive(path, members)
     listed = subprocess.run(["tar", "tvzf", path], capture_output=True, text=True, check=True).stdout.splitlines()
     assert [line.split()[-1] for line in listed] == ["net_mpk.json", "net_stage1_mla.lm"]
-    assert all("-rw-r--r-- 0/0" in line and "1970-01-01 00:00" in line for line in listed)
+    assert all("-rw-r--r-- 0/0" in line and "1980-01-01" in line for line in listed)
     raw = path.read_bytes()
     assert raw[3:8] == bytes(5)  # no name, no comment, no time in the gzip header
     with tarfile.open(path) as tar:
         infos = tar.getmembers()
-        assert {(i.mtime, i.uid, i.gid, i.uname, i.gname, i.mode) for i in infos} == {(0, 0, 0, "", "", 0o644)}
+        assert {(i.mtime, i.uid, i.gid, i.uname, i.gname, i.mode) for i in infos} == {
+            (package.MEMBER_DATE, 0, 0, "", "", 0o644)
+        }
         found = tar.extractfile("net_stage1_mla.lm")
         assert found is not None
         assert found.read() == members[0][1]

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sima_compiler import Archive, Model, simulate
+from sima_compiler import Archive, MlaStats, Model, simulate
 from sima_compiler.cli.dispatch import COMMANDS
 from sima_compiler.cli.layout import pairs, table
 from sima_compiler.version import __version__
+from tests.archive.archive_samples import header, plain_members, plain_tar, tar_bytes, write_gz
 from tests.support.archives import vendor_archive
 
 
@@ -46,7 +47,7 @@ def test_inspect_lists_what_is_in_an_archive(simac, archive: Path) -> None:
     assert (data["desired_batch_size"], data["actual_batch_size"]) == (3, opened.batch.actual)
     assert (data["compute_cycles"], data["runtime_cycles"]) == (
         opened.stats.total_cycles,
-        opened.report["runtime_cycles"],
+        opened.report.runtime_cycles,
     )
     text = simac("inspect", archive).out
     for word in [file.name for file in opened.files] + [plugin.name for plugin in opened.mpk.plugins]:
@@ -59,6 +60,51 @@ def test_inspect_and_stats_read_archives_of_other_compilers(simac, tmp_path: Pat
     assert (data["desired_batch_size"], data["actual_batch_size"], data["runtime_cycles"]) == (4, 3, None)
     assert "4 desired -> 3 actual" in simac("inspect", path).out
     assert simac("stats", path, "--json").json["total_cycles"] == 200
+
+
+OVERLAPPING = (
+    "- {name: MLA_0/a, start_cycle: '100', end_cycle: 199.0}\n"
+    "- {name: MLA_0/b, start_cycle: 150, end_cycle: 249}\n"
+    "- {name: MLA_0/c, start_cycle: 300, end_cycle: 299}\n"
+)
+
+
+def test_one_total_and_how_it_was_counted_in_every_output(simac, tmp_path: Path) -> None:
+    stats = MlaStats.parse(OVERLAPPING)
+    assert (stats.total_cycles, sum(layer.cycles for layer in stats.layers)) == (150, 200)
+    path = write_gz(tmp_path, plain_tar((header("net_stage1_mla_stats.yaml"), OVERLAPPING.encode())), "net (1).tar.gz")
+    (tmp_path / "net.yaml").write_text(OVERLAPPING)
+    for source in (path, tmp_path / "net.yaml"):
+        data = simac("stats", source, "--json").json
+        assert (data["total_cycles"], data["counting"]) == (150, stats.counting)
+        assert [row["share"] for row in data["layers"]] == [100 / 150, 100 / 150, 0]
+        text = simac("stats", source).out
+        assert "150 cycles in all" in text
+        assert stats.counting in text
+    data = simac("inspect", path, "--json").json
+    assert (data["compute_cycles"], data["counting"]) == (150, stats.counting)
+    assert stats.counting in simac("inspect", path).out
+    for words in ("50 cycles in which layers overlap", "100 cycles before", "1 layer has no length"):
+        assert words in stats.counting
+
+
+def test_layers_without_any_length_have_no_share(simac, tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text("- {name: a}\n")
+    assert simac("stats", tmp_path / "net.yaml", "--json").json["layers"][0]["share"] == 0
+
+
+def test_unreadable_statistics_and_missing_executables_are_said(simac, tmp_path: Path) -> None:
+    members = [("net_mpk.json", plain_members()[0][1]), ("net_stage1_mla_stats.yaml", b"1: [")]
+    path = write_gz(tmp_path, tar_bytes([(header(name), data) for name, data in members]))
+    data = simac("inspect", path, "--json").json
+    assert [warning.split(" ")[0] for warning in data["warnings"]] == ["MLA_0", "net_stage1_mla_stats.yaml,"]
+    assert data["compute_cycles"] is None
+    text = simac("inspect", path).out
+    assert all(warning in text for warning in data["warnings"])
+    refused = simac("stats", path, "--json")
+    assert refused.code == 1
+    assert "net_stage1_mla_stats.yaml, line 1: layer 1: expected a mapping" in refused.json["error"]["message"]
+    assert "executable" not in refused.json["error"]["message"]
 
 
 def test_inspect_shows_a_saved_model(simac, samples: Path) -> None:
@@ -108,7 +154,7 @@ def test_simulate_writes_what_the_library_computes(simac, samples: Path, archive
     reference = Model.from_onnx(samples / "small.onnx").execute(inputs)
     np.testing.assert_array_equal(next(iter(run.outputs.values())), reference[0])
     assert data["runtime_cycles"] == data["compute_cycles"] + sum(data["stall_cycles"].values())
-    assert data["runtime_cycles"] == Archive.open(archive).report["runtime_cycles"]
+    assert data["runtime_cycles"] == Archive.open(archive).report.runtime_cycles
     assert data["outputs"] == {name: list(array.shape) for name, array in run.outputs.items()}
     assert [path.name for path in tmp_path.iterdir()] == ["y.npz"]
 

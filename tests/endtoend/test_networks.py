@@ -19,21 +19,21 @@ SMALL = ["mobilenet_v2_small", "yolo_style_small", "unet_small"]
 
 @pytest.mark.parametrize("name", FULL)
 def test_full_networks_agree_at_batch_1(quantized_networks, tmp_path: Path, name: str) -> None:
-    verdict = assert_judges_agree(quantized_networks(name), tmp_path, batch=1, compress=True)
+    verdict = assert_judges_agree(quantized_networks.original(name), tmp_path, batch=1, compress=True)
     assert verdict.batch == 1
     assert verdict.elements >= 1000
 
 
 @pytest.mark.parametrize("name", FULL)
 def test_full_networks_agree_beyond_batch_1(quantized_networks, tmp_path: Path, name: str) -> None:
-    verdict = assert_judges_agree(quantized_networks(name), tmp_path, batch=2, compress=False, seed=1)
+    verdict = assert_judges_agree(quantized_networks.original(name), tmp_path, batch=2, compress=False, seed=1)
     assert verdict.batch == 2
 
 
 @pytest.mark.parametrize("compress", [True, False])
 @pytest.mark.parametrize("name", SMALL)
 def test_small_networks_agree_at_other_batches(quantized_networks, tmp_path: Path, name: str, compress: bool) -> None:
-    assert assert_judges_agree(quantized_networks(name), tmp_path, batch=5, compress=compress).batch > 1
+    assert assert_judges_agree(quantized_networks.original(name), tmp_path, batch=5, compress=compress).batch > 1
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -42,7 +42,7 @@ def test_networks_larger_than_the_memory_agree(quantized_networks, tmp_path: Pat
     model = quantized_networks(name)
     largest = max(_elements(tensor.shape) for tensor in model.graph.tensors.values())
     assert largest > 32_768
-    assert_judges_agree(model, tmp_path, batch=1, compress=True, machine="tiny")
+    assert_judges_agree(quantized_networks.original(name), tmp_path, batch=1, compress=True, machine="tiny")
 
 
 def _elements(shape: tuple[int, ...]) -> int:

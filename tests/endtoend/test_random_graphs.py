@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from onnxruntime.quantization import QuantType
 
-from sima_compiler import Machine, Model
+from sima_compiler import Machine
 from tests.strategies import Drawn, float_networks, networks
 from tests.support.judges import assert_judges_agree
 from tests.support.oracle import quantize_by_onnxruntime
@@ -47,10 +47,11 @@ def test_at_least_300_random_networks(tmp_path: Path) -> None:
         digest = hashlib.sha256(drawn.quantized.SerializeToString()).hexdigest()
         if digest in networks_seen or len(beyond_one) == WANTED:
             return
-        model = Model.from_onnx(drawn.quantized)
         machines = ("tiny", "mlsoc") if tiny_first else ("mlsoc", "tiny")
-        assert_judges_agree(model, tmp_path, batch=1, compress=compress, machine=machines[0])
-        verdict = assert_judges_agree(model, tmp_path, batch=batch, compress=not compress, machine=machines[1])
+        assert_judges_agree(drawn.quantized, tmp_path, batch=1, compress=compress, machine=machines[0])
+        verdict = assert_judges_agree(
+            drawn.quantized, tmp_path, batch=batch, compress=not compress, machine=machines[1]
+        )
         networks_seen.add(digest)
         if verdict.batch > 1:
             beyond_one.add(digest)
@@ -74,7 +75,7 @@ def test_random_networks_quantized_by_onnxruntime(tmp_path: Path, operators: boo
         quantized = quantize_by_onnxruntime(
             float_model, batches, tmp_path, operators=operators, per_channel=per_channel, activation=activation
         )
-        assert_judges_agree(Model.from_onnx(quantized), tmp_path, batch=2, compress=per_channel)
+        assert_judges_agree(quantized, tmp_path, batch=2, compress=per_channel)
         seen.add(hashlib.sha256(quantized.SerializeToString()).hexdigest())
 
     check()
@@ -94,9 +95,7 @@ def test_random_networks_on_4_kib_are_neither_refused_nor_wrong(tmp_path: Path) 
         digest = hashlib.sha256(drawn.quantized.SerializeToString()).hexdigest()
         if digest in seen or len(seen) == 60:
             return
-        assert_judges_agree(
-            Model.from_onnx(drawn.quantized), tmp_path, batch=1, compress=len(seen) % 2 == 0, machine=str(machine)
-        )
+        assert_judges_agree(drawn.quantized, tmp_path, batch=1, compress=len(seen) % 2 == 0, machine=str(machine))
         seen.add(digest)
 
     check()

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from sima_compiler import Model
 from tests.networks.float_net import FloatNet
 from tests.support.judges import assert_judges_agree
 from tests.support.qdq_writer import Style, write_qdq
@@ -60,4 +59,4 @@ def test_nothing_overwrites_what_is_still_needed(
 ) -> None:
     net = FloatNet(9)
     quantized = write_qdq(net.model(build(net)), 9, Style(concat_keeps_scale=same_scale))
-    assert_judges_agree(Model.from_onnx(quantized), tmp_path, batch=2, compress=True)
+    assert_judges_agree(quantized, tmp_path, batch=2, compress=True)

@@ -7,17 +7,9 @@ import pytest
 from onnx import TensorProto
 
 from sima_compiler import Model, ModelError, UnsupportedError
-from tests.support.judges import model_inputs
-from tests.support.oracle import differing, run_onnxruntime
+from tests.support.judges import assert_reference_agrees, model_inputs
+from tests.support.oracle import run_onnxruntime
 from tests.support.qdq_graph import INT8, QdqGraph
-
-
-def same_as_onnxruntime(model: Model) -> None:
-    inputs = model_inputs(model, 2, 0)
-    oracle = run_onnxruntime(model.to_onnx(uint8=True), inputs)
-    assert list(oracle) == list(model.graph.outputs)
-    for name, found in zip(model.graph.outputs, model.execute(inputs), strict=True):
-        assert not differing(oracle[name], found), name
 
 
 def test_softmax_at_the_end_is_cut_under_the_name_of_what_goes_into_it() -> None:
@@ -31,7 +23,7 @@ def test_softmax_at_the_end_is_cut_under_the_name_of_what_goes_into_it() -> None
     assert "Softmax" in model.graph.cut[0]
     assert logits in model.graph.cut[0]
     assert not any(node.op_type == "Softmax" for node in model.to_onnx().graph.node)
-    same_as_onnxruntime(model)
+    assert_reference_agrees(net.model(), model=model)
 
 
 def test_softmax_beside_the_logits_it_was_made_from() -> None:
@@ -41,7 +33,7 @@ def test_softmax_beside_the_logits_it_was_made_from() -> None:
     net.output(logits)
     model = Model.from_onnx(net.model())
     assert model.graph.outputs == (logits,)
-    same_as_onnxruntime(model)
+    assert_reference_agrees(net.model(), model=model)
 
 
 def test_softmax_in_the_middle_is_refused() -> None:
@@ -73,7 +65,7 @@ def test_bytes_at_the_boundary_get_the_scale_that_their_neighbours_state(kind: t
     model = Model.from_onnx(source)
     assert model.inputs == {"image": (6, 5, 3)}
     assert model.graph.tensors["image"].quant.zero_point == 3
-    same_as_onnxruntime(model)
+    assert_reference_agrees(net.model(), model=model)
     real = model_inputs(model, 1, 4)
     quant = model.graph.tensors["image"].quant
     stored = np.clip(np.rint(real["image"] / np.float32(quant.scale)) + 3, -128, 127) + (0 if kind is INT8 else 128)
@@ -90,7 +82,7 @@ def test_an_input_that_is_an_output() -> None:
     net.output(net.pair(net.op("Sigmoid", x), 1 / 256, -128))
     model = Model.from_onnx(net.model())
     assert len(set(model.graph.outputs)) == 2
-    same_as_onnxruntime(model)
+    assert_reference_agrees(net.model(), model=model)
 
 
 def test_one_tensor_under_two_output_names() -> None:
@@ -100,7 +92,7 @@ def test_one_tensor_under_two_output_names() -> None:
     net.output(net.dequantize(x, 1 / 256, -128))
     model = Model.from_onnx(net.model())
     assert list(model.graph.outputs) == [value.name for value in net.outputs]
-    same_as_onnxruntime(model)
+    assert_reference_agrees(net.model(), model=model)
 
 
 def test_an_input_that_reaches_nothing_is_left_out_with_a_warning() -> None:

@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
 import pytest
 
 from sima_compiler import Model, quantize
+from sima_compiler.frontend.quantize import quantize_onnx
 from tests.networks.float_net import FloatNet
-from tests.support.oracle import differing, run_onnxruntime
+from tests.support.judges import assert_reference_agrees, signal_to_noise
 from tests.support.qdq_writer import random_inputs
 
 
-def quantized(net: FloatNet, outputs: list[str], folder: Path) -> Model:
-    model = net.model(outputs)
-    onnx.save(model, folder / "float.onnx")
-    return quantize(str(folder / "float.onnx"), [random_inputs(model, 2, np.random.default_rng(0))])
+@dataclass(frozen=True, slots=True)
+class Quantized:
+    """A float network, the file that `quantize` makes of it, and what was read from that."""
+
+    source: onnx.ModelProto
+    file: onnx.ModelProto
+    model: Model
 
 
-def assert_equals_onnxruntime(model: Model) -> None:
-    random = np.random.default_rng(1)
-    inputs = {name: random.standard_normal((2, *shape), dtype=np.float32) for name, shape in model.inputs.items()}
-    oracle = run_onnxruntime(model.to_onnx(uint8=True), inputs)
-    for name, found in zip(model.graph.outputs, model.execute(inputs), strict=True):
-        assert not differing(oracle[name], found), name
+def quantized(net: FloatNet, outputs: list[str]) -> Quantized:
+    source = net.model(outputs)
+    samples = [random_inputs(source, 2, np.random.default_rng(0))]
+    return Quantized(source, quantize_onnx(source, samples), quantize(source, samples))
+
+
+def assert_equals_onnxruntime(made: Quantized) -> None:
+    """The file and the model agree on every element; both are near the float network."""
+    assert_reference_agrees(made.file, model=made.model)
+    assert min(signal_to_noise(made.source, made.model).values()) > 15
 
 
 def image(net: FloatNet) -> str:
@@ -34,16 +42,16 @@ def image(net: FloatNet) -> str:
 
 
 @pytest.mark.parametrize("last", [False, True], ids=["inside", "at the output"])
-def test_relu_and_clip_stay_in_the_file(tmp_path: Path, last: bool) -> None:
+def test_relu_and_clip_stay_in_the_file(last: bool) -> None:
     net = FloatNet(1)
     x = net.unary("Relu", net.conv(image(net), 8, 3))
     x = net.clip(net.binary("Add", net.conv(x, 8, 3), x), 0.0, 6.0)
-    model = quantized(net, [x if last else net.conv(x, 4)], tmp_path)
-    operators = [node.op_type for node in model.to_onnx().graph.node]
+    made = quantized(net, [x if last else net.conv(x, 4)])
+    operators = [node.op_type for node in made.file.graph.node]
     assert operators.count("Relu") == 1
     assert operators.count("Clip") == 1
-    assert [node.fused for node in model.graph.nodes if node.fused] == [("relu",), ("clip",)]
-    assert_equals_onnxruntime(model)
+    assert [node.fused for node in made.model.graph.nodes if node.fused] == [("relu",), ("clip",)]
+    assert_equals_onnxruntime(made)
 
 
 def focus(net: FloatNet) -> str:
@@ -68,6 +76,6 @@ STARTS: dict[str, Callable[[FloatNet], str]] = {
 
 
 @pytest.mark.parametrize("start", STARTS)
-def test_networks_that_start_with(tmp_path: Path, start: str) -> None:
+def test_networks_that_start_with(start: str) -> None:
     net = FloatNet(2)
-    assert_equals_onnxruntime(quantized(net, [STARTS[start](net)], tmp_path))
+    assert_equals_onnxruntime(quantized(net, [STARTS[start](net)]))

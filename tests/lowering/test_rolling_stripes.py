@@ -9,7 +9,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from sima_compiler import Machine, Model
+from sima_compiler import Machine
 from sima_compiler.frontend.onnx_qdq import graph_from_onnx
 from sima_compiler.ir.layers import Copy, Layer, Segment
 from sima_compiler.ir.program import Gather, LoadConstants
@@ -128,7 +128,7 @@ def check(segment: Segment, layers: Sequence[Layer], frames: Sequence[Frames]) -
 def test_groups_of_every_shape_agree_with_every_judge(tmp_path: Path, name: str) -> None:
     path = tmp_path / f"{name}.onnx"
     path.write_bytes(write_qdq(NETWORKS[name](), 7, Style()).SerializeToString())
-    assert_judges_agree(Model.from_onnx(path), tmp_path, batch=2, compress=True, machine="tiny")
+    assert_judges_agree(path, tmp_path, batch=2, compress=True, machine="tiny")
 
 
 @pytest.mark.parametrize(("name", "quads"), [("unet", 2), ("residual", 1), ("branches", 2)])

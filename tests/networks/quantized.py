@@ -10,9 +10,10 @@ import numpy as np
 import onnx
 import pytest
 
-from sima_compiler import Model, quantize
+from sima_compiler import Model
 from sima_compiler.frontend.light_models import light_model
 from tests.networks.topologies import mobilenet_v2, unet, yolo_style
+from tests.support.oracle import folded, quantize_by_onnxruntime
 from tests.support.qdq_writer import random_inputs
 
 #: Float networks by name: full size for the comparisons that must hold, small for everything that only needs a network.
@@ -31,7 +32,10 @@ BUILDERS: dict[str, Callable[[], onnx.ModelProto]] = {
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """Makes quantized networks on demand and keeps their files in ``folder``."""
+    """Makes quantized networks on demand and keeps their files in ``folder``.
+
+    The original of each is a file that onnxruntime's own `quantize_static` wrote; the ``.sima`` file was read from it.
+    """
 
     folder: Path
 
@@ -43,16 +47,17 @@ class Networks:
         """The ``.sima`` file of that name."""
         target = self.folder / f"{name}.sima"
         if not target.is_file():
-            self._make(name)
+            Model.from_onnx(self.original(name), name).save(name, str(self.folder))
         return target
 
-    def _make(self, name: str) -> None:
-        source = self.folder / f"{name}.onnx"
-        float_model = BUILDERS[name]()
-        onnx.save(float_model, source)
-        batches = [random_inputs(float_model, 1, np.random.default_rng(index)) for index in range(2)]
-        quantize(str(source), batches, model_name=name).save(name, str(self.folder))
-        source.unlink()
+    def original(self, name: str) -> Path:
+        """The user's file of that name, in QDQ form."""
+        target = self.folder / f"{name}.onnx"
+        if not target.is_file():
+            float_model = folded(BUILDERS[name]())
+            batches = [random_inputs(float_model, 1, np.random.default_rng(index)) for index in range(2)]
+            onnx.save(quantize_by_onnxruntime(float_model, batches, self.folder), target)
+        return target
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 ENGINE = ROOT / "compiler" / "sima_compiler"
 NOTEBOOK = ROOT / "sima_nb"
 
-BASE = {"errors", "obstacle", "version"}
+BASE = {"errors", "obstacle", "printable", "version"}
 RECORDS = BASE | {"folders", "ir", "arithmetic", "options", "progress"}
 DEVICES = RECORDS | {"machine", "lm", "a65"}
 PLANNING = DEVICES | {"stages", "sim"}
@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "obstacle": set(),
     "errors": {"obstacle"},
     "version": set(),
+    "printable": set(),
     "folders": {"errors"},
     "progress": BASE,
     "options": BASE,
@@ -46,7 +47,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "model": WHOLE,
     "arguments": WHOLE | {"model"},
     "__init__": WHOLE | {"model", "arguments"},
-    "cli": WHOLE | {"model", "__init__", "arguments"},
+    "view": BASE | {"archive"},
+    "cli": WHOLE | {"view", "model", "__init__", "arguments"},
     "demo": WHOLE | {"model", "__init__", "cli"},
     "__main__": {"cli"},
 }

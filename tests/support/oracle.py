@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +25,9 @@ def run_onnxruntime(model: onnx.ModelProto, inputs: Mapping[str, np.ndarray]) ->
     return {name: np.asarray(values) for name, values in zip(names, results, strict=True)}
 
 
-class _Reader(CalibrationDataReader):
+class SampleReader(CalibrationDataReader):
+    """Arrays by input name, as `quantize_static` asks for them."""
+
     def __init__(self, batches: Iterable[Mapping[str, np.ndarray]]) -> None:
         self._batches = iter(list(batches))
 
@@ -44,11 +47,11 @@ def quantize_by_onnxruntime(
     """onnxruntime's own static quantization; ``operators`` asks for the QOperator form instead of QDQ."""
     source, target = folder / "float.onnx", folder / "quantized.onnx"
     onnx.save(model, source)
-    with _quiet():
+    with quiet_onnxruntime():
         quantize_static(
             source,
             target,
-            _Reader(batches),
+            SampleReader(batches),
             quant_format=QuantFormat.QOperator if operators else QuantFormat.QDQ,
             per_channel=per_channel,
             activation_type=activation,
@@ -58,8 +61,25 @@ def quantize_by_onnxruntime(
     return onnx.load(target)
 
 
+def folded(model: onnx.ModelProto) -> onnx.ModelProto:
+    """What people do before `quantize_static`: constants and batch normalizations folded by a session, and a Sum of two
+    written as Add, because it leaves Sum in float."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "folded.onnx"
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        options.optimized_model_filepath = str(target)
+        options.log_severity_level = 3
+        onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        result = onnx.load(target)
+    for node in result.graph.node:
+        if node.op_type == "Sum" and len(node.input) == 2:
+            node.op_type = "Add"
+    return result
+
+
 @contextmanager
-def _quiet() -> Generator[None]:
+def quiet_onnxruntime() -> Generator[None]:
     """Without the advice to pre-process, which it logs at every call, and without its sessions' own warnings."""
     logging.disable(logging.WARNING)
     onnxruntime.set_default_logger_severity(3)

@@ -13,7 +13,10 @@ from typing import BinaryIO
 from sima_compiler.errors import InvalidArchiveError, SizeLimitError
 
 _CHUNK = 1 << 18
-_GZIP_MAGIC = b"\x1f\x8b"
+# Compressed bytes that are handed over at once: few, because what lies behind a member's end is copied once per member.
+_PIECE = 1 << 14
+#: How every gzip member begins.
+GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,10 @@ class Limits:
 
 
 class GzipStream:
-    """Sequential reader of a gzip file that holds exactly one member."""
+    """Sequential reader of a gzip file: one member or several (as parallel packers write), then at most zero bytes.
+
+    Zero bytes behind the last member are what tapes and block devices leave; anything else there is refused.
+    """
 
     def __init__(self, file: BinaryIO, limits: Limits) -> None:
         self._file = file
@@ -47,25 +53,24 @@ class GzipStream:
         self._produced = 0
 
     def read(self, size: int) -> bytes:
-        """Up to ``size`` decompressed bytes; fewer only at the end of the stream."""
-        while len(self._ready) < size and not self._inflate.eof:
-            self._fill()
+        """Up to ``size`` decompressed bytes; fewer only at the end of the file, which is checked then.
+
+        Raises:
+            InvalidArchiveError: no gzip, damaged, cut, or other bytes than zeros behind the last member.
+            SizeLimitError: a decompression bomb.
+        """
+        while len(self._ready) < size and self._fill():
+            pass
         data = bytes(self._ready[:size])
         del self._ready[:size]
         return data
 
-    def finish(self) -> None:
-        """Checks that the stream has ended and that nothing follows it.
-
-        Raises:
-            InvalidArchiveError: bytes after the end of the gzip stream.
-        """
-        if self._inflate.unused_data or self._file.read(1):
-            raise InvalidArchiveError("trailing bytes after the end of the gzip stream")
-
-    def _fill(self) -> None:
-        compressed = self._pending or self._file.read(_CHUNK)
-        if not self._consumed and not self._produced and not _GZIP_MAGIC.startswith(compressed[:2]):
+    def _fill(self) -> bool:
+        """Decompresses a little more; False at the end of the file."""
+        if self._inflate.eof and not self._begin_member():
+            return False
+        compressed = self._pending or self._file.read(_PIECE)
+        if not self._consumed and not self._produced and not GZIP_MAGIC.startswith(compressed[:2]):
             raise InvalidArchiveError("not a gzip file")
         try:
             data = self._inflate.decompress(compressed, _CHUNK)
@@ -73,11 +78,25 @@ class GzipStream:
             raise InvalidArchiveError(f"corrupt gzip data ({error})") from error
         if not compressed and not data and not self._inflate.eof:
             raise InvalidArchiveError("truncated: the gzip stream ends before its checksum")
-        self._pending = self._inflate.unconsumed_tail
-        self._consumed += len(compressed) - len(self._pending) - len(self._inflate.unused_data)
+        self._pending = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
+        self._consumed += len(compressed) - len(self._pending)
         self._produced += len(data)
         self._ready += data
         self._check_bomb()
+        return True
+
+    def _begin_member(self) -> bool:
+        """Behind the end of a member: True if another one begins, False if the file ends with or without zeros."""
+        while len(self._pending) < len(GZIP_MAGIC) and (more := self._file.read(_PIECE)):
+            self._pending += more
+        if self._pending.startswith(GZIP_MAGIC):
+            self._inflate = zlib.decompressobj(wbits=31)
+            return True
+        while self._pending:
+            if self._pending.count(0) != len(self._pending):
+                raise InvalidArchiveError("trailing bytes after the end of the gzip stream")
+            self._pending = self._file.read(_PIECE)
+        return False
 
     def _check_bomb(self) -> None:
         limits = self._limits

@@ -12,8 +12,10 @@ from enum import StrEnum
 
 from sima_compiler.errors import InvalidArchiveError, PathTraversalError
 
-#: How every archive's file name ends.
+#: How the file name of every archive ends that is written here.
 ARCHIVE_SUFFIX = "_mpk.tar.gz"
+#: How the file names of archives end that others publish.
+ARCHIVE_ENDINGS = (".tar.gz", ".tgz")
 
 #: Characters drawn like a slash, a backslash or a dot that compatibility normalisation leaves alone.
 _LOOK_ALIKES = frozenset(
@@ -26,6 +28,10 @@ _DEEPEST = 64
 _INVISIBLE = ("Cc", "Cf", "Zl", "Zp")
 _DRIVE = re.compile(r"[A-Za-z]:")
 _STAGE = re.compile(r"_stage(\d{1,9})_")
+# What browsers put into the name of a second download: "net_mpk (1).tar.gz", "net_mpk(1).tar.gz", "net_mpk.tar-1.gz".
+_ARCHIVE_NAME = re.compile(
+    r"(.+?)(?:[_-]mpk)?(?:\s?\(\d{1,6}\))?(?:\.tgz|\.tar(?:\s?\(\d{1,6}\)|-\d{1,6})?\.gz)", re.IGNORECASE | re.DOTALL
+)
 
 
 class FileKind(StrEnum):
@@ -43,6 +49,7 @@ class FileKind(StrEnum):
 
 _KINDS = (
     ("_mpk.json", FileKind.MPK),
+    ("-mpk.json", FileKind.MPK),
     ("_compile_report.json", FileKind.REPORT),
     ("_mla_stats.yaml", FileKind.STATS),
     ("_mla_stats.yml", FileKind.STATS),
@@ -55,11 +62,28 @@ _KINDS = (
 )
 
 
+_WHOLE_NAMES = {"mpk.json": FileKind.MPK, "mla_stats.yaml": FileKind.STATS, "mla_stats.yml": FileKind.STATS}
+
+
 def kind_of(name: str) -> FileKind:
     """The member's kind. Files that macOS adds beside each real one (``._name``) are of no kind."""
-    if name.rsplit("/", 1)[-1].startswith("._"):
+    base = name.rsplit("/", 1)[-1].lower()
+    if base.startswith("._"):
         return FileKind.OTHER
+    if base in _WHOLE_NAMES:
+        return _WHOLE_NAMES[base]
     return next((kind for ending, kind in _KINDS if name.lower().endswith(ending)), FileKind.OTHER)
+
+
+def is_archive_name(file_name: str) -> bool:
+    """Whether a file is called like a gzip-compressed tar."""
+    return file_name.lower().endswith(ARCHIVE_ENDINGS)
+
+
+def archive_name(file_name: str) -> str:
+    """The model's name in an archive's file name: ``resnet50`` for ``resnet50_mpk (1).tar.gz`` and ``resnet50.tgz``."""
+    found = _ARCHIVE_NAME.fullmatch(file_name)
+    return found[1] if found else file_name.removesuffix(ARCHIVE_SUFFIX)
 
 
 def stage_order(name: str) -> tuple[int, str]:

@@ -1,7 +1,7 @@
 """Writing an archive: the same members give the same bytes, and a failure leaves the old file or none.
 
 In: names and contents. Out: a gzip-compressed tar at the given path. Plain ustar headers (pax records only for names
-that ustar cannot hold), no owner, time, host or file name in it.
+that ustar cannot hold), no owner, clock, host or file name in it; every member carries the same date.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ from sima_compiler.archive.gzipped import GzipWriter
 from sima_compiler.archive.names import FileKind, collision_key, kind_of, safe_name
 from sima_compiler.errors import OutputError
 from sima_compiler.folders import check_folder
+
+#: Date of every member: noon of 1980-01-01 in UTC. Zip archives know no earlier day, and at noon it is that day west
+#: of Greenwich too, so that tools which repack an archive as zip take it wherever they run.
+MEMBER_DATE = 315_576_000
 
 
 def write_archive(path: Path, members: Sequence[tuple[str, bytes]]) -> None:
@@ -63,6 +67,7 @@ def _write_members(file: BinaryIO, members: Sequence[tuple[str, bytes]]) -> None
             header = tarfile.TarInfo(name)
             header.size = len(content)
             header.mode = 0o644
+            header.mtime = MEMBER_DATE
             tar.addfile(header, io.BytesIO(content))
     packed.close()
 

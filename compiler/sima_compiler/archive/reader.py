@@ -1,4 +1,4 @@
-"""Safe reading of `*_mpk.tar.gz`, ours or the vendor's.
+"""Safe reading of archives, ours or the vendor's, by what they hold and not by what they are called.
 
 In: a path. Out: a frozen `Archive` with everything that the archive says about itself. One pass over the file; nothing
 is written to disk unless `Archive.extract` is called. Always holds: an archive that opens is whole and safe; whatever
@@ -12,18 +12,19 @@ import stat
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from sima_compiler.archive.batch import BatchResult, read_batch
 from sima_compiler.archive.extract import extract_members
-from sima_compiler.archive.gunzip import GzipStream, Limits
+from sima_compiler.archive.gunzip import GZIP_MAGIC, GzipStream, Limits
 from sima_compiler.archive.mpk_document import MpkDocument
-from sima_compiler.archive.names import ARCHIVE_SUFFIX, FileKind, stage_order
+from sima_compiler.archive.names import ARCHIVE_SUFFIX, FileKind, archive_name, is_archive_name, stage_order
 from sima_compiler.archive.report import parse_report
+from sima_compiler.archive.report_records import CompileReport
 from sima_compiler.archive.stats import MlaStats
 from sima_compiler.archive.tarstream import Member, Sink, walk
 from sima_compiler.archive.tree import ArchiveTree, build_tree
-from sima_compiler.errors import ArchiveError, InvalidArchiveError, UnsupportedExtensionError
+from sima_compiler.errors import ArchiveError, InvalidArchiveError, SchemaError, UnsupportedExtensionError
 
 _BINARIES = (FileKind.MLA, FileKind.A65, FileKind.OTHER)
 
@@ -39,9 +40,10 @@ class FileEntry:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Archive:
-    """An opened archive. ``stats`` and ``report`` are None where the archive has no such member.
+    """An opened archive. ``stats`` and ``report`` are None where the archive has no such member that can be read.
 
     ``stats`` covers every MLA segment in order; ``lm_files`` names the MLA binaries (``.lm`` or ``.elf``) in order.
+    ``warnings`` are sentences about what is missing or cannot be read.
     """
 
     path: Path
@@ -50,7 +52,8 @@ class Archive:
     mpk: MpkDocument
     stats: MlaStats | None
     batch: BatchResult
-    report: dict[str, Any] | None
+    report: CompileReport | None
+    warnings: tuple[str, ...]
     _kept: Mapping[str, bytes] = field(repr=False)
     _identity: tuple[int, ...] = field(repr=False)
     _limits: Limits = field(repr=False)
@@ -60,14 +63,14 @@ class Archive:
         """Reads and checks the archive at ``path`` in one pass.
 
         Raises:
-            UnsupportedExtensionError: the name does not end in ``_mpk.tar.gz``.
+            UnsupportedExtensionError: neither is the file gzip-compressed nor does its name say so.
             InvalidArchiveError: missing, not a file, not gzip, not tar, damaged, cut, prolonged, empty, without its
                 `*_mpk.json`, or with a link, a device or a duplicate.
             PathTraversalError, SizeLimitError, SchemaError, UnsupportedVersionError: see `sima_compiler.errors`.
         """
         path = Path(path)
-        if not path.name.endswith(ARCHIVE_SUFFIX):
-            raise _other_name(path)
+        if not is_archive_name(path.name) and not _is_gzip(path):
+            raise _no_archive(path)
         try:
             return _open(path, limits)
         except ArchiveError as error:
@@ -75,8 +78,8 @@ class Archive:
 
     @property
     def name(self) -> str:
-        """The model's name: the file's name without its ending."""
-        return self.path.name.removesuffix(ARCHIVE_SUFFIX)
+        """The model's name: the file's name without its ending and without what a browser added to it."""
+        return archive_name(self.path.name)
 
     @property
     def lm_files(self) -> tuple[str, ...]:
@@ -133,18 +136,35 @@ class Archive:
                 pass
 
 
-def _other_name(path: Path) -> UnsupportedExtensionError:
-    """What is wrong with a path that is not called like an archive, and what was meant, as far as one can tell."""
-    problem = f"{path}: the name does not end in {ARCHIVE_SUFFIX}"
-    hint = f"open a file called <name>{ARCHIVE_SUFFIX}"
+def _is_gzip(path: Path) -> bool:
+    try:
+        with _open_file(path) as file:
+            return file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+    except (InvalidArchiveError, OSError):
+        return False
+
+
+def _archives_in(folder: Path) -> list[str]:
+    try:
+        return sorted(found.name for found in folder.iterdir() if is_archive_name(found.name))[:3]
+    except OSError:
+        return []
+
+
+def _no_archive(path: Path) -> UnsupportedExtensionError:
+    """What is wrong with a path that is no archive by name or content, and what was meant, as far as one can tell."""
+    problem = f"{path}: no archive: not gzip-compressed, and the name does not end in {ARCHIVE_SUFFIX}"
+    hint = f"open a file called <name>{ARCHIVE_SUFFIX}, or any other .tar.gz that holds a *_mpk.json"
     if os.path.isdir(path):  # noqa: PTH112 - answers where Path.is_dir raises: a name too long, no permission
-        problem += "; it is a folder"
-        inside = sorted(found.name for found in path.glob(f"*{ARCHIVE_SUFFIX}"))[:3]
+        problem = f"{path}: a folder, not an archive"
+        inside = _archives_in(path)
         hint = f"it holds {', '.join(inside)}" if inside else hint
     elif not os.path.exists(path):  # noqa: PTH110
-        problem += "; there is no such file"
+        problem = f"{path}: there is no such file, and the name is not that of an archive (<name>{ARCHIVE_SUFFIX})"
     elif path.suffix in {".sima", ".onnx"}:
         hint = f"this is a model; compile it first: simac compile {path}"
+    elif path.suffix == ".tar":
+        hint = f"some browsers unpack what they download; pack it again: gzip {path}"
     return UnsupportedExtensionError(problem, hint=hint)
 
 
@@ -153,18 +173,20 @@ def _open(path: Path, limits: Limits) -> Archive:
         identity = _identity(file)
         members, kept = _collect(GzipStream(file, limits), limits)
     files = tuple(FileEntry(member.name, member.size, member.kind) for member in members)
-    mpk_name = _mpk_name(files, path.name.removesuffix(ARCHIVE_SUFFIX))
+    mpk_name = _mpk_name(files, archive_name(path.name))
     mpk = MpkDocument.parse(kept[mpk_name], entry=mpk_name, limits=limits)
     report_name = next(iter(_names_of(files, FileKind.REPORT)), "")
+    stats, unreadable = _read_stats(files, kept)
     report = parse_report(kept[report_name], entry=report_name, largest=limits.json_bytes) if report_name else None
     return Archive(
         path=path,
         files=files,
         tree=build_tree(path.name, [(file.name, file.bytes, file.kind.value) for file in files]),
         mpk=mpk,
-        stats=_read_stats(files, kept),
-        batch=read_batch(mpk, report, entry=report_name),
+        stats=stats,
+        batch=read_batch(mpk, report),
         report=report,
+        warnings=(*_absent_executables(mpk, files), *unreadable),
         _kept=kept,
         _identity=identity,
         _limits=limits,
@@ -191,16 +213,35 @@ def _collect(stream: GzipStream, limits: Limits) -> tuple[list[Member], dict[str
 def _mpk_name(files: tuple[FileEntry, ...], archive_name: str) -> str:
     names = _names_of(files, FileKind.MPK)
     if not names:
-        raise InvalidArchiveError("no *_mpk.json in the archive", hint="it holds " + ", ".join(f.name for f in files))
+        raise InvalidArchiveError(
+            "no *_mpk.json or mpk.json in the archive", hint="it holds " + ", ".join(f.name for f in files)
+        )
     own = [name for name in names if name.rsplit("/", 1)[-1] == f"{archive_name}_mpk.json"]
     if len(own or names) > 1:
         raise InvalidArchiveError(f"more than one *_mpk.json: {', '.join(own or names)}", entry=(own or names)[1])
     return (own or names)[0]
 
 
-def _read_stats(files: tuple[FileEntry, ...], kept: Mapping[str, bytes]) -> MlaStats | None:
-    names = _names_of(files, FileKind.STATS)
-    return MlaStats.concat([MlaStats.parse(kept[name], entry=name) for name in names]) if names else None
+def _read_stats(files: tuple[FileEntry, ...], kept: Mapping[str, bytes]) -> tuple[MlaStats | None, list[str]]:
+    """The statistics that can be read, and a sentence for each file that cannot: it hides its own layers only."""
+    segments: list[MlaStats] = []
+    warnings: list[str] = []
+    for name in _names_of(files, FileKind.STATS):
+        try:
+            segments.append(MlaStats.parse(kept[name], entry=name))
+        except SchemaError as error:
+            warnings.append(f"{error.message}; its layers are not shown and count in no total of layers")
+    return (MlaStats.concat(segments) if segments else None), warnings
+
+
+def _absent_executables(mpk: MpkDocument, files: tuple[FileEntry, ...]) -> list[str]:
+    """Programs that a plugin names and nobody packed; EV74 plugins name a placeholder, their kernels lie elsewhere."""
+    present = {name for file in files for name in (file.name, file.name.rsplit("/", 1)[-1])}
+    return [
+        f"{plugin.name} names the executable {plugin.executable}, which is not in the archive; it cannot run"
+        for plugin in mpk.plugins
+        if plugin.executable and plugin.processor != "EV74" and plugin.executable not in present
+    ]
 
 
 def _names_of(files: tuple[FileEntry, ...], kind: FileKind) -> list[str]:

@@ -1,13 +1,13 @@
 """The static schedule of the MLA: `*_mla_stats.yaml` as columns.
 
-In: YAML text of the published form, one integer key per layer with ``name``, ``start_cycle`` and ``end_cycle``
-(inclusive). Out: `MlaStats`, read-only columns sorted by id, and the same text again.
-Always holds: ids are unique, non-negative and ascending; 0 <= start_cycle <= end_cycle.
+In: YAML text, one integer key per layer with ``name``, ``start_cycle`` and ``end_cycle`` (inclusive), or a list of such
+layers. Out: `MlaStats`, read-only columns sorted by id, and text of the published form again.
+Always holds: ids are unique, non-negative and ascending; 0 <= start_cycle <= end_cycle + 1. A layer that ends one cycle
+before it starts has no length.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
+from sima_compiler.archive.coverage import Coverage, coverage_of
+from sima_compiler.archive.stats_forms import is_plain_name, read_fast
 from sima_compiler.archive.stats_yaml import parse_columns
 from sima_compiler.errors import InvalidArchiveError, SchemaError
 
@@ -34,7 +36,7 @@ class LayerStats:
 
     @property
     def cycles(self) -> int:
-        """Duration in cycles."""
+        """Duration in cycles; 0 for a layer without length."""
         return self.end_cycle - self.start_cycle + 1
 
 
@@ -86,7 +88,8 @@ class MlaStats:
         """Stats from one value per layer and column, in any order; they come out sorted by id.
 
         Raises:
-            SchemaError: unequal lengths, a duplicate or negative id, a negative cycle, or an end before its start.
+            SchemaError: unequal lengths, a duplicate or negative id, a negative cycle, or an end more than one cycle
+                before its start.
         """
         columns = [np.asarray(column, dtype=np.int64).reshape(-1) for column in (ids, start_cycles, end_cycles)]
         if any(len(column) != len(names) for column in columns):
@@ -99,13 +102,16 @@ class MlaStats:
 
     @staticmethod
     def parse(text: bytes | str, *, entry: str = "mla_stats.yaml") -> MlaStats:
-        """Stats from YAML in UTF-8. ``entry`` names the text in errors. Unknown keys of a layer are ignored.
+        """Stats from YAML in UTF-8. ``entry`` names the text in errors.
+
+        Unknown keys of a layer are ignored; numbers may be quoted or end in ``.0``; a layer without cycles has no
+        length; the layers of a list are numbered from 1.
 
         Raises:
             SchemaError: the text does not follow the grammar; the message gives the line.
         """
         data = text.encode("utf-8", "replace") if isinstance(text, str) else text
-        return parse_published_form(data.replace(b"\r\n", b"\n")) or parse_any_form(text, entry)
+        return parse_known_form(data.replace(b"\r\n", b"\n")) or parse_any_form(text, entry)
 
     @staticmethod
     def read(path: str | Path) -> MlaStats:
@@ -125,7 +131,7 @@ class MlaStats:
     def concat(segments: Sequence[MlaStats]) -> MlaStats:
         """Segments one after another on one time axis.
 
-        Each segment's cycles start where the previous one's end. Ids stay as they are while they ascend over the
+        A segment's cycle 0 is the cycle behind the previous one's last. Ids stay as they are while they ascend over the
         segments; a segment whose ids do not is renumbered behind the largest id so far.
         """
         ids: list[Int64Array] = []
@@ -137,7 +143,7 @@ class MlaStats:
             ids.append(segment.ids + shift)
             starts.append(segment.start_cycles + cycle)
             ends.append(segment.end_cycles + cycle)
-            cycle += segment.total_cycles
+            cycle += segment.coverage.end
             last_id = int(ids[-1][-1]) if len(segment.ids) else last_id
         names = [name for segment in segments for name in segment.names]
         return MlaStats.from_columns(_joined(ids), names, _joined(starts), _joined(ends))
@@ -148,9 +154,19 @@ class MlaStats:
         return LayerSequence(self)
 
     @property
+    def coverage(self) -> Coverage:
+        """How the layers lie on the time axis, and what that means for the total."""
+        return coverage_of(self.start_cycles, self.end_cycles)
+
+    @property
     def total_cycles(self) -> int:
-        """Cycles from cycle 0 to the end of the last layer; 0 without layers."""
-        return int(self.end_cycles.max()) + 1 if len(self.end_cycles) else 0
+        """Cycles in which at least one layer runs; 0 without layers. `counting` says where that differs from a sum."""
+        return self.coverage.covered
+
+    @property
+    def counting(self) -> str:
+        """How `total_cycles` was counted, as a sentence; empty where the layers lie end to end from cycle 0."""
+        return self.coverage.sentence
 
     def to_yaml(self) -> str:
         """The published form: ascending integer keys, two-space indent, ``name``, ``start_cycle``, ``end_cycle``."""
@@ -179,23 +195,6 @@ class MlaStats:
         return f"MlaStats({len(self.names)} layers, {self.total_cycles} cycles)"
 
 
-# A name with a slash, made of these characters, is a text under every YAML schema and needs no quotes.
-_NAME = r"[A-Za-z][A-Za-z0-9_.\-]*+/[A-Za-z0-9_./\-]++"
-_COUNT = r"(?:0|[1-9][0-9]{0,14}+)"
-
-
-def _entry_pattern(opening: str) -> str:
-    """One layer in the published form; ``opening`` starts each of its four groups."""
-    keys = ("{}:\n", "  name: {}\n", "  start_cycle: {}\n", "  end_cycle: {}\n")
-    values = (_COUNT, _NAME, _COUNT, _COUNT)
-    return "".join(key.format(f"{opening}{value})") for key, value in zip(keys, values, strict=True))
-
-
-_PUBLISHED_ENTRY = re.compile(_entry_pattern("(").encode())
-_PUBLISHED_FORM = re.compile(f"(?:{_entry_pattern('(?:')})++".encode())
-_PLAIN_NAME = re.compile(_NAME)
-
-
 def first_problem(ids: Int64Array, starts: Int64Array, ends: Int64Array) -> tuple[int, str] | None:
     """Index and sentence of the first layer that breaks a rule between columns, or None."""
     if not len(ids):
@@ -203,7 +202,7 @@ def first_problem(ids: Int64Array, starts: Int64Array, ends: Int64Array) -> tupl
     order = np.argsort(ids, kind="stable")
     repeated = np.zeros(len(ids), dtype=bool)
     repeated[order[1:]] = ids[order[1:]] == ids[order[:-1]]
-    broken = repeated | (ids < 0) | (starts < 0) | (ends < starts)
+    broken = repeated | (ids < 0) | (starts < 0) | (ends < starts - 1)
     if not broken.any():
         return None
     index = int(np.argmax(broken))
@@ -214,15 +213,12 @@ def first_problem(ids: Int64Array, starts: Int64Array, ends: Int64Array) -> tupl
     return index, f"end_cycle {ends[index]} lies before start_cycle {starts[index]}"
 
 
-def parse_published_form(data: bytes) -> MlaStats | None:
-    """Stats when every byte has the published form and every rule holds; None sends the text to the YAML parser."""
-    if not _PUBLISHED_FORM.fullmatch(data):
+def parse_known_form(data: bytes) -> MlaStats | None:
+    """Stats when every byte has one of the known forms and every rule holds; None sends the text to the YAML parser."""
+    columns = read_fast(data)
+    if columns is None or first_problem(columns[0], columns[2], columns[3]):
         return None
-    ids, names, starts, ends = zip(*_PUBLISHED_ENTRY.findall(data), strict=True)
-    columns = [np.array(column, dtype=np.int64) for column in (list(map(int, c)) for c in (ids, starts, ends))]
-    if first_problem(*columns):
-        return None
-    return _sorted(columns[0], tuple(b"\n".join(names).decode("ascii").split("\n")), columns[1], columns[2])
+    return _sorted(columns[0], tuple(columns[1]), columns[2], columns[3])
 
 
 def parse_any_form(text: bytes | str, entry: str) -> MlaStats:
@@ -254,7 +250,7 @@ def _sorted(ids: Int64Array, names: tuple[str, ...], starts: Int64Array, ends: I
 
 def _scalar(name: str) -> str:
     """``name`` as a YAML scalar that reads back as the same text."""
-    if _PLAIN_NAME.fullmatch(name):
+    if is_plain_name(name):
         return name
     dumped: str = yaml.safe_dump(name, default_style='"', allow_unicode=False, width=1 << 30)
     return dumped.rstrip("\n")

@@ -1,4 +1,4 @@
-"""The forgiving way to read `*_mla_stats.yaml`: any YAML spelling of the same mapping, event by event.
+"""The forgiving way to read `*_mla_stats.yaml`: any YAML spelling of the same layers, event by event.
 
 In: text. Out: `StatsColumns`, one value per layer and the line where each begins.
 Always holds: memory grows with the layers only, because no tree is built; aliases, anchors, tags, merge keys and deep
@@ -23,9 +23,11 @@ DEEPEST = 64
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _RESOLVER = yaml.resolver.Resolver()
-_DECIMAL = re.compile(r"[+-]?(?:0|[1-9][0-9]*)")
+# A whole number, also as a tool writes it that keeps cycles in floating point: 7943.0.
+_WHOLE = re.compile(r"([+-]?(?:0|[1-9][0-9]*))(?:\.0*)?")
 _TEXT_TAG = "tag:yaml.org,2002:str"
 _KEYS = ("name", "start_cycle", "end_cycle")
+_NOTHING = re.compile(r"~|null|Null|NULL|")
 
 
 @dataclass(slots=True)
@@ -82,19 +84,25 @@ class _Parser:
         if isinstance(self._next(), yaml.StreamEndEvent):
             raise SchemaError(f"{self._entry}: the file is empty", entry=self._entry)
         start = self._next()
-        if not isinstance(start, yaml.MappingStartEvent):
-            raise self._error(start, "expected a mapping from layer ids to layers")
-        for key in self._keys():
-            self._layer(key)
+        if isinstance(start, yaml.SequenceStartEvent):
+            self._list()
+        elif isinstance(start, yaml.MappingStartEvent):
+            for key in self._keys():
+                self._layer(self._whole_number(key, "layer id"), key, self._next())
+        else:
+            raise self._error(start, "expected a mapping from layer ids to layers, or a list of layers")
         self._next()  # end of the document
         following = self._next()
         if not isinstance(following, yaml.StreamEndEvent):
             raise self._error(following, "a second document; expected one")
         return self._columns
 
-    def _layer(self, key: yaml.Event) -> None:
-        layer_id = self._whole_number(key, "layer id")
-        start = self._next()
+    def _list(self) -> None:
+        """Layers without ids: they are numbered from 1 in their order."""
+        while not isinstance(item := self._next(), yaml.SequenceEndEvent):
+            self._layer(len(self._columns.ids) + 1, item, item)
+
+    def _layer(self, layer_id: int, key: yaml.Event, start: yaml.Event) -> None:
         if not isinstance(start, yaml.MappingStartEvent):
             raise self._error(start, f"layer {layer_id}: expected a mapping with {', '.join(_KEYS)}")
         values: dict[str, Any] = {}
@@ -105,17 +113,21 @@ class _Parser:
                 raise self._error(event, f"layer {layer_id}: the key {name!r} appears twice")
             seen.add(name)
             self._value(name, layer_id, values)
-        missing = [name for name in _KEYS if name not in values]
-        if missing:
-            raise self._error(key, f"layer {layer_id}: missing {', '.join(missing)}")
         self._append(layer_id, values, key)
 
     def _append(self, layer_id: int, values: dict[str, Any], key: yaml.Event) -> None:
+        """A layer without an end has no length; one without any cycle stands where the layer before it ended."""
         columns = self._columns
+        start, end = values.get("start_cycle"), values.get("end_cycle")
+        if "name" not in values or (start is None and end is not None):
+            missing = "start_cycle" if "name" in values else "name"
+            raise self._error(key, f"layer {layer_id}: missing {missing}")
+        if start is None:
+            start = columns.ends[-1] + 1 if columns.ends else 0
         columns.ids.append(layer_id)
         columns.names.append(values["name"])
-        columns.starts.append(values["start_cycle"])
-        columns.ends.append(values["end_cycle"])
+        columns.starts.append(start)
+        columns.ends.append(start - 1 if end is None else end)
         columns.lines.append(key.start_mark.line + 1)
 
     def _value(self, name: str, layer_id: int, values: dict[str, Any]) -> None:
@@ -123,7 +135,8 @@ class _Parser:
         if name == "name":
             values[name] = self._text(event, layer_id)
         elif name in _KEYS:
-            values[name] = self._whole_number(event, f"layer {layer_id}: {name}")
+            if not _is_nothing(event):
+                values[name] = self._whole_number(event, f"layer {layer_id}: {name}", -1 if name == "end_cycle" else 0)
         else:
             self._skip(event)
 
@@ -143,13 +156,15 @@ class _Parser:
             raise self._error(event, f"layer {layer_id}: name must be a text, found {event.value or 'nothing'}")
         return event.value
 
-    def _whole_number(self, event: yaml.Event, what: str) -> int:
-        if not isinstance(event, yaml.ScalarEvent) or not event.implicit[0] or not _DECIMAL.fullmatch(event.value):
-            found = repr(event.value) if isinstance(event, yaml.ScalarEvent) else "a collection"
-            raise self._error(event, f"{what} must be a whole number, found {found}")
-        if len(event.value) > 20 or not 0 <= int(event.value) <= LARGEST:
-            raise self._error(event, f"{what} must lie in 0..{LARGEST}, found {event.value[:30]}")
-        return int(event.value)
+    def _whole_number(self, event: yaml.Event, what: str, smallest: int = 0) -> int:
+        """Plain or quoted, as an integer or as a decimal without a fraction."""
+        found = _WHOLE.fullmatch(event.value) if isinstance(event, yaml.ScalarEvent) else None
+        if found is None:
+            shown = repr(event.value)[:40] if isinstance(event, yaml.ScalarEvent) else "a collection"
+            raise self._error(event, f"{what} must be a whole number, found {shown}")
+        if len(found[1]) > 20 or not smallest <= int(found[1]) <= LARGEST:
+            raise self._error(event, f"{what} must lie in 0..{LARGEST}, found {found[1][:30]}")
+        return int(found[1])
 
     def _skip(self, event: yaml.Event) -> None:
         depth = 0
@@ -171,3 +186,8 @@ class _Parser:
 
     def _error(self, event: yaml.Event, sentence: str) -> SchemaError:
         return SchemaError(f"{self._entry}, line {event.start_mark.line + 1}: {sentence}", entry=self._entry)
+
+
+def _is_nothing(event: yaml.Event) -> bool:
+    """An absent value: ``end_cycle:`` or ``end_cycle: null``."""
+    return isinstance(event, yaml.ScalarEvent) and event.implicit[0] and _NOTHING.fullmatch(event.value) is not None

@@ -212,4 +212,3 @@ def _expect_end(stream: GzipStream) -> None:
         if rest.count(0) != len(rest):
             raise InvalidArchiveError("trailing bytes after the end of the tar data")
         rest = stream.read(_CHUNK)
-    stream.finish()

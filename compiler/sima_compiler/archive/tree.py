@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from sima_compiler.printable import printable
+
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 # From here on, one decimal place would show 1024.0.
 _ROUNDS_UP = 1023.95
@@ -45,7 +47,7 @@ def build_tree(name: str, files: Iterable[tuple[str, int, str]]) -> ArchiveTree:
 
 def render_text(tree: ArchiveTree) -> str:
     """The tree as lines of text with sizes aligned in a column, then a count; ends without a newline."""
-    rows = [(tree.name, ""), *_rows(tree, "")]
+    rows = [(printable(tree.name), ""), *_rows(tree, "")]
     width = max(len(label) for label, _ in rows)
     count = sum(1 for _ in tree.files())
     lines = [f"{label:<{width}}  {size:>10}".rstrip() for label, size in rows]
@@ -81,5 +83,5 @@ def _rows(tree: ArchiveTree, indent: str) -> Iterator[tuple[str, str]]:
         last = index == len(tree.children) - 1
         is_folder = child.kind == "folder"
         branch = "└── " if last else "├── "
-        yield f"{indent}{branch}{child.name}{'/' * is_folder}", human_size(child.size)
+        yield f"{indent}{branch}{printable(child.name)}{'/' * is_folder}", human_size(child.size)
         yield from _rows(child, indent + ("    " if last else "│   "))

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sima_compiler.printable import printable_lines
+
 
 @dataclass(frozen=True, slots=True)
 class Output:
@@ -47,7 +49,7 @@ class Warnings:
 def say(sentence: str) -> None:
     """One line on stderr, in the place of a progress bar that may stand there."""
     over_the_bar = "\r\x1b[K" if sys.stderr.isatty() else ""
-    print(f"{over_the_bar}{sentence}", file=sys.stderr)
+    print(f"{over_the_bar}{printable_lines(sentence)}", file=sys.stderr)
 
 
 def add_json_argument(parser: argparse.ArgumentParser) -> None:

@@ -21,6 +21,7 @@ from typing import NoReturn
 from sima_compiler.arguments import logging_from_arguments
 from sima_compiler.cli.command import Command, Output
 from sima_compiler.errors import CompileInterrupted, SimaError
+from sima_compiler.printable import printable_lines
 from sima_compiler.version import __version__
 
 COMMANDS = ("quantize", "compile", "inspect", "stats", "simulate", "disassemble")
@@ -144,7 +145,7 @@ def _quiet_stdout(*, wanted: bool) -> Generator[None]:
 
 
 def _print_output(output: Output, *, as_json: bool) -> None:
-    text = json.dumps(output.data, allow_nan=False) if as_json else output.text
+    text = json.dumps(output.data, allow_nan=False) if as_json else printable_lines(output.text)
     encoding = sys.stdout.encoding or "utf-8"
     print(text.encode(encoding, "replace").decode(encoding), flush=True)
 
@@ -152,9 +153,9 @@ def _print_output(output: Output, *, as_json: bool) -> None:
 def _fail(kind: str, message: str, hint: str, *, as_json: bool, code: int = 1) -> int:
     if as_json:
         print(json.dumps({"error": {"type": kind, "message": message, "hint": hint}}))
-    print(f"error: {message}", file=sys.stderr)
+    print(printable_lines(f"error: {message}"), file=sys.stderr)
     if hint:
-        print(f"hint: {hint}", file=sys.stderr)
+        print(printable_lines(f"hint: {hint}"), file=sys.stderr)
     return code
 
 

@@ -14,12 +14,12 @@ from sima_compiler.cli.layout import pairs, table
 
 def prepare(parser: argparse.ArgumentParser) -> None:
     """The options of ``simac inspect``."""
-    parser.add_argument("archive", metavar="ARCHIVE", help="a *_mpk.tar.gz, or a .sima model")
+    parser.add_argument("archive", metavar="ARCHIVE", help="a .tar.gz, ours or the vendor's, or a .sima model")
     add_json_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> Output:
-    """Look into a file; JSON of an archive: path, batch sizes, compute_cycles, files, plugins, plugin counts."""
+    """Look into a file; JSON of an archive: path, batch sizes, cycles and their counting, files, plugins, warnings."""
     path = Path(arguments.archive).expanduser()
     return _inspect_model(path) if path.suffix in {".sima", ".onnx"} else _inspect_archive(path)
 
@@ -27,17 +27,19 @@ def run(arguments: argparse.Namespace) -> Output:
 def _inspect_archive(path: Path) -> Output:
     archive = Archive.open(path)
     stats = archive.stats
-    report: dict[str, Any] = archive.report or {}
+    report = archive.report
     data = {
         "path": str(path),
         "desired_batch_size": archive.batch.desired,
         "actual_batch_size": archive.batch.actual,
         "compute_cycles": stats.total_cycles if stats else None,
-        "runtime_cycles": report.get("runtime_cycles"),
+        "counting": stats.counting if stats else "",
+        "runtime_cycles": report.runtime_cycles if report else None,
         "layers": len(stats.layers) if stats else 0,
-        "left_to_host": list(report.get("cut", [])),
+        "left_to_host": list(report.cut) if report else [],
         "files": [{"name": file.name, "bytes": file.bytes} for file in archive.files],
         "plugins": [_plugin(plugin) for plugin in archive.mpk.plugins],
+        "warnings": list(archive.warnings),
     }
     return Output(data, _archive_text(archive, data))
 
@@ -66,7 +68,9 @@ def _archive_text(archive: Archive, data: dict[str, Any]) -> str:
             ("compute cycles", _cycles(data["compute_cycles"])),
             ("runtime cycles", _cycles(data["runtime_cycles"])),
             ("layers", str(data["layers"] or "")),
+            ("", data["counting"]),
             *(("left to host", operator) for operator in data["left_to_host"]),
+            *(("warning", sentence) for sentence in data["warnings"]),
         ]
     )
     plugins = table(("#", "plugin", "runs on", "kernel or file"), rows, right=(0,))

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from sima_compiler.archive.names import FileKind
 from sima_compiler.archive.reader import Archive
 from sima_compiler.archive.stats import MlaStats
 from sima_compiler.cli.command import Command, Output, add_json_argument
@@ -15,7 +16,7 @@ from sima_compiler.errors import OptionError, SchemaError
 
 def prepare(parser: argparse.ArgumentParser) -> None:
     """The options of ``simac stats``."""
-    parser.add_argument("file", metavar="FILE_OR_ARCHIVE", help="a *_mla_stats.yaml or a *_mpk.tar.gz")
+    parser.add_argument("file", metavar="FILE_OR_ARCHIVE", help="a *_mla_stats.yaml or an archive")
     parser.add_argument(
         "--sort", choices=("start", "duration"), default="start", help="order of the layers (default: start)"
     )
@@ -24,12 +25,15 @@ def prepare(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> Output:
-    """List the layers; JSON: path, total_cycles, layers [{id, name, start_cycle, end_cycle, cycles, share}]."""
+    """List the layers; JSON: path, total_cycles, counting, layers [{id, name, start_cycle, end_cycle, cycles, share}].
+
+    ``counting`` says how the total was counted where layers do not lie end to end from cycle 0.
+    """
     if arguments.top is not None and arguments.top < 1:
         raise OptionError(f"--top {arguments.top}: must be at least 1")
     stats = _read(Path(arguments.file).expanduser())
     layers = list(stats.layers)
-    total = sum(layer.cycles for layer in layers)
+    total = stats.total_cycles
     if arguments.sort == "duration":
         layers.sort(key=lambda layer: (-layer.cycles, layer.id))
     rows: list[dict[str, Any]] = [
@@ -39,24 +43,33 @@ def run(arguments: argparse.Namespace) -> Output:
             "start_cycle": layer.start_cycle,
             "end_cycle": layer.end_cycle,
             "cycles": layer.cycles,
-            "share": layer.cycles / total,
+            "share": layer.cycles / total if total else 0.0,
         }
         for layer in layers[: arguments.top]
     ]
-    data = {"path": arguments.file, "total_cycles": total, "layer_count": len(layers), "layers": rows}
-    return Output(data, _text(rows, total, len(layers)))
+    data = {
+        "path": arguments.file,
+        "total_cycles": total,
+        "counting": stats.counting,
+        "layer_count": len(layers),
+        "layers": rows,
+    }
+    return Output(data, _text(rows, stats, len(layers)))
 
 
 def _read(path: Path) -> MlaStats:
     if path.suffix in {".yaml", ".yml"}:
         return MlaStats.read(path)
-    stats = Archive.open(path).stats
-    if stats is None:
-        raise SchemaError(f"{path}: the archive holds no *_mla_stats.yaml", hint="'simac inspect' lists its files")
-    return stats
+    archive = Archive.open(path)
+    if archive.stats is None:
+        unreadable = tuple(file.name for file in archive.files if file.kind == FileKind.STATS)
+        reasons = [warning for warning in archive.warnings if warning.startswith(unreadable)]
+        problem = "; ".join(reasons) or "the archive holds no *_mla_stats.yaml"
+        raise SchemaError(f"{path}: {problem}", hint="'simac inspect' shows the rest of the archive")
+    return archive.stats
 
 
-def _text(rows: list[dict[str, Any]], total: int, count: int) -> str:
+def _text(rows: list[dict[str, Any]], stats: MlaStats, count: int) -> str:
     cells = [
         (
             str(row["id"]),
@@ -70,7 +83,8 @@ def _text(rows: list[dict[str, Any]], total: int, count: int) -> str:
     ]
     columns = ("id", "name", "start_cycle", "end_cycle", "cycles", "share")
     shown = f"{len(rows)} of {count} layers" if len(rows) < count else f"{count} layers"
-    return f"{table(columns, cells, right=(0, 2, 3, 4, 5))}\n{shown}, {total:,} cycles in all"
+    lines = [table(columns, cells, right=(0, 2, 3, 4, 5)), f"{shown}, {stats.total_cycles:,} cycles in all"]
+    return "\n".join([*lines, *([stats.counting] if stats.counting else [])])
 
 
 COMMAND = Command(

@@ -98,7 +98,7 @@ def read_onnx(model: onnx.ModelProto, name: str, origin: str = "") -> Reading:
 
 def _input_value(entry: GraphInput, reader: Reader) -> Value:
     quant = reader.integer_quants.get(entry.name)
-    return entry if quant is None else reader.builder.tensor(entry.name, entry.shape, quant)
+    return entry if quant is None else reader.builder.input(entry, quant)
 
 
 def _without_idle_inputs(graph: Graph, declared: Sequence[str]) -> Graph:

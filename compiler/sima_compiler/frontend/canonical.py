@@ -2,8 +2,8 @@
 
 Before -> after: everything of `constants.normal`; QOperator form -> QDQ form; operator sets below 13 -> 13; zero points
 left out -> stated; weights around any zero point -> around 0; a bias of any kind -> int32 in units of input scale times
-weight scale; ReduceMean over rows and columns -> GlobalAveragePool; a real scalar operand -> the quantized constant
-1 x |value|, which is exact. Always: the same function; what does not match stays as it is.
+weight scale; ReduceMean over rows and columns -> GlobalAveragePool. Always: the same function; what does not match
+stays as it is.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-import numpy as np
-import numpy.typing as npt
 import onnx
 from onnx import helper, version_converter
 
@@ -21,7 +19,7 @@ from sima_compiler.frontend.constants.checks import refuse_bad_numbers
 from sima_compiler.frontend.constants.names import Names
 from sima_compiler.frontend.constants.normal import normalized
 from sima_compiler.frontend.constants.parameters import state_parameters
-from sima_compiler.frontend.constants.tensors import decode, encode
+from sima_compiler.frontend.constants.tensors import decode
 from sima_compiler.frontend.constants.weights import settle_weights
 from sima_compiler.frontend.container import WARNINGS_KEY
 from sima_compiler.frontend.loading import default_opset, is_quantized
@@ -103,8 +101,6 @@ class _Rewriter:
         for node in self.model.graph.node:
             if node.op_type == "ReduceMean":
                 self._mean(node)
-            elif node.op_type in ("Add", "Sub", "Mul"):
-                self._scalars(node)
             self.nodes.append(node)
         holder = onnx.GraphProto()
         holder.node.extend(self.nodes)
@@ -129,26 +125,3 @@ class _Rewriter:
         self.nodes.append(pool)
         flatten = self.names.fresh(f"{label}_flatten")
         node.CopyFrom(helper.make_node("Flatten", [pooled], [target], flatten, axis=1))
-
-    def _scalars(self, node: onnx.NodeProto) -> None:
-        """A real constant of one value as 1 x |value|."""
-        for place, name in enumerate(node.input):
-            value = self.constants.get(name)
-            if value is None or value.size != 1 or value.dtype.kind != "f":
-                continue
-            real = float(value.reshape(-1)[0])
-            label = self.names.fresh(f"{node.name}_scalar_{place}")
-            sign = np.full(value.shape, int(np.sign(real)), np.int8)
-            inputs = [
-                self._add(f"{label}_sign", sign),
-                self._add(f"{label}_size", np.array(abs(real) or 1.0, np.float32)),
-                self._add(f"{label}_zero", np.zeros((), np.int8)),
-            ]
-            self.nodes.append(helper.make_node("DequantizeLinear", inputs, [label], self.names.fresh(f"{label}_dq")))
-            node.input[place] = label
-
-    def _add(self, stem: str, array: npt.NDArray[np.generic]) -> str:
-        name = self.names.fresh(stem)
-        self.constants[name] = array
-        self.model.graph.initializer.append(encode(array, name))
-        return name

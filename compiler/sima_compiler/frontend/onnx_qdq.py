@@ -12,13 +12,25 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
 
 from sima_compiler.errors import ModelError
-from sima_compiler.frontend import elementwise, movement, reshaping, resizing, rules, shapes, weighted, windows
+from sima_compiler.frontend import (
+    elementwise,
+    limits,
+    movement,
+    pads,
+    reshaping,
+    resizing,
+    rules,
+    shapes,
+    unary,
+    weighted,
+    windows,
+)
 from sima_compiler.frontend.batch import source_batch
 from sima_compiler.frontend.builder import output_node
-from sima_compiler.frontend.canonical import canonical
+from sima_compiler.frontend.canonical import canonical, kept_warnings
+from sima_compiler.frontend.constants.tensors import decode
 from sima_compiler.frontend.integers import integer_values, scale_and_zero_point
 from sima_compiler.frontend.loading import default_opset, is_quantized
 from sima_compiler.frontend.obstacles import Obstacles
@@ -73,13 +85,15 @@ def read_onnx(model: onnx.ModelProto, name: str, origin: str = "") -> Reading:
             f"{origin or name}: a float model, it holds no QuantizeLinear",
             hint="quantize it with calibration data: sima_compiler.quantize(model, data), or simac quantize",
         )
-    constants = {entry.name: numpy_helper.to_array(entry) for entry in model.graph.initializer}
+    constants = {entry.name: decode(entry) for entry in model.graph.initializer}
     integers = integer_values(model, constants)
     inputs, batch, warnings = source_batch(model, set(constants))
     reader = Reader(default_opset(model), batch, integers.quants)
     reader.unsigned = integers.unsigned
-    reader.builder.warnings += warnings
+    reader.builder.warnings += [*kept_warnings(model), *warnings]
     reader.values.update({key: Constant(array) for key, array in constants.items()})
+    reader.readers.update(name for node in model.graph.node for name in node.input)
+    reader.readers.update(entry.name for entry in model.graph.output)
     for entry in inputs:
         reader.values[entry.name] = _input_value(entry, reader)
     obstacles = Obstacles(model)
@@ -98,7 +112,7 @@ def read_onnx(model: onnx.ModelProto, name: str, origin: str = "") -> Reading:
 
 def _input_value(entry: GraphInput, reader: Reader) -> Value:
     quant = reader.integer_quants.get(entry.name)
-    return entry if quant is None else reader.builder.tensor(entry.name, entry.shape, quant)
+    return entry if quant is None else reader.builder.input(entry, quant)
 
 
 def _without_idle_inputs(graph: Graph, declared: Sequence[str]) -> Graph:
@@ -194,8 +208,8 @@ def _follow_cut(node: SourceNode, reader: Reader) -> Sequence[Value]:
 def convert_quantize(node: SourceNode, reader: Reader) -> Sequence[Value]:
     """QuantizeLinear completes what stands in front of it."""
     quant, _ = scale_and_zero_point(node, _constants(node, reader))
-    value = reader.activation(node)
-    return [reader.builder.quantized(value, quant, node.inputs[0], node)]
+    value, name = reader.activation(node), node.inputs[0]
+    return [reader.builder.quantized(value, quant, name, node, direct=reader.readers[name] == 1)]
 
 
 def convert_dequantize(node: SourceNode, reader: Reader) -> Sequence[Value]:
@@ -236,13 +250,19 @@ CONVERTERS: dict[str, Converter] = {
     "Add": elementwise.convert_binary,
     "Sub": elementwise.convert_binary,
     "Mul": elementwise.convert_binary,
-    "Relu": elementwise.convert_relu,
-    "Clip": elementwise.convert_clip,
-    "LeakyRelu": elementwise.convert_unary,
-    "Sigmoid": elementwise.convert_unary,
-    "Tanh": elementwise.convert_unary,
-    "HardSigmoid": elementwise.convert_unary,
-    "HardSwish": elementwise.convert_unary,
+    "Div": elementwise.convert_binary,
+    "Sum": elementwise.convert_many,
+    "Max": elementwise.convert_many,
+    "Min": elementwise.convert_many,
+    **dict.fromkeys(unary.EXACT, unary.convert_exact),
+    "BatchNormalization": unary.convert_batch_normalization,
+    "Relu": limits.convert_relu,
+    "Clip": limits.convert_clip,
+    "LeakyRelu": unary.convert_unary,
+    "Sigmoid": unary.convert_unary,
+    "Tanh": unary.convert_unary,
+    "HardSigmoid": unary.convert_unary,
+    "HardSwish": unary.convert_unary,
     "MaxPool": windows.convert_max_pool,
     "AveragePool": windows.convert_average_pool,
     "GlobalAveragePool": windows.convert_global_average_pool,
@@ -255,7 +275,7 @@ CONVERTERS: dict[str, Converter] = {
     "Transpose": movement.convert_transpose,
     "Slice": movement.convert_slice,
     "Split": movement.convert_split,
-    "Pad": movement.convert_pad,
+    "Pad": pads.convert_pad,
     "Resize": resizing.convert_resize,
     "Upsample": resizing.convert_resize,
     "Shape": shapes.convert_shape,

@@ -13,7 +13,7 @@ from sima_compiler.archive.rule import Outcome, Verdict
 from sima_compiler.cli.command import Command, Output, add_json_argument
 from sima_compiler.cli.layout import pairs, table
 from sima_compiler.errors import InvalidArchiveError
-from sima_compiler.printable import printable
+from sima_compiler.screen import printable
 
 
 def prepare(parser: argparse.ArgumentParser) -> None:

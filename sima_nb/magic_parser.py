@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from IPython.core.error import UsageError
 
-from sima_compiler import SimaError
+from sima_compiler import SimaError, printable
 
 
 class MagicParser(argparse.ArgumentParser):
@@ -32,5 +32,6 @@ class MagicParser(argparse.ArgumentParser):
 def without_traceback(error: SimaError) -> SimaError:
     """The same error, which IPython will show as its message alone."""
     lines = [f"{type(error).__name__}: {error.message}"] + ([f"hint: {error.hint}"] if error.hint else [])
-    setattr(error, "_render_traceback_", lambda: lines)  # noqa: B010 - IPython's hook, which the engine does not know
+    shown = [printable(part) for line in lines for part in line.split("\n")]
+    setattr(error, "_render_traceback_", lambda: shown)  # noqa: B010 - IPython's hook, which the engine does not know
     return error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
@@ -18,7 +19,7 @@ from tests.notebook.conftest import Notebook
 @pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.name)
 def test_a_magic_has_the_options_of_its_command(twin: Twin) -> None:
     command = build_parser()
-    (choices,) = (action.choices for action in command._actions if action.choices)
+    choices: Any = next(action.choices for action in command._actions if action.choices)
     options = {option for action in choices[twin.name]._actions for option in action.option_strings}
     assert {option for action in twin.parser()._actions for option in action.option_strings} == options
 

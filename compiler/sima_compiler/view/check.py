@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from sima_compiler.obstacle import Obstacle
-from sima_compiler.printable import printable
+from sima_compiler.screen import printable
 from sima_compiler.view import plain, units
 
 #: Nodes of one kind of obstacle that are named; the rest is counted.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 
-from sima_compiler.printable import printable
+from sima_compiler.screen import printable
 
 #: Own light and dark defaults, so that a table reads well in any notebook and on a page of its own.
 STYLE = (

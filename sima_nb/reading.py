@@ -19,7 +19,7 @@ PUBLISHED_CLOCK_MHZ = 1000
 
 def facts_of(archive: Archive, warnings: Sequence[str] = ()) -> Facts:
     """Everything that a summary shows; ``warnings`` come before the report's own."""
-    report = archive.report or {}
+    report = archive.report.to_dict() if archive.report else {}
     clock, assumed = clock_of(report)
     stats = archive.stats
     layers = layer_facts(stats, report)
@@ -57,7 +57,7 @@ def layer_facts(stats: Any, report: Mapping[str, Any] | None = None) -> tuple[La
     """Layers of the static schedule, with what the report adds to each (matched by name)."""
     if stats is None:
         return ()
-    known = {str(row.get("name")): row for row in _rows((report or {}).get("layers"))}
+    known = {str(row.get("name")): row for row in _rows(_plain(report).get("layers"))}
     layers = list(stats.layers)
     total = stats.total_cycles or 1
     return tuple(_layer(layer, known.get(layer.name, {}), total) for layer in layers)
@@ -70,9 +70,15 @@ def candidate_facts(candidates: Iterable[Any]) -> tuple[CandidateFact, ...]:
 
 def clock_of(report: Mapping[str, Any] | None) -> tuple[float, bool]:
     """The machine's clock in MHz, and whether it is the published one because the archive names none."""
-    machine = _mapping((report or {}).get("machine"))
+    machine = _mapping(_plain(report).get("machine"))
     clock = _number(machine.get("clock_mhz"))
     return (clock, False) if clock else (PUBLISHED_CLOCK_MHZ, True)
+
+
+def _plain(report: Any) -> Mapping[str, Any]:
+    if report is None or isinstance(report, Mapping):
+        return report or {}
+    return report.to_dict()
 
 
 def _layer(layer: Any, row: Mapping[str, Any], total: int) -> LayerFact:
@@ -92,7 +98,10 @@ def _layer(layer: Any, row: Mapping[str, Any], total: int) -> LayerFact:
 
 
 def _candidate(row: Any) -> CandidateFact:
-    tensors = ", ".join(row.limiting_tensors)
+    tensors = ", ".join(
+        tensor.name if tensor.bytes is None else f"{tensor.name} ({tensor.bytes:,} bytes)"
+        for tensor in row.limiting_tensors
+    )
     limiting = ": ".join(part for part in (row.limiting_layer or "", tensors) if part)
     return CandidateFact(
         batch=row.batch_size,
@@ -103,7 +112,7 @@ def _candidate(row: Any) -> CandidateFact:
         samples_per_second=row.samples_per_second,
         limiting=limiting,
         reason=row.reason,
-        advice="; ".join(row.levers),
+        advice="; ".join(lever.text for lever in row.levers),
     )
 
 

@@ -192,12 +192,17 @@ def _facts(built: _Built, options: CompileOptions) -> ReportFacts:
         bounds=bounds,
         cut=built.graph.cut,
         warnings=(*built.graph.warnings, *(f"left to the host: {cut}" for cut in built.graph.cut)),
+        lm=_lm_name(built),
     )
+
+
+def _lm_name(built: _Built) -> str:
+    return f"{built.graph.name}_stage1_mla.lm"
 
 
 def _members(built: _Built, options: CompileOptions, facts: ReportFacts) -> Sequence[tuple[str, bytes]]:
     name = built.graph.name
-    lm = f"{name}_stage1_mla.lm"
+    lm = facts.lm
     return (
         (f"{name}_mpk.json", dump_mpk(build_mpk(_description(built, options, lm)))),
         (lm, built.lm),

@@ -81,10 +81,10 @@ def test_exact_allocation_leaves_the_interrupt_key_to_python(quantized_networks)
 def test_the_report_states_peak_and_bound(quantized_networks, tmp_path: Path) -> None:
     model = quantized_networks("unet_small")
     report = Archive.open(model.compile(str(tmp_path)).path).report
-    memory = report["memory"]
-    assert memory["capacity_bytes"] == MLSOC.sram_bytes(MLSOC.quads)
-    assert memory["lower_bound_bytes"] <= memory["peak_bytes"] <= memory["capacity_bytes"]
-    assert memory["peak_bytes"] == max(row["address"] + row["bytes"] for row in report["memory_map"])
+    (memory,) = report.segments
+    assert memory.on_chip_bytes == MLSOC.sram_bytes(MLSOC.quads)
+    assert memory.lower_bound_bytes <= memory.peak_bytes <= memory.on_chip_bytes
+    assert memory.peak_bytes == max(row.address + row.bytes for row in report.memory_map)
 
 
 def test_an_installed_ortools_changes_no_byte(quantized_networks, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from sima_compiler.archive.gunzip import Limits
 from sima_compiler.archive.package import write_archive
 from sima_compiler.archive.reader import Archive
+from sima_compiler.archive.report_records import CompileReport, LimitingTensor
 from sima_compiler.errors import (
     ArchiveError,
     InvalidArchiveError,
@@ -59,13 +60,15 @@ def test_everything_that_an_archive_says(tmp_path: Path) -> None:
     assert [(file.name, file.bytes) for file in archive.files] == [(name, len(data)) for name, data in members]
     assert archive.lm_files == ("net_stage1_mla.lm", "net_stage3_mla.lm", "net_stage10_mla.lm")
     assert archive.plugins == {"EV74": 2, "MLA": 1}
-    assert archive.report == REPORT
+    assert archive.report is not None
+    assert archive.report.schema_version == REPORT["schema_version"]
+    assert archive.report.candidates is archive.batch.candidates
     assert (archive.batch.desired, archive.batch.actual, archive.batch.reason) == (16, 12, "memory is full")
     assert [(row.batch_size, row.feasible, row.cycles) for row in archive.batch.candidates] == [
         (12, True, 100),
         (13, False, None),
     ]
-    assert archive.batch.candidates[0].limiting_tensors == ("a",)
+    assert archive.batch.candidates[0].limiting_tensors == (LimitingTensor("a"),)
     assert archive.stats is not None
     assert [(x.id, x.name, x.start_cycle, x.end_cycle) for x in archive.stats.layers] == [
         (1, "MLA_0/conv2d_add_relu_0", 0, 99),
@@ -153,9 +156,10 @@ def test_report_versions(tmp_path: Path) -> None:
         report = json.dumps({"schema_version": version, "new_key": [1]}).encode()
         return Archive.open(write_gz(tmp_path, plain_tar((header("net_compile_report.json"), report))))
 
-    assert opened("1.99").report == {"schema_version": "1.99", "new_key": [1]}
-    with pytest.raises(UnsupportedVersionError, match=r"2\.0") as caught:
-        opened("2.0")
+    for version in ("1.0", "1.99", "2.0", "2.99"):
+        assert opened(version).report == CompileReport(version)
+    with pytest.raises(UnsupportedVersionError, match=r"3\.0") as caught:
+        opened("3.0")
     assert caught.value.entry == "net_compile_report.json"
     assert caught.value.hint
     for version in (1, "one", "", None, "1"):

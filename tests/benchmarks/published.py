@@ -50,8 +50,9 @@ def _resnet_rows() -> Iterator[Row]:
 def _layer_row(archive: Archive) -> Row:
     assert archive.report is not None
     alike = (LAYER_MACS, 56 * 56 * 64)
-    layers = archive.report["layers"]
-    cycles = next(layer["compute_cycles"] for layer in layers if (layer["macs"], layer["input_bytes"]) == alike)
+    layers = archive.report.layers
+    cycles = next(layer.compute_cycles for layer in layers if (layer.macs, layer.input_bytes) == alike)
+    assert cycles is not None
     return _row("3x3, 64 to 64 channels, 56x56, cycles", "vendor's documentation", LAYER_CYCLES, cycles)
 
 
@@ -59,7 +60,7 @@ def _yolo_row() -> Row:
     with tempfile.TemporaryDirectory() as folder:
         result = generated("yolo_style_640").compile(output_path=folder)
         assert result.archive.report is not None
-        macs = sum(layer["macs"] for layer in result.archive.report["layers"]) / 1e9
+        macs = sum(layer.macs or 0 for layer in result.archive.report.layers) / 1e9
     name = f"detector, 640x640, {macs:.1f} GMAC, cycles"
     return _row(name, "third party, yolo_11s (10.7 GMAC), next chip", YOLO_CYCLES, result.runtime_cycles)
 

@@ -104,7 +104,7 @@ def test_synthetic_graphs_have_the_layers_that_they_promise(kind: str, tmp_path:
     onnx.save(synthetic(kind, 60), path)
     archive = Model.from_onnx(path).compile(str(tmp_path)).archive
     assert archive.report is not None
-    assert 45 <= len(archive.report["layers"]) <= 60
+    assert 45 <= len(archive.report.layers) <= 60
 
 
 def test_a_table_says_which_rows_miss_their_limit() -> None:

@@ -90,11 +90,11 @@ def test_compression_machine_quads_and_name_take_effect(simac, samples: Path, tm
     plain = simac(*words).json
     raw = simac(*words, "--no-compress", "--name", "raw").json
     assert raw["path"].endswith("raw_mpk.tar.gz")
-    assert Archive.open(raw["path"]).report["compress"] is False
-    assert Archive.open(plain["path"]).report["compress"] is True
+    assert Archive.open(raw["path"]).report.compress is False
+    assert Archive.open(plain["path"]).report.compress is True
     narrow = simac(*words, "--quads", "1", "--machine", "tiny", "--name", "tiny").json
-    machine = Archive.open(narrow["path"]).report["machine"]
-    assert (machine["name"], machine["quads"]) == ("tiny", 1)
+    machine = Archive.open(narrow["path"]).report.machine
+    assert (machine.name, machine.quads) == ("tiny", 1)
 
 
 def test_a_saved_model_can_be_compiled_under_another_name(simac, samples: Path, tmp_path: Path) -> None:

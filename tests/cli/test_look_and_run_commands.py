@@ -47,7 +47,7 @@ def test_inspect_lists_what_is_in_an_archive(simac, archive: Path) -> None:
     assert (data["desired_batch_size"], data["actual_batch_size"]) == (3, opened.batch.actual)
     assert (data["compute_cycles"], data["runtime_cycles"]) == (
         opened.stats.total_cycles,
-        opened.report["runtime_cycles"],
+        opened.report.runtime_cycles,
     )
     text = simac("inspect", archive).out
     for word in [file.name for file in opened.files] + [plugin.name for plugin in opened.mpk.plugins]:
@@ -154,7 +154,7 @@ def test_simulate_writes_what_the_library_computes(simac, samples: Path, archive
     reference = Model.from_onnx(samples / "small.onnx").execute(inputs)
     np.testing.assert_array_equal(next(iter(run.outputs.values())), reference[0])
     assert data["runtime_cycles"] == data["compute_cycles"] + sum(data["stall_cycles"].values())
-    assert data["runtime_cycles"] == Archive.open(archive).report["runtime_cycles"]
+    assert data["runtime_cycles"] == Archive.open(archive).report.runtime_cycles
     assert data["outputs"] == {name: list(array.shape) for name, array in run.outputs.items()}
     assert [path.name for path in tmp_path.iterdir()] == ["y.npz"]
 

@@ -24,7 +24,7 @@ def test_fused_layers_agree_with_every_judge(tmp_path: Path, name: str) -> None:
     path = tmp_path / f"{name}.onnx"
     path.write_bytes(write_qdq(NETWORKS[name](), 7, Style()).SerializeToString())
     verdict = assert_judges_agree(path, tmp_path, batch=2, compress=True, machine="tiny")
-    kinds = {row["kind"] for row in (Archive.open(verdict.path).report or {})["memory_map"]}
+    kinds = {row.kind for row in Archive.open(verdict.path).report.memory_map}
     assert "stripe" in kinds
 
 

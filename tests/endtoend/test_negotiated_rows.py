@@ -131,7 +131,7 @@ def test_a_thousand_samples_are_negotiated_in_seconds(tmp_path: Path) -> None:
     started = time.perf_counter()
     result = _model("small_maps").compile(output_path=tmp_path, batch_size=1000, machine="tiny")
     assert time.perf_counter() - started < 20  # scheduling every size takes most of an hour
-    rows = (result.archive.report or {})["candidates"]
+    rows = result.archive.batch.candidates
     assert len(rows) == 1000
-    assert all(row["status"] in ("scheduled", "does_not_fit") for row in rows[result.actual_batch_size - 1 :])
-    assert not any(row["feasible"] for row in rows[result.actual_batch_size :])
+    assert all(row.status in ("scheduled", "does_not_fit") for row in rows[result.actual_batch_size - 1 :])
+    assert not any(row.feasible for row in rows[result.actual_batch_size :])

@@ -110,7 +110,7 @@ def test_the_runtime_adds_up(quantized_networks, archive_path: Path, name: str) 
     stalls = sum(run.trace.stall_cycles.values())
     assert run.trace.compute_cycles == compute
     assert run.trace.runtime_cycles == compute + stalls
-    assert run.trace.runtime_cycles >= archive.report["bound_cycles"]
+    assert run.trace.runtime_cycles >= archive.report.bound_cycles
 
 
 def read_parts(path: Path) -> dict[str, bytes]:

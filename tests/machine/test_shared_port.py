@@ -54,7 +54,7 @@ def lost_on_ports(path: Path) -> int:
     (name,) = archive.lm_files
     data = archive.read(name)
     replayed = replay_lm(data)
-    assert replayed.runtime_cycles == archive.report["runtime_cycles"]
+    assert replayed.runtime_cycles == archive.report.runtime_cycles
     assert replayed.compute_cycles + sum(replayed.stall_cycles.values()) == replayed.runtime_cycles
     for _, timing in replayed.layers:
         assert timing.compute + sum(timing.stalls.values()) == timing.runtime

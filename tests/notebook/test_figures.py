@@ -32,16 +32,16 @@ def test_the_hover_adds_what_the_report_knows(small_archive: Archive) -> None:
     assert stats is not None
     assert report is not None
     with_report, alone = bars_of(gantt(stats, report)), bars_of(gantt(stats))
-    for row in report["layers"]:
-        if row["name"] not in with_report:
+    for row in report.layers:
+        if row.name not in with_report:
             continue
-        hover = with_report[row["name"]][3]
-        assert f"{row['runtime_cycles']:,} cycles with stalls" in hover
-        assert f"bound by {row['bound_by'].replace('_dma', ' DMA')}" in hover
+        hover = with_report[row.name][3]
+        assert f"{row.runtime_cycles:,} cycles with stalls" in hover
+        assert f"bound by {row.bound_by.replace('_dma', ' DMA')}" in hover
         assert " us)" in hover
-        assert "bound by" not in alone[row["name"]][3]
-    convolution = next(row for row in report["layers"] if row["macs"] and row["name"] in with_report)
-    assert f"{convolution['macs']:,} MACs" in with_report[convolution["name"]][3]
+        assert "bound by" not in alone[row.name][3]
+    convolution = next(row for row in report.layers if row.macs and row.name in with_report)
+    assert f"{convolution.macs:,} MACs" in with_report[convolution.name][3]
 
 
 def test_rows_run_from_top_to_bottom_in_schedule_order() -> None:

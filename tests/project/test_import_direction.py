@@ -47,7 +47,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "model": WHOLE,
     "arguments": WHOLE | {"model"},
     "__init__": WHOLE | {"model", "arguments"},
-    "cli": WHOLE | {"model", "__init__", "arguments"},
+    "view": BASE | {"archive"},
+    "cli": WHOLE | {"view", "model", "__init__", "arguments"},
     "demo": WHOLE | {"model", "__init__", "cli"},
     "__main__": {"cli"},
 }

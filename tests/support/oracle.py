@@ -25,7 +25,9 @@ def run_onnxruntime(model: onnx.ModelProto, inputs: Mapping[str, np.ndarray]) ->
     return {name: np.asarray(values) for name, values in zip(names, results, strict=True)}
 
 
-class _Reader(CalibrationDataReader):
+class SampleReader(CalibrationDataReader):
+    """Arrays by input name, as `quantize_static` asks for them."""
+
     def __init__(self, batches: Iterable[Mapping[str, np.ndarray]]) -> None:
         self._batches = iter(list(batches))
 
@@ -45,11 +47,11 @@ def quantize_by_onnxruntime(
     """onnxruntime's own static quantization; ``operators`` asks for the QOperator form instead of QDQ."""
     source, target = folder / "float.onnx", folder / "quantized.onnx"
     onnx.save(model, source)
-    with _quiet():
+    with quiet_onnxruntime():
         quantize_static(
             source,
             target,
-            _Reader(batches),
+            SampleReader(batches),
             quant_format=QuantFormat.QOperator if operators else QuantFormat.QDQ,
             per_channel=per_channel,
             activation_type=activation,
@@ -77,7 +79,7 @@ def folded(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 @contextmanager
-def _quiet() -> Generator[None]:
+def quiet_onnxruntime() -> Generator[None]:
     """Without the advice to pre-process, which it logs at every call, and without its sessions' own warnings."""
     logging.disable(logging.WARNING)
     onnxruntime.set_default_logger_severity(3)

@@ -12,7 +12,7 @@ import stat
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from sima_compiler.archive.batch import BatchResult, read_batch
 from sima_compiler.archive.extract import extract_members
@@ -20,6 +20,7 @@ from sima_compiler.archive.gunzip import GZIP_MAGIC, GzipStream, Limits
 from sima_compiler.archive.mpk_document import MpkDocument
 from sima_compiler.archive.names import ARCHIVE_SUFFIX, FileKind, archive_name, is_archive_name, stage_order
 from sima_compiler.archive.report import parse_report
+from sima_compiler.archive.report_records import CompileReport
 from sima_compiler.archive.stats import MlaStats
 from sima_compiler.archive.tarstream import Member, Sink, walk
 from sima_compiler.archive.tree import ArchiveTree, build_tree
@@ -51,7 +52,7 @@ class Archive:
     mpk: MpkDocument
     stats: MlaStats | None
     batch: BatchResult
-    report: dict[str, Any] | None
+    report: CompileReport | None
     warnings: tuple[str, ...]
     _kept: Mapping[str, bytes] = field(repr=False)
     _identity: tuple[int, ...] = field(repr=False)
@@ -183,7 +184,7 @@ def _open(path: Path, limits: Limits) -> Archive:
         tree=build_tree(path.name, [(file.name, file.bytes, file.kind.value) for file in files]),
         mpk=mpk,
         stats=stats,
-        batch=read_batch(mpk, report, entry=report_name),
+        batch=read_batch(mpk, report),
         report=report,
         warnings=(*_absent_executables(mpk, files), *unreadable),
         _kept=kept,

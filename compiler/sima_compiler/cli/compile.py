@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,10 @@ from sima_compiler.cli.command import Command, Output, Warnings, say
 from sima_compiler.cli.layout import pairs, size
 from sima_compiler.cli.progress import progress_bar
 from sima_compiler.errors import OptionError, OutputError
+from sima_compiler.view import units
 
 if TYPE_CHECKING:
+    from sima_compiler.archive.report_records import CompileReport
     from sima_compiler.model import CompileResult
 
 
@@ -40,7 +42,7 @@ def describe(result: CompileResult, report: str | None = None) -> str:
     """The result for people: where it is, which batch, how many cycles."""
     stalls = ", ".join(f"{name} {cycles:,}" for name, cycles in result.stall_cycles.items())
     plugins = ", ".join(f"{count} {processor}" for processor, count in result.plugins.items())
-    compiled = result.archive.report or {}
+    compiled = result.archive.report
     facts = [
         ("archive", str(result.path)),
         ("batch", f"{result.desired_batch_size} desired -> {result.actual_batch_size} actual"),
@@ -53,20 +55,20 @@ def describe(result: CompileResult, report: str | None = None) -> str:
         ("efficiency", f"{100 * result.efficiency:.1f} % of the bound"),
         ("plugins", plugins),
         *_files(result.files),
-        *(("left to host", operator) for operator in compiled.get("cut", [])),
+        *(("left to host", operator) for operator in (compiled.cut if compiled else ())),
         ("report", report or ""),
     ]
     return pairs(facts)
 
 
-def _speed(result: CompileResult, compiled: Mapping[str, Any]) -> str:
+def _speed(result: CompileResult, compiled: CompileReport | None) -> str:
     """The runtime in time, and what it means per second; empty without a clock."""
-    clock = compiled.get("machine", {}).get("clock_mhz")
+    clock = compiled.machine.clock_mhz if compiled and compiled.machine else None
     if not clock or not result.runtime_cycles:
         return ""
     seconds = result.runtime_cycles / (clock * 1e6)
     rate = result.actual_batch_size / seconds
-    return f"{seconds * 1e3:,.4g} ms for the batch at {clock:,} MHz; {rate:,.0f} samples per second"
+    return f"{seconds * 1e3:,.4g} ms for the batch at {units.clock(clock)}; {rate:,.0f} samples per second"
 
 
 def _files(files: Sequence[Any]) -> list[tuple[str, str]]:

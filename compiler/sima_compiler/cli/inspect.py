@@ -27,16 +27,16 @@ def run(arguments: argparse.Namespace) -> Output:
 def _inspect_archive(path: Path) -> Output:
     archive = Archive.open(path)
     stats = archive.stats
-    report: dict[str, Any] = archive.report or {}
+    report = archive.report
     data = {
         "path": str(path),
         "desired_batch_size": archive.batch.desired,
         "actual_batch_size": archive.batch.actual,
         "compute_cycles": stats.total_cycles if stats else None,
         "counting": stats.counting if stats else "",
-        "runtime_cycles": report.get("runtime_cycles"),
+        "runtime_cycles": report.runtime_cycles if report else None,
         "layers": len(stats.layers) if stats else 0,
-        "left_to_host": list(report.get("cut", [])),
+        "left_to_host": list(report.cut) if report else [],
         "files": [{"name": file.name, "bytes": file.bytes} for file in archive.files],
         "plugins": [_plugin(plugin) for plugin in archive.mpk.plugins],
         "warnings": list(archive.warnings),

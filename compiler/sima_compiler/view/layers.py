@@ -1,0 +1,125 @@
+"""The View's layers: the static schedule, with what the report adds to each layer, matched by name.
+
+In: statistics and rows of the report, either may be missing. Out: a `Table` of `Layer`. A statistics file alone is read
+column by column, so that a million layers cost no million records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from sima_compiler.archive.report_records import Placement, ReportLayer
+from sima_compiler.archive.stats import LayerStats, MlaStats
+from sima_compiler.view.palette import CAUSES, family, operator_of
+from sima_compiler.view.records import Layer, Segment
+from sima_compiler.view.tables import Table, coded_texts, integers
+
+
+def layer_table(
+    stats: MlaStats | None, rows: Sequence[ReportLayer], placements: Sequence[Placement], segments: Sequence[Segment]
+) -> Table[Layer]:
+    """Every layer of the statistics and of the report, in the order of their ids."""
+    if not rows:
+        return _from_stats(stats)
+    places = {placement.node: placement for placement in placements}
+    processors = {segment.name: segment.processor for segment in segments}
+    entries = {entry.name: entry for entry in (stats.layers if stats is not None else ())}
+    found = [_layer(row, entries.pop(row.name, None), places, processors) for row in rows]
+    unknown = [_bare(entry) for entry in entries.values()]
+    return Table.of(Layer, sorted([*found, *unknown], key=lambda layer: layer.id))
+
+
+def shape_text(shape: Sequence[int]) -> str | None:
+    """``1x56x56x64``; None where no shape is recorded."""
+    return "x".join(map(str, shape)) or None
+
+
+def _from_stats(stats: MlaStats | None) -> Table[Layer]:
+    if stats is None:
+        return Table.of(Layer, ())
+    count = len(stats.names)
+    operators: dict[str, int] = {}
+    codes = [operators.setdefault(operator_of(name), len(operators)) for name in stats.names]
+    families: dict[str, int] = {}
+    family_of = [families.setdefault(family(operator), len(families)) for operator in operators]
+    segments: dict[str, int] = {}
+    segment_codes = [segments.setdefault(name.rpartition("/")[0], len(segments)) for name in stats.names]
+    columns = {
+        "id": integers(stats.ids),
+        "name": coded_texts(np.arange(count), stats.names),
+        "family": coded_texts(np.asarray(family_of, np.int64)[codes] if count else [], tuple(families)),
+        "operator": coded_texts(codes, tuple(operators)),
+        "segment": coded_texts(segment_codes, tuple(segments)),
+        "start_cycle": integers(stats.start_cycles),
+        "end_cycle": integers(stats.end_cycles),
+        "compute_cycles": integers(stats.end_cycles - stats.start_cycles + 1),
+    }
+    return Table(Layer, count, columns)
+
+
+def _bare(entry: LayerStats) -> Layer:
+    """An entry of the statistics that the report does not know."""
+    operator = operator_of(entry.name)
+    return Layer(
+        id=entry.id,
+        name=entry.name,
+        family=family(operator),
+        operator=operator,
+        segment=entry.name.rpartition("/")[0],
+        start_cycle=entry.start_cycle,
+        end_cycle=entry.end_cycle,
+        compute_cycles=entry.cycles,
+    )
+
+
+def _layer(
+    row: ReportLayer,
+    entry: LayerStats | None,
+    places: Mapping[str, Placement],
+    processors: Mapping[str, str],
+) -> Layer:
+    placement = next((places[node] for node in row.sources if node in places), None)
+    operator = row.operator or operator_of(row.name)
+    return Layer(
+        id=row.id,
+        name=row.name,
+        family=family(operator),
+        operator=operator,
+        segment=row.segment,
+        processor=placement.processor if placement else processors.get(row.segment, ""),
+        start_cycle=entry.start_cycle if entry else None,
+        end_cycle=entry.end_cycle if entry else None,
+        run_start_cycle=row.intervals[0][0] if row.intervals else None,
+        run_end_cycle=row.intervals[-1][1] if row.intervals else None,
+        compute_cycles=row.compute_cycles,
+        runtime_cycles=row.runtime_cycles,
+        cause_cycles=_causes(row),
+        macs=row.macs,
+        utilization=row.utilization,
+        bound_by=row.bound_by,
+        sources=row.sources,
+        inputs=row.inputs,
+        output=row.output or None,
+        input_shapes=tuple(shape_text(shape) or "" for shape in row.input_shapes),
+        output_shape=shape_text(row.output_shape),
+        input_bytes=row.input_bytes,
+        output_bytes=row.output_bytes,
+        weight_bytes=row.weight_bytes,
+        parameter_bytes=row.parameter_bytes,
+        stored_parameter_bytes=row.stored_parameter_bytes,
+        loaded_bytes=row.loaded_bytes,
+        stored_bytes=row.stored_bytes,
+        blocks=row.blocks,
+        block_shape=shape_text(row.block_shape),
+        placement=placement.reason or None if placement else None,
+    )
+
+
+def _causes(row: ReportLayer) -> tuple[int, ...]:
+    """Cycles by cause in the palette's order; nothing where the report does not split the work."""
+    if not row.work_cycles:
+        return ()
+    found = {**row.work_cycles, **row.stall_cycles}
+    return tuple(found.get(cause.key, 0) for cause in CAUSES)

@@ -1,0 +1,64 @@
+"""Words and sentences that several forms share. They travel inside the View, so that the browser says the same.
+
+In: plain facts. Out: text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+WORDINGS: Mapping[str, str] = {
+    "not_recorded": "not recorded",
+    "mla_alone": "MLA alone",
+    "static": "static schedule: compute only, no stalls",
+    "run": "run: DMA, DRAM and instruction fetch included",
+    "cycles_run": "stalls included",
+    "cycles_static": "compute only, no stalls",
+    "clock_assumed": "the archive names no clock; the published one is assumed",
+    "no_stats": "The archive holds no per-layer statistics.",
+    "no_candidates": "The archive holds no report of the batch sizes that were weighed.",
+    "no_memory_map": "The archive holds no memory map.",
+    "no_events": "The archive does not record when its engines work.",
+    "unknown_batch": "The archive does not say which batch size it was built for.",
+}
+
+MLA_SUM = "Cycles are of one run of the whole batch, MLA segments summed; EV74 and A65 are not included."
+STATIC_ONLY = "Cycles are of the static schedule of one run: compute only, without stalls."
+BOUND_MACS = "The bound is the network's multiply-accumulates at the machine's peak rate."
+BOUND_DRAM = "The bound is the bytes that must cross the DRAM's port, at its full rate."
+
+
+def batch_sentence(desired: int | None, actual: int | None, reason: str) -> str:
+    """Desired and actual batch size and why, as one sentence."""
+    if actual is None:
+        return WORDINGS["unknown_batch"]
+    if reason:
+        return _sentence(reason)
+    if desired in (None, actual):
+        return f"Built for batch {actual}, as asked."
+    return f"Asked for batch {desired}, built for {actual}; the archive does not say why."
+
+
+def host_sentence(left_to_host: Sequence[str]) -> str:
+    """What the archive leaves to the host, as one sentence; empty when it leaves nothing."""
+    return f"Left to the host: {'; '.join(left_to_host)}." if left_to_host else ""
+
+
+def other_warnings(warnings: Sequence[str], left_to_host: Sequence[str]) -> tuple[str, ...]:
+    """The warnings that say something else than the host sentence, each once."""
+    said = {f"left to the host: {part}" for part in left_to_host}
+    return tuple(dict.fromkeys(warning for warning in warnings if warning not in said))
+
+
+def verdict(batch_size: int, *, feasible: bool, status: str, actual: int | None) -> str:
+    """What became of a batch size, in a word or three."""
+    if batch_size == actual:
+        return "built"
+    if feasible:
+        return "feasible"
+    return "does not fit" if status == "does_not_fit" else "not feasible"
+
+
+def _sentence(text: str) -> str:
+    """``text`` with a capital in front and a full stop behind."""
+    return f"{text[0].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}"

@@ -1,0 +1,139 @@
+"""One quantized file, tried: read, compiled at two batch sizes, simulated, compared with the file in onnxruntime.
+
+In: an original file. Out: an `Outcome`. Always: whatever happens is an outcome, never an exception; a Python error
+that is not one of the project's own is a verdict of its own, because users must never see one.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from sima_compiler import Archive, Model, SimaError, simulate
+from sima_compiler.arithmetic import dequantize
+from tests.gallery.hindrances import Hindrance, hindrances
+from tests.support.judges import boundary_parameters
+from tests.support.outside import Outside
+
+BATCHES = (1, 4)
+
+
+class Verdict(StrEnum):
+    """What became of a file."""
+
+    EXACT = "exact"
+    DIFFERS = "differs"
+    REFUSED = "refused"
+    BROKEN = "broken"
+    UNQUANTIZED = "not quantized"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One compile: asked for and built batch, runtime cycles, elements compared and elements that differ."""
+
+    desired: int
+    actual: int
+    cycles: int
+    elements: int
+    differing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """``host``: operators at the end that the archive leaves to the host. ``error``: why there is no result."""
+
+    network: str
+    form: str
+    verdict: Verdict
+    batches: tuple[Batch, ...] = ()
+    host: tuple[str, ...] = ()
+    obstacles: tuple[Hindrance, ...] = ()
+    error: str = ""
+
+
+def attempt(network: str, form: str, original: Path, values: tuple[float, float]) -> Outcome:
+    """Everything for one file."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _attempt(network, form, original, values)
+    except SimaError as error:
+        return Outcome(network, form, Verdict.REFUSED, obstacles=hindrances(error))
+    except Exception as error:  # noqa: BLE001 - the very thing that must not happen to a user
+        return Outcome(network, form, Verdict.BROKEN, error=f"{type(error).__name__}: {error}".splitlines()[0][:300])
+
+
+def _attempt(network: str, form: str, original: Path, values: tuple[float, float]) -> Outcome:
+    model = Model.from_onnx(original)
+    judge = Outside(original, model.graph.outputs)
+    batches = tuple(_batch(model, judge, size, values) for size in BATCHES)
+    verdict = Verdict.DIFFERS if any(batch.differing for batch in batches) else Verdict.EXACT
+    return Outcome(network, form, verdict, batches=batches, host=_left_to_host(original, model))
+
+
+def _batch(model: Model, judge: Outside, desired: int, values: tuple[float, float]) -> Batch:
+    with tempfile.TemporaryDirectory(prefix="gallery-") as folder:
+        result = model.compile(output_path=folder, batch_size=desired)
+        archive = Archive.open(result.path)
+        actual = archive.batch.actual or 1
+        inputs = sample_inputs(model, judge, actual, values)
+        run = simulate(archive, inputs)
+    expected = judge.run(inputs, boundary_parameters(model))
+    differing = sum(
+        _differing(array, run.quantized[name] if array.dtype == np.int8 else run.outputs[name])
+        for name, array in expected.items()
+    )
+    return Batch(
+        desired=desired,
+        actual=actual,
+        cycles=result.runtime_cycles,
+        elements=sum(array.size for array in expected.values()),
+        differing=differing,
+    )
+
+
+def _differing(expected: np.ndarray, found: np.ndarray) -> int:
+    if expected.size != found.size:
+        return max(expected.size, found.size)
+    return int(np.count_nonzero(expected.reshape(found.shape) != found))
+
+
+def sample_inputs(
+    model: Model, judge: Outside, batch: int, values: tuple[float, float], seed: int = 1
+) -> dict[str, np.ndarray]:
+    """Seeded data: in ``values`` for inputs that are real in the file, over the whole range of bytes for the others."""
+    random = np.random.default_rng(seed)
+    inputs: dict[str, np.ndarray] = {}
+    for name in model.graph.inputs:
+        tensor = model.graph.tensors[name]
+        shape = (batch, *tensor.shape)
+        if judge.inputs[name].type.tensor_type.elem_type == onnx.TensorProto.FLOAT:
+            inputs[name] = random.uniform(*values, shape).astype(np.float32)
+        else:
+            inputs[name] = dequantize(random.integers(-128, 128, shape).astype(np.int8), tensor.quant)
+    return inputs
+
+
+def _left_to_host(original: Path, model: Model) -> tuple[str, ...]:
+    """Operators between the archive's outputs and the file's."""
+    graph = onnx.load(original, load_external_data=False).graph
+    producers: Mapping[str, onnx.NodeProto] = {name: node for node in graph.node for name in node.output}
+    host: list[str] = []
+    waiting, ends = [entry.name for entry in graph.output], set(model.graph.outputs)
+    while waiting:
+        name = waiting.pop()
+        node = producers.get(name)
+        if name in ends or node is None:
+            continue
+        if node.op_type not in ("QuantizeLinear", "DequantizeLinear"):
+            host.append(node.op_type)
+        waiting += node.input[:1]
+    return tuple(dict.fromkeys(host))

@@ -1,5 +1,6 @@
 /**
- * Builds what is committed: the script that an offline page carries, and the module that anywidget loads.
+ * Builds what is committed: the script that an offline page carries, the module that anywidget loads, and the entry of
+ * the JupyterLab extension (which `jupyter-builder` then packs; what JupyterLab brings itself stays outside).
  *
  * `node scripts/build.ts [FOLDER]` writes below FOLDER (default: the repository). A test builds into an empty folder
  * and compares, so output must depend on the sources and the locked versions alone.
@@ -57,5 +58,12 @@ await Promise.all([
     entryPoints: ["src/hosts/widget.ts"],
     format: "esm",
     outfile: resolve(target, "sima_nb/static/widget.js"),
+  }),
+  build({
+    ...shared,
+    entryPoints: ["src/hosts/lab/index.ts"],
+    format: "esm",
+    external: ["@jupyterlab/*", "@lumino/*"],
+    outfile: resolve(target, "labextension/lib/index.js"),
   }),
 ]);

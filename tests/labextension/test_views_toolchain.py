@@ -11,10 +11,12 @@ from tests.support import node
 
 ROOT = Path(__file__).parents[2]
 BUNDLES = ("compiler/sima_compiler/view/static/inline.js", "sima_nb/static/widget.js")
+EXTENSION = "sima_nb/labextension"
 
 
-def test_types() -> None:
-    result = node.run("check")
+@pytest.mark.parametrize("part", ["check", "check-lab"])
+def test_types(part: str) -> None:
+    result = node.run(part)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
@@ -32,11 +34,29 @@ def test_pure_modules(record_property: pytest.RecordProperty) -> None:
     assert len(names) >= 40, f"only {len(names)} tests were found"
 
 
-def test_the_committed_bundles_are_what_the_sources_build(tmp_path: Path) -> None:
-    result = node.run("build", str(tmp_path))
+@pytest.fixture(scope="module")
+def fresh_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("views")
+    result = node.run("build", str(folder))
     assert result.returncode == 0, result.stderr
+    return folder
+
+
+def test_the_committed_bundles_are_what_the_sources_build(fresh_build: Path) -> None:
     for name in BUNDLES:
-        assert (ROOT / name).read_bytes() == (tmp_path / name).read_bytes(), f"{name} is out of date; run: make views"
+        assert (ROOT / name).read_bytes() == (fresh_build / name).read_bytes(), f"{name} is out of date; run: make views"
+
+
+def test_the_committed_extension_is_what_the_sources_build(fresh_build: Path) -> None:
+    result = node.pack(fresh_build)
+    assert result.returncode == 0, result.stdout + result.stderr
+    committed, built = files_of(ROOT / EXTENSION), files_of(fresh_build / EXTENSION)
+    assert sorted(committed) == sorted(built), "run: make views"
+    assert committed == built, "run: make views"
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize("name", BUNDLES)

@@ -30,8 +30,20 @@ def names(wheel: zipfile.ZipFile) -> set[str]:
     return set(wheel.namelist())
 
 
+#: Where a wheel keeps what goes to an environment's share/, and the one thing that we put there.
+SHARED = ".data/data/share/jupyter/labextensions/sima-nb/"
+EXTENSION = ROOT / "sima_nb" / "labextension"
+
+
 def test_only_our_two_packages_are_installed(names: set[str]) -> None:
-    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"sima_nb", "sima_compiler"}
+    packages = {name.split("/")[0] for name in names if ".dist-info/" not in name and SHARED not in name}
+    assert packages == {"sima_nb", "sima_compiler"}
+
+
+def test_the_extension_is_shipped_where_jupyterlab_looks(names: set[str]) -> None:
+    shipped = {name.split(SHARED)[1] for name in names if SHARED in name}
+    built = {path.relative_to(EXTENSION).as_posix() for path in EXTENSION.rglob("*") if path.is_file()}
+    assert shipped == built | {"install.json"}
 
 
 def test_no_test_is_shipped(names: set[str]) -> None:
@@ -43,7 +55,7 @@ def test_every_module_and_data_file_is_shipped(names: set[str]) -> None:
         path.relative_to(folder.parent).as_posix()
         for folder in (ENGINE, ROOT / "sima_nb")
         for path in folder.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and "__pycache__" not in path.parts and EXTENSION not in path.parents
     }
     assert {"sima_compiler/py.typed", "sima_compiler/machine/specs/mlsoc.yaml", "sima_nb/py.typed"} <= expected
     assert expected <= names

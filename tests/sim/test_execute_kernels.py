@@ -200,6 +200,13 @@ def test_addition_of_two_maps_equals_onnxruntime(
             np.testing.assert_array_equal(result, expected)
 
 
+REAL_RESULTS = {
+    **dict.fromkeys((BinaryOp.ADD, BinaryOp.REAL_ADD), np.add),
+    **dict.fromkeys((BinaryOp.MUL, BinaryOp.REAL_MUL), np.multiply),
+    BinaryOp.SUB: np.subtract, BinaryOp.DIV: np.divide, BinaryOp.MAX: np.maximum, BinaryOp.MIN: np.minimum,
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("op", list(BinaryOp))
 @pytest.mark.parametrize(
     ("broadcast", "shape"),
@@ -217,9 +224,12 @@ def test_constants_as_second_operand_are_exact_reals_rounded_once(
     result = case.run(Combine(0, Wait(), case.source, case.target, number, step))
     left = (case.values["x0"].astype(np.float64) - 3) * 0.5
     right = (values.astype(np.float64).transpose(2, 0, 1) + 4) * 0.25
-    real = {BinaryOp.ADD: left + right, BinaryOp.SUB: left - right, BinaryOp.MUL: left * right}[op]
-    clamped = np.clip(np.rint(real / 2.0) + 6, -90, 100).astype(int)
-    np.testing.assert_array_equal(result, table(2)[clamped + 128])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        real = REAL_RESULTS[op](left, right)
+    known = ~np.isnan(real)
+    clamped = np.clip(np.rint(np.where(known, real, 0) / 2.0) + 6, -90, 100).astype(int)
+    assert known.mean() > 0.99
+    np.testing.assert_array_equal(result[known], table(2)[clamped + 128][known])
 
 
 def test_way_out_is_requantize_clamp_lookup_operand_clamp_lookup() -> None:

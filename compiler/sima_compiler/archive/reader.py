@@ -104,6 +104,21 @@ class Archive:
         self._stream(lambda member: chunks.append if member.name == name else None)
         return b"".join(chunks)
 
+    def read_head(self, name: str, most: int) -> bytes:
+        """The first ``most`` bytes of one file, never more in memory, however large it is.
+
+        Raises:
+            ArchiveError: no such file. InvalidArchiveError: the archive on disk is no longer the one that was opened.
+        """
+        self._check_names([name])
+        if name in self._kept:
+            return self._kept[name][:most]
+        head = bytearray()
+        self._stream(
+            lambda member: (lambda part: head.extend(part[: most - len(head)])) if member.name == name else None
+        )
+        return bytes(head)
+
     def extract(self, names: Iterable[str], folder: str | Path) -> list[Path]:
         """Writes the named files below the existing ``folder`` and returns their paths; replaces nothing.
 

@@ -9,11 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from sima_compiler.arithmetic import FULL_RANGE, quantize, quantize_bounds
+import numpy as np
+
+from sima_compiler.arithmetic import FULL_RANGE, dequantize, quantize, quantize_bounds, quantize_result
 from sima_compiler.frontend.onnx_node import SourceNode
-from sima_compiler.frontend.rules import QUANTIZED
-from sima_compiler.frontend.values import MOVEMENTS, Activation, Cut, GraphInput, Pending, Value
-from sima_compiler.ir.graph import UNARY_OPS, Graph, Node, Op, Quantization, ShapeAttributes, Tensor
+from sima_compiler.frontend.rules import PAD_FILL, QUANTIZED
+from sima_compiler.frontend.values import MOVEMENTS, Activation, Cut, GraphInput, Moving, Pending, RealFunction, Value
+from sima_compiler.ir.graph import UNARY_OPS, Graph, Node, Op, Quantization, ShapeAttributes, TableAttributes, Tensor
+
+#: How much onnxruntime lets a Relu or Clip limit a value that it then drops the node of.
+EPSILON = float(np.finfo(np.float32).eps)
+#: What onnxruntime computes in float32 unless quantizations stand on all sides of the operator.
+REAL_FORMS = {Op.ADD: Op.REAL_ADD, Op.MUL: Op.REAL_MUL}
 
 
 class GraphBuilder:
@@ -45,8 +52,12 @@ class GraphBuilder:
         self._node_names.add(unique)
         self.nodes.append(replace(node, name=unique))
 
-    def quantized(self, value: Value, quant: Quantization, name: str, node: SourceNode) -> Activation:
+    def quantized(
+        self, value: Value, quant: Quantization, name: str, node: SourceNode, *, direct: bool = True
+    ) -> Activation:
         """``value`` under ``quant``: the meaning of QuantizeLinear. New tensors are called ``name``.
+
+        ``direct``: onnxruntime sees the QuantizeLinear right behind the value, and nothing else reads it.
 
         Raises:
             UnsupportedError: the value cannot be quantized here.
@@ -56,7 +67,9 @@ class GraphBuilder:
         if isinstance(value, GraphInput):
             return self._input(value, quant, node)
         if isinstance(value, Pending):
-            return self._complete(value, quant, name, node)
+            return self._complete(value, quant, name, node, direct=direct)
+        if isinstance(value, RealFunction):
+            return self._tabled(value, quant, name)
         raise node.unsupported("its input is no activation", rule=QUANTIZED.sentence)
 
     def settled(self, value: Value, name: str, node: SourceNode) -> Activation:
@@ -68,7 +81,8 @@ class GraphBuilder:
         self.check_settles(value, node)
         if isinstance(value, Pending):
             inner = self.settled(value.inputs[0], value.name, node)
-            return self._complete(value, self.quant(inner), name, node)
+            result = self._complete(value, self.quant(inner), name, node, direct=True)
+            return replace(result, integer=False, direct=inner.direct and value.transparent)
         assert isinstance(value, Activation), "what settles is an activation or pending"
         return value
 
@@ -80,13 +94,24 @@ class GraphBuilder:
         """
         if isinstance(value, Pending) and (value.op in MOVEMENTS or value.op is Op.RELU):
             self.check_settles(value.inputs[0], node)
-        elif isinstance(value, Pending):
-            found = f"its input comes from {value.source!r} without a QuantizeLinear between them"
+            quant = self._kept_quant(value)
+            found = f"{value.source!r} fills with {value.pad_value}, which {quant} does not hold"
+            PAD_FILL.check(node, found, holds_fill(value, quant))
+        elif isinstance(value, Pending | RealFunction):
+            source = value.source if isinstance(value, Pending) else value.nodes[-1]
+            found = f"its input comes from {source!r} without a QuantizeLinear between them"
             raise node.unsupported(found, rule=QUANTIZED.sentence, hint="quantize this operator type too")
         elif isinstance(value, GraphInput):
             raise node.unsupported(f"input {value.name!r} reaches it unquantized", rule=QUANTIZED.sentence)
         elif not isinstance(value, Activation):
             raise node.unsupported("its input is no activation", rule=QUANTIZED.sentence)
+
+    def _kept_quant(self, value: Moving) -> Quantization:
+        """The quantization that a settling movement keeps: that of the tensor at its root."""
+        while isinstance(value, Pending):
+            value = value.inputs[0]
+        assert isinstance(value, Activation), "checked to settle"
+        return self.quant(value)
 
     def _requantized(self, value: Activation, quant: Quantization, name: str, node: SourceNode) -> Activation:
         if self.quant(value) == quant:
@@ -106,28 +131,54 @@ class GraphBuilder:
             )
         return Activation(value.name, value.shape, integer=True)
 
-    def _complete(self, value: Pending, quant: Quantization, name: str, node: SourceNode) -> Activation:
+    def _tabled(self, value: RealFunction, quant: Quantization, name: str) -> Activation:
         key = (id(value), quant)
         if key not in self._done:
             self._alive.append(value)
-            self._done[key] = self._emit(value, quant, name, node)
+            tables = quantize_result(value.values, quant)
+            attributes = TableAttributes(tables, value.axis, value.steps, value.nodes)
+            target = self.tensor(name, value.shape, quant)
+            label = value.nodes[-1]
+            self.append(Node(label, Op.TABLE, (value.source.tensor,), target.tensor, attributes, source=label))
+            self._done[key] = target
         return self._done[key]
 
-    def _emit(self, value: Pending, quant: Quantization, name: str, node: SourceNode) -> Activation:
+    def _complete(
+        self, value: Pending, quant: Quantization, name: str, node: SourceNode, *, direct: bool
+    ) -> Activation:
+        key = (id(value), quant)
+        if key not in self._done:
+            self._alive.append(value)
+            self._done[key] = self._emit(value, quant, name, node, direct=direct)
+        return self._done[key]
+
+    def _emit(self, value: Pending, quant: Quantization, name: str, node: SourceNode, *, direct: bool) -> Activation:
         if value.op in MOVEMENTS:
-            return self._emit_movement(value, quant, name, node)
-        inputs = tuple(self.settled(part, value.source, node).tensor for part in value.inputs)
+            return self._emit_movement(value, quant, name, node, direct=direct)
+        inputs = tuple(self._operand(value, part, quant, node, place) for place, part in enumerate(value.inputs))
+        op = value.op
+        if op in REAL_FORMS and not (direct and all(part.direct for part in inputs) and is_loose(value, quant)):
+            op = REAL_FORMS[op]
         target = self.tensor(name, value.shape, quant)
-        self.append(self._node(value, inputs, target.tensor, quant))
+        self.append(self._node(replace(value, op=op), tuple(part.tensor for part in inputs), target.tensor, quant))
         return target
 
-    def _emit_movement(self, value: Pending, quant: Quantization, name: str, node: SourceNode) -> Activation:
+    def _operand(self, value: Pending, part: Moving, quant: Quantization, node: SourceNode, place: int) -> Activation:
+        """A tensor; of a Concat, a part whose own scale is unknown takes that of the result."""
+        if value.op is Op.CONCAT and not isinstance(part, Activation):
+            return self.quantized(part, quant, f"{value.source}_part_{place}", node)
+        return self.settled(part, value.source, node)
+
+    def _emit_movement(
+        self, value: Pending, quant: Quantization, name: str, node: SourceNode, *, direct: bool
+    ) -> Activation:
         inner = value.inputs[0]
-        if isinstance(inner, Activation):
+        if isinstance(inner, Activation) and (value.op is not Op.PAD or value.pad_value == 0.0):
             source, kept = inner, self.quant(inner)
         else:
-            inner_name = inner.name or f"{value.source}_input"
-            source, kept = self.quantized(inner, quant, inner_name, node), quant
+            inner_name = (isinstance(inner, Pending | GraphInput) and inner.name) or f"{value.source}_input"
+            still = direct and value.transparent
+            source, kept = self.quantized(inner, quant, inner_name, node, direct=still), quant
         target = self.tensor(name if kept == quant else f"{name}_moved", value.shape, kept)
         self.append(self._node(value, (source.tensor,), target.tensor, kept))
         return self._requantized(target, quant, name, node)
@@ -222,6 +273,19 @@ def bounded(value: Pending, low: float, high: float, label: str) -> Pending:
     """A pending operation with its result limited to an interval on top of the limits that it has."""
     bounds = (min(max(value.bounds[0], low), high), max(min(value.bounds[1], high), low))
     return replace(value, bounds=bounds, fused=(*value.fused, label), name="")
+
+
+def is_loose(value: Pending, quant: Quantization) -> bool:
+    """Whether the limits of a value lie outside what the quantization holds, so that onnxruntime drops their nodes."""
+    low, high = dequantize(np.array(FULL_RANGE, np.int8), quant)
+    return bool(value.bounds[0] - low <= EPSILON and high - value.bounds[1] <= EPSILON)
+
+
+def holds_fill(value: Pending, quant: Quantization) -> bool:
+    """Whether a Pad may keep its input's quantization: its fill is one of the 256 reals. Anything else passes."""
+    if value.op is not Op.PAD:
+        return True
+    return bool(dequantize(quantize([value.pad_value], quant), quant)[0] == np.float32(value.pad_value))
 
 
 def can_clamp(value: Value) -> bool:

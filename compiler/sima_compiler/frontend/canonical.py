@@ -1,8 +1,8 @@
 """One spelling for what files write in several ways, so that the reader and onnxruntime see the same operators.
 
 Before -> after: QOperator form -> QDQ form; operator sets below 13 -> 13; ReduceMean over rows and columns ->
-GlobalAveragePool; a real bias -> int32 bias in units of input scale times weight scale; a real scalar operand -> the
-quantized constant 1 x |value|, which is exact; Transpose and Reshape of a quantized constant -> that constant, moved.
+GlobalAveragePool; a real bias -> int32 bias in units of input scale times weight scale; Transpose and
+Reshape of a quantized constant -> that constant, moved.
 Always: the same function; what does not match stays as it is.
 """
 
@@ -79,8 +79,6 @@ class _Rewriter:
                 self._mean(node)
             elif node.op_type in ("Conv", "Gemm") and len(node.input) > 2:
                 self._bias(node)
-            elif node.op_type in ("Add", "Sub", "Mul"):
-                self._scalars(node)
             elif node.op_type in ("Transpose", "Reshape"):
                 self._moved_constant(node)
             self.nodes.append(node)
@@ -121,23 +119,6 @@ class _Rewriter:
         names = [self._add(f"{label}_bias_values", values), self._add(f"{label}_bias_unit", shaped)]
         self.nodes.append(helper.make_node("DequantizeLinear", names, [f"{label}_bias_real"], f"{label}_bias", axis=0))
         node.input[2] = f"{label}_bias_real"
-
-    def _scalars(self, node: onnx.NodeProto) -> None:
-        """A real constant of one value as 1 x |value|."""
-        for place, name in enumerate(node.input):
-            value = self.constants.get(name)
-            if value is None or value.size != 1 or value.dtype.kind != "f":
-                continue
-            real = float(value.reshape(-1)[0])
-            label = f"{node.name or node.output[0]}_scalar_{place}"
-            sign = np.full(value.shape, int(np.sign(real)), np.int8)
-            inputs = [
-                self._add(f"{label}_sign", sign),
-                self._add(f"{label}_size", np.array(abs(real) or 1.0, np.float32)),
-                self._add(f"{label}_zero", np.zeros((), np.int8)),
-            ]
-            self.nodes.append(helper.make_node("DequantizeLinear", inputs, [label], f"{label}_dequantize"))
-            node.input[place] = label
 
     def _moved_constant(self, node: onnx.NodeProto) -> None:
         """DequantizeLinear(constant) -> Transpose or Reshape, as DequantizeLinear of the moved constant."""

@@ -1,4 +1,4 @@
-"""Add, Sub, Mul and the functions of one value.
+"""Arithmetic of two operands and the functions of one value.
 
 In: nodes on settled activations and quantized constants. Out: pending operations. Always: Relu and Clip fold into the
 operation in front of them when that is not quantized yet, and stand alone otherwise.
@@ -11,38 +11,113 @@ from collections.abc import Sequence
 import numpy as np
 
 from sima_compiler.frontend import rules
-from sima_compiler.frontend.builder import bounded, can_clamp
+from sima_compiler.frontend.dense_bias import takes_bias, with_bias
+from sima_compiler.frontend.functions import Rows, as_function, constant_rows, joined, real_constant, settles
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
-from sima_compiler.frontend.values import Constant, Pending, QuantizedConstant, Value, parameters
-from sima_compiler.ir.graph import ActivationAttributes, ConstantOperand, Op
+from sima_compiler.frontend.values import (
+    Constant,
+    Pending,
+    QuantizedConstant,
+    Value,
+    parameters,
+)
+from sima_compiler.ir.graph import ConstantOperand, Op
+
+#: Operators that onnxruntime computes on bytes when both sides are quantized; the others it computes in float32.
+INTEGER = frozenset({"Add", "Sub", "Mul"})
 
 
 def convert_binary(node: SourceNode, reader: Reader) -> Sequence[Value]:
-    """Add, Sub, Mul of two activations, or of one with a quantized constant."""
-    op = Op(node.operator)
+    """Add, Sub, Mul, Div of two activations, or of one with a constant."""
     sides = [reader.value(node, 0), reader.value(node, 1)]
     constants = [isinstance(side, Constant | QuantizedConstant) for side in sides]
     if all(constants):
         raise node.unsupported("both operands are constants", hint="fold constants before quantizing")
     if not any(constants):
-        left, right = reader.settled(node, 0), reader.settled(node, 1)
-        shape = broadcast(node, left.shape, right.shape)
-        if op is Op.ADD and _spans(left.shape, shape) and not _spans(right.shape, shape):
-            left, right = right, left
-        exchanged = op is Op.ADD and _repeats_innermost(left.shape, right.shape)
-        return [Pending(op, node.name, (right, left) if exchanged else (left, right), shape)]
+        return [_of_activations(node, reader)]
     position = constants.index(True)
-    source = reader.settled(node, 1 - position)
-    operand = constant_operand(node, sides[position], len(source.shape))
+    constant = sides[position]
+    assert isinstance(constant, Constant | QuantizedConstant)
+    if node.operator == "Add" and takes_bias(sides[1 - position]):
+        return [with_bias(node, reader, sides[1 - position], constant)]
+    value = reader.activation(node, 1 - position)
+    quantized = isinstance(constant, QuantizedConstant) and is_byte_operand(constant) and node.operator in INTEGER
+    if not quantized or not settles(value, node, reader):
+        return [_real(node, reader)]
+    assert isinstance(constant, QuantizedConstant)
+    return [_with_operand(node, reader, 1 - position, constant)]
+
+
+def _of_activations(node: SourceNode, reader: Reader) -> Value:
+    op = Op(node.operator)
+    if not (settles(reader.activation(node, 0), node, reader) and settles(reader.activation(node, 1), node, reader)):
+        return _real(node, reader)
+    left, right = reader.settled(node, 0), reader.settled(node, 1)
+    shape = broadcast(node, left.shape, right.shape)
+    if op is Op.ADD and _spans(left.shape, shape) and not _spans(right.shape, shape):
+        left, right = right, left
+    exchanged = op is Op.ADD and _repeats_innermost(left.shape, right.shape)
+    return Pending(op, node.name, (right, left) if exchanged else (left, right), shape)
+
+
+def _with_operand(node: SourceNode, reader: Reader, place: int, constant: QuantizedConstant) -> Value:
+    """An activation with a quantized constant: onnxruntime computes with the constant's bytes."""
+    op, source = Op(node.operator), reader.settled(node, place)
+    operand = constant_operand(node, constant, len(source.shape))
     shape = _broadcast_shapes(node, source.shape, operand.values.shape)
     if shape != source.shape:
         raise node.unsupported("its constant is larger than its activation", rule=rules.BROADCAST.sentence)
     if not _is_simple(operand.values.shape, shape):
         operand = ConstantOperand(np.ascontiguousarray(np.broadcast_to(operand.values, shape)), operand.quant)
     exchanged = op is Op.ADD and _repeats_innermost(operand.values.shape, shape)
-    first = position == 0 and not exchanged
-    return [Pending(op, node.name, (source,), shape, constant=operand, constant_first=first)]
+    return Pending(op, node.name, (source,), shape, constant=operand, constant_first=place == 1 and not exchanged)
+
+
+def convert_many(node: SourceNode, reader: Reader) -> Sequence[Value]:
+    """Sum, Max and Min of any number of operands."""
+    values = [reader.value(node, place) for place in range(len(node.inputs))]
+    if all(isinstance(value, Constant | QuantizedConstant) for value in values):
+        raise node.unsupported("all its operands are constants", hint="fold constants before quantizing")
+    pair = len(values) == 2 and not any(isinstance(value, Constant | QuantizedConstant) for value in values)
+    if not pair or not all(settles(reader.activation(node, place), node, reader) for place in (0, 1)):
+        return [_real(node, reader)]
+    left, right = reader.settled(node, 0), reader.settled(node, 1)
+    op = {"Sum": Op.REAL_ADD, "Max": Op.MAX, "Min": Op.MIN}[node.operator]
+    return [Pending(op, node.name, (left, right), broadcast(node, left.shape, right.shape))]
+
+
+def _real(node: SourceNode, reader: Reader) -> Value:
+    """Float32 arithmetic on one tensor and constants.
+
+    Raises:
+        UnsupportedError: several tensors meet here, and at least one is not quantized.
+    """
+    values = [reader.value(node, place) for place in range(len(node.inputs))]
+    functions = {place: as_function(value, node, reader) for place, value in enumerate(values)
+                 if not isinstance(value, Constant | QuantizedConstant)}  # fmt: skip
+    known = [function for function in functions.values() if function is not None]
+    found = None
+    if len(known) == len(functions):
+        shape = known[0].shape
+        operands = [functions.get(place) or _rows(node, value, shape) for place, value in enumerate(values)]
+        found = joined(node.operator, node.name, operands)
+    if found is None:
+        for place in functions:
+            reader.builder.check_settles(reader.activation(node, place), node)
+        raise node.unsupported("it joins tensors, one of which is computed in float32 since its DequantizeLinear",
+                               rule=rules.QUANTIZED.sentence, hint=rules.REQUANTIZE_HINT)  # fmt: skip
+    return found
+
+
+def _rows(node: SourceNode, value: Value, shape: tuple[int, ...]) -> Rows:
+    assert isinstance(value, Constant | QuantizedConstant)
+    return constant_rows(node, real_constant(value), shape)
+
+
+def is_byte_operand(value: QuantizedConstant) -> bool:
+    """Whether a constant may stand beside an activation as bytes with one scale."""
+    return value.values.dtype in (np.int8, np.uint8) and value.scales.size == 1 and value.zero_points.size == 1
 
 
 def _repeats_innermost(left: tuple[int, ...], right: tuple[int, ...]) -> bool:
@@ -91,14 +166,8 @@ def _is_simple(side: tuple[int, ...], shape: tuple[int, ...]) -> bool:
     return all(size == (shape[axis] if axis == channel else 1) for axis, size in enumerate(aligned))
 
 
-def constant_operand(node: SourceNode, value: Value, rank: int) -> ConstantOperand:
+def constant_operand(node: SourceNode, value: QuantizedConstant, rank: int) -> ConstantOperand:
     """A quantized constant as an operand: the batch axis removed, values in the int8 frame."""
-    if not isinstance(value, QuantizedConstant):
-        raise node.unsupported("its constant is not quantized", rule=rules.QUANTIZED.sentence,
-                               hint="quantize constants of elementwise operators too")  # fmt: skip
-    found = f"its constant has {value.scales.size} scales"
-    rules.PER_TENSOR.check(node, found, value.scales.size == 1 and value.zero_points.size == 1)
-    rules.PER_TENSOR.check(node, f"its constant is {value.values.dtype}", value.values.dtype in (np.int8, np.uint8))
     unsigned = value.values.dtype == np.uint8
     array = value.values.astype(np.int16) - (128 if unsigned else 0)
     if array.ndim > rank:
@@ -108,45 +177,3 @@ def constant_operand(node: SourceNode, value: Value, rank: int) -> ConstantOpera
         array = array[0]
     quant = parameters(float(value.scales.reshape(-1)[0]), int(value.zero_points.reshape(-1)[0]), unsigned=unsigned)
     return ConstantOperand(array.astype(np.int8), quant)
-
-
-def convert_relu(node: SourceNode, reader: Reader) -> Sequence[Value]:
-    """Relu: a limit on the pending operation in front of it, or a node of its own."""
-    source = reader.activation(node)
-    if isinstance(source, Pending) and can_clamp(source):
-        return [bounded(source, 0.0, float("inf"), "relu")]
-    return [Pending(Op.RELU, node.name, (source,), source.shape)]
-
-
-def convert_clip(node: SourceNode, reader: Reader) -> Sequence[Value]:
-    """Clip with constant bounds: as `convert_relu`."""
-    low, high = _clip_bound(node, reader, 1, "min", -np.inf), _clip_bound(node, reader, 2, "max", np.inf)
-    source = reader.activation(node)
-    if isinstance(source, Pending) and can_clamp(source):
-        return [bounded(source, low, high, "clip")]
-    return [Pending(Op.CLIP, node.name, (source,), source.shape, ActivationAttributes(minimum=low, maximum=high))]
-
-
-def _clip_bound(node: SourceNode, reader: Reader, position: int, attribute: str, default: float) -> float:
-    if not reader.has(node, position):
-        return node.real(attribute, default)
-    value = reader.value(node, position)
-    if isinstance(value, QuantizedConstant):
-        real = (value.values.astype(np.float32) - value.zero_points.astype(np.float32)) * value.scales
-        return float(np.asarray(real, np.float32).reshape(-1)[0])
-    return float(reader.constant(node, position).reshape(-1)[0])
-
-
-def convert_unary(node: SourceNode, reader: Reader) -> Sequence[Value]:
-    """LeakyRelu, Sigmoid, Tanh, HardSigmoid, HardSwish."""
-    source = reader.settled(node)
-    return [Pending(Op(node.operator), node.name, (source,), source.shape, unary_attributes(node))]
-
-
-def unary_attributes(node: SourceNode) -> ActivationAttributes | None:
-    """Slopes of the functions that have them, with ONNX's defaults."""
-    if node.operator.endswith("LeakyRelu"):
-        return ActivationAttributes(alpha=node.real("alpha", 0.01))
-    if node.operator == "HardSigmoid":
-        return ActivationAttributes(alpha=node.real("alpha", 0.2), beta=node.real("beta", 0.5))
-    return None

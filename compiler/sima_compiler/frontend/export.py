@@ -18,6 +18,8 @@ from sima_compiler.frontend.loading import drop_unused_constants
 from sima_compiler.frontend.onnx_qdq import Reading
 from sima_compiler.ir.graph import Quantization
 
+#: What onnxruntime computes with integers only where quantizations stand right beside it.
+PRODUCTS = frozenset({"Conv", "Gemm", "MatMul"})
 #: Name of the symbolic leading dimension.
 BATCH = "batch"
 
@@ -47,7 +49,7 @@ def _split_activations(model: onnx.ModelProto) -> None:
     for node in model.graph.node:
         producer = producers.get(node.input[0]) if node.input else None
         quantizer = quantizers.get(node.output[0]) if node.output else None
-        stands_alone = producer is None or producer.op_type in ("DequantizeLinear", "Relu", "Clip")
+        stands_alone = not _ends_a_product(producer, producers)
         if node.op_type in ("Relu", "Clip") and quantizer is not None and not stands_alone:
             inner = f"{node.output[0]}_unclamped"
             scale_and_zero = list(quantizer.input[1:])
@@ -57,6 +59,16 @@ def _split_activations(model: onnx.ModelProto) -> None:
             node.input[0] = inner
         nodes.append(node)
     _replace_nodes(model, nodes)
+
+
+def _ends_a_product(node: onnx.NodeProto | None, producers: Mapping[str, onnx.NodeProto]) -> bool:
+    """Whether a Conv, Gemm or MatMul comes to ``node`` with nothing between but a bias and movements.
+
+    Everything else onnxruntime computes in the same float32 operations as we do, wherever its quantizations stand.
+    """
+    while node is not None and node.op_type not in PRODUCTS:
+        node = producers.get(node.input[0]) if node.op_type in (*BYTE_MOVEMENTS, "Add") else None
+    return node is not None
 
 
 def _keep_requantizations(model: onnx.ModelProto) -> None:

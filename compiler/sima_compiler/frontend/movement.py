@@ -1,4 +1,4 @@
-"""Transpose, Slice, Split, Pad, Concat, and what passes values through.
+"""Transpose, Slice, Split, Concat, and what passes values through.
 
 In: nodes on bytes or on real values. Out: movements, done at once on bytes and later on real values. Always: axes are
 per sample and the batch stays where it is.
@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from sima_compiler.frontend import rules
+from sima_compiler.frontend.functions import settles
+from sima_compiler.frontend.moves import move
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
-from sima_compiler.frontend.reshaping import moved
-from sima_compiler.frontend.values import Activation, Cut, Pending, QuantizedConstant, Value
-from sima_compiler.ir.graph import Op, ShapeAttributes
+from sima_compiler.frontend.values import MOVEMENTS, Activation, Cut, Moving, Pending, RealFunction, Value
+from sima_compiler.ir.graph import BINARY_OPS, UNARY_OPS, Op, ShapeAttributes
 
 #: ONNX writes "to the end" as numbers at least this large.
 TO_THE_END = 2**31 - 1
@@ -45,22 +44,7 @@ def convert_transpose(node: SourceNode, reader: Reader) -> Sequence[Value]:
         raise node.unsupported(f"perm {order} moves the batch", rule=rules.BATCH_FIRST.sentence)
     permutation = tuple(axis - 1 for axis in order[1:])
     attributes = ShapeAttributes(permutation=permutation)
-    return [_move(node, reader, Op.TRANSPOSE, tuple(shape[axis] for axis in permutation), attributes)]
-
-
-def _move(
-    node: SourceNode,
-    reader: Reader,
-    op: Op,
-    shape: tuple[int, ...],
-    attributes: ShapeAttributes,
-    pad_value: float = 0.0,
-    output: int = 0,
-) -> Value:
-    source = reader.activation(node)
-    name = node.name if output == 0 else f"{node.name}_{output}"
-    pending = Pending(op, name, (source,), shape, attributes, pad_value=pad_value, name=node.outputs[output])
-    return moved(reader, pending)
+    return [move(node, reader, Op.TRANSPOSE, tuple(shape[axis] for axis in permutation), attributes)]
 
 
 def convert_slice(node: SourceNode, reader: Reader) -> Sequence[Value]:
@@ -81,7 +65,7 @@ def convert_slice(node: SourceNode, reader: Reader) -> Sequence[Value]:
     if 0 in size:
         raise node.invalid(f"its result is empty: {tuple(size)}")
     attributes = ShapeAttributes(starts=tuple(first), steps=tuple(step))
-    return [_move(node, reader, Op.SLICE, tuple(size), attributes)]
+    return [move(node, reader, Op.SLICE, tuple(size), attributes)]
 
 
 def convert_split(node: SourceNode, reader: Reader) -> Sequence[Value]:
@@ -96,7 +80,7 @@ def convert_split(node: SourceNode, reader: Reader) -> Sequence[Value]:
         starts = tuple(sum(parts[:index]) if position == axis else 0 for position in range(len(shape)))
         attributes = ShapeAttributes(starts=starts, steps=(1,) * len(shape))
         part = (*shape[:axis], size, *shape[axis + 1 :])
-        results.append(_move(node, reader, Op.SLICE, part, attributes, output=index))
+        results.append(move(node, reader, Op.SLICE, part, attributes, output=index))
     return results
 
 
@@ -105,45 +89,16 @@ def _even_parts(total: int, count: int) -> tuple[int, ...]:
     return (size,) * (count - 1) + (total - size * (count - 1),)
 
 
-def convert_pad(node: SourceNode, reader: Reader) -> Sequence[Value]:
-    """Pad with a constant, anywhere behind the batch; on bytes the constant is a byte, on reals a real."""
-    shape = reader.shape(node)
-    rules.PAD_CONSTANT.check(node, f"mode {node.text('mode', 'constant')}", node.text("mode", "constant"))
-    pads = reader.integers(node, 1, "pads") or ()
-    axes = tuple(int(axis) for axis in reader.constant(node, 3)) if reader.has(node, 3) else range(len(shape) + 1)
-    rules.PAD_POSITIVE.check(node, f"pads {pads}", pads)
-    before, after = [0] * len(shape), [0] * len(shape)
-    half = len(pads) // 2
-    for axis, low, high in zip(axes, pads[:half], pads[half:], strict=True):
-        if low or high:
-            position = reader.axis(node, axis, len(shape) + 1)
-            before[position], after[position] = low, high
-    size = tuple(sum(three) for three in zip(before, shape, after, strict=True))
-    attributes = ShapeAttributes(pads_before=tuple(before), pads_after=tuple(after), fill=_byte_fill(node, reader))
-    return [_move(node, reader, Op.PAD, size, attributes, _real_fill(node, reader))]
-
-
-def _fill(node: SourceNode, reader: Reader) -> float:
-    if not reader.has(node, 2):
-        return node.real("value", 0.0)
-    value = reader.value(node, 2)
-    if isinstance(value, QuantizedConstant):
-        real = (value.values.astype(np.float32) - value.zero_points.astype(np.float32)) * value.scales
-        return float(real.reshape(-1)[0])
-    return float(reader.constant(node, 2).reshape(-1)[0])
-
-
-def _byte_fill(node: SourceNode, reader: Reader) -> int | None:
-    source = reader.activation(node)
-    if not isinstance(source, Activation) or not source.integer:
-        return None
-    unsigned = node.inputs[0] in reader.unsigned
-    return int(_fill(node, reader)) - (128 if unsigned else 0)
-
-
-def _real_fill(node: SourceNode, reader: Reader) -> float:
-    source = reader.activation(node)
-    return 0.0 if isinstance(source, Activation) and source.integer else _fill(node, reader)
+def _part(node: SourceNode, reader: Reader, position: int) -> Moving:
+    """A tensor, or what onnxruntime computes in float32 in front of the Concat: that takes the scale of the result."""
+    value = reader.activation(node, position)
+    root = value
+    while isinstance(root, Pending) and root.op in MOVEMENTS:
+        root = root.inputs[0]
+    real = isinstance(root, RealFunction) or (isinstance(root, Pending) and root.op in BINARY_OPS | UNARY_OPS)
+    if real and not settles(value, node, reader):
+        return value
+    return reader.settled(node, position)
 
 
 def convert_concat(node: SourceNode, reader: Reader) -> Sequence[Value]:
@@ -157,11 +112,11 @@ def convert_concat(node: SourceNode, reader: Reader) -> Sequence[Value]:
         if len(source.shape) != rank - 1 or rest != [size for place, size in enumerate(shape) if place != axis]:
             raise node.invalid(f"inputs of shapes {tuple(shape)} and {source.shape} do not fit along axis {axis + 1}")
     shape[axis] = sum(source.shape[axis] for source in sources)
-    settled = tuple(reader.settled(node, position) for position in range(len(sources)))
-    pending = Pending(Op.CONCAT, node.name, settled, tuple(shape), ShapeAttributes(axis=axis), name=node.outputs[0])
-    if not all(part.integer for part in settled):
+    parts = tuple(_part(node, reader, position) for position in range(len(sources)))
+    pending = Pending(Op.CONCAT, node.name, parts, tuple(shape), ShapeAttributes(axis=axis), name=node.outputs[0])
+    if not all(isinstance(part, Activation) and part.integer for part in parts):
         return [pending]
-    quants = {reader.builder.quant(part) for part in settled}
+    quants = {reader.builder.quant(part) for part in parts if isinstance(part, Activation)}
     if len(quants) > 1:
         raise node.unsupported("it joins bytes of different scales")
     return [reader.builder.quantized(pending, quants.pop(), node.outputs[0], node)]

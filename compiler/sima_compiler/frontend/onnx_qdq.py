@@ -15,7 +15,19 @@ import onnx
 from onnx import numpy_helper
 
 from sima_compiler.errors import ModelError
-from sima_compiler.frontend import elementwise, movement, reshaping, resizing, rules, shapes, weighted, windows
+from sima_compiler.frontend import (
+    elementwise,
+    limits,
+    movement,
+    pads,
+    reshaping,
+    resizing,
+    rules,
+    shapes,
+    unary,
+    weighted,
+    windows,
+)
 from sima_compiler.frontend.batch import source_batch
 from sima_compiler.frontend.builder import output_node
 from sima_compiler.frontend.canonical import canonical
@@ -80,6 +92,8 @@ def read_onnx(model: onnx.ModelProto, name: str, origin: str = "") -> Reading:
     reader.unsigned = integers.unsigned
     reader.builder.warnings += warnings
     reader.values.update({key: Constant(array) for key, array in constants.items()})
+    reader.readers.update(name for node in model.graph.node for name in node.input)
+    reader.readers.update(entry.name for entry in model.graph.output)
     for entry in inputs:
         reader.values[entry.name] = _input_value(entry, reader)
     obstacles = Obstacles(model)
@@ -194,8 +208,8 @@ def _follow_cut(node: SourceNode, reader: Reader) -> Sequence[Value]:
 def convert_quantize(node: SourceNode, reader: Reader) -> Sequence[Value]:
     """QuantizeLinear completes what stands in front of it."""
     quant, _ = scale_and_zero_point(node, _constants(node, reader))
-    value = reader.activation(node)
-    return [reader.builder.quantized(value, quant, node.inputs[0], node)]
+    value, name = reader.activation(node), node.inputs[0]
+    return [reader.builder.quantized(value, quant, name, node, direct=reader.readers[name] == 1)]
 
 
 def convert_dequantize(node: SourceNode, reader: Reader) -> Sequence[Value]:
@@ -236,13 +250,19 @@ CONVERTERS: dict[str, Converter] = {
     "Add": elementwise.convert_binary,
     "Sub": elementwise.convert_binary,
     "Mul": elementwise.convert_binary,
-    "Relu": elementwise.convert_relu,
-    "Clip": elementwise.convert_clip,
-    "LeakyRelu": elementwise.convert_unary,
-    "Sigmoid": elementwise.convert_unary,
-    "Tanh": elementwise.convert_unary,
-    "HardSigmoid": elementwise.convert_unary,
-    "HardSwish": elementwise.convert_unary,
+    "Div": elementwise.convert_binary,
+    "Sum": elementwise.convert_many,
+    "Max": elementwise.convert_many,
+    "Min": elementwise.convert_many,
+    **dict.fromkeys(unary.EXACT, unary.convert_exact),
+    "BatchNormalization": unary.convert_batch_normalization,
+    "Relu": limits.convert_relu,
+    "Clip": limits.convert_clip,
+    "LeakyRelu": unary.convert_unary,
+    "Sigmoid": unary.convert_unary,
+    "Tanh": unary.convert_unary,
+    "HardSigmoid": unary.convert_unary,
+    "HardSwish": unary.convert_unary,
     "MaxPool": windows.convert_max_pool,
     "AveragePool": windows.convert_average_pool,
     "GlobalAveragePool": windows.convert_global_average_pool,
@@ -255,7 +275,7 @@ CONVERTERS: dict[str, Converter] = {
     "Transpose": movement.convert_transpose,
     "Slice": movement.convert_slice,
     "Split": movement.convert_split,
-    "Pad": movement.convert_pad,
+    "Pad": pads.convert_pad,
     "Resize": resizing.convert_resize,
     "Upsample": resizing.convert_resize,
     "Shape": shapes.convert_shape,

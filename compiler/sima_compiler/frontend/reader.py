@@ -6,6 +6,7 @@ the node that asked.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
@@ -19,8 +20,10 @@ from sima_compiler.frontend.values import (
     Constant,
     Cut,
     GraphInput,
+    Moving,
     Pending,
     QuantizedConstant,
+    RealFunction,
     ShapeVector,
     Value,
 )
@@ -37,6 +40,7 @@ class Reader:
         self.builder = GraphBuilder()
         self.values: dict[str, Value] = {}
         self.reshapes: dict[str, tuple[int, ...]] = {}
+        self.readers: Counter[str] = Counter()  # how often each ONNX value is read, as an output too
         self.unsigned: frozenset[str] = frozenset()
 
     def value(self, node: SourceNode, position: int) -> Value:
@@ -57,13 +61,13 @@ class Reader:
         value = self.activation(node, position)
         return value.shape
 
-    def activation(self, node: SourceNode, position: int = 0) -> Activation | Pending | GraphInput:
+    def activation(self, node: SourceNode, position: int = 0) -> Moving:
         """An input that depends on the network's inputs."""
         value = self.value(node, position)
         if isinstance(value, Cut):
             found = f"it follows {', '.join(value.operators)}, which only the host runs, at the end"
             raise node.unsupported(found, hint="let the network end there")
-        if not isinstance(value, Activation | Pending | GraphInput):
+        if not isinstance(value, Activation | Pending | GraphInput | RealFunction):
             raise node.unsupported(f"input {node.inputs[position]!r} is a constant where an activation is expected")
         return value
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
+from sima_compiler.frontend.moves import move
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
 from sima_compiler.frontend.rules import BATCH_FIRST
-from sima_compiler.frontend.values import Activation, Pending, Value
+from sima_compiler.frontend.values import Value
 from sima_compiler.ir.graph import Op
 
 
@@ -65,18 +66,8 @@ def _spell(target: tuple[int | None, ...]) -> str:
 
 def reshaped(node: SourceNode, reader: Reader, shape: tuple[int, ...]) -> Value:
     """A reshape of the node's first input, recorded so that an exported model can write it for any batch."""
-    source = reader.activation(node)
     reader.reshapes[node.outputs[0]] = shape
-    return moved(reader, Pending(Op.RESHAPE, node.name, (source,), shape, name=node.outputs[0]))
-
-
-def moved(reader: Reader, pending: Pending) -> Value:
-    """A movement: done at once on bytes, later on real values."""
-    source = pending.inputs[0]
-    if isinstance(source, Activation) and source.integer:
-        node = SourceNode(str(pending.op), "", pending.source, (), (), {})
-        return reader.builder.quantized(pending, reader.builder.quant(source), pending.name, node)
-    return pending
+    return move(node, reader, Op.RESHAPE, shape)
 
 
 def convert_flatten(node: SourceNode, reader: Reader) -> Sequence[Value]:

@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sima_compiler.frontend import rules
+from sima_compiler.frontend.moves import move
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
-from sima_compiler.frontend.reshaping import moved
-from sima_compiler.frontend.values import Pending, Value
+from sima_compiler.frontend.values import Value
 from sima_compiler.ir.graph import Float32Array, Op, ShapeAttributes
 
 ONE, HALF = np.float32(1), np.float32(0.5)
@@ -38,8 +38,7 @@ def convert_resize(node: SourceNode, reader: Reader) -> Sequence[Value]:
     columns = _table(node, shape[2], sizes[2], scales[2])
     attributes = ShapeAttributes(rows=rows, columns=columns)
     size = (shape[0], len(rows), len(columns))
-    source = (reader.activation(node),)
-    return [moved(reader, Pending(Op.RESIZE_NEAREST, node.name, source, size, attributes, name=node.outputs[0]))]
+    return [move(node, reader, Op.RESIZE_NEAREST, size, attributes)]
 
 
 def _scales_and_sizes(node: SourceNode, reader: Reader, shape: tuple[int, ...]) -> tuple[list[np.float32], list[int]]:

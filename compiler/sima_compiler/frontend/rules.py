@@ -15,6 +15,9 @@ def _within(low: int, high: int, values: tuple[int, ...]) -> bool:
 
 CONV_STRIDE = Rule("Conv strides are from 1 to 31", lambda strides: _within(1, 31, strides))
 CONV_DILATION = Rule("Conv dilations are from 1 to 63", lambda dilations: _within(1, 63, dilations))
+SAME_PADS = Rule(
+    "with auto_pad SAME, strides reach at most two places beyond a Conv's window, none beyond a pool's", bool
+)
 POOL_DILATION = Rule("pooling dilations are 1", lambda dilations: _within(1, 1, dilations))
 POOL_SIZE = Rule("pooling windows are smaller than 128 (global pools: no limit)", lambda size: _within(1, 127, size))
 POOL_STRIDE = Rule("pooling strides are from 1 to 31", lambda strides: _within(1, 31, strides))
@@ -22,14 +25,22 @@ POOL_CEIL = Rule("pooling output sizes are rounded down (ceil_mode 0)", lambda c
 IMAGE_RANK = Rule("convolution, pooling and resizing take 4-D tensors", lambda shape: len(shape) == 3)
 WEIGHTS_CONSTANT = Rule("weights and bias are quantized constants", bool)
 WEIGHTS_SYMMETRIC = Rule("weights are int8 and symmetric (zero point 0)", bool)
+BIAS_BEHIND = Rule("an Add behind a Conv, Gemm or MatMul that is not quantized has one value per output channel", bool)
 PER_CHANNEL_AXIS = Rule("per-channel scales run over the output channels", bool)
 GEMM_PLAIN = Rule("Gemm has alpha 1 and beta 1", lambda alpha, beta: alpha == 1.0 and beta == 1.0)
 MATMUL_CONSTANT = Rule("MatMul's right side is a constant matrix", bool)
 PER_TENSOR = Rule("activations have one scale and one zero point", bool)
 BROADCAST = Rule("elementwise operands have the same shape, or one of them is a scalar or one value per channel", bool)
+REAL_CONSTANT = Rule("a constant that is not quantized is one number, or varies along one axis", bool)
+BATCH_NORMALIZATION = Rule("BatchNormalization has constant statistics (inference)", bool)
 SLICE_STEP = Rule("Slice steps are positive", lambda steps: all(step > 0 for step in steps))
-PAD_CONSTANT = Rule("Pad fills with a constant", lambda mode: mode == "constant")
-PAD_POSITIVE = Rule("Pad adds, it does not crop", lambda pads: all(pad >= 0 for pad in pads))
+PAD_MODE = Rule("Pad fills with a constant, or repeats rows and columns (reflect, edge, wrap)", bool)
+PAD_REFLECT = Rule("a reflecting Pad is smaller than the axis that it reflects", bool)
+PAD_CROP = Rule("Pad with negative numbers leaves something of every axis", bool)
+PAD_FILL = Rule(
+    "Pad fills with a value that its input's scale and zero point hold, unless a QuantizeLinear of its own follows",
+    bool,
+)
 RESIZE_NEAREST = Rule("Resize takes the nearest neighbour", lambda mode: mode == "nearest")
 RESIZE_SPATIAL = Rule("Resize changes rows and columns only", bool)
 RESIZE_COORDINATES = Rule(
@@ -44,3 +55,6 @@ BATCH_FIRST = Rule("the first dimension of every tensor is the batch", bool)
 QUANTIZED = Rule("every activation is quantized: QuantizeLinear stands behind each operator", bool)
 STATIC_SCALES = Rule("scales and zero points are constants of the file", bool)
 KNOWN_OPERATOR = Rule("the operator is one that this compiler lowers", bool)
+
+#: What helps where an operator's result is never quantized.
+REQUANTIZE_HINT = "quantize the float model with simac quantize MODEL --calibration SAMPLES.npz: it leaves none out"

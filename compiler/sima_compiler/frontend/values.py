@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from sima_compiler.ir.graph import Attributes, ConstantOperand, Op, Quantization, Weights
+from sima_compiler.ir.graph import Attributes, ConstantOperand, Float32Array, Op, Quantization, Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,15 @@ class GraphInput:
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """A tensor of the graph; ``integer`` when the ONNX value holds its bytes, otherwise its real values."""
+    """A tensor of the graph; ``integer`` when the ONNX value holds its bytes, otherwise its real values.
+
+    ``direct``: onnxruntime sees a DequantizeLinear right in front, so that the next operator may work on bytes there.
+    """
 
     tensor: str
     shape: tuple[int, ...]
     integer: bool
+    direct: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +64,13 @@ class Pending:
     """A real-valued result whose quantization is still to come: the QuantizeLinear behind it completes the node.
 
     ``inputs`` are settled activations; a movement (or a maximum) may also follow another pending value or a graph
-    input, because it commutes with quantization. ``bounds`` collects Relu and Clip.
+    input, because it commutes with quantization. ``bounds`` collects Relu and Clip. ``transparent`` movements are those
+    past which onnxruntime moves quantizations, so that what stands on their other side still works on bytes.
     """
 
     op: Op
     source: str
-    inputs: tuple[Activation | Pending | GraphInput, ...]
+    inputs: tuple[Activation | Pending | GraphInput | RealFunction, ...]
     shape: tuple[int, ...]
     attributes: Attributes = None
     weights: Weights | None = None
@@ -74,7 +79,29 @@ class Pending:
     bounds: tuple[float, float] = (float("-inf"), float("inf"))
     fused: tuple[str, ...] = ()
     pad_value: float = 0.0
+    transparent: bool = False
     name: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RealFunction:
+    """Float32 arithmetic on one tensor and constants, between DequantizeLinear and QuantizeLinear, evaluated.
+
+    ``values``: float32 (1 or length of ``axis``, 256), entry q + 128 being the result for byte q of ``source``; with
+    more than one row they differ along the per-sample ``axis``. ``steps`` are the operators so far in lower case and
+    ``nodes`` their names in the file.
+    """
+
+    source: Activation
+    values: Float32Array
+    axis: int
+    steps: tuple[str, ...]
+    nodes: tuple[str, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Per-sample shape, that of ``source``."""
+        return self.source.shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +123,9 @@ class Unknown:
     shape: tuple[int, ...] | None
 
 
-Value = Constant | ShapeVector | QuantizedConstant | GraphInput | Activation | Pending | Cut | Unknown
+Value = Constant | ShapeVector | QuantizedConstant | GraphInput | Activation | Pending | RealFunction | Cut | Unknown
+#: Values that depend on the network's inputs and have a shape.
+Moving = Activation | Pending | GraphInput | RealFunction
 
 #: Operators whose result is a selection of their input's values (and, for Pad, a constant).
 MOVEMENTS = frozenset({Op.RESHAPE, Op.TRANSPOSE, Op.SLICE, Op.PAD, Op.RESIZE_NEAREST, Op.MAX_POOL})

@@ -95,6 +95,9 @@ def make_weights(
 
 def bias_of(node: SourceNode, value: Value, unit: Float32Array, outputs: int) -> Int32Array:
     """The bias in units of sx * sw, one int32 per output channel."""
+    if isinstance(value, Constant) and value.array.dtype.kind == "f":
+        steps = np.rint(value.array.astype(np.float64).reshape(-1) / unit.astype(np.float64))
+        return _spread(node, np.clip(steps, -(2**31), 2**31 - 1), outputs)
     rules.WEIGHTS_CONSTANT.check(node, "its bias is no constant", isinstance(value, QuantizedConstant))
     if not isinstance(value, QuantizedConstant) or value.zero_points.any():
         raise node.unsupported("its bias has a zero point", rule=rules.WEIGHTS_CONSTANT.sentence)

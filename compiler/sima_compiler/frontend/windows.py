@@ -6,16 +6,23 @@ In: a node on a settled or pending activation. Out: a pending operation. Always:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast
 
+import numpy as np
+
 from sima_compiler.frontend import rules
+from sima_compiler.frontend.moves import TRANSPARENT, moved
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
-from sima_compiler.frontend.reshaping import moved
-from sima_compiler.frontend.values import Pending, Value
-from sima_compiler.ir.graph import ConvAttributes, Op
+from sima_compiler.frontend.values import Moving, Pending, Value
+from sima_compiler.ir.graph import ConvAttributes, Op, ShapeAttributes
 
 Pair = tuple[int, int]
+#: Places at the end that strides beyond the window may leave unread; of more, onnxruntime leaves some out in front.
+MOST_UNREAD = -2
+#: No activation is lower.
+LEAST = float(np.finfo(np.float32).min)
 
 
 def window_attributes(
@@ -48,7 +55,10 @@ def _pads(
     before: list[int] = []
     after: list[int] = []
     for length, window, stride, dilation in zip(size, kernel, strides, dilations, strict=True):
-        total = max((-(-length // stride) - 1) * stride + (window - 1) * dilation + 1 - length, 0)
+        needed = (-(-length // stride) - 1) * stride + (window - 1) * dilation + 1 - length
+        found = f"auto_pad {mode} of {length} places in strides of {stride} would crop {-needed}"
+        rules.SAME_PADS.check(node, found, needed >= (MOST_UNREAD if node.operator == "Conv" else 0))
+        total = max(needed, 0)
         less, more = total // 2, total - total // 2
         before.append(less if mode == "SAME_UPPER" else more)
         after.append(more if mode == "SAME_UPPER" else less)
@@ -75,13 +85,35 @@ def convert_max_pool(node: SourceNode, reader: Reader) -> Sequence[Value]:
         raise node.unsupported("it also returns indices")
     source = reader.activation(node)
     attributes, shape = _pool_window(node, source.shape)
-    return [moved(reader, Pending(Op.MAX_POOL, node.name, (source,), shape, attributes, name=node.outputs[0]))]
+    source, attributes = _with_low_pads(source, attributes)
+    pending = Pending(
+        Op.MAX_POOL, node.name, (source,), shape, attributes, transparent=node.operator in TRANSPARENT,
+        name=node.outputs[0],
+    )  # fmt: skip
+    return [moved(reader, pending)]
+
+
+def _with_low_pads(source: Moving, window: ConvAttributes) -> tuple[Moving, ConvAttributes]:
+    """A Pad with minus infinity (or float32's least) in front of a maximum is padding of the window."""
+    fills = source.attributes if isinstance(source, Pending) and source.op is Op.PAD else None
+    if not isinstance(source, Pending) or not isinstance(fills, ShapeAttributes) or source.pad_value > LEAST:
+        return source, window
+    if fills.pads_before[0] or fills.pads_after[0]:
+        return source, window
+    more = (*fills.pads_before[1:], *fills.pads_after[1:])
+    pads = cast("tuple[int, int, int, int]", tuple(map(sum, zip(window.pads, more, strict=True))))
+    return source.inputs[0], replace(window, pads=pads)
 
 
 def convert_average_pool(node: SourceNode, reader: Reader) -> Sequence[Value]:
-    """AveragePool -> Op.AVERAGE_POOL."""
+    """AveragePool -> Op.AVERAGE_POOL, or a global one where a window without pads covers the whole map.
+
+    onnxruntime takes its kernel for global pools then, whatever the strides; the two round in different orders.
+    """
     source = reader.settled(node)
     attributes, shape = _pool_window(node, source.shape)
+    if attributes.kernel == source.shape[1:] and not any(attributes.pads):
+        return [Pending(Op.GLOBAL_AVERAGE_POOL, node.name, (source,), shape)]
     return [Pending(Op.AVERAGE_POOL, node.name, (source,), shape, attributes)]
 
 

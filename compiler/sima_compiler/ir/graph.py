@@ -27,6 +27,11 @@ class Op(StrEnum):
     ADD = "Add"
     SUB = "Sub"
     MUL = "Mul"
+    REAL_ADD = "RealAdd"  # the same sum and product as float32 has them: other roundings than Add's and Mul's
+    REAL_MUL = "RealMul"
+    DIV = "Div"
+    MAX = "Max"
+    MIN = "Min"
     RELU = "Relu"
     CLIP = "Clip"
     LEAKY_RELU = "LeakyRelu"
@@ -35,6 +40,7 @@ class Op(StrEnum):
     HARD_SIGMOID = "HardSigmoid"
     HARD_SWISH = "HardSwish"
     REQUANTIZE = "Requantize"  # same numbers under another scale and zero point
+    TABLE = "Table"  # any float32 arithmetic on one tensor's values and constants, as its result for every byte
     MAX_POOL = "MaxPool"
     AVERAGE_POOL = "AveragePool"
     GLOBAL_AVERAGE_POOL = "GlobalAveragePool"
@@ -45,6 +51,9 @@ class Op(StrEnum):
     PAD = "Pad"
     RESIZE_NEAREST = "Resize"
 
+
+#: Operators of two operands.
+BINARY_OPS = frozenset({Op.ADD, Op.SUB, Op.MUL, Op.REAL_ADD, Op.REAL_MUL, Op.DIV, Op.MAX, Op.MIN})
 
 #: Operators of one input whose result depends on that input's byte alone.
 UNARY_OPS = frozenset(
@@ -86,7 +95,7 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class ConstantOperand:
-    """A quantized constant that takes the place of one activation of Add, Sub or Mul; per sample, broadcastable."""
+    """A quantized constant that takes the place of one activation of `BINARY_OPS`; per sample, broadcastable."""
 
     values: Int8Array
     quant: Quantization
@@ -129,14 +138,28 @@ class ShapeAttributes:
     columns: tuple[int, ...] = ()  # Resize: source column of each output column
 
 
-Attributes = ConvAttributes | ActivationAttributes | ShapeAttributes | None
+@dataclass(frozen=True, slots=True)
+class TableAttributes:
+    """A function of one byte, the same for all values or one for each place along ``axis`` (per sample).
+
+    ``tables``: int8 (1 or length of the axis, 256), entry q + 128 being the result for input byte q. ``steps`` are the
+    operators that it stands for, in lower case, ``sources`` their names in the model file.
+    """
+
+    tables: Int8Array
+    axis: int = 0
+    steps: tuple[str, ...] = ("table",)
+    sources: tuple[str, ...] = ()
+
+
+Attributes = ConvAttributes | ActivationAttributes | ShapeAttributes | TableAttributes | None
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
     """One operation. ``clamp`` is the inclusive int8 range of the result; fused Relu and Clip narrow it.
 
-    ``inputs`` names activations; an Add, Sub or Mul with a constant has one input and ``constant`` set, and
+    ``inputs`` names activations; one of `BINARY_OPS` with a constant has one input and ``constant`` set, and
     ``constant_first`` tells the order of the operands. ``source`` is the node's name in the ONNX file.
     """
 

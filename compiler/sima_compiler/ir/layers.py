@@ -59,6 +59,11 @@ class BinaryOp(StrEnum):
     ADD = "add"
     SUB = "sub"
     MUL = "mul"
+    REAL_ADD = "real_add"  # float32 on dequantized operands, as all that follow
+    REAL_MUL = "real_mul"
+    DIV = "div"
+    MAX = "max"
+    MIN = "min"
 
 
 class Broadcast(StrEnum):

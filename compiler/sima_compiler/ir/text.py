@@ -15,6 +15,7 @@ from sima_compiler.ir.graph import (
     Graph,
     Node,
     ShapeAttributes,
+    TableAttributes,
     Tensor,
     Weights,
 )
@@ -71,6 +72,9 @@ def _attributes(attributes: Attributes) -> Iterator[str]:
             for name in ("alpha", "beta", "minimum", "maximum"):
                 if getattr(attributes, name) != getattr(standard, name):
                     yield f"{name} {getattr(attributes, name)!r}"
+        case TableAttributes():
+            axis = f" axis {attributes.axis}" if len(attributes.tables) > 1 else ""
+            yield f"{', '.join(attributes.steps)} {array_text(attributes.tables)}{axis}"
         case ShapeAttributes():
             yield from _shape_attributes(attributes)
         case None:

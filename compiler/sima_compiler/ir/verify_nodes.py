@@ -10,7 +10,16 @@ from math import prod
 
 import numpy as np
 
-from sima_compiler.ir.graph import UNARY_OPS, ConvAttributes, Node, Op, ShapeAttributes, Tensor
+from sima_compiler.ir.graph import (
+    BINARY_OPS,
+    UNARY_OPS,
+    ConvAttributes,
+    Node,
+    Op,
+    ShapeAttributes,
+    TableAttributes,
+    Tensor,
+)
 from sima_compiler.ir.promises import Promises
 
 Shape = tuple[int, ...]
@@ -23,7 +32,7 @@ _MOVES = {Op.CONCAT, Op.TRANSPOSE, Op.SLICE, Op.PAD, Op.RESIZE_NEAREST}
 def check_node(node: Node, tensors: Tensors, promises: Promises) -> None:
     """Everything about a node but its place in the order."""
     promises.clamp(node.clamp)
-    binary = node.op in (Op.ADD, Op.SUB, Op.MUL)
+    binary = node.op in BINARY_OPS
     operands = 2 if binary and node.constant is None else 1
     if node.op is not Op.CONCAT:
         promises.equal("operands", len(node.inputs), operands)
@@ -93,6 +102,15 @@ def _same(_: Node, shapes: list[Shape], __: Shape, ___: Promises) -> Shape:
     return shapes[0]
 
 
+def _tables(node: Node, shapes: list[Shape], _: Shape, promises: Promises) -> Shape:
+    found = node.attributes
+    promises.require(isinstance(found, TableAttributes), "no tables")
+    if isinstance(found, TableAttributes):
+        wanted = (1,) if len(found.tables) == 1 else shapes[0][found.axis : found.axis + 1]
+        promises.equal("tables", (found.tables.dtype, found.tables.shape), (np.dtype(np.int8), (*wanted, 256)))
+    return shapes[0]
+
+
 def _global(_: Node, shapes: list[Shape], __: Shape, promises: Promises) -> Shape:
     promises.equal("axes", len(shapes[0]), 3)
     return (shapes[0][0], 1, 1)
@@ -135,8 +153,9 @@ def _concat(shapes: list[Shape], axis: int, promises: Promises) -> Shape:
 _SHAPES: dict[Op, Callable[[Node, list[Shape], Shape, Promises], Shape]] = {
     **dict.fromkeys((Op.CONV, Op.MAX_POOL, Op.AVERAGE_POOL), _window),
     Op.GEMM: _gemm,
-    **dict.fromkeys((Op.ADD, Op.SUB, Op.MUL), _binary),
+    **dict.fromkeys(BINARY_OPS, _binary),
     **dict.fromkeys(UNARY_OPS, _same),
+    Op.TABLE: _tables,
     Op.GLOBAL_AVERAGE_POOL: _global,
     Op.RESHAPE: _reshape,
     **dict.fromkeys(_MOVES, _move),

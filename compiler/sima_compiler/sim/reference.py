@@ -27,17 +27,15 @@ from sima_compiler.ir.graph import (
     Node,
     Op,
     ShapeAttributes,
+    TableAttributes,
     Tensor,
     Weights,
 )
-from sima_compiler.ir.layers import BinaryOp
 
 Number = TypeVar("Number", bound=np.generic)
 
 #: Below this, float32 represents every integer.
 EXACT_FLOAT32 = 1 << 24
-
-_BINARY = {Op.ADD: BinaryOp.ADD, Op.SUB: BinaryOp.SUB, Op.MUL: BinaryOp.MUL}
 
 
 def run_graph(graph: Graph, inputs: Mapping[str, npt.ArrayLike], *, keep: bool = False) -> dict[str, Int8Array]:
@@ -108,7 +106,9 @@ def run_node(node: Node, inputs: list[Int8Array], tensors: Mapping[str, Tensor])
 def _evaluate(node: Node, inputs: list[Int8Array], tensors: Mapping[str, Tensor]) -> Int8Array:
     if node.op in UNARY_OPS:
         return _unary(node, inputs[0], tensors)
-    if node.op in _BINARY:
+    if node.op is Op.TABLE:
+        return _table(node, inputs[0])
+    if node.op in arithmetic.BINARY_OPS:
         return _binary(node, inputs, tensors)
     if node.op is Op.CONV:
         return _convolution(node, inputs[0], tensors)
@@ -125,6 +125,15 @@ def _unary(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int8Array
     return arithmetic.apply_table(arithmetic.lookup_table(node.op, attributes, source, output, node.clamp), x)
 
 
+def _table(node: Node, x: Int8Array) -> Int8Array:
+    attributes = cast("TableAttributes", node.attributes)
+    if len(attributes.tables) == 1:
+        return arithmetic.apply_table(attributes.tables[0], x)
+    moved = np.moveaxis(x, attributes.axis + 1, 0)
+    parts = [arithmetic.apply_table(table, part) for table, part in zip(attributes.tables, moved, strict=True)]
+    return np.ascontiguousarray(np.moveaxis(np.stack(parts), 0, attributes.axis + 1))
+
+
 def _binary(node: Node, inputs: list[Int8Array], tensors: Mapping[str, Tensor]) -> Int8Array:
     operands = [(array, tensors[name].quant) for array, name in zip(inputs, node.inputs, strict=True)]
     if node.constant is not None:
@@ -134,7 +143,7 @@ def _binary(node: Node, inputs: list[Int8Array], tensors: Mapping[str, Tensor]) 
     rank = max(left.ndim, right.ndim)
     left, right = _with_rank(left, rank), _with_rank(right, rank)
     output = tensors[node.output].quant
-    return arithmetic.binary(_BINARY[node.op], left, right, left_quant, right_quant, output, node.clamp)
+    return arithmetic.binary(arithmetic.BINARY_OPS[node.op], left, right, left_quant, right_quant, output, node.clamp)
 
 
 def _with_rank(x: Int8Array, rank: int) -> Int8Array:

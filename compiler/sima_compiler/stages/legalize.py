@@ -21,7 +21,8 @@ from sima_compiler.ir.graph import Graph, Op
 from sima_compiler.ir.layers import LayerGraph, Lookup, Segment
 from sima_compiler.machine.description import Machine
 from sima_compiler.stages.lowering.builder import Builder, Draft
-from sima_compiler.stages.lowering.byte_functions import BINARY_OPS, Step, fold_byte_functions
+from sima_compiler.stages.lowering.byte_functions import Step, fold_byte_functions
+from sima_compiler.stages.lowering.channel_tables import lower_tables
 from sima_compiler.stages.lowering.concat_scales import concatenations_of_one_scale
 from sima_compiler.stages.lowering.convolutions import lower_convolution, lower_gemm
 from sima_compiler.stages.lowering.copies import lower_concat, lower_pad, lower_view
@@ -46,7 +47,8 @@ _RULES: dict[Op, Callable[[Builder, Step], None]] = {
     Op.SLICE: lower_view,
     Op.CONCAT: lower_concat,
     Op.PAD: lower_pad,
-    **dict.fromkeys(BINARY_OPS, lower_elementwise),
+    Op.TABLE: lower_tables,
+    **dict.fromkeys(arithmetic.BINARY_OPS, lower_elementwise),
 }
 
 

@@ -4,6 +4,10 @@
  * The bundle in a saved notebook outlives the release that wrote it, so an unknown kind of view is a sentence, no error.
  */
 
+import { decode } from "../columns.ts";
+import type { ViewFile } from "../contract.ts";
+import { VIEWS } from "../views/views.ts";
+
 /** The payload of our MIME type. `model_id` is null where no widget was ever made. */
 export interface SavedView {
   readonly model_id: string | null;
@@ -12,24 +16,17 @@ export interface SavedView {
 }
 
 export type Unmount = () => void;
-export type MountData = (element: HTMLElement, data: unknown) => Unmount;
-
-/** Kinds of views that can be mounted from data alone. */
-const VIEWS: ReadonlyMap<string, MountData> = new Map();
 
 /** Show `saved` in `element`; errors of a view are shown in its place, so that one broken output spoils no notebook. */
 export function mountSaved(element: HTMLElement, saved: SavedView): Unmount {
-  const mount = VIEWS.get(saved.view);
+  const mount = VIEWS[saved.view];
   if (mount === undefined) {
     return say(element, `This release of sima-nb cannot show a view of the kind "${saved.view}".`);
   }
   try {
-    return mount(element, saved.data);
+    return mount(element, decode(saved.data as ViewFile), {}).dispose;
   } catch (error) {
-    return say(
-      element,
-      `This view could not be shown: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    return say(element, `This view could not be shown: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

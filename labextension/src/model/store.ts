@@ -42,8 +42,5 @@ export function same(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
   const [left, right] = [Object.entries(a), Object.entries(b)];
-  return (
-    left.length === right.length &&
-    left.every(([key, value]) => same(value, (b as Record<string, unknown>)[key]))
-  );
+  return left.length === right.length && left.every(([key, value]) => same(value, (b as Record<string, unknown>)[key]));
 }

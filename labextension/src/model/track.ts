@@ -66,8 +66,7 @@ export function trackOf(columns: Columns): Track {
 function sortedByStart(columns: Columns): Columns {
   const { start } = columns;
   let inOrder = true;
-  for (let i = 1; i < start.length && inOrder; i++)
-    inOrder = (start[i] as number) >= (start[i - 1] as number);
+  for (let i = 1; i < start.length && inOrder; i++) inOrder = (start[i] as number) >= (start[i - 1] as number);
   if (inOrder) return columns;
   const order = Uint32Array.from(start, (_, index) => index);
   order.sort((a, b) => (start[a] as number) - (start[b] as number) || a - b);
@@ -267,4 +266,12 @@ export function intervalAt(row: Row, cycle: number, tolerance: number, mask: Mas
     if (away === 0) break;
   }
   return best;
+}
+
+/** How many intervals are merged into the pixel where this one starts; 1 where it is wide enough to stand alone. */
+export function sharing(row: Row, index: number, from: number, factor: number): number {
+  const left = Math.floor(((row.start[index] as number) - from) * factor);
+  if (Math.floor(((row.end[index] as number) - from) * factor) > left + 1) return 1;
+  const first = lowerBound(row.start, from + left / factor);
+  return Math.max(1, gallop(row.start, from + (left + 1) / factor, index + 1) - Math.min(first, index));
 }

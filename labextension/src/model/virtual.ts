@@ -49,11 +49,7 @@ export function scrollTo(view: Viewport, row: number): number {
   const top = trueTop(view, real, total);
   const upper = row * view.rowHeight;
   const wanted =
-    upper < top
-      ? upper
-      : upper + view.rowHeight > top + view.height
-        ? upper + view.rowHeight - view.height
-        : top;
+    upper < top ? upper : upper + view.rowHeight > top + view.height ? upper + view.rowHeight - view.height : top;
   if (wanted === top) return view.scrollTop;
   if (real <= total) return wanted;
   return (wanted / Math.max(1, real - view.height)) * (total - view.height);

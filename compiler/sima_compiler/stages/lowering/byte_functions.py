@@ -19,14 +19,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sima_compiler import arithmetic
-from sima_compiler.ir.graph import UNARY_OPS, ActivationAttributes, Graph, Int8Array, Node, Op, Tensor
-from sima_compiler.ir.layers import BinaryOp
-
-#: The two-operand operators of the graph and what the machine calls them.
-BINARY_OPS = {Op.ADD: BinaryOp.ADD, Op.SUB: BinaryOp.SUB, Op.MUL: BinaryOp.MUL}
+from sima_compiler.arithmetic import BINARY_OPS
+from sima_compiler.ir.graph import UNARY_OPS, ActivationAttributes, Graph, Int8Array, Node, Op, TableAttributes, Tensor
 
 #: Names in lower case, as they appear in a layer's name.
-_NAMES = {Op.LEAKY_RELU: "leaky_relu", Op.HARD_SIGMOID: "hard_sigmoid", Op.HARD_SWISH: "hard_swish"}
+_NAMES = {
+    Op.LEAKY_RELU: "leaky_relu",
+    Op.HARD_SIGMOID: "hard_sigmoid",
+    Op.HARD_SWISH: "hard_swish",
+    Op.REAL_ADD: "add",
+    Op.REAL_MUL: "mul",
+}
 #: A diamond whose one side is the tensor itself, by the other side's name.
 _DIAMONDS = {"sigmoid": "swish", "hard_sigmoid": "hard_swish"}
 
@@ -81,6 +84,8 @@ def _plain_step(node: Node) -> Step:
 
 
 def _sources(node: Node) -> tuple[str, ...]:
+    if isinstance(node.attributes, TableAttributes) and node.attributes.sources:
+        return node.attributes.sources
     return (node.source or node.name,)
 
 
@@ -92,7 +97,8 @@ def _table_step(
     table = _own_table(node, tensors)
     if table is None:
         return None
-    own = replace(_plain_step(node), parts=(operator_part(node.op), *node.fused), table=table)
+    steps = node.attributes.steps if isinstance(node.attributes, TableAttributes) else (operator_part(node.op),)
+    own = replace(_plain_step(node), parts=(*steps, *node.fused), table=table)
     before = functions.get(node.inputs[0])
     if before is None or readers[node.inputs[0]] != {node.name}:
         return own
@@ -105,6 +111,8 @@ def _own_table(node: Node, tensors: Mapping[str, Tensor]) -> Int8Array | None:
     if node.op in UNARY_OPS:
         attributes = node.attributes if isinstance(node.attributes, ActivationAttributes) else None
         return arithmetic.lookup_table(node.op, attributes, source.quant, target.quant, node.clamp)
+    if isinstance(node.attributes, TableAttributes):
+        return node.attributes.tables[0] if len(node.attributes.tables) == 1 else None
     constant = node.constant
     if node.op not in BINARY_OPS or constant is None or constant.values.size != 1 or source.shape != target.shape:
         return None

@@ -1,4 +1,4 @@
-"""Add, Sub and Mul of two tensors, or of a tensor and a constant.
+"""Two-operand arithmetic of two tensors, or of a tensor and a constant.
 
 In: steps with two operands. Out: a `Binary` on the way out of the convolution that makes one operand, or else an
 `Elementwise` layer. The bigger operand is the value in flight; `swapped` keeps the source's order of operands.
@@ -19,11 +19,12 @@ from math import prod
 
 import numpy as np
 
+from sima_compiler.arithmetic import BINARY_OPS
 from sima_compiler.errors import InternalError, UnsupportedError
 from sima_compiler.ir.graph import ConstantOperand, Int8Array
 from sima_compiler.ir.layers import Binary, Broadcast, Convolution, Elementwise
 from sima_compiler.stages.lowering.builder import Builder, Draft
-from sima_compiler.stages.lowering.byte_functions import BINARY_OPS, Step, operator_part
+from sima_compiler.stages.lowering.byte_functions import Step, operator_part
 from sima_compiler.stages.lowering.copies import make_canonical, make_like, make_whole
 from sima_compiler.stages.lowering.feature_maps import Geometry
 from sima_compiler.stages.lowering.views import Axis, View, axis_length, merged, same_order

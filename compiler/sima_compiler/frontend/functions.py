@@ -1,0 +1,188 @@
+"""Float32 arithmetic between DequantizeLinear and QuantizeLinear on one tensor, evaluated for all of its 256 bytes.
+
+In: a value of the file. Out: a `RealFunction`, or nothing where more than one tensor takes part. Always: every step is
+the operation that onnxruntime runs there, in float32 and in the file's order, so the table that comes of it is exact.
+
+::
+
+    before: DQ -> Add 3 -> Clip 0..6 -> Mul with DQ -> Div 6 -> Q      after: one table
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import reduce
+
+import numpy as np
+import numpy.typing as npt
+
+from sima_compiler import arithmetic
+from sima_compiler.errors import UnsupportedError
+from sima_compiler.frontend import rules
+from sima_compiler.frontend.onnx_node import SourceNode
+from sima_compiler.frontend.reader import Reader
+from sima_compiler.frontend.values import (
+    MOVEMENTS,
+    Activation,
+    Constant,
+    Moving,
+    Pending,
+    QuantizedConstant,
+    RealFunction,
+    Value,
+)
+from sima_compiler.ir.graph import UNARY_OPS, ActivationAttributes, Float32Array, Op
+
+#: Rows of results, one per place along an axis (a negative axis: one row for all), and that axis.
+Rows = tuple[Float32Array, int]
+
+#: Two-operand steps by ONNX operator; Sum, Max and Min take any number, from the left.
+BINARY: dict[str, Callable[[Float32Array, Float32Array], Float32Array]] = {
+    "Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide,
+    "Sum": np.add, "Max": np.maximum, "Min": np.minimum,
+}  # fmt: skip
+#: Movements after which a value still is a function of one byte, everywhere the same.
+_COMMUTING = MOVEMENTS - {Op.PAD, Op.MAX_POOL}
+
+
+def as_function(value: Value, node: SourceNode, reader: Reader) -> RealFunction | None:
+    """``value`` as arithmetic on one tensor; None when it is none, or more tensors take part."""
+    if isinstance(value, RealFunction):
+        return value
+    if isinstance(value, Activation):
+        real = arithmetic.dequantize(arithmetic.ALL_BYTES, reader.builder.quant(value))
+        return None if value.integer else RealFunction(value, real[np.newaxis], 0, (), ())
+    if not isinstance(value, Pending):
+        return None
+    if value.op in _COMMUTING:
+        return _moved(value, node, reader)
+    found = _own_step(value, node, reader)
+    return None if found is None else _limited(found, value)
+
+
+def settles(value: Moving, node: SourceNode, reader: Reader) -> bool:
+    """Whether ``value`` is a tensor of known scale, perhaps moved."""
+    try:
+        reader.builder.check_settles(value, node)
+    except UnsupportedError:
+        return False
+    return True
+
+
+def _own_step(value: Pending, node: SourceNode, reader: Reader) -> RealFunction | None:
+    """The step of a pending operation, its limits left out."""
+    if value.op in UNARY_OPS:
+        inner = as_function(value.inputs[0], node, reader)
+        attributes = value.attributes if isinstance(value.attributes, ActivationAttributes) else ActivationAttributes()
+        if inner is None:
+            return None
+        return unary(inner, step_name(value.op), value.source, lambda x: arithmetic.evaluate(value.op, attributes, x))
+    if value.op.value not in BINARY:
+        return None
+    sides = [as_function(side, node, reader) for side in value.inputs]
+    functions = [side for side in sides if side is not None]
+    if len(functions) < len(sides):
+        return None
+    operands: list[RealFunction | Rows] = [*functions]
+    if value.constant is not None:
+        real = arithmetic.dequantize(value.constant.values, value.constant.quant)
+        operands.insert(0 if value.constant_first else 1, constant_rows(node, real, value.shape))
+    return joined(value.op.value, value.source, operands)
+
+
+def _limited(found: RealFunction, value: Pending) -> RealFunction:
+    if not value.fused:
+        return found
+    low, high = (np.float32(bound) for bound in value.bounds)
+    return unary(found, value.fused[-1], value.source, lambda x: np.minimum(np.maximum(x, low), high))
+
+
+def _moved(value: Pending, node: SourceNode, reader: Reader) -> RealFunction | None:
+    """A function behind a movement is the same function of the moved tensor."""
+    inner = as_function(value.inputs[0], node, reader)
+    if inner is None or len(inner.values) > 1:
+        return None
+    moved = Pending(
+        value.op, value.source, (inner.source,), value.shape, value.attributes, transparent=value.transparent,
+        name=f"{value.name}_moved" if inner.steps else value.name,
+    )  # fmt: skip
+    source = reader.builder.settled(moved, moved.name or value.source, node)
+    return RealFunction(source, inner.values, 0, inner.steps, inner.nodes)
+
+
+def unary(
+    function: RealFunction, step: str, node: str, compute: Callable[[Float32Array], Float32Array]
+) -> RealFunction:
+    """The function with one more step behind it."""
+    with np.errstate(all="ignore"):  # infinities and what is no number saturate in the QuantizeLinear, as they do there
+        values = np.asarray(compute(function.values), np.float32)
+    return RealFunction(
+        function.source, values, function.axis, _named((*function.steps, step)), (*function.nodes, node)
+    )
+
+
+def joined(operator: str, node: str, operands: Sequence[RealFunction | Rows]) -> RealFunction | None:
+    """The operands under one operator, from the left; None when they are functions of several tensors or axes."""
+    functions = [entry for entry in operands if isinstance(entry, RealFunction)]
+    rows = [(entry.values, entry.axis) if isinstance(entry, RealFunction) else entry for entry in operands]
+    axes = {axis for values, axis in rows if len(values) > 1}
+    if len({entry.source.tensor for entry in functions}) > 1 or len(axes) > 1:
+        return None
+    with np.errstate(all="ignore"):
+        values = reduce(BINARY[operator], [values for values, _ in rows])
+    before = dict.fromkeys(name for entry in functions for name in entry.nodes)
+    steps = max((entry.steps for entry in functions), key=len)
+    return RealFunction(
+        functions[0].source, np.broadcast_to(values, (len(values), 256)).astype(np.float32), axes.pop() if axes else 0,
+        _named((*steps, step_name(operator))), (*before, node),
+    )  # fmt: skip
+
+
+def constant_rows(node: SourceNode, array: npt.NDArray[np.generic], shape: tuple[int, ...]) -> Rows:
+    """A real constant against a tensor of per-sample ``shape``: (n, 1) values along the one axis on which it varies."""
+    real = array.astype(np.float32)
+    if real.ndim > len(shape):
+        whole = (1,) * (real.ndim - len(shape)) == real.shape[: real.ndim - len(shape)]
+        rules.BATCH_FIRST.check(node, f"its constant of shape {array.shape} varies with the batch", whole)
+        real = real.reshape(real.shape[real.ndim - len(shape) :])
+    real = real.reshape((1,) * (len(shape) - real.ndim) + real.shape)
+    fits = all(size in (1, full) for size, full in zip(real.shape, shape, strict=True))
+    rules.BROADCAST.check(node, f"its constant of shape {array.shape} is larger than its activation", fits)
+    for axis in range(real.ndim):
+        first = real.take([0], axis)
+        real = first if (real == first).all() else real
+    varying = [axis for axis, size in enumerate(real.shape) if size > 1]
+    found = f"its real constant of shape {array.shape} varies along {len(varying)} axes"
+    rules.REAL_CONSTANT.check(node, found, len(varying) <= 1)
+    return real.reshape(-1, 1), varying[0] if varying else 0
+
+
+def real_constant(value: Constant | QuantizedConstant) -> Float32Array:
+    """The reals of a constant, quantized or not."""
+    if isinstance(value, Constant):
+        return value.array.astype(np.float32)
+    shape = [1] * value.values.ndim
+    if value.scales.size > 1:
+        shape[value.axis % value.values.ndim] = -1
+    centred = value.values.astype(np.int64) - value.zero_points.reshape(shape)
+    return centred.astype(np.float32) * value.scales.reshape(shape)
+
+
+def step_name(operator: str) -> str:
+    """An operator's name inside a layer's name: HardSigmoid is hard_sigmoid."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", operator).lower()
+
+
+#: Chains of steps that have a name of their own.
+_NAMES: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("sigmoid", "mul"): ("swish",),
+    ("hard_sigmoid", "mul"): ("hard_swish",),
+    ("add", "clip", "mul", "div"): ("hard_swish",),
+    ("add", "clip", "mul", "mul"): ("hard_swish",),
+    ("add", "clip", "div", "mul"): ("hard_swish",),
+}
+
+
+def _named(steps: tuple[str, ...]) -> tuple[str, ...]:
+    return next((steps[: -len(chain)] + name for chain, name in _NAMES.items() if steps[-len(chain) :] == chain), steps)

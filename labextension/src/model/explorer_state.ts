@@ -1,0 +1,137 @@
+/**
+ * The explorer's one state, and everything that follows from it: which layers are shown, in which order, which are
+ * chosen, how they are coloured. Derived values are made when first asked for and kept until what they come from changes.
+ */
+import type { ViewState } from "../hosts/host.ts";
+import { type Filterable, type Shown, shownOf, wordsOf } from "./filter.ts";
+import { byNumber, byText, kept } from "./order.ts";
+import { type Grouping, groupingOf, type Profile } from "./profile.ts";
+import { createStore, type Store } from "./store.ts";
+
+export interface ExplorerState extends ViewState {
+  readonly layout: "lanes" | "rows" | "sorted";
+  /** Layers with fewer cycles are not shown. */
+  readonly least: number;
+  /** Keys of the legend's groups that are switched off. */
+  readonly hidden: readonly string[];
+}
+
+export const INITIAL: ExplorerState = {
+  selected: [],
+  filter: "",
+  range: null,
+  unit: "cycles",
+  order: "timeline",
+  colour: "kind",
+  layout: "lanes",
+  least: 0,
+  hidden: [],
+};
+
+/** What a host may set and hears about; the rest is the page's own. */
+export const SHARED = ["selected", "filter", "range", "unit", "order", "colour"] as const;
+
+export interface Derived {
+  readonly profile: Profile;
+  readonly store: Store<ExplorerState>;
+  readonly grouping: () => Grouping;
+  /** Layers that pass words, slider and legend, whatever the range. */
+  readonly passing: () => Shown;
+  /** Layers that pass and lie in the range too. */
+  readonly shown: () => Shown;
+  /** Indices of the shown layers in the chosen order. */
+  readonly order: () => Uint32Array;
+  /** Indices of the selected layers. */
+  readonly chosen: () => readonly number[];
+}
+
+export function derive(profile: Profile, store: Store<ExplorerState>): Derived {
+  const state = store.get;
+  const grouping = kept1(
+    () => [state().colour],
+    () => groupingOf(profile, state().colour),
+  );
+  const filterable = (): Filterable => ({
+    size: profile.size,
+    cycles: profile.cycles,
+    start: profile.start,
+    end: profile.end,
+    group: grouping().ofLayer,
+    text: profile.text,
+  });
+  const passing = kept1(
+    () => [state().filter, state().least, state().hidden, grouping()],
+    () => shownOf(filterable(), { ...filterOf(state(), grouping()), from: -1, to: Number.POSITIVE_INFINITY }),
+  );
+  const shown = kept1(
+    () => [passing(), state().range],
+    () => {
+      const { range } = state();
+      if (!range) return passing();
+      return shownOf(filterable(), { ...filterOf(state(), grouping()), from: range[0], to: range[1] });
+    },
+  );
+  const sorted = kept1(
+    () => [state().order],
+    () => sortedOf(profile, state().order),
+  );
+  const order = kept1(
+    () => [sorted(), shown()],
+    () => kept(sorted(), shown().mask),
+  );
+  const chosen = kept1(
+    () => [state().selected],
+    () => state().selected.flatMap(id => profile.indexOf.get(id) ?? []),
+  );
+  return { profile, store, grouping, passing, shown, order, chosen };
+}
+
+function kept1<Value>(inputs: () => readonly unknown[], make: () => Value): () => Value {
+  let before: readonly unknown[] | null = null;
+  let value: Value;
+  return () => {
+    const now = inputs();
+    if (!before || now.some((item, at) => !Object.is(item, before?.[at]))) {
+      before = now;
+      value = make();
+    }
+    return value;
+  };
+}
+
+function filterOf(state: ExplorerState, grouping: Grouping) {
+  const hidden = Uint8Array.from(grouping.labels, label => Number(state.hidden.includes(label.key)));
+  return { words: wordsOf(state.filter), least: state.least, hidden };
+}
+
+function sortedOf(profile: Profile, order: ExplorerState["order"]): Uint32Array {
+  if (order === "cycles") return byNumber(profile.cycles, true);
+  if (order === "timeline") return byNumber(profile.start);
+  return byText(Array.from({ length: profile.size }, (_, row) => profile.layers.get(row, "name") ?? ""));
+}
+
+/** A state as a host gave it: what is not understood is left out, so that an old notebook cannot break a new page. */
+export function understood(patch: Partial<Record<string, unknown>>): Partial<ExplorerState> {
+  const found: Record<string, unknown> = {};
+  if (Array.isArray(patch["selected"])) found["selected"] = patch["selected"].filter(Number.isInteger);
+  if (typeof patch["filter"] === "string") found["filter"] = patch["filter"];
+  const range = patch["range"];
+  if (range === null || (Array.isArray(range) && !range.length)) found["range"] = null;
+  else if (Array.isArray(range) && range.length === 2 && range.every(Number.isFinite) && range[0] < range[1]) {
+    found["range"] = [range[0], range[1]];
+  }
+  for (const [name, values] of Object.entries(CHOICES)) {
+    if (values.includes(String(patch[name]))) found[name] = patch[name];
+  }
+  return found as Partial<ExplorerState>;
+}
+
+const CHOICES: Readonly<Record<string, readonly string[]>> = {
+  unit: ["cycles", "time", "share"],
+  order: ["timeline", "cycles", "name"],
+  colour: ["kind", "cause", "utilisation"],
+};
+
+export function createExplorerStore(given: Partial<ViewState> | undefined): Store<ExplorerState> {
+  return createStore<ExplorerState>({ ...INITIAL, ...understood({ ...given }) });
+}

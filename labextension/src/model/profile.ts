@@ -1,0 +1,274 @@
+/**
+ * What the explorer draws, made once from a View: columns per layer, lanes with their tracks, and groups to colour by.
+ *
+ * Everything on one axis of cycles, half open. "Cycles" of a layer are those of the run where they are recorded, else those
+ * of the static schedule. What a file does not know is null, and `missing` says it in sentences.
+ */
+import type { Table, ViewData, ViewHead } from "../columns.ts";
+import type { Label, Layer } from "../contract.ts";
+import type { Range } from "./scale.ts";
+import { type Columns, type Track, trackOf } from "./track.ts";
+
+export type ColourMode = "kind" | "cause" | "utilisation";
+
+export interface Lane {
+  readonly key: string;
+  readonly label: string;
+  readonly note: string;
+  readonly track: Track;
+}
+
+/** Layers by group: the colours of bars, the entries of the legend. */
+export interface Grouping {
+  readonly mode: ColourMode;
+  readonly labels: readonly Label[];
+  readonly ofLayer: Uint8Array;
+  /** Layers and cycles in each group. */
+  readonly counts: Uint32Array;
+  readonly cycles: Float64Array;
+}
+
+export interface Profile {
+  readonly view: ViewHead;
+  readonly layers: Table<Layer>;
+  readonly data: ViewData;
+  readonly size: number;
+  readonly ids: Int32Array;
+  readonly indexOf: ReadonlyMap<number, number>;
+  readonly cycles: Float64Array;
+  /** Where a layer lies on the axis: its first and last cycle of any lane. */
+  readonly start: Float64Array;
+  readonly end: Float64Array;
+  readonly lanes: readonly Lane[];
+  readonly whole: Range;
+  /** What shares are shares of: the cycles of the run, or of the static schedule. */
+  readonly total: number;
+  readonly clockMhz: number;
+  readonly missing: readonly string[];
+  readonly text: (index: number) => string;
+}
+
+export function profileOf(data: ViewData): Profile {
+  const { layers } = data.tables;
+  const size = layers.count;
+  const ids = Int32Array.from({ length: size }, (_, index) => layers.get(index, "id") ?? index);
+  const indexOf = new Map<number, number>();
+  for (let index = size - 1; index >= 0; index--) indexOf.set(ids[index] as number, index);
+  const lanes = lanesOf(data, indexOf);
+  const [start, end] = spansOf(lanes, size);
+  const { totals, machine } = data.view;
+  const last = lanes.reduce((most, lane) => Math.max(most, lane.track.last), 0);
+  return {
+    view: data.view,
+    layers,
+    data,
+    size,
+    ids,
+    indexOf,
+    cycles: cyclesOf(layers),
+    start,
+    end,
+    lanes,
+    whole: { from: 0, to: Math.max(last, totals.runtime_cycles ?? 0, 1) },
+    total: totals.cycles,
+    clockMhz: machine.clock_mhz,
+    missing: missingOf(data),
+    text: searchable(layers),
+  };
+}
+
+function cyclesOf(layers: Table<Layer>): Float64Array {
+  return Float64Array.from({ length: layers.count }, (_, row) => {
+    const known = layers.get(row, "runtime_cycles") ?? layers.get(row, "compute_cycles");
+    if (known !== null) return known;
+    const [from, to] = [layers.get(row, "start_cycle"), layers.get(row, "end_cycle")];
+    return from !== null && to !== null ? to - from + 1 : 0;
+  });
+}
+
+function lanesOf(data: ViewData, indexOf: ReadonlyMap<number, number>): Lane[] {
+  const { layers, events } = data.tables;
+  const { palette, wordings } = data.view;
+  const lanes = palette.engines.map((engine): Lane => {
+    const columns = engineColumns(data, engine.key, indexOf);
+    return { key: engine.key, label: engine.label, note: engine.note ?? "", track: trackOf(columns) };
+  });
+  if (!events.count) lanes.length = 0;
+  const schedule = spanColumns(layers, "start_cycle", "end_cycle");
+  lanes.unshift({ key: "static", label: "static", note: wordings["static"] ?? "", track: trackOf(schedule) });
+  return lanes.filter(lane => lane.track.count);
+}
+
+function engineColumns(data: ViewData, engine: string, indexOf: ReadonlyMap<number, number>): Columns {
+  const { events } = data.tables;
+  const mine: number[] = [];
+  for (let row = 0; row < events.count; row++) {
+    if (events.get(row, "engine") === engine) mine.push(row);
+  }
+  return {
+    start: Float64Array.from(mine, row => events.get(row, "start_cycle") ?? 0),
+    end: Float64Array.from(mine, row => (events.get(row, "end_cycle") ?? -1) + 1),
+    layer: Int32Array.from(mine, row => indexOf.get(events.get(row, "layer") ?? -1) ?? -1),
+  };
+}
+
+function spanColumns(layers: Table<Layer>, first: "start_cycle", last: "end_cycle"): Columns {
+  const rows: number[] = [];
+  for (let row = 0; row < layers.count; row++) {
+    if (layers.get(row, first) !== null && layers.get(row, last) !== null) rows.push(row);
+  }
+  return {
+    start: Float64Array.from(rows, row => layers.get(row, first) ?? 0),
+    end: Float64Array.from(rows, row => (layers.get(row, last) ?? 0) + 1),
+    layer: Int32Array.from(rows),
+  };
+}
+
+/** The stretch of the axis that a layer takes in the run; in the static schedule where the run is not recorded. */
+function spansOf(lanes: readonly Lane[], size: number): [Float64Array, Float64Array] {
+  const start = new Float64Array(size).fill(Number.POSITIVE_INFINITY);
+  const end = new Float64Array(size).fill(Number.NEGATIVE_INFINITY);
+  const runs = lanes.filter(lane => lane.key !== "static");
+  for (const lane of runs.length ? runs : lanes) extend(lane, start, end);
+  for (const lane of lanes) {
+    if (lane.key === "static") extend(lane, start, end, true);
+  }
+  return [start, end];
+}
+
+function extend(lane: Lane, start: Float64Array, end: Float64Array, onlyMissing = false): void {
+  const known = onlyMissing ? end.slice() : null;
+  for (const row of lane.track.rows) {
+    for (let i = 0; i < row.start.length; i++) {
+      const layer = row.layer[i] as number;
+      if (layer < 0 || (known && Number.isFinite(known[layer] as number))) continue;
+      start[layer] = Math.min(start[layer] as number, row.start[i] as number);
+      end[layer] = Math.max(end[layer] as number, row.end[i] as number);
+    }
+  }
+}
+
+/** Everything that a word of the filter may be found in; made when first asked for, kept per layer. */
+function searchable(layers: Table<Layer>): (index: number) => string {
+  const made: string[] = [];
+  return index => {
+    made[index] ??= [
+      layers.get(index, "name"),
+      layers.get(index, "operator"),
+      layers.get(index, "family"),
+      layers.get(index, "bound_by"),
+      ...layers.list(index, "sources"),
+    ]
+      .join(" ")
+      .toLowerCase();
+    return made[index];
+  };
+}
+
+function missingOf(data: ViewData): string[] {
+  const { layers, events } = data.tables;
+  const words = data.view.wordings;
+  const found: string[] = [];
+  if (!layers.count) found.push(words["no_stats"] ?? "");
+  else if (!events.count) found.push(words["no_events"] ?? "");
+  return found.filter(Boolean);
+}
+
+const UTILISATION: readonly Label[] = [
+  step("u0", "under 20 %", "#3b2f73", "checks"),
+  step("u1", "20 to 40 %", "#3e6a8e", "diagonal"),
+  step("u2", "40 to 60 %", "#2a9c88", "dots"),
+  step("u3", "60 to 80 %", "#7fca5c", "horizontal"),
+  step("u4", "80 % and more", "#f0e442", "solid"),
+  step("none", "no multiply-accumulates", "#999999", "vertical"),
+];
+const UNKNOWN = step("", "not recorded", "#999999", "checks");
+
+function step(key: string, label: string, colour: string, pattern: string): Label {
+  return { key, label, colour, pattern, note: "", is_stall: false };
+}
+
+/** The label of a key; a key that the palette does not know is its own label, in grey. */
+export function labelOf(labels: readonly Label[], key: string): Label {
+  return labels.find(label => label.key === key) ?? step(key, key.replaceAll("_", " "), "#999999", "checks");
+}
+
+export function groupingOf(profile: Profile, mode: ColourMode): Grouping {
+  const { layers, view, size, cycles } = profile;
+  const [labels, groupOf] =
+    mode === "kind"
+      ? byKey(view.palette.families, row => layers.get(row, "family"))
+      : mode === "cause"
+        ? byCause(profile)
+        : byUtilisation(layers);
+  const ofLayer = new Uint8Array(size);
+  const counts = new Uint32Array(labels.length);
+  const sums = new Float64Array(labels.length);
+  for (let row = 0; row < size; row++) {
+    const group = groupOf(row);
+    ofLayer[row] = group;
+    counts[group] = (counts[group] as number) + 1;
+    sums[group] = (sums[group] as number) + (cycles[row] as number);
+  }
+  return { mode, labels, ofLayer, counts, cycles: sums };
+}
+
+type Groups = [readonly Label[], (row: number) => number];
+
+function byKey(labels: readonly Label[], key: (row: number) => string | null): Groups {
+  const places = new Map(labels.map((label, index) => [label.key, index]));
+  return [[...labels, UNKNOWN], row => places.get(key(row) ?? "") ?? labels.length];
+}
+
+/** A layer's cause is the one that takes most of its cycles. */
+function byCause({ layers, view }: Profile): Groups {
+  const { causes } = view.palette;
+  const column = layers.columns.get("cause_cycles");
+  return [
+    [...causes, UNKNOWN],
+    row => {
+      const from = column?.starts?.[row] ?? 0;
+      const to = column?.starts?.[row + 1] ?? 0;
+      let best = causes.length;
+      let most = 0;
+      for (let at = from; at < to; at++) {
+        const value = column?.values[at] ?? 0;
+        if (value > most) [best, most] = [at - from, value];
+      }
+      return Math.min(best, causes.length);
+    },
+  ];
+}
+
+function byUtilisation(layers: Table<Layer>): Groups {
+  return [
+    [...UTILISATION, UNKNOWN],
+    row => {
+      const value = layers.get(row, "utilization");
+      if (value === null) return UTILISATION.length;
+      if (!value && !layers.get(row, "macs")) return UTILISATION.length - 1;
+      return Math.min(4, Math.floor(value * 5));
+    },
+  ];
+}
+
+export interface Part {
+  readonly label: Label;
+  readonly cycles: number;
+}
+
+/** The causes of a set of layers (all: null), in the palette's order; null where they are not recorded. */
+export function causesOf(profile: Profile, chosen: readonly number[] | null): readonly Part[] | null {
+  const { causes } = profile.view.palette;
+  const totals = profile.view.totals.cause_cycles ?? [];
+  if (!chosen) return totals.length ? causes.map((label, at) => ({ label, cycles: totals[at] ?? 0 })) : null;
+  const sums = causes.map(() => 0);
+  let known = false;
+  for (const row of chosen) {
+    profile.layers.list(row, "cause_cycles").forEach((cycles, at) => {
+      known = true;
+      sums[at] = (sums[at] ?? 0) + cycles;
+    });
+  }
+  return known ? causes.map((label, at) => ({ label, cycles: sums[at] ?? 0 })) : null;
+}

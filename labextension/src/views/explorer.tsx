@@ -1,0 +1,170 @@
+/**
+ * The explorer: timeline, table, memory map, details and causes over one state.
+ *
+ * `mount` puts it into an element. What the host sets comes through `update`; what the person changes goes out through
+ * `host.onState`, and an echo of it changes nothing.
+ */
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { ViewData } from "../columns.ts";
+import type { Handle, Host, ViewState } from "../hosts/host.ts";
+import {
+  createExplorerStore,
+  type Derived,
+  derive,
+  type ExplorerState,
+  SHARED,
+  understood,
+} from "../model/explorer_state.ts";
+import { causesOf, profileOf } from "../model/profile.ts";
+import type { Store } from "../model/store.ts";
+import { count, percent } from "../model/units.ts";
+import { Causes } from "./causes.tsx";
+import { Controls, Legend, stepsOf, TimelineControls } from "./controls.tsx";
+import { Details, sentenceOf } from "./details.tsx";
+import { Memory } from "./memory.tsx";
+import { mountView } from "./mounting.tsx";
+import { LayerTable } from "./table.tsx";
+import { createTimeline, type Timeline } from "./timeline.ts";
+import { Section, useStore } from "./ui.tsx";
+
+export function mount(element: HTMLElement, data: ViewData, host: Host): Handle {
+  const store = createExplorerStore(host.state);
+  const outward = Symbol("set by the host");
+  store.watch((state, changed, origin) => {
+    if (origin !== outward) tell(host, state, changed);
+  });
+  const mounted = mountView(element, "Profile", () => <Explorer data={data} store={store} />);
+  return {
+    update: patch => store.set(understood({ ...patch }), outward),
+    dispose: () => {
+      store.clear();
+      mounted.dispose();
+    },
+  };
+}
+
+function tell(host: Host, state: ExplorerState, changed: ReadonlySet<keyof ExplorerState>): void {
+  const news: Record<string, unknown> = {};
+  for (const name of SHARED) {
+    if (changed.has(name)) news[name] = state[name];
+  }
+  if (Object.keys(news).length) host.onState?.(news as Partial<ViewState>);
+}
+
+function Explorer({ data, store }: { data: ViewData; store: Store<ExplorerState> }) {
+  const derived = useMemo(() => derive(profileOf(data), store), [data, store]);
+  const steps = useMemo(() => stepsOf(derived), [derived]);
+  const timeline = useRef<Timeline | null>(null);
+  const [spoken, announce] = useState("");
+  const printing = usePrinting();
+  const { profile } = derived;
+  const { wordings } = profile.view;
+  return (
+    <>
+      <Controls derived={derived} steps={steps} />
+      <Legend derived={derived} />
+      <Status derived={derived} spoken={spoken} />
+      {profile.lanes.length > 0 ? (
+        <>
+          <TimelineControls derived={derived} zoom={move => timeline.current?.zoom(move)} />
+          <TimelineHolder derived={derived} announce={announce} keep={found => (timeline.current = found)} />
+          <Lanes derived={derived} />
+        </>
+      ) : (
+        <p class="sima-note">{wordings["no_stats"]}</p>
+      )}
+      <div class="sima-columns">
+        <Section title="Layers">
+          <LayerTable derived={derived} printing={printing} />
+        </Section>
+        <Details derived={derived} copy={text => navigator.clipboard.writeText(text)} />
+      </div>
+      <Whole derived={derived} />
+      <Memory derived={derived} />
+      {profile.missing.length > 0 && <p class="sima-note">{profile.missing.join(" ")}</p>}
+    </>
+  );
+}
+
+/** The count of what is shown, said aloud when it changes. */
+function Status({ derived, spoken }: { derived: Derived; spoken: string }) {
+  useStore(derived.store);
+  return (
+    <div class="sima-status">
+      <p role="status" class="sima-count">
+        {sentenceOf(derived)}
+      </p>
+      <p class="sima-unseen" aria-live="polite">
+        {spoken}
+      </p>
+    </div>
+  );
+}
+
+function TimelineHolder(props: {
+  derived: Derived;
+  announce: (text: string) => void;
+  keep: (found: Timeline | null) => void;
+}) {
+  const holder = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const made = createTimeline(props.derived, props.announce);
+    holder.current?.append(made.element);
+    props.keep(made);
+    return () => {
+      props.keep(null);
+      made.dispose();
+    };
+  }, [props.derived]);
+  return <div ref={holder} />;
+}
+
+function Lanes({ derived }: { derived: Derived }) {
+  const { lanes } = derived.profile;
+  const notes = lanes.filter(lane => lane.note).map(lane => `${lane.label}: ${lane.note}`);
+  return <p class="sima-note">{notes.join("; ")}</p>;
+}
+
+/** Where the whole run's cycles went, beside the efficiency that they explain. */
+function Whole({ derived }: { derived: Derived }) {
+  const { unit } = useStore(derived.store);
+  const { profile } = derived;
+  const { totals, wordings } = profile.view;
+  const parts = causesOf(profile, null);
+  return (
+    <Section title="Where the cycles go">
+      {parts ? (
+        <Causes
+          parts={parts}
+          unit={unit}
+          clockMhz={profile.clockMhz}
+          title={`${count(totals.cycles)} cycles, ${wordings["mla_alone"] ?? ""}`}
+        />
+      ) : (
+        <p class="sima-note">The file does not record why cycles were spent.</p>
+      )}
+      {totals.efficiency != null && (
+        <p class="sima-note">
+          Efficiency {percent(totals.efficiency)}: the bound of {count(totals.bound_cycles ?? 0)} cycles over those of
+          the run.
+        </p>
+      )}
+      {(totals.counted ?? []).map(sentence => (
+        <p class="sima-note" key={sentence}>
+          {sentence}
+        </p>
+      ))}
+    </Section>
+  );
+}
+
+function usePrinting(): boolean {
+  const [printing, setPrinting] = useState(false);
+  useEffect(() => {
+    const query = matchMedia("print");
+    const changed = () => setPrinting(query.matches);
+    query.addEventListener("change", changed);
+    return () => query.removeEventListener("change", changed);
+  }, []);
+  return printing;
+}

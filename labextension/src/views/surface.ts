@@ -1,0 +1,62 @@
+/** A canvas that keeps its size in step with its element and paints at most once per animation frame. */
+
+export interface Surface {
+  readonly canvas: HTMLCanvasElement;
+  readonly context: CanvasRenderingContext2D;
+  /** Size in CSS pixels; the canvas has as many more as the screen. */
+  width: number;
+  height: number;
+  /** Asks for a paint in the next frame. */
+  readonly invalidate: () => void;
+  /** Paints now: for print, and for tests that count frames. */
+  readonly flush: () => void;
+  readonly dispose: () => void;
+}
+
+export function surfaceOn(canvas: HTMLCanvasElement, paint: (surface: Surface) => void): Surface {
+  const context = canvas.getContext("2d", { alpha: false });
+  if (!context) throw new Error("This browser gives no canvas to draw on.");
+  let frame = 0;
+  const run = () => {
+    frame = 0;
+    fit(surface);
+    if (surface.width > 0 && surface.height > 0) paint(surface);
+  };
+  const surface: Surface = {
+    canvas,
+    context,
+    width: 0,
+    height: 0,
+    invalidate: () => {
+      if (!frame) frame = requestAnimationFrame(run);
+    },
+    flush: () => {
+      cancelAnimationFrame(frame);
+      run();
+    },
+    dispose: () => {
+      cancelAnimationFrame(frame);
+      resized.disconnect();
+      // A canvas keeps its pixels as long as anything keeps the element: give them back now.
+      canvas.width = 0;
+      canvas.height = 0;
+    },
+  };
+  const resized = new ResizeObserver(surface.invalidate);
+  resized.observe(canvas);
+  surface.invalidate();
+  return surface;
+}
+
+function fit(surface: Surface): void {
+  const { canvas, context } = surface;
+  const ratio = globalThis.devicePixelRatio || 1;
+  surface.width = canvas.clientWidth;
+  surface.height = canvas.clientHeight;
+  const [width, height] = [Math.round(surface.width * ratio), Math.round(surface.height * ratio)];
+  if (canvas.width !== width || canvas.height !== height) {
+    canvas.width = width;
+    canvas.height = height;
+  }
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+}

@@ -213,9 +213,9 @@ def report(counts: Mapping[str, int], first: int, seconds: float) -> str:
         "# Damaged files", "",
         f"`make test-long`, seeds {first:,} to {first + sum(counts.values()) - 1:,}, {seconds:.0f} s.", "",
         "| Ends in | Files |", "|---|---|", *rows, "",
-        "*refused*: an error of ours. *equal*: every element is onnxruntime's on the same file. *in float*: onnxruntime",
-        "computes part of the file in reals and rounds some halves the other way, by one step. *no oracle*: onnxruntime",
-        "itself does not run the file.", "",
+        "*refused*: an error of ours. *equal*: every element is onnxruntime's on the same file. *in float*:",
+        "onnxruntime computes part of the file in reals and rounds some halves the other way, by one step.",
+        "*no oracle*: onnxruntime itself does not run the file.", "",
     ])  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from onnxruntime.quantization import CalibrationMethod, QuantType
 
 
@@ -82,18 +83,18 @@ OPTIONS: tuple[Option, ...] = (
     _switch("CalibTensorRangeSymmetric"),
     _switch("CalibStridedMinMax", 1),
     Option("CalibMovingAverage, constant 0.1", {}, {"CalibMovingAverage": True, "CalibMovingAverageConstant": 0.1}),
-    _switch("CalibMaxIntermediateOutputs", 1),
+    _switch("CalibMaxIntermediateOutputs", 2),
     _switch("SmoothQuant"),
     Option("SmoothQuant, alpha 0.7, no folding", {},
            {"SmoothQuant": True, "SmoothQuantAlpha": 0.7, "SmoothQuantFolding": False}),
     _switch("UseQDQContribOps"),
     _switch("MinimumRealRange", 0.5),
     Option("TensorQuantOverrides, scale and zero point", {},
-           {"TensorQuantOverrides": {ACTIVATION: [{"scale": 0.031, "zero_point": -9}]}}),
+           {"TensorQuantOverrides": {ACTIVATION: [{"scale": np.float32(0.031), "zero_point": np.int8(-9)}]}}),
     Option("TensorQuantOverrides, symmetric", {}, {"TensorQuantOverrides": {ACTIVATION: [{"symmetric": True}]}}),
-    Option("TensorQuantOverrides, reduce_range", {}, {"TensorQuantOverrides": {ACTIVATION: [{"reduce_range": True}]}}),
+    Option("TensorQuantOverrides, weights reduce_range", {}, {"TensorQuantOverrides": {WEIGHTS: [{"reduce_range": True}]}}),
     Option("TensorQuantOverrides, rmin and rmax", {},
-           {"TensorQuantOverrides": {ACTIVATION: [{"rmin": -1.5, "rmax": 2.5}]}}),
+           {"TensorQuantOverrides": {ACTIVATION: [{"rmin": np.float32(-1.5), "rmax": np.float32(2.5)}]}}),
     Option("TensorQuantOverrides, weights QUInt8", _types(U8, S8),
            {"TensorQuantOverrides": {WEIGHTS: [{"quant_type": U8}]}}),
     Option("TensorQuantOverrides, activation QUInt16", _types(U8, S8),

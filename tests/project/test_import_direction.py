@@ -37,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "frontend": DEVICES,
     "stages": DEVICES,
     "sim": RECORDS | {"machine", "lm"},
-    "archive": BASE | {"folders", "ir", "lm", "machine"},
+    "archive": BASE | {"folders", "ir", "lm", "machine", "sim"},
     "bounds": RECORDS | {"machine", "lm"},
     "pipeline": PLANNING,
     "negotiate": PLANNING | {"pipeline"},

@@ -19,7 +19,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -156,7 +156,7 @@ def originals() -> tuple[bytes, ...]:
 
 
 @contextmanager
-def limited(seconds: int) -> Iterator[None]:
+def limited(seconds: int) -> Generator[None]:
     """Raises TimeoutError in the middle of whatever takes longer."""
 
     def stop(signum: int, frame: object) -> None:

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class, needs_local_scope
 
-from sima_compiler import CompileInterrupted, SimaError, add_compile_arguments, logging_from_arguments
+from sima_compiler import CompileInterrupted, SimaError, add_compile_arguments, logging_from_arguments, printable
 from sima_nb.display import Summary
 from sima_nb.progress import ProgressDisplay
 from sima_nb.session import as_shown, compile_model, resolve_calibration, resolve_model
@@ -109,7 +109,8 @@ def help_text() -> str:
 def _without_traceback(error: SimaError) -> SimaError:
     """The same error, which IPython will show as its message alone."""
     lines = [f"{type(error).__name__}: {error.message}"] + ([f"hint: {error.hint}"] if error.hint else [])
-    setattr(error, "_render_traceback_", lambda: lines)  # noqa: B010 - IPython's hook, which the engine does not know
+    shown = [printable(part) for line in lines for part in line.split("\n")]
+    setattr(error, "_render_traceback_", lambda: shown)  # noqa: B010 - IPython's hook, which the engine does not know
     return error
 
 

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from sima_compiler.obstacle import Obstacle
     from sima_compiler.options import L2CachingMode, TensorDRAMLayout, TensorTessellateParameters
     from sima_compiler.progress import Progress
+    from sima_compiler.screen import printable
     from sima_compiler.sources import model_from_arguments
 
 #: Public name -> module that defines it.
@@ -71,6 +72,7 @@ _HOMES: dict[str, str] = {
     "logging_from_arguments": "arguments",
     "model_from_arguments": "sources",
     "output_folder": "folders",
+    "printable": "screen",
     "quantize": "model",
     "simulate": "model",
     "ArchiveError": "errors",
@@ -148,6 +150,7 @@ __all__ = [
     "logging_from_arguments",
     "model_from_arguments",
     "output_folder",
+    "printable",
     "quantize",
     "simulate",
 ]

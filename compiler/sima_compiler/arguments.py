@@ -13,7 +13,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-from sima_compiler.printable import printable_lines
+from sima_compiler.screen import printable_lines
 
 
 def add_compile_arguments(parser: argparse.ArgumentParser) -> None:

@@ -28,6 +28,7 @@ ENGINE_NAMES = {
     "logging_from_arguments",
     "model_from_arguments",
     "output_folder",
+    "printable",
     "quantize",
     "simulate",
 }

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sima_compiler.printable import printable_lines
+from sima_compiler.screen import printable_lines
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from typing import NoReturn
 from sima_compiler.arguments import logging_from_arguments
 from sima_compiler.cli.command import Command, Output
 from sima_compiler.errors import CompileInterrupted, SimaError
-from sima_compiler.printable import printable_lines
+from sima_compiler.screen import printable_lines
 from sima_compiler.version import __version__
 
 COMMANDS = ("quantize", "compile", "inspect", "stats", "simulate", "disassemble")

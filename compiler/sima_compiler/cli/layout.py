@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from sima_compiler.archive.tree import human_size
-from sima_compiler.printable import printable
+from sima_compiler.screen import printable
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:

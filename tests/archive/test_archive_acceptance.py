@@ -16,6 +16,7 @@ import pytest
 from sima_compiler.archive.acceptance import BINARY_RULES, LOADER_RULES, accepts, check_archive
 from sima_compiler.archive.grammar import DOCUMENT_RULES, FORM_RULES, validate
 from sima_compiler.archive.rule import Verdict
+from sima_compiler.archive.rules_page import page
 from sima_compiler.errors import SchemaError, UnsupportedVersionError
 from tests.archive.archive_samples import described, header, newer_vendor_members, tar_bytes, write_gz, written
 
@@ -225,6 +226,13 @@ def test_a_newer_sdks_archive_is_told_what_the_decoder_does_not_know(tmp_path: P
     members = [(header(name), data) for name, data in newer_vendor_members()]
     found = broken(write_gz(tmp_path, tar_bytes(members)))
     assert found == {"shape": ("plugins[3]: processor must be one of EV74, MLA, A65",)}
+
+
+def test_the_committed_page_is_printed_from_the_rules() -> None:
+    committed = (Path(__file__).parents[2] / "docs" / "archive-rules.md").read_text("utf-8")
+    assert committed == page(), "run: python -m sima_compiler.archive.rules_page > docs/archive-rules.md"
+    for rule in (*LOADER_RULES, *DOCUMENT_RULES, *BINARY_RULES, *FORM_RULES):
+        assert committed.count(f"| `{rule.key}` | {rule.sentence} |") == 1
 
 
 def places(value: Any, path: str = "") -> Iterator[str]:

@@ -27,8 +27,8 @@ def light_squeezenet() -> onnx.ModelProto:
     return light_model("squeezenet")
 
 
-#: Builder, batch, and the largest runtime over `bound_cycles` and over `padded_bound_cycles`. The bounds count nothing over
-#: padding; this compiler's blocks at a border still multiply there, which is most of what the batches of 8 lose.
+#: Builder, batch, and the largest runtime over `bound_cycles` and over `padded_bound_cycles`. The bounds count nothing
+#: over padding; blocks at a border still multiply there, which is most of what the batches of 8 lose.
 RATIOS = {
     "resnet50": (light_resnet50, 1, 1.04, 1.04),
     "resnet50 at 8": (light_resnet50, 8, 1.08, 1.055),

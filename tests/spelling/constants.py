@@ -261,6 +261,9 @@ def axis_of_scales_negative(sheet: Sheet) -> None:
 def _in_front(sheet: Sheet, made: list[onnx.NodeProto]) -> None:
     for node in reversed(made):
         sheet.graph.node.insert(0, node)
+    written = {node.output[0] for node in made}
+    for entry in [entry for entry in sheet.graph.input if entry.name in written]:
+        sheet.graph.input.remove(entry)
 
 
 CONSTANTS: list[Rewrite] = [

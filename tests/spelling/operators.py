@@ -17,15 +17,17 @@ def relu_as_clip(sheet: Sheet) -> None:
 
 
 def relu_as_maximum(sheet: Sheet) -> None:
+    """Behind products only: with a Max behind it, onnxruntime computes an Add in reals, which rounds differently."""
     zero = sheet.constant(np.float32(0))
     for node in sheet.some(sheet.nodes("Relu")):
-        node.op_type = "Max"
-        node.input.append(zero)
+        if _follows_product(sheet, node):
+            node.op_type = "Max"
+            node.input.append(zero)
 
 
 def clip_as_minimum_of_maximum(sheet: Sheet) -> None:
     for node in sheet.nodes("Clip"):
-        if len(node.input) == 3 and all(node.input):
+        if len(node.input) == 3 and all(node.input) and _follows_product(sheet, node):
             inner = sheet.fresh()
             first = sheet.node("Max", list(node.input[:2]), [inner])
             sheet.replace(node, first, sheet.node("Min", [inner, node.input[2]], node.output))
@@ -306,6 +308,11 @@ def _only_reader_chain(sheet: Sheet, name: str, operators: tuple[str, ...]) -> l
         found.append(readers[0])
         name = readers[0].output[0]
     return found
+
+
+def _follows_product(sheet: Sheet, node: onnx.NodeProto) -> bool:
+    source = sheet.producer(node.input[0])
+    return source is not None and source.op_type in ("Conv", "Gemm", "MatMul")
 
 
 def _shapes(sheet: Sheet) -> dict[str, list[int]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 
 import onnx
 from onnx import helper, version_converter
@@ -19,6 +20,7 @@ from sima_compiler.frontend.constants.checks import refuse_bad_numbers
 from sima_compiler.frontend.constants.names import Names
 from sima_compiler.frontend.constants.normal import normalized
 from sima_compiler.frontend.constants.parameters import state_parameters
+from sima_compiler.frontend.constants.schemas import ONNX_FAILURES
 from sima_compiler.frontend.constants.tensors import decode
 from sima_compiler.frontend.constants.weights import settle_weights
 from sima_compiler.frontend.container import WARNINGS_KEY
@@ -69,7 +71,9 @@ def _with_output_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
     """Some exporters leave the outputs' shapes out, which onnx's full check does not accept."""
     if all(entry.type.tensor_type.HasField("shape") for entry in model.graph.output):
         return model
-    return onnx.shape_inference.infer_shapes(model)
+    with suppress(*ONNX_FAILURES):
+        return onnx.shape_inference.infer_shapes(model)
+    return model
 
 
 def with_minimum_opset(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -82,7 +86,7 @@ def with_minimum_opset(model: onnx.ModelProto) -> onnx.ModelProto:
         return model
     try:
         return version_converter.convert_version(model, MINIMUM_OPSET)
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+    except ONNX_FAILURES as error:
         raise ModelError(
             f"the model's operator set {default_opset(model)} cannot be converted to {MINIMUM_OPSET}: {error}",
             hint=f"export it with opset {MINIMUM_OPSET} or newer",

@@ -119,6 +119,12 @@ class Machine:
             raw = yaml.load(text, _LOADER)  # noqa: S506 - both are safe loaders
         except yaml.YAMLError as error:
             raise MachineError(f"{origin}: not YAML: {error}") from error
+        except (
+            ValueError,
+            OverflowError,
+            RecursionError,
+        ) as error:  # what a number or a nesting beyond Python's limits raises
+            raise MachineError(f"{origin}: a value in it is beyond any limit: {error}") from error
         if not isinstance(raw, dict):
             raise MachineError(f"{origin}: expected a mapping of fields", hint="start from machine/specs/mlsoc.yaml")
         _check_names(raw, origin)
@@ -168,10 +174,17 @@ def _check_values(raw: dict[str, Any], origin: str) -> None:
     for field in (name for name in LIMITS if name in raw):
         (low, high), value = LIMITS[field], raw[field]
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise MachineError(f"{origin}: {field} must be a whole number from {low} to {high}, found {value!r}")
+            raise MachineError(f"{origin}: {field} must be a whole number from {low} to {high}, found {_shown(value)}")
     if raw["tiles_per_quad"] % raw["tile_row"]:
         raise MachineError(f"{origin}: tile_row {raw['tile_row']} must divide tiles_per_quad {raw['tiles_per_quad']}")
     _check_vector_unit(raw, origin)
+
+
+def _shown(value: object) -> str:
+    """A value of a file in a message; Python does not even print numbers of thousands of digits."""
+    if isinstance(value, int) and value.bit_length() > 128:
+        return f"a number of {value.bit_length()} bits"
+    return reprlib.repr(value)
 
 
 def _check_vector_unit(raw: dict[str, Any], origin: str) -> None:

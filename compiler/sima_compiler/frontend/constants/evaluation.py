@@ -15,14 +15,16 @@ from onnx import helper
 
 from sima_compiler.errors import ModelError, UnsupportedError
 from sima_compiler.frontend.constants.ordering import label
+from sima_compiler.frontend.constants.schemas import ONNX_FAILURES
 from sima_compiler.frontend.constants.tensors import LARGEST_CONSTANT, Array, check_size, encode
 
 #: Operators whose result is not the same twice, or may only be known while the network runs.
 UNREPEATABLE = frozenset(
     {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial", "Bernoulli"}
 )
-#: Sizes that depend on values, yet never exceed those of the input by more than its number of axes.
-BOUNDED_BY_INPUT = frozenset({"NonZero", "Compress", "Unique", "NonMaxSuppression"})
+#: Sizes that depend on values, or of com.microsoft's operators, which onnx does not describe; never larger than the
+#: input times its number of axes.
+BOUNDED_BY_INPUT = frozenset({"NonZero", "Compress", "Unique", "NonMaxSuppression", "QuantizeLinear"})
 #: Tensors of at most this many values may be what a size depends on; longer ones are weights.
 LONGEST_SHAPE = 1024
 #: onnxruntime's severity of "fatal": it would otherwise print to the terminal before it raises.
@@ -110,7 +112,7 @@ def _sizes_are_known(graph: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) ->
     """Whether every result's size follows from the nodes; refuses those that are too large."""
     try:
         inferred = onnx.shape_inference.infer_shapes(graph, data_prop=True).graph
-    except (RuntimeError, ValueError, TypeError):  # what onnx raises for a node that contradicts itself
+    except ONNX_FAILURES:
         return False
     kinds = {entry.name: entry.type for entry in (*inferred.value_info, *inferred.output)}
     complete = True

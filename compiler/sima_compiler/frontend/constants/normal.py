@@ -15,6 +15,7 @@ from sima_compiler.frontend.constants.floats import as_float32
 from sima_compiler.frontend.constants.folding import fold_constants
 from sima_compiler.frontend.constants.names import Names
 from sima_compiler.frontend.constants.ordering import ordered_nodes
+from sima_compiler.frontend.constants.schemas import ONNX_FAILURES, check_nodes
 
 
 def normalized(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -28,7 +29,9 @@ def normalized(model: onnx.ModelProto) -> onnx.ModelProto:
     try:
         source = without_functions(model)
         result = _empty_copy(source)
-        fold_constants(source, ordered_nodes(source.graph), result.graph, Names.of(source))
+        nodes = ordered_nodes(source.graph)
+        check_nodes(nodes, source)
+        fold_constants(source, nodes, result.graph, Names.of(source))
     except UnicodeDecodeError as error:
         raise ModelError(
             "a name in the model is no UTF-8 text", hint="the file is damaged; export the model again"
@@ -47,7 +50,7 @@ def without_functions(model: onnx.ModelProto) -> onnx.ModelProto:
         return model
     try:
         return inliner.inline_local_functions(model)
-    except (RuntimeError, ValueError, TypeError) as error:
+    except ONNX_FAILURES as error:
         raise ModelError(f"the model's own functions cannot be inlined: {error}") from error
 
 

@@ -158,7 +158,8 @@ class Summary:
         return (*self.view.warnings, *left)
 
     def to_dict(self) -> dict[str, Any]:
-        """The keys of ``simac compile --json``, as plain values."""
+        """The keys of ``simac compile --json``, as plain values; ``counting`` where layers overlap or leave gaps."""
+        overlaps = self.view.totals.overlaps
         return {
             "path": self.path,
             "desired_batch_size": self.desired_batch_size,
@@ -172,6 +173,7 @@ class Summary:
             "files": [{"name": file.name, "bytes": file.bytes} for file in self.files],
             "plugins": self.plugins,
             "warnings": list(self.warnings),
+            **({"counting": overlaps} if overlaps else {}),
         }
 
     def gantt(self) -> go.Figure:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from sima_compiler import printable
 from sima_compiler.view import BatchCandidate, Label, Layer, View, layer_details, palette, units, wordings
 
 if TYPE_CHECKING:
@@ -91,11 +92,12 @@ def _family_trace(family: Label, layers: Sequence[Layer], view: View) -> go.Bar:
 
 
 def _row_label(layer: Layer) -> str:
-    return _plain(layer.name)
+    return _plain(printable(layer.name))
 
 
 def _plain(text: str) -> str:
     """Text that plotly shows as it is: it would take ``<b>`` and entities for markup."""
+    text = "\n".join(printable(line) for line in text.split("\n"))
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", "<br>")
 
 

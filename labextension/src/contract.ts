@@ -136,7 +136,8 @@ export interface TensorBytes {
  * 
  * ``cycles`` are the runtime cycles where recorded, else the static schedule's; latency and rate follow from them.
  * ``static_cycles`` is the length of the static schedule's axis, ``cause_cycles`` sum up to ``runtime_cycles``.
- * ``bound_by``: macs or dram, whichever of the two decides ``bound_cycles``. */
+ * ``bound_by``: macs or dram, whichever of the two decides ``bound_cycles``. ``overlaps`` is the sentence of
+ * ``counted`` that says how layers were counted which overlap or leave gaps; empty where none do. */
 export interface Totals {
   readonly layers: number;
   readonly cycles: number;
@@ -153,6 +154,7 @@ export interface Totals {
   readonly samples_per_second: number | null;
   readonly dram: DramTraffic | null;
   readonly counted: readonly string[];
+  readonly overlaps: string;
 }
 
 /** What was compiled for. ``clock_assumed``: the file names no clock, so the published one is taken. */
@@ -267,9 +269,10 @@ export interface Link {
 
 /** A range of on-chip memory that a buffer holds from ``first_step`` to ``last_step``, both included.
  * 
- * The cycles are those of the steps in the run: from when the compute queue was done with the step before
- * ``first_step`` to the end of ``last_step``. ``last_use_step`` is the last step that reads or writes it, or whose
- * result is stored from it: a ``last_step`` behind it is a late free. ``layers`` are ids, in order of first use. */
+ * The cycles are those of the run in which commands touch it, from the start of the first transfer or compute command
+ * to the end of the last; a load may run ahead of ``first_step``. ``last_use_step`` is the last step that reads or
+ * writes it, or whose result is stored from it: a ``last_step`` behind it is a late free. ``layers`` are ids, in
+ * order of first use. */
 export interface MemoryBuffer {
   readonly name: string;
   readonly kind: string;

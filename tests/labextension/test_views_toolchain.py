@@ -10,7 +10,11 @@ import pytest
 from tests.support import node
 
 ROOT = Path(__file__).parents[2]
-BUNDLES = ("compiler/sima_compiler/view/static/inline.js", "sima_nb/static/widget.js")
+BUNDLES = (
+    "compiler/sima_compiler/view/static/inline.js",
+    "compiler/sima_compiler/view/static/boot.js",
+    "sima_nb/static/widget.js",
+)
 EXTENSION = "sima_nb/labextension"
 
 

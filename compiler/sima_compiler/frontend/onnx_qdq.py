@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
 
 from sima_compiler.errors import ModelError
 from sima_compiler.frontend import (
@@ -30,7 +29,9 @@ from sima_compiler.frontend import (
 )
 from sima_compiler.frontend.batch import source_batch
 from sima_compiler.frontend.builder import output_node
-from sima_compiler.frontend.canonical import canonical
+from sima_compiler.frontend.canonical import canonical, kept_warnings
+from sima_compiler.frontend.constants.evaluation import UNREPEATABLE
+from sima_compiler.frontend.constants.tensors import decode
 from sima_compiler.frontend.integers import integer_values, scale_and_zero_point
 from sima_compiler.frontend.loading import default_opset, is_quantized
 from sima_compiler.frontend.obstacles import Obstacles
@@ -85,12 +86,12 @@ def read_onnx(model: onnx.ModelProto, name: str, origin: str = "") -> Reading:
             f"{origin or name}: a float model, it holds no QuantizeLinear",
             hint="quantize it with calibration data: sima_compiler.quantize(model, data), or simac quantize",
         )
-    constants = {entry.name: numpy_helper.to_array(entry) for entry in model.graph.initializer}
+    constants = {entry.name: decode(entry) for entry in model.graph.initializer}
     integers = integer_values(model, constants)
     inputs, batch, warnings = source_batch(model, set(constants))
     reader = Reader(default_opset(model), batch, integers.quants)
     reader.unsigned = integers.unsigned
-    reader.builder.warnings += warnings
+    reader.builder.warnings += [*kept_warnings(model), *warnings]
     reader.values.update({key: Constant(array) for key, array in constants.items()})
     reader.readers.update(name for node in model.graph.node for name in node.input)
     reader.readers.update(entry.name for entry in model.graph.output)
@@ -112,7 +113,7 @@ def read_onnx(model: onnx.ModelProto, name: str, origin: str = "") -> Reading:
 
 def _input_value(entry: GraphInput, reader: Reader) -> Value:
     quant = reader.integer_quants.get(entry.name)
-    return entry if quant is None else reader.builder.tensor(entry.name, entry.shape, quant)
+    return entry if quant is None else reader.builder.input(entry, quant)
 
 
 def _without_idle_inputs(graph: Graph, declared: Sequence[str]) -> Graph:
@@ -165,8 +166,6 @@ def _convert(proto: onnx.NodeProto, node: SourceNode, reader: Reader) -> Sequenc
         return _behind_obstacle(node, reader)
     if any(isinstance(value, Cut) for value in given) and node.operator in AFTER_CUT:
         return _follow_cut(node, reader)
-    if any(isinstance(value, ShapeVector) for value in given) and node.operator in shapes.SHAPE_OPERATORS:
-        return shapes.convert_shape_arithmetic(node, reader)
     if _is_constant(node, given):
         return shapes.fold_constants(proto, node, reader)
     return _converter(node)(node, reader)
@@ -191,7 +190,7 @@ def _behind_obstacle(node: SourceNode, reader: Reader) -> Sequence[Value]:
 
 
 def _is_constant(node: SourceNode, given: Sequence[Value]) -> bool:
-    if node.operator == "DequantizeLinear" or node.domain or node.operator.startswith("Random"):
+    if node.operator == "DequantizeLinear" or node.domain or node.operator in UNREPEATABLE:
         return False
     complete = len(given) == sum(1 for name in node.inputs if name)
     return complete and all(isinstance(value, Constant | ShapeVector) for value in given)

@@ -5,6 +5,7 @@ In: a `Layer` and its `View`. Out: lines of text, one fact each.
 
 from __future__ import annotations
 
+from sima_compiler.screen import printable
 from sima_compiler.view import units
 from sima_compiler.view.palette import label_of
 from sima_compiler.view.records import Layer, View
@@ -15,7 +16,7 @@ def layer_details(layer: Layer, view: View) -> str:
     cycles, clock = layer.compute_cycles or 0, view.machine.clock_mhz
     start = layer.start_cycle or 0
     lines = [
-        layer.name,
+        printable(layer.name),
         f"{units.count(cycles)} cycles ({units.duration(cycles, clock)}), {units.percent(layer_share(layer, view))}",
         f"cycle {units.count(start)} to {units.count(max(start, start + cycles - 1))}",
     ]

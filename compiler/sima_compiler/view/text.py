@@ -9,11 +9,11 @@ import textwrap
 from pathlib import PurePath
 
 from sima_compiler.archive.report_records import BatchCandidate
-from sima_compiler.printable import printable
+from sima_compiler.screen import printable
 from sima_compiler.view import units, wordings
 from sima_compiler.view.details import layer_share
 from sima_compiler.view.layers import longest_layers, scheduled_count
-from sima_compiler.view.layout import table
+from sima_compiler.view.plain import table
 from sima_compiler.view.records import View
 
 #: Layers in the text form of the Gantt chart.
@@ -64,7 +64,7 @@ def gantt_text(view: View) -> str:
         for layer in layers
     ]
     title = f"Layers: the {len(rows)} longest of {units.count(scheduled_count(view.layers))}, static schedule"
-    return f"{title}\n{table(('layer', 'time', 'cycles', 'share'), rows, right=(2, 3), indent='  ')}"
+    return f"{title}\n{textwrap.indent(table(('layer', 'time', 'cycles', 'share'), rows, right=(2, 3)), '  ')}"
 
 
 def tree_text(view: View) -> str:
@@ -86,7 +86,7 @@ def batch_text(view: View) -> str:
         return ""
     rows = [_candidate(candidate, view) for candidate in view.candidates]
     columns = ("batch", "verdict", "cycles/sample", "samples/s", "on chip", "limited by")
-    return f"Batch sizes\n{table(columns, rows, right=(0, 2, 3, 4), indent='  ')}"
+    return f"Batch sizes\n{textwrap.indent(table(columns, rows, right=(0, 2, 3, 4)), '  ')}"
 
 
 def _batch(view: View) -> str:

@@ -43,7 +43,7 @@ def with_bias(node: SourceNode, reader: Reader, value: Value, constant: Constant
     found = f"it adds a constant that is no bias of {root.source!r}"
     rules.BIAS_BEHIND.check(node, found, _per_output(constant, value, outputs))
     unit = np.float32(reader.builder.quant(source).scale) * root.weights.scales
-    bias = bias_of(node, constant, np.asarray(unit, np.float32), outputs)
+    bias = bias_of(node, reader, constant, np.asarray(unit, np.float32), outputs)
     weights = replace(root.weights, bias=bias, has_bias=True)
     return _rooted(value, replace(root, weights=weights))
 

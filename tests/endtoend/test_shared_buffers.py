@@ -5,6 +5,7 @@ The sizes of the pack and unpack steps are added up here by a count of its own, 
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -71,11 +72,13 @@ def _assert_shapes(unpack: dict[str, Any], batch: int) -> None:
 
 
 def _assert_as_in_the_binary(archive: Archive, pack: dict[str, Any], unpack: dict[str, Any]) -> None:
-    """What a step hands over is what the program keeps in memory for that tensor, for the whole batch."""
+    """What a step hands over is what the program keeps in memory, part behind part in the same order without gaps."""
     program = read(archive.read(archive.lm_files[0])).program
     for role, nodes in ((Role.INPUT, pack["input_nodes"]), (Role.OUTPUT, unpack["output_nodes"])):
-        sizes = [tensor.bytes for tensor in program.tensors if tensor.role is role]
-        assert sorted(sizes) == sorted(node["size"] for node in nodes)
+        tensors = [tensor for tensor in program.tensors if tensor.role is role]
+        assert [tensor.bytes for tensor in tensors] == [node["size"] for node in nodes]
+        for before, behind in pairwise(tensors):
+            assert before.address + before.bytes == behind.address
 
 
 def test_a_tensor_that_is_alone_stays_packed(tmp_path: Path) -> None:

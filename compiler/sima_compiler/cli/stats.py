@@ -6,12 +6,16 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from sima_compiler.archive.names import FileKind
 from sima_compiler.archive.reader import Archive
 from sima_compiler.archive.stats import MlaStats
 from sima_compiler.cli.command import Command, Output, add_json_argument
 from sima_compiler.cli.layout import table
 from sima_compiler.errors import OptionError, SchemaError
+from sima_compiler.view import units
 
 
 def prepare(parser: argparse.ArgumentParser) -> None:
@@ -32,10 +36,8 @@ def run(arguments: argparse.Namespace) -> Output:
     if arguments.top is not None and arguments.top < 1:
         raise OptionError(f"--top {arguments.top}: must be at least 1")
     stats = _read(Path(arguments.file).expanduser())
-    layers = list(stats.layers)
     total = stats.total_cycles
-    if arguments.sort == "duration":
-        layers.sort(key=lambda layer: (-layer.cycles, layer.id))
+    layers = [stats.layers[index] for index in _order(stats, arguments.sort)[: arguments.top].tolist()]
     rows: list[dict[str, Any]] = [
         {
             "id": layer.id,
@@ -45,16 +47,22 @@ def run(arguments: argparse.Namespace) -> Output:
             "cycles": layer.cycles,
             "share": layer.cycles / total if total else 0.0,
         }
-        for layer in layers[: arguments.top]
+        for layer in layers
     ]
     data = {
         "path": arguments.file,
         "total_cycles": total,
         "counting": stats.counting,
-        "layer_count": len(layers),
+        "layer_count": len(stats.layers),
         "layers": rows,
     }
-    return Output(data, _text(rows, stats, len(layers)))
+    return Output(data, _text(rows, stats, len(stats.layers)))
+
+
+def _order(stats: MlaStats, wish: str) -> npt.NDArray[np.intp]:
+    """Indices of the layers, longest first or by their first cycle; equal ones by id."""
+    lengths = stats.end_cycles - stats.start_cycles
+    return np.lexsort((stats.ids, -lengths if wish == "duration" else stats.start_cycles))
 
 
 def _read(path: Path) -> MlaStats:
@@ -74,16 +82,18 @@ def _text(rows: list[dict[str, Any]], stats: MlaStats, count: int) -> str:
         (
             str(row["id"]),
             row["name"],
-            f"{row['start_cycle']:,}",
-            f"{row['end_cycle']:,}",
-            f"{row['cycles']:,}",
-            f"{100 * row['share']:.1f} %",
+            units.count(row["start_cycle"]),
+            units.count(row["end_cycle"]),
+            units.count(row["cycles"]),
+            units.percent(row["share"]),
         )
         for row in rows
     ]
     columns = ("id", "name", "start_cycle", "end_cycle", "cycles", "share")
-    shown = f"{len(rows)} of {count} layers" if len(rows) < count else f"{count} layers"
-    lines = [table(columns, cells, right=(0, 2, 3, 4, 5)), f"{shown}, {stats.total_cycles:,} cycles in all"]
+    shown = f"{units.count(count)} layers"
+    if len(rows) < count:
+        shown = f"{units.count(len(rows))} of {shown}"
+    lines = [table(columns, cells, right=(0, 2, 3, 4, 5)), f"{shown}, {units.count(stats.total_cycles)} cycles in all"]
     return "\n".join([*lines, *([stats.counting] if stats.counting else [])])
 
 

@@ -211,6 +211,101 @@ def same_pools_as_far_as_the_kernel(net: QdqGraph) -> str:
     return net.op("AveragePool", x, kernel_shape=[2, 3], auto_pad="SAME_LOWER", strides=[4, 2])
 
 
+@form
+def space_to_depth_then_a_convolution(net: QdqGraph) -> str:
+    x = net.pair(net.op("SpaceToDepth", net.input((3, 8, 6)), blocksize=2), 0.02, 3)
+    return net.op("Conv", x, net.weights((8, 12, 3, 3)))
+
+
+@form
+def space_to_depth_of_bytes_in_threes(net: QdqGraph) -> str:
+    x = net.quantize(net.float_input((2, 9, 6)), 0.02, 3)
+    return net.dequantize(net.op("SpaceToDepth", x, blocksize=3), 0.02, 3)
+
+
+@form
+def depth_to_space_with_the_block_in_front(net: QdqGraph) -> str:
+    return net.op("DepthToSpace", net.input((12, 4, 3)), blocksize=2, mode="DCR")
+
+
+@form
+def depth_to_space_with_the_block_behind(net: QdqGraph) -> str:
+    x = net.pair(net.op("Conv", net.input((12, 4, 3)), net.weights((18, 12, 1, 1), axis=0)), 0.0217, 3)
+    return net.op("DepthToSpace", x, blocksize=3, mode="CRD")
+
+
+@form
+def depth_to_space_written_out(net: QdqGraph) -> str:
+    x = net.op("Reshape", net.input((12, 4, 3)), integers(net, 0, 3, 2, 2, 4, 3))
+    x = net.op("Transpose", x, perm=[0, 1, 4, 2, 5, 3])
+    return net.op("Reshape", x, integers(net, 0, 3, 8, 6))
+
+
+@form
+def four_strided_slices_joined(net: QdqGraph) -> str:
+    x, parts = net.input((3, 8, 6)), []
+    for start in ([0, 0], [1, 0], [0, 1], [1, 1]):
+        at = [integers(net, *values) for values in (start, (99, 99), (2, 3), (2, 2))]
+        parts.append(net.op("Slice", x, *at))
+    joined = net.pair(net.op("Concat", *parts, axis=1), 0.02, 3)
+    return net.op("Conv", joined, net.weights((8, 12, 3, 3)))
+
+
+def gathered(net: QdqGraph, indices: object, axis: int, shape: tuple[int, ...] = (6, 5, 7)) -> str:
+    return net.op("Gather", net.input(shape), net.constant(indices, np.int64), axis=axis)
+
+
+@form
+def gathered_channels_in_another_order(net: QdqGraph) -> str:
+    x = net.pair(gathered(net, [2, 1, 0, 5, 3, 4], 1), 0.02, 3)
+    return net.op("Conv", x, net.weights((8, 6, 3, 3)))
+
+
+@form
+def gathered_channels_without_a_pair(net: QdqGraph) -> str:
+    return net.op("MaxPool", gathered(net, [4, 4, -1, 0], 1), kernel_shape=[2, 2])
+
+
+@form
+def gathered_channels_in_steps(net: QdqGraph) -> str:
+    return gathered(net, [1, 3, 5], 1)
+
+
+@form
+def one_gathered_channel(net: QdqGraph) -> str:
+    return net.op("Sigmoid", gathered(net, 4, 1))
+
+
+@form
+def gathered_rows_and_columns(net: QdqGraph) -> str:
+    rows = net.op("Gather", net.input((6, 5, 7)), integers(net, 4, 4, 0, 2), axis=-2)
+    return net.op("Gather", rows, integers(net, 6, 0, 0), axis=3)
+
+
+@form
+def a_table_of_gathered_features(net: QdqGraph) -> str:
+    return gathered(net, [[8, 0, 1], [1, 7, 7]], 1, (9,))
+
+
+@form
+def gathered_bytes(net: QdqGraph) -> str:
+    x = net.quantize(net.float_input((6, 5, 7)), 0.02, 3)
+    return net.dequantize(net.op("Gather", x, integers(net, 5, 1, 1), axis=1), 0.02, 3)
+
+
+@form
+def gathered_channels_of_the_input_before_it_is_quantized(net: QdqGraph) -> str:
+    x = net.pair(net.op("Gather", net.float_input((3, 8, 8)), integers(net, 2, 1, 0), axis=1), 0.02, 3)
+    return net.op("Conv", x, net.weights((8, 3, 3, 3)))
+
+
+@form
+def tiled_and_expanded(net: QdqGraph) -> str:
+    x = net.op("Tile", net.input((2, 3, 4)), integers(net, 1, 2, 1, 3))
+    y = net.op("Expand", net.input((1, 3, 1), "other"), integers(net, 1, 4, 3, 12))
+    return net.op("Add", net.pair(x, 0.02, 3), net.pair(y, 0.02, 3))
+
+
 def network(name: str, kind: type = UINT8) -> onnx.ModelProto:
     net = QdqGraph(kind, seed=len(name))
     net.output(net.pair(FORMS[name](net), 0.0217, 3))
@@ -243,6 +338,10 @@ REFUSED: dict[str, tuple[Build, str]] = {
     ),
     "pads that reflect too far": (
         lambda net: padded(net, None, 0, 0, 6, 0, 0, 0, 0, 0, mode="reflect"), "smaller than",
+    ),
+    "gathering over the batch": (lambda net: gathered(net, [0, 0], 0), "first dimension"),
+    "gathering by data": (
+        lambda net: net.op("Gather", net.input((4,)), net.op("Cast", net.float_input((2,), "at"), to=7), axis=1), "",
     ),
     "same far beyond the kernel": (
         lambda net: net.op("Conv", net.input((3, 14, 9)), net.weights((5, 3, 2, 2)), auto_pad="SAME_UPPER",

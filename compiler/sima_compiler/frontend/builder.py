@@ -13,7 +13,7 @@ import numpy as np
 
 from sima_compiler.arithmetic import FULL_RANGE, dequantize, quantize, quantize_bounds, quantize_result
 from sima_compiler.frontend.onnx_node import SourceNode
-from sima_compiler.frontend.rules import PAD_FILL, QUANTIZED
+from sima_compiler.frontend.rules import CONCAT_SCALE, PAD_FILL, QUANTIZED
 from sima_compiler.frontend.values import MOVEMENTS, Activation, Cut, GraphInput, Moving, Pending, RealFunction, Value
 from sima_compiler.ir.graph import UNARY_OPS, Graph, Node, Op, Quantization, ShapeAttributes, TableAttributes, Tensor
 
@@ -92,7 +92,12 @@ class GraphBuilder:
         Raises:
             UnsupportedError: as for `settled`.
         """
-        if isinstance(value, Pending) and (value.op in MOVEMENTS or value.op is Op.RELU):
+        if isinstance(value, Pending) and value.op is Op.CONCAT:
+            for part in value.inputs:
+                self.check_settles(part, node)
+            scales = {self._kept_quant(part) for part in value.inputs}
+            CONCAT_SCALE.check(node, f"{value.source!r} joins values of {len(scales)} scales", len(scales) == 1)
+        elif isinstance(value, Pending) and (value.op in MOVEMENTS or value.op is Op.RELU):
             self.check_settles(value.inputs[0], node)
             quant = self._kept_quant(value)
             found = f"{value.source!r} fills with {value.pad_value}, which {quant} does not hold"

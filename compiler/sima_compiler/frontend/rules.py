@@ -41,6 +41,8 @@ PAD_FILL = Rule(
     "Pad fills with a value that its input's scale and zero point hold, unless a QuantizeLinear of its own follows",
     bool,
 )
+GATHER_CONSTANT = Rule("Gather's indices are constants, and there is at least one", bool)
+CONCAT_SCALE = Rule("a Concat that no QuantizeLinear follows joins values of one scale", bool)
 RESIZE_NEAREST = Rule("Resize takes the nearest neighbour", lambda mode: mode == "nearest")
 RESIZE_SPATIAL = Rule("Resize changes rows and columns only", bool)
 RESIZE_COORDINATES = Rule(

@@ -161,11 +161,11 @@ class GraphBuilder:
         if value.op in MOVEMENTS:
             return self._emit_movement(value, quant, name, node, direct=direct)
         inputs = tuple(self._operand(value, part, quant, node, place) for place, part in enumerate(value.inputs))
-        op = value.op
-        if op in REAL_FORMS and not (direct and all(part.direct for part in inputs) and is_loose(value, quant)):
-            op = REAL_FORMS[op]
+        if not (direct and all(part.direct for part in inputs) and is_loose(value, quant)):
+            value = in_reals(value)
         target = self.tensor(name, value.shape, quant)
-        self.append(self._node(replace(value, op=op), tuple(part.tensor for part in inputs), target.tensor, quant))
+        names = tuple(part.tensor for part in inputs)
+        self.append(self._node(with_one_bias(value), names, target.tensor, quant))
         return target
 
     def _operand(self, value: Pending, part: Moving, quant: Quantization, node: SourceNode, place: int) -> Activation:
@@ -278,6 +278,19 @@ def bounded(value: Pending, low: float, high: float, label: str) -> Pending:
     """A pending operation with its result limited to an interval on top of the limits that it has."""
     bounds = (min(max(value.bounds[0], low), high), max(min(value.bounds[1], high), low))
     return replace(value, bounds=bounds, fused=(*value.fused, label), name="")
+
+
+def in_reals(value: Pending) -> Pending:
+    """The operation as onnxruntime runs it where a quantization beside it is missing."""
+    return replace(value, op=REAL_FORMS.get(value.op, value.op), always_real=True)
+
+
+def with_one_bias(value: Pending) -> Pending:
+    """A product's bias as integers or as reals, whichever onnxruntime adds."""
+    if value.weights is None or value.real_bias is None or not value.always_real:
+        return value
+    none = np.zeros_like(value.weights.bias)
+    return replace(value, weights=replace(value.weights, bias=none, real_bias=value.real_bias))
 
 
 def is_loose(value: Pending, quant: Quantization) -> bool:

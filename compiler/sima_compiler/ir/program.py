@@ -234,7 +234,8 @@ class Convolve:
 
     ``window.pads`` are this block's own pads. ``groups`` counts the groups inside this block: input and output channels
     divide by it. ``parameters`` is the buffer that holds the constants block. A part that does not finish has no
-    lookup and no second operand, and its constants are weights alone.
+    lookup and no second operand, and its constants are weights alone. ``real``: the bias is float32, added to the sum
+    times its multiplier, and the scale of ``intermediate`` divides.
     """
 
     layer: int
@@ -251,6 +252,7 @@ class Convolve:
     binary: BinaryStep | None
     mapping: ArrayMapping
     part: Part = Part.WHOLE
+    real: bool = False
 
 
 @dataclass(frozen=True, slots=True)

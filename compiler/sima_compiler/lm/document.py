@@ -69,7 +69,8 @@ command uses, in this order:
 | array | type | shape | used by |
 |---|---|---|---|
 | weights | int8 | output channels, kernel rows, kernel columns, input channels / groups | Convolve |
-| bias | int32 | output channels | Convolve, if it finishes |
+| bias | int32 | output channels | Convolve, if it finishes and is not `real` |
+| real bias | float32 | output channels | Convolve, if it finishes and is `real` |
 | multipliers | float32 | output channels | Convolve, if it finishes |
 | lookup | int8 | 256, indexed by q + 128 | \
 Translate; Convolve, Pool, Resample with `has_lookup`; Gather with `parameters` |

@@ -307,6 +307,7 @@ CONVOLVE = Record(
         Field("binary", Maybe(BINARY_STEP), "second operand, if any"),
         Field("mapping", ARRAY_MAPPING, "how the block spreads over the tiles"),
         _PART,
+        Field("real", _BOOL, "the bias is float32, added to sum times multiplier; the intermediate's scale divides"),
     ),
 )
 POOL = Record(

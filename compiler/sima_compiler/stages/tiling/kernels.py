@@ -105,7 +105,8 @@ def constants_of(layer: Layer, region: Region, taps: Taps | None = None) -> Cons
     elif isinstance(kernel, Convolution):
         sections = ConstantSections(
             weights=_weights(kernel, channels, taps),
-            bias=kernel.bias[channels],
+            bias=kernel.bias[channels] if kernel.real_bias is None else None,
+            real_bias=kernel.real_bias[channels] if kernel.real_bias is not None else None,
             multipliers=kernel.multipliers[channels],
             lookup=kernel.lookup,
             binary_values=_binary_values(kernel.binary, region),
@@ -204,6 +205,7 @@ def _convolve(block: Block, kernel: Convolution) -> Convolve:
         _binary_step(block, kernel.binary) if finishes and kernel.binary is not None else None,
         ArrayMapping(1, 1, 1, folded),
         block.part,
+        finishes and kernel.real_bias is not None,
     )
     if kernel.is_depthwise:
         return command

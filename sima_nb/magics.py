@@ -12,21 +12,23 @@ import json
 import re
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from IPython.core.error import UsageError
-from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.core.magic import Magics, line_magic, magics_class, needs_local_scope
 
 from sima_compiler import CompileInterrupted, SimaError, add_compile_arguments, logging_from_arguments
 from sima_nb.display import Summary
 from sima_nb.progress import ProgressDisplay
-from sima_nb.session import as_shown, compile_model, resolve_model
+from sima_nb.session import as_shown, compile_model, resolve_calibration, resolve_model
 
 _INTRODUCTION = """Compile a model and show what came of it: batch size, cycles, Gantt chart, archive.
 
 MODEL is a path (.sima, quantized .onnx, or float .onnx with a calibration option) or the name of a variable that
-holds a path, a Model, or any object with compile(output_path=..., batch_size=...).
+holds a path, a Model, an onnx.ModelProto, or any object with compile(output_path=..., batch_size=...). The name after
+--calibration may be a variable too: a list of {input name: array}, or a CalibrationDataReader.
 
     %sima_compile resnet50.sima --batch-size 16 -o out
     r = %sima_compile resnet50.onnx --calibration-random 8
@@ -60,8 +62,9 @@ def magic_parser() -> MagicParser:
 class SimaMagics(Magics):
     """The magics of sima_nb."""
 
+    @needs_local_scope
     @line_magic
-    def sima_compile(self, line: str) -> Summary | None:
+    def sima_compile(self, line: str, local_ns: Mapping[str, Any] | None = None) -> Summary | None:
         """Compile a model and show what came of it; the text that ``?`` shows is set below."""
         parser = magic_parser()
         try:
@@ -73,16 +76,18 @@ class SimaMagics(Magics):
             return None
         arguments = parser.parse_args(words)
         try:
-            return self._compile(arguments)
+            return self._compile(arguments, local_ns or {})
         except KeyboardInterrupt:
             interrupted = CompileInterrupted("stopped; nothing half-written is left behind")
             raise _without_traceback(interrupted) from None
         except SimaError as error:
             raise _without_traceback(error) from None
 
-    def _compile(self, arguments: argparse.Namespace) -> Summary | None:
+    def _compile(self, arguments: argparse.Namespace, local_names: Mapping[str, Any]) -> Summary | None:
         assert self.shell is not None, "a magic runs in a shell"
-        model = resolve_model(arguments.model, self.shell.user_ns)
+        namespace = {**self.shell.user_ns, **local_names}
+        model = resolve_model(arguments.model, namespace)
+        arguments.calibration = resolve_calibration(arguments.calibration, namespace)
         folder = Path(arguments.output_path).expanduser()
         is_new = not folder.exists()
         with logging_from_arguments(arguments), ProgressDisplay(f"Compiling {arguments.model}") as progress:

@@ -28,7 +28,7 @@ def resolve_model(text: str, namespace: Mapping[str, Any]) -> Any:
     """What MODEL stands for: the variable of that name where there is one, else the text itself as a path.
 
     Raises:
-        ModelError: a variable that is neither a path nor has a ``compile`` method.
+        ModelError: a variable that is neither a path, nor an ONNX model, nor has a ``compile`` method.
     """
     if text not in namespace:
         if text.isidentifier() and not Path(text).exists():
@@ -39,18 +39,35 @@ def resolve_model(text: str, namespace: Mapping[str, Any]) -> Any:
     value = namespace[text]
     if isinstance(value, str | Path):
         return str(value)
-    if isinstance(value, Model) or is_foreign_model(value):
+    if isinstance(value, Model) or is_foreign_model(value) or is_onnx_model(value):
         return value
     raise ModelError(
         f"{text} is of type {type(value).__name__}, which is no model",
-        hint="name a Model, a path, or an object with compile(output_path=..., batch_size=...)",
+        hint="name a Model, an onnx.ModelProto, a path, or an object with compile(output_path=..., batch_size=...)",
     )
+
+
+def is_onnx_model(value: object) -> bool:
+    """Whether ``value`` is an `onnx.ModelProto`; told by its name, so that nothing has to be imported for it."""
+    kind = type(value)
+    return kind.__name__ == "ModelProto" and kind.__module__.partition(".")[0] == "onnx"
+
+
+def resolve_calibration(text: str | None, namespace: Mapping[str, Any]) -> Any:
+    """What ``--calibration`` stands for: the variable of that name where there is one, else the text as a path.
+
+    A variable may be what `sima_compiler.quantize` takes, or one {input name: array} with many samples.
+    """
+    if text is None or text not in namespace:
+        return text
+    value = namespace[text]
+    return [value] if isinstance(value, Mapping) else value
 
 
 def compile_model(
     model: Any, arguments: argparse.Namespace, progress: Callable[[Progress], None] | None = None
 ) -> Summary:
-    """Compile a path, a `Model` or a foreign object with the parsed options, and open the result.
+    """Compile a path, a `Model`, an ONNX model or a foreign object with the parsed options, and open the result.
 
     Raises:
         SimaError: whatever is wrong with model, options or output. Errors of a foreign ``compile`` pass through.
@@ -58,8 +75,8 @@ def compile_model(
     warnings: list[str] = []
     if arguments.html:
         check_folder(arguments.html)
-    if isinstance(model, str | Path):
-        prepared = argparse.Namespace(**{**vars(arguments), "model": str(model)})
+    if isinstance(model, str | Path) or is_onnx_model(model):
+        prepared = argparse.Namespace(**{**vars(arguments), "model": model})
         model = model_from_arguments(prepared, warnings.append, progress)
     else:
         _refuse_file_options(arguments)
@@ -75,6 +92,7 @@ def _refuse_file_options(arguments: argparse.Namespace) -> None:
     given = {
         "--calibration": arguments.calibration,
         "--calibration-random": arguments.calibration_random,
+        "--input-shape": arguments.input_shape,
         "--name": arguments.name,
     }
     for option, value in given.items():

@@ -21,12 +21,7 @@ from sima_compiler.version import __version__
 if TYPE_CHECKING:
     from sima_compiler.archive.reader import Archive
     from sima_compiler.archive.stats import MlaStats
-    from sima_compiler.arguments import (
-        add_compile_arguments,
-        compile_keywords,
-        logging_from_arguments,
-        model_from_arguments,
-    )
+    from sima_compiler.arguments import add_compile_arguments, compile_keywords, logging_from_arguments
     from sima_compiler.compilation import CompileResult
     from sima_compiler.errors import (
         ArchiveError,
@@ -57,6 +52,7 @@ if TYPE_CHECKING:
     from sima_compiler.obstacle import Obstacle
     from sima_compiler.options import L2CachingMode, TensorDRAMLayout, TensorTessellateParameters
     from sima_compiler.progress import Progress
+    from sima_compiler.sources import model_from_arguments
 
 #: Public name -> module that defines it.
 _HOMES: dict[str, str] = {
@@ -73,7 +69,7 @@ _HOMES: dict[str, str] = {
     "add_compile_arguments": "arguments",
     "compile_keywords": "arguments",
     "logging_from_arguments": "arguments",
-    "model_from_arguments": "arguments",
+    "model_from_arguments": "sources",
     "output_folder": "folders",
     "quantize": "model",
     "simulate": "model",

@@ -86,8 +86,8 @@ def requantize_real(
 ) -> Int8Array:
     """int32 accumulators to int8 by way of reals: `quantize` of float32(acc) * factor + bias, each step rounded.
 
-    ``factor`` (sx * sw) and ``bias`` broadcast as in `requantize`. onnxruntime does so where a MatMul, or a product with
-    a bias in float32, has no quantization right behind it.
+    ``factor`` (sx * sw) and ``bias`` broadcast as in `requantize`. onnxruntime does so where a MatMul, or a product
+    with a bias in float32, has no quantization right behind it.
     """
     return np.clip(quantize(accumulator.astype(np.float32) * factor + bias, output), *clamp).astype(np.int8)
 

@@ -27,7 +27,8 @@ from sima_compiler.machine.description import Machine
 from sima_compiler.negotiate import Negotiation, negotiate
 from sima_compiler.pipeline import ConstantStore, Target, assemble, lower
 from sima_compiler.progress import Progress, ProgressCallback, silent
-from sima_compiler.reporting import ReportFacts, report_of
+from sima_compiler.reporting.facts import ReportFacts
+from sima_compiler.reporting.report import report_of
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import warnings
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from sima_compiler.frontend.canonical import canonical
 from sima_compiler.frontend.container import SUFFIX, read_sima, refuse_foreign, write_sima
 from sima_compiler.frontend.export import export_onnx
 from sima_compiler.frontend.frames import with_activations
+from sima_compiler.frontend.input_shapes import InputShapes, with_input_shapes
 from sima_compiler.frontend.loading import OnnxModel, first_bytes, load_onnx
 from sima_compiler.frontend.onnx_qdq import Reading, read_onnx
 from sima_compiler.frontend.quantize import quantize_onnx
@@ -38,8 +40,8 @@ from sima_compiler.simulation import Run, simulate
 class Model:
     """A quantized network: QDQ ONNX, int8 activations, and the graph read from it."""
 
-    def __init__(self, onnx_model: OnnxModel, name: str, source: str = "") -> None:
-        """Use `Model.from_onnx`, `Model.load` or `quantize`.
+    def __init__(self, onnx_model: OnnxModel, name: str, source: str = "", warnings: Sequence[str] = ()) -> None:
+        """Use `Model.from_onnx`, `Model.load` or `quantize`; ``warnings`` go in front of those of reading.
 
         Raises:
             ModelError: float, damaged, or beyond this compiler; OptionError: the name is no file name.
@@ -48,20 +50,27 @@ class Model:
         self._name = name
         self._source = source
         self._onnx = with_activations(canonical(onnx_model), unsigned=False)
-        self._reading: Reading = read_onnx(self._onnx, name, source)
+        reading = read_onnx(self._onnx, name, source)
+        told = tuple(dict.fromkeys((*warnings, *reading.graph.warnings)))
+        self._reading: Reading = replace(reading, graph=replace(reading.graph, warnings=told))
 
     @staticmethod
-    def from_onnx(source: str | Path | OnnxModel, name: str | None = None) -> Model:
+    def from_onnx(
+        source: str | Path | OnnxModel, name: str | None = None, *, input_shapes: InputShapes | None = None
+    ) -> Model:
         """A quantized ONNX model (QDQ or QOperator form); ``name`` defaults to the file's or the graph's.
 
+        ``input_shapes`` gives whole shapes, by input name, to inputs of which the file leaves sizes open.
+
         Raises:
-            ModelError: not readable, not ONNX, float, or not supported.
+            ModelError: not readable, not ONNX, float, or not supported; it carries every obstacle.
+            OptionError: ``input_shapes`` contradicts the file.
         """
         if isinstance(source, OnnxModel):
-            return Model(source, name or source.graph.name or "model")
+            return Model(with_input_shapes(source, input_shapes or {}), name or source.graph.name or "model")
         path = Path(source)
         refuse_foreign(first_bytes(path), str(path))
-        return Model(load_onnx(path), name or path.stem, str(path))
+        return Model(with_input_shapes(load_onnx(path), input_shapes or {}), name or path.stem, str(path))
 
     @staticmethod
     def load(name: str | Path, directory: str | Path = "") -> Model:
@@ -86,7 +95,7 @@ class Model:
 
     def renamed(self, name: str) -> Model:
         """The same network under another name."""
-        return Model(self._onnx, name, self._source)
+        return Model(self._onnx, name, self._source, self.graph.warnings)
 
     @property
     def name(self) -> str:
@@ -182,16 +191,22 @@ def quantize(
     model_name: str | None = None,
     *,
     method: str = "minmax",
+    input_shapes: InputShapes | None = None,
 ) -> Model:
-    """Quantize a float ONNX model with calibration data, an iterable of {input name: array}.
+    """Quantize a float ONNX model with calibration data: an iterable of {input name: array}, batch in front.
+
+    onnxruntime's `CalibrationDataReader` will do too. Integer inputs keep their type. Sizes that the file leaves open
+    are those of ``input_shapes`` (whole shapes by input name), else those of the samples. What the samples leave in
+    doubt stands in ``graph.warnings`` of the result.
 
     Raises:
         CalibrationError: the data is missing, empty, not finite or does not fit. ModelError: the model is not usable.
+        OptionError: ``input_shapes`` contradicts the file.
     """
-    quantized = quantize_onnx(model, calibration_data, method=method)
+    done = quantize_onnx(model, calibration_data, method=method, input_shapes=input_shapes)
     if isinstance(model, OnnxModel):
-        return Model(quantized, model_name or model.graph.name or "model")
-    return Model(quantized, model_name or Path(model).stem, str(model))
+        return Model(done.model, model_name or model.graph.name or "model", "", done.warnings)
+    return Model(done.model, model_name or Path(model).stem, str(model), done.warnings)
 
 
 def _check_name(name: str) -> None:

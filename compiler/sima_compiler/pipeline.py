@@ -24,6 +24,7 @@ from sima_compiler.ir.program import Constants, LoadConstants
 from sima_compiler.ir.schedule import Schedule
 from sima_compiler.ir.tiles import MemoryPlan, Misfit, Tiling
 from sima_compiler.ir.verify import verify_graph, verify_layers
+from sima_compiler.ir.verify_mappings import TileShape, verify_mappings
 from sima_compiler.ir.verify_plan import verify_memory, verify_schedule, verify_tiling
 from sima_compiler.lm.compression import Compressor
 from sima_compiler.machine.cost import box_cycles, compute_cycles
@@ -164,7 +165,7 @@ def _plan(
         tiling = _timed(
             "tile",
             lambda options=options: tile(segment, target.machine, options),
-            lambda found: verify_tiling(found, segment) if isinstance(found, Tiling) else None,
+            lambda found: _verify(found, segment, target) if isinstance(found, Tiling) else None,
         )
         if isinstance(tiling, Misfit):
             return refusal or tiling, fused
@@ -178,6 +179,13 @@ def _plan(
         refusal = refusal or memory
     assert refusal is not None
     return refusal, fused
+
+
+def _verify(tiling: Tiling, segment: Segment, target: Target) -> None:
+    machine = target.machine
+    verify_tiling(tiling, segment)
+    rows = machine.tiles(target.quads) // machine.tile_row
+    verify_mappings(tiling, TileShape(rows=rows, row_tiles=machine.tile_row, lanes=machine.lanes))
 
 
 def least_cycles_per_sample(segment: Segment, target: Target, allowed: Collection[str]) -> int | None:

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sima_compiler.archive.programs import lm_programs
 from sima_compiler.archive.reader import Archive
-from sima_compiler.errors import ArchiveError, InputError
+from sima_compiler.errors import InputError
 from sima_compiler.ir.schedule import STALLS
-from sima_compiler.lm.reader import LmFile, read
 from sima_compiler.sim.execute import dequantize_outputs, quantize_inputs, run_program
 from sima_compiler.sim.timing import Event, RuntimeTrace, replay_file
 
@@ -51,7 +51,7 @@ def simulate(archive: Archive, inputs: Mapping[str, npt.ArrayLike]) -> Run:
         ArchiveError: the archive holds no `.lm` that this release wrote.
         LmError: a binary is damaged or does something illegal.
     """
-    files = _binaries(archive)
+    files = lm_programs(archive.name, archive.lm_files, archive.read)
     _check_finite(inputs)
     values: dict[str, npt.NDArray[np.int8]] = {}
     outputs: dict[str, npt.NDArray[np.float32]] = {}
@@ -69,17 +69,6 @@ def _check_finite(inputs: Mapping[str, npt.ArrayLike]) -> None:
         bad = int(np.sum(~np.isfinite(np.asarray(value, dtype=np.float32))))
         if bad:
             raise InputError(f"input {name!r} holds {bad} values that are not finite", hint="replace NaN and infinity")
-
-
-def _binaries(archive: Archive) -> list[LmFile]:
-    names = [name for name in archive.lm_files if name.endswith(".lm")]
-    if not names:
-        listed = ", ".join(archive.lm_files) or "none"
-        raise ArchiveError(
-            f"{archive.name}: no .lm to simulate (MLA binaries: {listed})",
-            hint="only archives that this compiler wrote can run on the bundled simulator",
-        )
-    return [read(archive.read(name)) for name in names]
 
 
 def _joined(traces: list[RuntimeTrace]) -> RuntimeTrace:

@@ -9,6 +9,8 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+from sima_compiler.archive.mpk import MlaSegment, MpkDescription, TensorDescription, build_mpk
+
 STATS = (
     "1:\n  name: MLA_0/conv2d_add_relu_0\n  start_cycle: 0\n  end_cycle: 99\n"
     "2:\n  name: MLA_0/dense_1\n  start_cycle: 100\n  end_cycle: 149\n"
@@ -99,3 +101,20 @@ def write_gz(folder: Path, data: bytes, name: str = "net_mpk.tar.gz") -> Path:
     path = folder / name
     path.write_bytes(gzip.compress(data, mtime=0))
     return path
+
+
+ELF = b"\x7fELF" + bytes(60)
+
+
+def described() -> dict[str, Any]:
+    """Two images in, two maps out, at batch 2: pack, MLA, unpack, and every kernel in between."""
+    ins = tuple(TensorDescription(f"in{i}", (2, 4, 4, 3), 0.02, i, packed=True) for i in range(2))
+    outs = tuple(TensorDescription(f"out{i}", (2, 2, 2, 10), 0.3, -i) for i in range(2))
+    segment = MlaSegment("MLA_0", "net_stage1_mla.elf", ins, outs)
+    return build_mpk(MpkDescription("net", "net.onnx", "00", 2, 2, 4, ins, outs, (segment,)))
+
+
+def written(folder: Path, document: Any, binary: bytes = ELF, name: str = "net_mpk.tar.gz") -> Path:
+    """That document and a binary as an archive of that name."""
+    members = [("net_mpk.json", json.dumps(document).encode()), ("net_stage1_mla.elf", binary)]
+    return write_gz(folder, tar_bytes([(header(key), data) for key, data in members]), name)

@@ -41,8 +41,12 @@ def classifier(batch: int = 1, desired: int = 1) -> MpkDescription:
 
 
 def several(inputs: int, outputs: int, batch: int) -> MpkDescription:
-    ins = tuple(TensorDescription(f"in{i}", (batch, 5, 7, 3 + i), 0.02, i, packed=i % 2 == 0) for i in range(inputs))
-    outs = tuple(TensorDescription(f"out{i}", (batch, 2, 3, 9 + i), 0.3, -i, packed=i == 1) for i in range(outputs))
+    """Packed tensors that share a buffer have whole 16-byte units per sample; one that is alone has what it has."""
+    columns = 7 if inputs == 1 else 16
+    ins = tuple(
+        TensorDescription(f"in{i}", (batch, 5, columns, 3 + i), 0.02, i, packed=i % 2 == 0) for i in range(inputs)
+    )
+    outs = tuple(TensorDescription(f"out{i}", (batch, 2, 8, 9 + i), 0.3, -i, packed=i == 1) for i in range(outputs))
     return MpkDescription(
         "net", "net.onnx", "00", 16, batch, 2, ins, outs, (MlaSegment("MLA_0", "net_stage1_mla.lm", ins, outs),)
     )
@@ -113,8 +117,42 @@ def test_any_number_of_inputs_and_outputs_follows_the_grammar(inputs: int, outpu
     ):
         ends = [offset + tensor.mla_bytes for tensor, offset in zip(tensors, offsets, strict=True)]
         assert all(offset % 16 == 0 for offset in offsets)
-        assert all(end <= begin < end + 16 for end, begin in zip(ends, offsets[1:], strict=False))
-        assert ends[-1] <= nodes[0]["size"] < ends[-1] + 16
+        assert ends[:-1] == list(offsets[1:])
+        assert ends[-1] == nodes[0]["size"]
+        assert len(tensors) == 1 or all(tensor.mla_bytes % (16 * batch) == 0 for tensor in tensors)
+
+
+@pytest.mark.parametrize("side", ["input", "output"])
+@pytest.mark.parametrize(("batch", "columns"), [(1, 7), (2, 7), (16, 1), (3, 5), (4, 12)])
+def test_a_shared_buffer_of_broken_units_is_a_bug_of_ours(side: str, batch: int, columns: int) -> None:
+    """Sixteen samples of five bytes are five units together and none each: the units count per sample."""
+    odd = tuple(TensorDescription(f"{side}{i}", (batch, 1, columns, 5), 0.1, 0, packed=True) for i in range(2))
+    one = (TensorDescription("one", (batch, 1, columns, 5), 0.1, 0, packed=True),)
+    ins, outs = (odd, one) if side == "input" else (one, odd)
+    segment = MlaSegment("MLA_0", "a.lm", ins, outs)
+    with pytest.raises(InternalError, match="16-byte units"):
+        build_mpk(MpkDescription("n", "n.onnx", "0", batch, batch, 4, ins, outs, (segment,)))
+
+
+SHARED = [
+    ("unpack", "output_nodes.0.size", 159, "does not make"),
+    ("unpack", "input_nodes.0.size", 1000, "the buffer has 1000"),
+    ("unpack", "config_params.params.tensor_types", ["int8", "float32"], "does not make"),
+    ("unpack", "config_params.params.tensor_types", ["int8"], "one item per output"),
+    ("unpack", "config_params.params.tensor_shapes", [[3, 160], [3, 16]], "repeat output_shapes"),
+    ("pack", "output_nodes.0.size", 1000, "aligned to 16"),
+    ("pack", "input_nodes.1.size", 961, "multiple of 16 per sample"),
+    ("unpack", "output_nodes.1.size", 481, "multiple of 16 per sample"),
+]
+
+
+@pytest.mark.parametrize(("kernel", "path", "value", "words"), SHARED, ids=str)
+def test_each_broken_rule_of_a_shared_buffer_is_named(kernel: str, path: str, value: Any, words: str) -> None:
+    document = build_mpk(several(2, 2, 3))
+    plugin = next(p for p in document["plugins"] if p["config_params"].get("kernel") == f"{kernel}_transform")
+    set_at(plugin, path, value)
+    found = validate(document)
+    assert any(words in sentence for sentence in found), found
 
 
 def test_segments_hand_tensors_on_and_names_never_collide() -> None:

@@ -265,3 +265,41 @@ def test_a_last_softmax_is_named_as_left_to_the_host(simac, tmp_path: Path) -> N
     assert any("left to host" in line and "Softmax" in line for line in done.out.splitlines())
     (operator,) = simac("inspect", tmp_path / "soft_mpk.tar.gz", "--json").json["left_to_host"]
     assert "Softmax" in operator
+
+
+def open_model(path: Path, tmp_path: Path) -> Path:
+    """The file with the rows and columns of its image left open."""
+    model = onnx.load(path)
+    for dim in model.graph.input[0].type.tensor_type.shape.dim[2:]:
+        dim.dim_param = "side"
+    onnx.save(model, tmp_path / path.name)
+    return tmp_path / path.name
+
+
+@pytest.mark.parametrize("name", ["float.onnx", "small.onnx"])
+@pytest.mark.parametrize("shape", ["1x3x8x8", "1,3,8,8"])
+def test_open_sizes_are_given_on_the_command_line(simac, samples: Path, tmp_path: Path, name: str, shape: str) -> None:
+    path = open_model(samples / name, tmp_path)
+    words = ["compile", path, "-o", tmp_path, *(["--calibration-random", "2"] if name == "float.onnx" else [])]
+    error = simac(*words, "--json").json["error"]
+    assert "--input-shape image=1x3xHxW" in error["hint"]
+    assert simac(*words, "--input-shape", f"image={shape}").code == 0
+
+
+@pytest.mark.parametrize("text", ["image", "image=", "=1x3x8x8", "image=1x3xHx8", "image=1x-3x8x8", "image=1x3x8x"])
+def test_a_shape_that_is_none(simac, samples: Path, text: str) -> None:
+    error = simac("compile", samples / "small.onnx", f"--input-shape={text}", "--json").json["error"]
+    assert error["type"] == "OptionError"
+    assert "NAME=SIZES" in error["message"]
+
+
+def test_an_input_has_one_shape(simac, samples: Path) -> None:
+    twice = ["--input-shape", "image=1x3x8x8"] * 2
+    assert "already" in simac("compile", samples / "small.onnx", *twice, "--json").json["error"]["message"]
+
+
+def test_quantize_says_what_the_samples_leave_in_doubt(simac, samples: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "same.npz", image=np.repeat(np.random.default_rng(0).random((1, 3, 8, 8), np.float32), 4, 0))
+    done = simac("quantize", samples / "float.onnx", "--calibration", tmp_path / "same.npz", "-o", tmp_path, "--json")
+    assert any("hardly differ" in warning for warning in done.json["warnings"])
+    assert "hardly differ" in done.err

@@ -108,7 +108,7 @@ def test_a_row_that_spills_says_how_much_and_what_it_would_take() -> None:
 
 
 def test_resnet_50_at_the_edge_of_the_memory_keeps_its_maps_on_chip(quantized_networks) -> None:
-    """At batch 21 the plan that spills a map is faster; the groups that avoid it have the room they were given."""
+    """Batch 21 is the largest whose maps stay: groups of stripes take the room they were given, to the last bytes."""
     machine = Machine.load("mlsoc")
     (segment,) = lower(quantized_networks("light_resnet50").graph, machine).segments
     capacity = machine.sram_bytes(machine.quads)
@@ -118,12 +118,11 @@ def test_resnet_50_at_the_edge_of_the_memory_keeps_its_maps_on_chip(quantized_ne
     steps = {buffer.first for buffer in tiling.buffers}
     assert max(sum(b.bytes for b in tiling.buffers if b.first <= step <= b.last) for step in steps) <= capacity
     target, store = Target(machine, machine.quads, compress=False), ConstantStore(compress=False)
-    anyhow, within = plan(segment, target, 21, store), plan(segment, target, 21, store, frozenset())
-    assert not isinstance(anyhow, Misfit)
-    assert not isinstance(within, Misfit)
-    assert anyhow.memory.tiling.spilled
-    assert not within.memory.tiling.spilled
-    assert anyhow.schedule.runtime < within.schedule.runtime
+    fits, next_one = (plan(segment, target, batch, store, frozenset()) for batch in (21, 22))
+    assert not isinstance(fits, Misfit)
+    assert not isinstance(next_one, Misfit)
+    assert not fits.memory.tiling.spilled
+    assert next_one.memory.tiling.spilled
 
 
 def test_a_thousand_samples_are_negotiated_in_seconds(tmp_path: Path) -> None:

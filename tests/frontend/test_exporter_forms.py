@@ -83,6 +83,69 @@ def a_convolution_with_a_real_bias_behind_a_pool(net: QdqGraph) -> str:
 
 
 @form
+def matmul_and_a_bias_of_one_row(net: QdqGraph) -> str:
+    bias = real(net, net.random.normal(0, 0.5, (1, 40)))
+    return net.op("Add", net.op("MatMul", net.input((12,)), net.weights((12, 40))), bias)
+
+
+@form
+def a_product_with_a_real_bias_behind_a_flattening(net: QdqGraph) -> str:
+    x = net.op("Flatten", net.input((4, 2, 2)))
+    return net.op("Gemm", x, net.weights((40, 16), axis=0), real_bias(net, 40), transB=1)
+
+
+@form
+def a_sequence_times_a_matrix_plus_an_integer_bias(net: QdqGraph) -> str:
+    weights = net.weights((12, 40), axis=1)
+    return net.op("Add", net.op("MatMul", net.input((25, 12)), weights), integer_bias(net, weights, 40))
+
+
+@form
+def maps_times_a_matrix_plus_a_real_bias(net: QdqGraph) -> str:
+    return net.op("Add", real_bias(net, 40), net.op("MatMul", net.input((3, 9, 12)), net.weights((12, 40))))
+
+
+@form
+def a_sequence_times_a_matrix_rectified(net: QdqGraph) -> str:
+    return net.op("Relu", net.op("MatMul", net.input((25, 12)), net.weights((12, 40))))
+
+
+@form
+def a_product_reshaped_then_shifted_and_limited(net: QdqGraph) -> str:
+    x = net.op("Squeeze", net.input((25, 12, 1)), integers(net, 3))
+    x = net.op("Reshape", net.op("MatMul", x, net.weights((12, 40), axis=1)), integers(net, 0, 5, 5, 40))
+    return net.op("Clip", net.op("Add", x, real_bias(net, 40)), real(net, -0.5), real(net, 1.5))
+
+
+@form
+def a_matmul_flattened(net: QdqGraph) -> str:
+    return net.op("Flatten", net.op("MatMul", net.input((25, 12)), net.weights((12, 40))))
+
+
+@form
+def a_doubled_product(net: QdqGraph) -> str:
+    return net.op("Gemm", net.input((12,)), net.weights((12, 40), axis=1), real_bias(net, 40), alpha=2.0)
+
+
+@form
+def a_product_with_half_of_its_bias(net: QdqGraph) -> str:
+    weights = net.weights((40, 12), axis=0)
+    bias = integer_bias(net, weights, 40)
+    return net.op("Gemm", net.input((12,)), weights, bias, alpha=0.75, beta=0.5, transB=1)
+
+
+@form
+def a_product_without_its_bias(net: QdqGraph) -> str:
+    return net.op("Gemm", net.input((12,)), net.weights((12, 40)), real_bias(net, 40), beta=0.0)
+
+
+@form
+def a_convolution_shifted_by_channel(net: QdqGraph) -> str:
+    x = net.op("Conv", net.input((4, 8, 8)), net.weights((7, 4, 3, 3), axis=0))
+    return net.op("Add", x, real(net, net.random.normal(0, 0.5, (7, 1, 1))))
+
+
+@form
 def a_product_with_a_real_bias_behind_a_reshape(net: QdqGraph) -> str:
     x = net.op("Reshape", net.input((4, 2, 2)), integers(net, 0, -1))
     return net.op("Gemm", x, net.weights((16, 40)), real_bias(net, 40))
@@ -318,7 +381,10 @@ def test_equal_to_onnxruntime(name: str) -> None:
     assert all(len(np.unique(array)) > 3 for array in results.values()), "the case is too small to tell anything"
 
 
-@pytest.mark.parametrize("name", list(FORMS)[::4])
+IN_REALS = ["a sequence times a matrix plus an integer bias", "a convolution shifted by channel", "a doubled product"]
+
+
+@pytest.mark.parametrize("name", sorted({*list(FORMS)[::4], *IN_REALS}))
 def test_the_archive_is_equal_too(name: str, tmp_path: Path) -> None:
     assert_judges_agree(network(name, INT8), tmp_path, batch=2, compress=True, machine="tiny")
 

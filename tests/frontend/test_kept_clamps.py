@@ -28,7 +28,7 @@ class Quantized:
 def quantized(net: FloatNet, outputs: list[str]) -> Quantized:
     source = net.model(outputs)
     samples = [random_inputs(source, 2, np.random.default_rng(0))]
-    return Quantized(source, quantize_onnx(source, samples), quantize(source, samples))
+    return Quantized(source, quantize_onnx(source, samples).model, quantize(source, samples))
 
 
 def assert_equals_onnxruntime(made: Quantized) -> None:

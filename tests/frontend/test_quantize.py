@@ -67,7 +67,7 @@ def test_a_float_network_is_quantized_and_close_to_itself(batch: int | str) -> N
     assert Op.ADD in operators
     assert operators.count(Op.CONV) == 3  # the folded normalization is gone, the lone one became a depthwise Conv
     assert model.graph.batch == (batch if isinstance(batch, int) else 0)
-    assert_reference_agrees(quantize_onnx(source, samples()), batch=4, model=model)
+    assert_reference_agrees(quantize_onnx(source, samples()).model, batch=4, model=model)
     inputs = {"image": samples(1, 4)[0]["image"]}
     (found,) = model.execute(inputs)
     source.graph.output[0].CopyFrom(helper.make_tensor_value_info("logits", TensorProto.FLOAT, None))

@@ -7,6 +7,7 @@ import json
 import shlex
 from pathlib import Path
 
+import onnx
 import pytest
 
 from sima_compiler import Archive, CompileInterrupted, Model, ModelError, OptionError, add_compile_arguments
@@ -15,6 +16,7 @@ from sima_nb import Summary
 from sima_nb.display import PLOTLY_MIME
 from sima_nb.magics import magic_parser
 from tests.notebook.conftest import Notebook
+from tests.support.small_models import small_float_model
 
 
 def test_a_path_gives_a_summary_of_the_archive(notebook: Notebook, small_model: Path, tmp_path: Path) -> None:
@@ -98,6 +100,57 @@ def test_the_last_folder_is_created_and_that_is_said(
         printed = capsys.readouterr()
         assert f"created the folder {folder}" in (printed.err if words else printed.out)
         assert list(folder.glob("*_mpk.tar.gz"))
+
+
+def test_an_onnx_model_may_be_a_variable(notebook: Notebook, small_model: Path, tmp_path: Path) -> None:
+    notebook.shell.user_ns["net"] = onnx.load(small_model)
+    assert Path(notebook.run(f"%sima_compile net --name other -o {tmp_path}").path).name == "other_mpk.tar.gz"
+    notebook.shell.user_ns["net"] = small_float_model()
+    error, _ = notebook.fail(f"%sima_compile net -o {tmp_path}")
+    assert isinstance(error, ModelError)
+    assert "--calibration" in error.hint
+    assert notebook.run(f"%sima_compile net --calibration-random 2 -o {tmp_path}").actual_batch_size == 1
+
+
+CALIBRATION = """
+import numpy
+class Reader:
+    def __init__(self):
+        self.left = 2
+    def get_next(self):
+        self.left -= 1
+        image = numpy.random.default_rng(abs(self.left)).random((1, 3, 8, 8), numpy.float32)
+        return {"image": image} if self.left >= 0 else None
+reader = Reader()
+listed = [Reader().get_next(), Reader().get_next()]
+one = listed[0]
+"""
+
+
+@pytest.mark.parametrize("name", ["reader", "listed", "one"])
+def test_calibration_may_be_a_variable(notebook: Notebook, tmp_path: Path, name: str) -> None:
+    onnx.save(small_float_model(), tmp_path / "float.onnx")
+    notebook.run(CALIBRATION)
+    assert notebook.run(f"%sima_compile {tmp_path}/float.onnx --calibration {name} -o {tmp_path}").runtime_cycles > 0
+
+
+def test_models_and_samples_may_be_a_functions_own_variables(notebook: Notebook, tmp_path: Path) -> None:
+    onnx.save(small_float_model(), tmp_path / "float.onnx")
+    notebook.run(CALIBRATION)
+    notebook.run(
+        "def work():\n"
+        f"    import onnx\n    net, samples = onnx.load('{tmp_path}/float.onnx'), listed\n"
+        f"    return get_ipython().run_line_magic('sima_compile', 'net --calibration samples -o {tmp_path}')\n"
+    )
+    assert notebook.run("work()").actual_batch_size == 1
+    error, _ = notebook.fail(f"%sima_compile net -o {tmp_path}")
+    assert "neither a variable nor a file" in str(error)
+
+
+def test_a_number_is_no_model(notebook: Notebook) -> None:
+    notebook.shell.user_ns["net"] = 5
+    error, _ = notebook.fail("%sima_compile net")
+    assert "onnx.ModelProto" in str(error)
 
 
 LINES = (

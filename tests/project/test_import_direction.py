@@ -37,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "frontend": DEVICES,
     "stages": DEVICES,
     "sim": RECORDS | {"machine", "lm"},
-    "archive": BASE | {"folders", "ir", "lm", "machine"},
+    "archive": BASE | {"folders", "ir", "lm", "machine", "sim"},
     "bounds": RECORDS | {"machine", "lm"},
     "pipeline": PLANNING,
     "negotiate": PLANNING | {"pipeline"},
@@ -46,9 +46,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "simulation": RECORDS | {"machine", "lm", "archive", "sim"},
     "model": WHOLE,
     "arguments": WHOLE | {"model"},
-    "__init__": WHOLE | {"model", "arguments"},
+    "sources": WHOLE | {"model"},
+    "__init__": WHOLE | {"model", "arguments", "sources"},
     "view": BASE | {"archive", "lm"},
-    "cli": WHOLE | {"view", "model", "__init__", "arguments"},
+    "cli": WHOLE | {"view", "model", "__init__", "arguments", "sources"},
     "demo": WHOLE | {"model", "__init__", "cli"},
     "__main__": {"cli"},
 }
@@ -56,7 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 STAGE_USERS = {"pipeline", "negotiate", "stages"}
 #: Packages that know ONNX -> where they may be imported: anywhere, or only inside functions.
 ONNX_ANYWHERE = {"frontend", "demo"}
-ONNX_INSIDE_FUNCTIONS = {"model", "cli", "arguments"}
+ONNX_INSIDE_FUNCTIONS = {"model", "cli", "sources"}
 NOTEBOOK_PACKAGES = {"IPython", "ipywidgets", "ipykernel", "plotly", "anywidget", "traitlets", "sima_nb"}
 
 

@@ -2,7 +2,7 @@
 
 `assert_judges_agree` reads the user's file, compiles it, simulates the archive's bytes, evaluates the graph in numpy,
 and runs the ORIGINAL file in onnxruntime (`tests.support.outside`); the integers of the first two and the reals of all
-three must be identical.
+three must be identical. The archive's document must be one that the strict grammar takes.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from sima_compiler import Archive, Model, simulate
+from sima_compiler.archive.grammar import validate
 from sima_compiler.sim.reference import run_graph
 from tests.support.oracle import differing
 from tests.support.outside import Original, Outside, Parameters, unlike
@@ -48,6 +49,7 @@ def assert_judges_agree(
     archive = Archive.open(result.path)
     actual = archive.batch.actual
     assert actual is not None
+    assert validate(archive.mpk.raw) == []
     inputs = model_inputs(model, actual, seed)
     run = simulate(archive, inputs)
     integers = run_graph(model.graph, inputs)

@@ -1,7 +1,7 @@
 """The EV74 kernels of the grammar: the exact parameters of each, and what they mean for buffer sizes.
 
-In: a kernel's name, its parameters, and the sizes in bytes of the buffers that it reads and writes. Out: one sentence
-per broken rule.
+In: a kernel's name, its parameters, the sizes in bytes of the buffers that it reads and writes, and the batch that the
+sizes cover. Out: one sentence per broken rule.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ from math import prod
 from typing import Any
 
 _SHAPES = {"input_shapes", "output_shapes"}
-_TYPE_BYTES = {"int8": 1, "uint8": 1, "int16": 2, "bfloat16": 2, "float16": 2, "int32": 4, "float32": 4}
+#: Bytes of one value of each type that a document may name.
+TYPE_BYTES = {"int8": 1, "uint8": 1, "int16": 2, "bfloat16": 2, "float16": 2, "int32": 4, "float32": 4}
 _ALIGNMENT = 16
+_CARRIED_TYPES = ("int8", "bfloat16")
+_SHARED_BUFFERS = ("pack_transform", "unpack_transform")
 
 Params = dict[str, Any]
 
@@ -27,7 +30,7 @@ def is_shape(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(is_count(size) for size in value)
 
 
-def check_kernel(kernel: object, params: Params, inputs: list[int], outputs: list[int]) -> Iterator[str]:
+def check_kernel(kernel: object, params: Params, inputs: list[int], outputs: list[int], batch: int) -> Iterator[str]:
     """Broken rules of one EV74 plugin."""
     if not isinstance(kernel, str) or kernel not in _KERNELS:
         yield f"unknown kernel {kernel!r}"
@@ -43,11 +46,14 @@ def check_kernel(kernel: object, params: Params, inputs: list[int], outputs: lis
             yield f"{kernel}: {key} must hold one shape per buffer"
             return
     yield from (f"{kernel}: {sentence}" for sentence in check(params, inputs, outputs))
+    if kernel in _SHARED_BUFFERS:
+        parts = inputs if kernel == "pack_transform" else outputs
+        yield from (f"{kernel}: {sentence}" for sentence in _samples(parts, batch))
 
 
 def _width(type_name: object) -> int:
     """Bytes of one value, 0 for an unknown type."""
-    return _TYPE_BYTES.get(type_name, 0) if isinstance(type_name, str) else 0
+    return TYPE_BYTES.get(type_name, 0) if isinstance(type_name, str) else 0
 
 
 def _sizes(params: Params, key: str, sizes: list[int], width: int) -> Iterator[str]:
@@ -115,10 +121,10 @@ def _detessellation(params: Params, inputs: list[int], outputs: list[int]) -> It
 
 def _tiled(params: Params, frame: list[int], flat: list[int], dense_size: int, tiled_size: int) -> Iterator[str]:
     """The rules that both directions share: ``frame`` is the dense NHWC side, ``flat`` the tessellated one."""
-    width = _width(params["frame_type"])
-    if not width:
-        yield f"frame_type {params['frame_type']!r} is unknown"
+    if params["frame_type"] not in _CARRIED_TYPES:
+        yield f"frame_type {params['frame_type']!r} must be {' or '.join(_CARRIED_TYPES)}"
         return
+    width = _width(params["frame_type"])
     if not isinstance(params["align_c16"], bool) or not isinstance(params["cblock"], bool):
         yield "align_c16 and cblock must be true or false"
     slice_shape = params["slice_shape"]
@@ -139,38 +145,45 @@ def _tiled(params: Params, frame: list[int], flat: list[int], dense_size: int, t
 
 def _cast(params: Params, inputs: list[int], outputs: list[int]) -> Iterator[str]:
     yield from _one_to_one(inputs, outputs)
-    width = _width(params["out_dtype"])
-    if not width:
-        yield f"out_dtype {params['out_dtype']!r} is unknown"
+    other = {"bfloat16": "float32", "float32": "bfloat16"}.get(str(params["out_dtype"]))
+    if other is None:
+        yield f"out_dtype {params['out_dtype']!r} must be bfloat16 or float32"
         return
     yield from _same_shapes(params)
-    yield from _sizes(params, "output_shapes", outputs, width)
+    yield from _sizes(params, "input_shapes", inputs, TYPE_BYTES[other])
+    yield from _sizes(params, "output_shapes", outputs, _width(params["out_dtype"]))
 
 
 def _pack(_params: Params, inputs: list[int], outputs: list[int]) -> Iterator[str]:
     if len(inputs) < 2 or len(outputs) != 1:
         yield "must have two or more inputs and one output"
-    yield from _parts(inputs, outputs[0])
+    wanted = sum(part + -part % _ALIGNMENT for part in inputs)
+    if outputs[0] != wanted:
+        yield f"parts of {inputs} bytes, each aligned to {_ALIGNMENT}, make {wanted}, the buffer has {outputs[0]}"
 
 
 def _unpack(params: Params, inputs: list[int], outputs: list[int]) -> Iterator[str]:
     types, shapes = params["tensor_types"], params["tensor_shapes"]
-    if len(outputs) < 2 or len(inputs) != 1:
-        yield "must have one input and two or more outputs"
+    if len(inputs) != 1:
+        yield "must have one input"
     if not isinstance(types, list) or not isinstance(shapes, list) or not len(types) == len(shapes) == len(outputs):
         yield "tensor_types and tensor_shapes must hold one item per output"
         return
+    if shapes != params["output_shapes"]:
+        yield "tensor_shapes must repeat output_shapes"
     for name, shape, size in zip(types, shapes, outputs, strict=True):
-        width = _width(name)
+        width = _width(name) if name in _CARRIED_TYPES else 0
         if not width or not is_shape(shape) or prod(shape) * width != size:
             yield f"{name} {shape} does not make {size} bytes"
-    yield from _parts(outputs, inputs[0])
+    if sum(outputs) != inputs[0]:
+        yield f"parts of {outputs} bytes make {sum(outputs)}, the buffer has {inputs[0]}"
 
 
-def _parts(parts: list[int], whole: int) -> Iterator[str]:
-    wanted = sum(part + -part % _ALIGNMENT for part in parts)
-    if whole != wanted:
-        yield f"parts of {parts} bytes, each aligned to {_ALIGNMENT}, make {wanted}, the buffer has {whole}"
+def _samples(parts: list[int], batch: int) -> Iterator[str]:
+    """Above batch 1 a buffer is read sample by sample: each sample of each part must begin at a whole unit."""
+    for part in parts if batch > 1 else ():
+        if part % (batch * _ALIGNMENT):
+            yield f"a part of {part} bytes is no multiple of {_ALIGNMENT} per sample at batch {batch}"
 
 
 def _slice(params: Params, inputs: list[int], outputs: list[int]) -> Iterator[str]:
@@ -178,8 +191,16 @@ def _slice(params: Params, inputs: list[int], outputs: list[int]) -> Iterator[st
     if [params["input_shape"]] != params["input_shapes"] or [params["output_shape"]] != params["output_shapes"]:
         yield "input_shape and output_shape must repeat the plugin's shapes"
     begin, end = params["begin"], params["end"]
-    if not isinstance(begin, list) or not isinstance(end, list) or len(begin) != len(end):
-        yield "begin and end must be lists of one length"
+    rank = len(params["input_shapes"][0])
+    sides = (begin, end, params["output_shapes"][0])
+    if not all(isinstance(side, list) and len(side) == rank for side in sides):
+        yield "begin, end and the shapes must have one length"
+        return
+    for first, last, whole, part in zip(begin, end, params["input_shapes"][0], sides[2], strict=True):
+        if not (isinstance(first, int) and isinstance(last, int) and 0 <= first <= last <= whole):
+            yield f"begin {begin} and end {end} must lie inside the input"
+        elif last - first != part:
+            yield f"begin {begin} and end {end} do not give the output's shape"
 
 
 def _reshape(params: Params, inputs: list[int], outputs: list[int]) -> Iterator[str]:
@@ -201,6 +222,7 @@ _KERNELS: dict[str, tuple[set[str], _Check]] = {
     "detessellation_transform": ({"slice_shape", "frame_shape", "align_c16", "cblock", "frame_type"}, _detessellation),
     "dequantization_transform": ({"channel_params", "input_data_type"}, _dequantization),
     "cast_transform": ({"out_dtype"}, _cast),
+    "cast": ({"out_dtype"}, _cast),
     "pack_transform": (set(), _pack),
     "unpack_transform": ({"tensor_types", "tensor_shapes"}, _unpack),
     "slice_transform": ({"begin", "end", "input_shape", "output_shape"}, _slice),

@@ -6,7 +6,8 @@ dequantize``, and one ``pass_through`` at the end that gives the outputs their n
 
 An MLA plugin has one input and one output buffer. Several inputs are joined by a ``pack_transform`` and several outputs
 parted by an ``unpack_transform``, the grammar's own way from several tensors to one buffer and back: parts follow in
-order, each starting at a multiple of 16 bytes. `MlaSegment.input_offsets` and `output_offsets` say where.
+order without padding between them, and every sample of every part is a multiple of 16 bytes, so that sizes add up
+exactly at any batch. `MlaSegment.input_offsets` and `output_offsets` say where each part begins.
 
 Always holds: plugin names and tensor names are unique, sequence numbers run 1..N, sizes and shapes cover the whole
 actual batch in NHWC, EV74 plugins carry the actual batch twice. A quantization or dequantization carries 1 / scale.
@@ -284,14 +285,14 @@ def _float_buffer(name: str, tensor: TensorDescription) -> _Buffer:
 
 
 def _joined(parts: Sequence[_Buffer], name: str = "") -> _Buffer:
-    """The buffer that holds all parts; its first dimension is the batch wherever that divides its size."""
-    total = sum(aligned(part.size) for part in parts)
+    """The buffer that holds all parts; its first dimension is the batch."""
+    total = sum(part.size for part in parts)
     batch = parts[0].shape[0]
-    return _Buffer(name, total, (batch, total // batch) if total % batch == 0 else (1, total))
+    return _Buffer(name, total, (batch, total // batch))
 
 
 def _offsets(tensors: Sequence[TensorDescription]) -> tuple[int, ...]:
-    return (0, *accumulate(aligned(tensor.mla_bytes) for tensor in tensors[:-1]))
+    return (0, *accumulate(tensor.mla_bytes for tensor in tensors[:-1]))
 
 
 def _output_node(buffer: _Buffer) -> Json:
@@ -320,3 +321,14 @@ def _check(description: MpkDescription) -> None:
     for tensor in (*description.inputs, *description.outputs, *tensors):
         if tensor.shape[0] != description.actual_batch_size or min(tensor.shape) < 1 or not tensor.scale > 0:
             raise InternalError(f"mpk: {tensor.name} of shape {tensor.shape} and scale {tensor.scale} in this batch")
+    for segment in description.segments:
+        _check_parts(segment.inputs)
+        _check_parts(segment.outputs)
+
+
+def _check_parts(parts: Sequence[TensorDescription]) -> None:
+    """Tensors that share a buffer are whole 16-byte units per sample."""
+    for tensor in parts if len(parts) > 1 else ():
+        sample = tensor.mla_bytes // tensor.shape[0]
+        if sample % ALIGNMENT:
+            raise InternalError(f"mpk: {tensor.name} shares a buffer with {sample} bytes per sample, not 16-byte units")

@@ -12,7 +12,7 @@ import stat
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from sima_compiler.archive.batch import BatchResult, read_batch
 from sima_compiler.archive.extract import extract_members
@@ -25,6 +25,9 @@ from sima_compiler.archive.stats import MlaStats
 from sima_compiler.archive.tarstream import Member, Sink, walk
 from sima_compiler.archive.tree import ArchiveTree, build_tree
 from sima_compiler.errors import ArchiveError, InvalidArchiveError, SchemaError, UnsupportedExtensionError
+
+if TYPE_CHECKING:
+    from sima_compiler.sim.trace_columns import TraceColumns
 
 _BINARIES = (FileKind.MLA, FileKind.A65, FileKind.OTHER)
 
@@ -103,6 +106,18 @@ class Archive:
         chunks: list[bytes] = []
         self._stream(lambda member: chunks.append if member.name == name else None)
         return b"".join(chunks)
+
+    def trace(self) -> TraceColumns:
+        """When every command of the MLA programs runs, for which layer, and what it waited for; needs no inputs.
+
+        Raises:
+            ArchiveError: the archive holds no `.lm` that this compiler wrote. LmError: one is damaged.
+            ExecutionError: the commands of one wait for each other.
+        """
+        from sima_compiler.archive.programs import lm_programs
+        from sima_compiler.sim.trace_columns import trace_columns
+
+        return trace_columns(lm_programs(self.name, self.lm_files, self.read))
 
     def read_head(self, name: str, most: int) -> bytes:
         """The first ``most`` bytes of one file, never more in memory, however large it is.

@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sima_compiler.arguments import add_compile_arguments, compile_keywords, model_from_arguments
+from sima_compiler.arguments import add_compile_arguments, compile_keywords
 from sima_compiler.cli.command import Command, Output, Warnings, say
 from sima_compiler.cli.layout import pairs, size
 from sima_compiler.cli.progress import progress_bar
 from sima_compiler.errors import OptionError, OutputError
+from sima_compiler.sources import model_from_arguments
 from sima_compiler.view import units
 
 if TYPE_CHECKING:

@@ -6,21 +6,35 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from sima_compiler.archive.acceptance import accepts, check_archive
 from sima_compiler.archive.mpk_document import MpkPlugin
 from sima_compiler.archive.reader import Archive
+from sima_compiler.archive.rule import Outcome, Verdict
 from sima_compiler.cli.command import Command, Output, add_json_argument
 from sima_compiler.cli.layout import pairs, table
+from sima_compiler.errors import InvalidArchiveError
+from sima_compiler.printable import printable
 
 
 def prepare(parser: argparse.ArgumentParser) -> None:
     """The options of ``simac inspect``."""
     parser.add_argument("archive", metavar="ARCHIVE", help="a .tar.gz, ours or the vendor's, or a .sima model")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="instead, say rule by rule what the vendor's loader and strict decoder would refuse",
+    )
     add_json_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> Output:
-    """Look into a file; JSON of an archive: path, batch sizes, cycles and their counting, files, plugins, warnings."""
+    """Look into a file; JSON of an archive: path, batch sizes, cycles and their counting, files, plugins, warnings.
+
+    With ``--check``: path, and per reader accepts and rules [{rule, sentence, verdict, findings}].
+    """
     path = Path(arguments.archive).expanduser()
+    if arguments.check:
+        return _check(path)
     return _inspect_model(path) if path.suffix in {".sima", ".onnx"} else _inspect_archive(path)
 
 
@@ -42,6 +56,33 @@ def _inspect_archive(path: Path) -> Output:
         "warnings": list(archive.warnings),
     }
     return Output(data, _archive_text(archive, data))
+
+
+def _check(path: Path) -> Output:
+    if not path.is_file():
+        raise InvalidArchiveError(f"{path}: {'a folder' if path.is_dir() else 'no such file'}", entry=str(path))
+    found = check_archive(path)
+    sections = [
+        _rules_text("The loader of the public runtime", found.loader, "refuses it"),
+        _rules_text("The strict decoder", found.decoder, "refuses it"),
+        _rules_text("The form of published documents", found.form, "differs"),
+    ]
+    return Output({"path": str(path), **found.to_dict()}, "\n\n".join([printable(str(path)), *sections]))
+
+
+def _rules_text(about: str, rules: tuple[Outcome, ...], refusal: str) -> str:
+    """The verdict in a sentence, a line per rule that was looked at with what was found, and how many were not."""
+    broken = sum(outcome.verdict is Verdict.BROKEN for outcome in rules)
+    unchecked = sum(outcome.verdict is Verdict.NOT_CHECKED for outcome in rules)
+    verdict = f"{refusal}, {broken} of {len(rules)} rules broken" if broken else "unknown"
+    lines = [f"{about}: {'nothing that is public stands in the way' if accepts(rules) else verdict}"]
+    for outcome in rules:
+        if outcome.verdict is not Verdict.NOT_CHECKED:
+            lines.append(f"  {outcome.verdict.value:<8}{outcome.sentence}")
+        lines += [f"          - {printable(finding)}" for finding in outcome.findings]
+    if unchecked:
+        lines.append(f"  {unchecked} rule{'s' * (unchecked != 1)} could not be checked, because others are broken")
+    return "\n".join(lines)
 
 
 def _plugin(plugin: MpkPlugin) -> dict[str, Any]:
@@ -107,7 +148,9 @@ def _cycles(value: int | None) -> str:
 COMMAND = Command(
     "inspect",
     "show files, plugins, batch size and cycles of an archive",
-    "  simac inspect out/resnet50_mpk.tar.gz\n  simac inspect resnet50.sima --json",
+    "  simac inspect out/resnet50_mpk.tar.gz\n"
+    "  simac inspect resnet_50.tar.gz --check\n"
+    "  simac inspect resnet50.sima --json",
     prepare,
     run,
 )

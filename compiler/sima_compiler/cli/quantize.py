@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from sima_compiler.arguments import add_model_arguments, add_output_argument, add_report_arguments, model_from_arguments
+from sima_compiler.arguments import add_model_arguments, add_output_argument, add_report_arguments
 from sima_compiler.cli.command import Command, Output, Warnings, say
 from sima_compiler.cli.layout import size
 from sima_compiler.cli.progress import progress_bar
 from sima_compiler.folders import check_output_folder
+from sima_compiler.sources import model_from_arguments
 
 
 def prepare(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +25,8 @@ def run(arguments: argparse.Namespace) -> Output:
     warnings = Warnings()
     with progress_bar() as progress:
         model = model_from_arguments(arguments, warnings, progress)
+    for sentence in model.graph.warnings:
+        warnings(sentence)
     name = arguments.name or Path(arguments.model).stem
     folder = Path(arguments.output_path).expanduser()
     is_new = check_output_folder(folder)

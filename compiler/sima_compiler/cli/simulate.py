@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from sima_compiler.archive.reader import Archive
-from sima_compiler.arguments import Array, read_npz
 from sima_compiler.cli.command import Command, Output, add_json_argument
 from sima_compiler.cli.layout import pairs
 from sima_compiler.errors import InputError, OutputError
 from sima_compiler.folders import check_folder
+from sima_compiler.sources import Array, read_npz
 
 
 def prepare(parser: argparse.ArgumentParser) -> None:

@@ -6,11 +6,12 @@ symbolic) and warnings where the first dimension can only be suspected not to be
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import onnx
 
 from sima_compiler.errors import ModelError, UnsupportedError
+from sima_compiler.frontend.input_shapes import input_sizes, is_open, shape_option
 from sima_compiler.frontend.rules import BATCH_FIRST
 from sima_compiler.frontend.values import GraphInput
 
@@ -24,34 +25,48 @@ def source_batch(model: onnx.ModelProto, constants: Collection[str]) -> tuple[li
     entries = [entry for entry in model.graph.input if entry.name not in constants]
     if not entries:
         raise ModelError("the model has no inputs")
+    _refuse_open_sizes(entries)
     inputs: list[GraphInput] = []
     batches: dict[str, int] = {}
     warnings: list[str] = []
     for entry in entries:
-        sizes = _sizes(entry)
+        sizes = _checked_sizes(entry)
         batches[entry.name] = sizes[0]
         inputs.append(GraphInput(entry.name, sizes[1:]))
         warnings += _suspicions(entry.name, sizes)
     return inputs, _common(batches), warnings
 
 
-def _sizes(entry: onnx.ValueInfoProto) -> tuple[int, ...]:
-    kind = entry.type.tensor_type
-    if not kind.HasField("shape"):
-        raise ModelError(f"input {entry.name!r} has no shape", hint="export the model with static shapes")
-    sizes = tuple(int(dim.dim_value) for dim in kind.shape.dim)
+def _refuse_open_sizes(entries: Sequence[onnx.ValueInfoProto]) -> None:
+    """All open sizes at once, with the options that fix them."""
+    sizes = {entry.name: input_sizes(entry) for entry in entries}
+    open_inputs = {name: found for name, found in sizes.items() if is_open(found)}
+    if open_inputs:
+        options = " ".join(shape_option(name, found) for name, found in open_inputs.items())
+        raise ModelError(
+            "; ".join(_open_sentence(name, found) for name, found in open_inputs.items()),
+            hint=f"give the sizes: {options} (in Python: input_shapes={{name: shape}})",
+        )
+
+
+def _open_sentence(name: str, sizes: tuple[int, ...] | None) -> str:
+    if sizes is None:
+        return f"input {name!r} has no shape"
+    missing = [str(place) for place, size in enumerate(sizes) if place and size < 1]
+    many = "dimensions" if len(missing) > 1 else "dimension"
+    have = "have" if len(missing) > 1 else "has"
+    listed = " and ".join(missing)
+    return f"input {name!r}: {many} {listed} {have} no fixed size; only the batch, dimension 0, may be open"
+
+
+def _checked_sizes(entry: onnx.ValueInfoProto) -> tuple[int, ...]:
+    sizes = input_sizes(entry)
     if not sizes:
         raise UnsupportedError(
             f"input {entry.name!r} is a single number, without a batch", rule=BATCH_FIRST.sentence,
             hint="give every input a leading batch dimension",
         )  # fmt: skip
-    symbolic = [position for position, size in enumerate(sizes) if size < 1 and position]
-    if symbolic:
-        raise ModelError(
-            f"input {entry.name!r}: dimension {symbolic[0]} has no fixed size; only the batch, dimension 0, may",
-            hint="fix it, e.g. with onnxruntime.tools.make_dynamic_shape_fixed",
-        )
-    return (max(sizes[0], 0), *sizes[1:])
+    return sizes
 
 
 def _suspicions(name: str, sizes: tuple[int, ...]) -> list[str]:

@@ -1,6 +1,7 @@
 """Collects the tensors and nodes of a `Graph` while the ONNX nodes are read in order.
 
-In: values and pending operations. Out: `Graph`. Always: a tensor has exactly one producer and a name of its own; a
+In: values and pending operations. Out: `Graph`. Always: a tensor has exactly one producer and a name of its own, which
+says nothing until `finish`: only there inputs and outputs get theirs; a
 pending operation becomes a node as soon as its quantization is known, and the same one only once per quantization.
 """
 
@@ -12,8 +13,10 @@ from dataclasses import replace
 import numpy as np
 
 from sima_compiler.arithmetic import FULL_RANGE, dequantize, quantize, quantize_bounds, quantize_result
+from sima_compiler.frontend.constants.names import Names
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.rules import CONCAT_SCALE, PAD_FILL, QUANTIZED
+from sima_compiler.frontend.structure import structural
 from sima_compiler.frontend.values import MOVEMENTS, Activation, Cut, GraphInput, Moving, Pending, RealFunction, Value
 from sima_compiler.ir.graph import UNARY_OPS, Graph, Node, Op, Quantization, ShapeAttributes, TableAttributes, Tensor
 
@@ -33,8 +36,8 @@ class GraphBuilder:
         self._node_names: set[str] = set()
         self._done: dict[tuple[int, Quantization], Activation] = {}
         self.output_names: dict[str, str] = {}  # ONNX output name -> graph output name, once finished
-        self._renamed: dict[str, str] = {}
-        self._alive: list[Pending] = []  # keeps the ids in `_done` unique
+        self._inputs: dict[str, str] = {}  # input of the network -> its tensor
+        self._alive: list[Pending | RealFunction] = []  # keeps the ids in `_done` unique
 
     def tensor(self, name: str, shape: tuple[int, ...], quant: Quantization) -> Activation:
         """A new tensor, called ``name`` or that with a number when the name is taken."""
@@ -126,15 +129,15 @@ class GraphBuilder:
         return target
 
     def _input(self, value: GraphInput, quant: Quantization, node: SourceNode) -> Activation:
-        known = self.tensors.get(value.name)
+        known = self._inputs.get(value.name)
         if known is None:
-            return self.tensor(value.name, value.shape, quant)
-        if known.quant != quant:
+            return self.input(value, quant)
+        if self.tensors[known].quant != quant:
             raise node.unsupported(
-                f"input {value.name!r} is quantized in two ways: {known.quant} and {quant}",
+                f"input {value.name!r} is quantized in two ways: {self.tensors[known].quant} and {quant}",
                 hint="give the input one scale and one zero point",
             )
-        return Activation(value.name, value.shape, integer=True)
+        return Activation(known, value.shape, integer=True)
 
     def _tabled(self, value: RealFunction, quant: Quantization, name: str) -> Activation:
         key = (id(value), quant)
@@ -199,6 +202,12 @@ class GraphBuilder:
             clamp=(low, high), fused=value.fused, source=value.source,
         )  # fmt: skip
 
+    def input(self, entry: GraphInput, quant: Quantization) -> Activation:
+        """The tensor of an input of the network."""
+        activation = self.tensor(entry.name, entry.shape, quant)
+        self._inputs[entry.name] = activation.tensor
+        return activation
+
     def finish(self, name: str, inputs: Sequence[str], results: Sequence[tuple[str, Value]], batch: int) -> Graph:
         """The graph whose outputs are ``results``: ONNX output names with their values.
 
@@ -208,75 +217,42 @@ class GraphBuilder:
         outputs: dict[str, str] = {}
         for label, value in results:
             if not isinstance(value, Cut):
-                outputs[label] = self._output(label, value, tuple(inputs), set(outputs.values()))
+                outputs[label] = self._output(label, value, {*self._inputs.values(), *outputs.values()})
+        called = {tensor: label for label, tensor in (*self._inputs.items(), *outputs.items())}
+        names = Names(called.values())
         for label, value in results:
             if isinstance(value, Cut):
-                outputs[label] = self._cut_output(label, value, tuple(inputs))
-        self.output_names = outputs
+                tensor = outputs[label] = self._output(label, value.value, set(self._inputs.values()))
+                if tensor not in called:
+                    called[tensor] = names.fresh(tensor)
+        self.output_names = {label: called[tensor] for label, tensor in outputs.items()}
         cut = dict.fromkeys(text for _, value in results if isinstance(value, Cut) for text in value.operators)
-        names = tuple(dict.fromkeys(outputs[label] for label, _ in results))
-        needed, nodes = self._reached(names)
-        return Graph(
+        graph = Graph(
             name=name,
-            inputs=tuple(entry for entry in inputs if entry in needed),
-            outputs=names,
-            tensors={key: tensor for key, tensor in self.tensors.items() if key in needed},
-            nodes=nodes,
+            inputs=tuple(self._inputs[entry] for entry in inputs if entry in self._inputs),
+            outputs=tuple(dict.fromkeys(outputs[label] for label, _ in results)),
+            tensors=self.tensors,
+            nodes=tuple(self.nodes),
             batch=batch,
             cut=tuple(cut),
             warnings=tuple(dict.fromkeys(self.warnings)),
         )
+        return structural(graph, called)
 
-    def _reached(self, outputs: Sequence[str]) -> tuple[set[str], tuple[Node, ...]]:
-        """Tensors and nodes that the outputs depend on."""
-        needed, kept = set(outputs), list[Node]()
-        for node in reversed(self.nodes):
-            if node.output in needed:
-                needed.update(node.inputs)
-                kept.append(node)
-        return needed, tuple(reversed(kept))
-
-    def _output(self, label: str, value: Value, inputs: tuple[str, ...], taken: set[str]) -> str:
+    def _output(self, label: str, value: Value, taken: set[str]) -> str:
+        """The tensor of an output: one of its own, so a copy where the value is an input or an output already."""
         settled = self.settled(value, label, output_node(label))
-        tensor = self._renamed.get(settled.tensor, settled.tensor)
-        if tensor not in inputs and tensor not in taken:
-            if tensor == label:
-                return label
-            if label not in self.tensors:
-                self._rename(tensor, label)
-                return label
-        return self._copy(tensor, label)
-
-    def _cut_output(self, label: str, value: Cut, inputs: tuple[str, ...]) -> str:
-        settled = self.settled(value.value, label, output_node(label))
-        tensor = self._renamed.get(settled.tensor, settled.tensor)
-        return self._copy(tensor, label) if tensor in inputs else tensor
-
-    def _copy(self, tensor: str, label: str) -> str:
-        source = self.tensors[tensor]
-        copy = self.tensor(label, source.shape, source.quant)
-        self.append(Node(f"{label}_copy", Op.RESHAPE, (tensor,), copy.tensor, source=label))
+        if settled.tensor not in taken:
+            return settled.tensor
+        copy = self.tensor(label, settled.shape, self.quant(settled))
+        self.append(Node(f"{label}_copy", Op.RESHAPE, (settled.tensor,), copy.tensor, source=label))
         return copy.tensor
-
-    def _rename(self, old: str, new: str) -> None:
-        self._renamed[old] = new
-        self.tensors = {
-            (new if name == old else name): (replace(tensor, name=new) if name == old else tensor)
-            for name, tensor in self.tensors.items()
-        }
-        self.nodes = [
-            replace(
-                node,
-                inputs=tuple(new if name == old else name for name in node.inputs),
-                output=new if node.output == old else node.output,
-            )
-            for node in self.nodes
-        ]
 
 
 def bounded(value: Pending, low: float, high: float, label: str) -> Pending:
     """A pending operation with its result limited to an interval on top of the limits that it has."""
-    bounds = (min(max(value.bounds[0], low), high), max(min(value.bounds[1], high), low))
+    # As onnxruntime limits: first from below, then from above, so that the upper limit wins where they cross.
+    bounds = (min(max(value.bounds[0], low), high), min(max(value.bounds[1], low), high))
     return replace(value, bounds=bounds, fused=(*value.fused, label), name="")
 
 

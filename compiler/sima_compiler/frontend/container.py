@@ -21,6 +21,8 @@ SUFFIX = ".sima"
 #: Version of the metadata; another major version is refused.
 FORMAT_VERSION = "1.0"
 PREFIX = "sima."
+#: What reading the source had to warn about (a JSON list), so that compiling the saved model says it too.
+WARNINGS_KEY = f"{PREFIX}warnings"
 
 #: First bytes of files that are certainly not ONNX: zip, gzip, pickle protocols, HDF5, tar (by its own check).
 FOREIGN_MAGIC: tuple[tuple[bytes, str], ...] = (
@@ -52,7 +54,7 @@ def write_sima(model: onnx.ModelProto, name: str, source: str, folder: Path) -> 
     """
     labelled = onnx.ModelProto()
     labelled.CopyFrom(model)
-    kept = [entry for entry in model.metadata_props if not entry.key.startswith(PREFIX)]
+    kept = [entry for entry in model.metadata_props if entry.key == WARNINGS_KEY or not entry.key.startswith(PREFIX)]
     del labelled.metadata_props[:]
     labelled.metadata_props.extend(kept)
     for key, value in (("format_version", FORMAT_VERSION), ("name", name), ("source", source)):

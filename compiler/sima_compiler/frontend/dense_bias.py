@@ -14,15 +14,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from sima_compiler.frontend import rules
 from sima_compiler.frontend.functions import real_constant
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
 from sima_compiler.frontend.values import Activation, Constant, Pending, QuantizedConstant, Value
-from sima_compiler.frontend.weighted import bias_of
-from sima_compiler.ir.graph import Float32Array, Op
+from sima_compiler.frontend.weighted import bias_of, spread_real
+from sima_compiler.ir.graph import Op
 
 
 def takes_bias(value: Value) -> bool:
@@ -58,11 +57,6 @@ def joins_on_bytes(constant: Constant | QuantizedConstant, root: Pending) -> boo
     """Whether onnxruntime makes one product on bytes of both: matrices and a vector, or a row of integers."""
     vector = isinstance(constant, QuantizedConstant) or constant.array.ndim == 1
     return root.op is Op.GEMM and len(root.shape) == 1 and not root.always_real and vector
-
-
-def spread_real(values: npt.NDArray[np.float32], outputs: int) -> Float32Array:
-    """One real per output."""
-    return np.ascontiguousarray(np.broadcast_to(values.reshape(-1), (outputs,)))
 
 
 def _root(value: Value) -> Pending | None:

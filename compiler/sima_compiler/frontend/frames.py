@@ -11,10 +11,12 @@ from collections import defaultdict
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
+from sima_compiler.frontend.constants.names import Names
+from sima_compiler.frontend.constants.ordering import arrange
+from sima_compiler.frontend.constants.tensors import decode, encode
 from sima_compiler.frontend.integers import integer_values
-from sima_compiler.frontend.loading import drop_unused_constants
 
 #: Consumers whose dequantized constants are activations rather than weights.
 ACTIVATION_CONSUMERS = frozenset({"Add", "Sub", "Mul", "Concat"})
@@ -37,7 +39,7 @@ def with_activations(model: onnx.ModelProto, *, unsigned: bool) -> onnx.ModelPro
         elif node.op_type == "Pad":
             shifter.shift_pad(node)
     shifter.retype_boundaries()
-    drop_unused_constants(result)
+    arrange(result.graph)
     del result.graph.value_info[:]
     return result
 
@@ -48,11 +50,9 @@ class _Shifter:
     def __init__(self, model: onnx.ModelProto, unsigned: bool) -> None:
         self.model = model
         self.dtype = np.dtype(np.uint8 if unsigned else np.int8)
-        self.constants = {entry.name: numpy_helper.to_array(entry) for entry in model.graph.initializer}
-        for node in model.graph.node:
-            for attribute in node.attribute:
-                if node.op_type == "Constant" and attribute.name == "value":
-                    self.constants[node.output[0]] = numpy_helper.to_array(attribute.t)
+        self.names = Names.of(model)
+        self.constants = {entry.name: decode(entry) for entry in model.graph.initializer}
+        self.made: dict[str, str] = {}
         self.integers = frozenset(integer_values(model, self.constants).quants)
 
     def shift_zero_point(self, node: onnx.NodeProto) -> None:
@@ -96,13 +96,16 @@ class _Shifter:
     def _shifted(self, name: str, array: npt.NDArray[np.generic]) -> str:
         if array.dtype == self.dtype:
             return name if name in self.constants else self._constant(name, array)
-        offset = 128 if self.dtype == np.uint8 else -128
-        return self._constant(f"{name}_{self.dtype.name}", (array.astype(np.int16) + offset).astype(self.dtype))
+        if name not in self.made:
+            offset = 128 if self.dtype == np.uint8 else -128
+            shifted = (array.astype(np.int16) + offset).astype(self.dtype)
+            self.made[name] = self._constant(f"{name}_{self.dtype.name}", shifted)
+        return self.made[name]
 
-    def _constant(self, name: str, array: npt.NDArray[np.generic]) -> str:
-        if name not in self.constants:
-            self.constants[name] = array
-            self.model.graph.initializer.append(numpy_helper.from_array(np.asarray(array), name))
+    def _constant(self, stem: str, array: npt.NDArray[np.generic]) -> str:
+        name = self.names.fresh(stem)
+        self.constants[name] = array
+        self.model.graph.initializer.append(encode(array, name))
         return name
 
 

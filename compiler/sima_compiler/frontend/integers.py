@@ -6,6 +6,7 @@ sides, so a value between an integer input and its DequantizeLinear has one too.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -35,15 +36,14 @@ class IntegerValues:
 
 def integer_values(model: onnx.ModelProto, constants: Mapping[str, npt.NDArray[np.generic]]) -> IntegerValues:
     """What the file states, spread over movements until nothing changes."""
-    known = _constants(model, constants)
     quants: dict[str, Quantization] = {}
     unsigned: set[str] = set()
     for node in model.graph.node:
         integer = _stated(node)
-        if integer is None or integer in constants or node.input[1] not in known:
+        if integer is None or integer in constants or node.input[1] not in constants:
             continue
-        scale = known[node.input[1]]
-        zero = known.get(node.input[2], np.zeros((), np.uint8)) if len(node.input) > 2 else np.zeros((), np.uint8)
+        scale = constants[node.input[1]]
+        zero = constants.get(node.input[2], np.zeros((), np.uint8)) if len(node.input) > 2 else np.zeros((), np.uint8)
         if scale.size == 1 and zero.size == 1 and zero.dtype in (np.int8, np.uint8):
             quants[integer] = parameters(
                 float(scale.reshape(-1)[0]), int(zero.reshape(-1)[0]), unsigned=zero.dtype == np.uint8
@@ -62,30 +62,19 @@ def _stated(node: onnx.NodeProto) -> str | None:
     return node.input[0] if node.op_type == "DequantizeLinear" else None
 
 
-def _constants(
-    model: onnx.ModelProto, constants: Mapping[str, npt.NDArray[np.generic]]
-) -> dict[str, npt.NDArray[np.generic]]:
-    known = dict(constants)
-    for node in model.graph.node:
-        if node.op_type == "Constant":
-            for attribute in node.attribute:
-                if attribute.name == "value":
-                    known[node.output[0]] = onnx.numpy_helper.to_array(attribute.t)
-                elif attribute.name in ("value_float", "value_int"):
-                    known[node.output[0]] = np.asarray(onnx.helper.get_attribute_value(attribute))
-    return known
-
-
 def _spread(links: Sequence[tuple[str, str]], quants: dict[str, Quantization], unsigned: set[str]) -> None:
-    changed = True
-    while changed:
-        changed = False
-        for pair in links:
-            for source, target in (pair, pair[::-1]):
-                if source in quants and target not in quants:
-                    quants[target] = quants[source]
-                    unsigned |= {target} if source in unsigned else set()
-                    changed = True
+    neighbours: dict[str, list[str]] = {}
+    for source, target in links:
+        neighbours.setdefault(source, []).append(target)
+        neighbours.setdefault(target, []).append(source)
+    waiting = deque(quants)
+    while waiting:
+        source = waiting.popleft()
+        for target in neighbours.get(source, ()):
+            if target not in quants:
+                quants[target] = quants[source]
+                unsigned |= {target} if source in unsigned else set()
+                waiting.append(target)
 
 
 def scale_and_zero_point(node: SourceNode, constants: Sequence[npt.NDArray[np.generic]]) -> tuple[Quantization, bool]:

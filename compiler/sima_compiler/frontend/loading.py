@@ -11,6 +11,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from sima_compiler.errors import ModelError
+from sima_compiler.frontend.constants.external import load_external_data
 
 #: What the rest of the package calls a parsed ONNX file, so that only the frontend needs to import onnx.
 OnnxModel = onnx.ModelProto
@@ -35,10 +36,7 @@ def load_onnx(source: str | Path | onnx.ModelProto) -> onnx.ModelProto:
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
     model = parse_onnx(data, str(path))
-    try:
-        onnx.load_external_data_for_model(model, str(path.parent))
-    except (OSError, ValueError, onnx.checker.ValidationError) as error:
-        raise ModelError(f"{path}: its external weights cannot be read: {error}") from error
+    load_external_data(model, path.parent, str(path))
     return model
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
 
 from sima_compiler.errors import ModelError
 from sima_compiler.frontend import (
@@ -31,7 +30,8 @@ from sima_compiler.frontend import (
 )
 from sima_compiler.frontend.batch import source_batch
 from sima_compiler.frontend.builder import output_node
-from sima_compiler.frontend.canonical import canonical
+from sima_compiler.frontend.canonical import canonical, kept_warnings
+from sima_compiler.frontend.constants.tensors import decode
 from sima_compiler.frontend.integers import integer_values, scale_and_zero_point
 from sima_compiler.frontend.loading import default_opset, is_quantized
 from sima_compiler.frontend.obstacles import Obstacles
@@ -86,12 +86,12 @@ def read_onnx(model: onnx.ModelProto, name: str, origin: str = "") -> Reading:
             f"{origin or name}: a float model, it holds no QuantizeLinear",
             hint="quantize it with calibration data: sima_compiler.quantize(model, data), or simac quantize",
         )
-    constants = {entry.name: numpy_helper.to_array(entry) for entry in model.graph.initializer}
+    constants = {entry.name: decode(entry) for entry in model.graph.initializer}
     integers = integer_values(model, constants)
     inputs, batch, warnings = source_batch(model, set(constants))
     reader = Reader(default_opset(model), batch, integers.quants)
     reader.unsigned = integers.unsigned
-    reader.builder.warnings += warnings
+    reader.builder.warnings += [*kept_warnings(model), *warnings]
     reader.values.update({key: Constant(array) for key, array in constants.items()})
     reader.readers.update(name for node in model.graph.node for name in node.input)
     reader.readers.update(entry.name for entry in model.graph.output)
@@ -113,7 +113,7 @@ def read_onnx(model: onnx.ModelProto, name: str, origin: str = "") -> Reading:
 
 def _input_value(entry: GraphInput, reader: Reader) -> Value:
     quant = reader.integer_quants.get(entry.name)
-    return entry if quant is None else reader.builder.tensor(entry.name, entry.shape, quant)
+    return entry if quant is None else reader.builder.input(entry, quant)
 
 
 def _without_idle_inputs(graph: Graph, declared: Sequence[str]) -> Graph:

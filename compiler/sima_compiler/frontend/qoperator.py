@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+from onnx import helper
 
 from sima_compiler.errors import ModelError
+from sima_compiler.frontend.constants.names import Names
+from sima_compiler.frontend.constants.tensors import decode, encode
 
 #: (value, scale, zero point) positions of each operand, then of the result; -1 where it is absent.
 Triple = tuple[int, int, int]
@@ -58,6 +60,7 @@ def desugar(model: onnx.ModelProto) -> onnx.ModelProto:
         return model
     result = onnx.ModelProto()
     result.CopyFrom(model)
+    taken = _Taken(result)
     nodes: list[onnx.NodeProto] = []
     for index, node in enumerate(model.graph.node):
         if node.op_type not in names:
@@ -65,11 +68,20 @@ def desugar(model: onnx.ModelProto) -> onnx.ModelProto:
             continue
         label = node.name or f"{node.op_type}_{index}"
         layout = _concat_layout(node) if node.op_type == "QLinearConcat" else LAYOUTS[node.op_type]
-        nodes += _expand(node, label, layout, result)
+        nodes += _expand(node, label, layout, taken)
     del result.graph.node[:]
     result.graph.node.extend(nodes)
     _keep_standard_domains(result)
     return result
+
+
+class _Taken:
+    """Constants and names of the model that is being rewritten."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self.model = model
+        self.names = Names.of(model)
+        self.constants = {entry.name: entry for entry in model.graph.initializer}
 
 
 def _concat_layout(node: onnx.NodeProto) -> Layout:
@@ -77,36 +89,29 @@ def _concat_layout(node: onnx.NodeProto) -> Layout:
     return Layout("Concat", operands, (0, 1))
 
 
-def _expand(node: onnx.NodeProto, label: str, layout: Layout, model: onnx.ModelProto) -> list[onnx.NodeProto]:
-    constants = {entry.name: entry for entry in model.graph.initializer}
+def _expand(node: onnx.NodeProto, label: str, layout: Layout, taken: _Taken) -> list[onnx.NodeProto]:
+    fresh = taken.names.fresh
     nodes: list[onnx.NodeProto] = []
     inputs: list[str] = []
     for number, (value, scale, zero) in enumerate(layout.operands):
-        inputs.append(f"{label}_input_{number}")
+        inputs.append(fresh(f"{label}_input_{number}"))
         axis = _weight_axis(node, layout) if number else 1
         given = [node.input[place] for place in (value, scale, zero) if place < len(node.input) and node.input[place]]
-        nodes.append(helper.make_node("DequantizeLinear", given, [inputs[-1]], f"{inputs[-1]}_dequantize", axis=axis))
+        title = fresh(f"{inputs[-1]}_dequantize")
+        nodes.append(helper.make_node("DequantizeLinear", given, [inputs[-1]], title, axis=axis))
     if 0 <= layout.bias < len(node.input) and node.input[layout.bias]:
-        scale = _bias_scale(node, label, layout, constants)
-        model.graph.initializer.append(scale)
-        inputs.append(f"{label}_bias")
-        nodes.append(helper.make_node("DequantizeLinear", [node.input[layout.bias], scale.name], [inputs[-1]],
-                                      f"{label}_bias_dequantize", axis=0))  # fmt: skip
-    real = _real_name(node.output[0], model)
+        scale = _bias_scale(node, label, layout, taken)
+        inputs.append(fresh(f"{label}_bias"))
+        nodes.append(helper.make_node("DequantizeLinear", [node.input[layout.bias], scale], [inputs[-1]],
+                                      fresh(f"{label}_bias_dequantize"), axis=0))  # fmt: skip
+    # What the value was called before onnxruntime quantized it, unless something else has that name.
+    real = fresh(node.output[0].removesuffix("_quantized"))
     standard = helper.make_node(layout.operator, inputs, [real], label)
     standard.attribute.extend(entry for entry in node.attribute if entry.name not in OWN_ATTRIBUTES)
     _refuse_channels_last(node, label)
     result = [node.input[place] for place in layout.result if place < len(node.input) and node.input[place]]
-    quantize = helper.make_node("QuantizeLinear", [real, *result], [node.output[0]], f"{label}_quantize")
+    quantize = helper.make_node("QuantizeLinear", [real, *result], [node.output[0]], fresh(f"{label}_quantize"))
     return [*nodes, standard, quantize]
-
-
-def _real_name(name: str, model: onnx.ModelProto) -> str:
-    """What the value was called before onnxruntime quantized it, unless something else has that name."""
-    original = name.removesuffix("_quantized")
-    taken = {value for node in model.graph.node for value in (*node.input, *node.output)}
-    taken |= {entry.name for entry in (*model.graph.input, *model.graph.output, *model.graph.initializer)}
-    return f"{name}_real" if original in taken else original
 
 
 def _weight_axis(node: onnx.NodeProto, layout: Layout) -> int:
@@ -119,15 +124,17 @@ def _refuse_channels_last(node: onnx.NodeProto, label: str) -> None:
         raise ModelError(f"node {label!r} ({node.op_type}) has its channels last; save the model before layout changes")
 
 
-def _bias_scale(
-    node: onnx.NodeProto, label: str, layout: Layout, constants: dict[str, onnx.TensorProto]
-) -> onnx.TensorProto:
+def _bias_scale(node: onnx.NodeProto, label: str, layout: Layout, taken: _Taken) -> str:
     names: Sequence[str] = [node.input[operand[1]] for operand in layout.operands]
-    missing = [name for name in names if name not in constants]
+    missing = [name for name in names if name not in taken.constants]
     if missing:
         raise ModelError(f"node {label!r} ({node.op_type}): its scale {missing[0]!r} is no constant")
-    left, right = (numpy_helper.to_array(constants[name]).astype(np.float32) for name in names)
-    return numpy_helper.from_array(np.asarray(left.reshape(()) * right, np.float32), f"{label}_bias_scale")
+    left, right = (decode(taken.constants[name]).astype(np.float32) for name in names)
+    if left.size != 1:
+        raise ModelError(f"node {label!r} ({node.op_type}): its input has {left.size} scales, expected one")
+    name = taken.names.fresh(f"{label}_bias_scale")
+    taken.model.graph.initializer.append(encode(np.asarray(left.reshape(()) * right, np.float32), name))
+    return name
 
 
 def _keep_standard_domains(model: onnx.ModelProto) -> None:

@@ -1,27 +1,33 @@
 """Float ONNX plus calibration data to QDQ ONNX, by onnxruntime's static quantization.
 
-In: a float model and an iterable of {input name: array}. Out: a QDQ `ModelProto`: int8 activations, asymmetric per
+In: a float model and samples. Out: a QDQ `ModelProto`: int8 activations, asymmetric per
 tensor; int8 weights, symmetric per channel; opset 13 or newer. Always: no file is left behind, nothing is logged.
 """
 
 from __future__ import annotations
 
+import io
 import logging
 import tempfile
 import warnings
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import onnx
 
 from sima_compiler.errors import CalibrationError, ModelError
-from sima_compiler.frontend.calibration import CalibrationData, checked_samples
+from sima_compiler.frontend.calibration import CalibrationData, checked_samples, samples_of, shapes_of_samples
+from sima_compiler.frontend.calibration_advice import advice
 from sima_compiler.frontend.float_model import prepare_float
+from sima_compiler.frontend.input_shapes import InputShapes, with_input_shapes
 from sima_compiler.frontend.kept_clamps import restore_clamps
 from sima_compiler.frontend.loading import is_quantized, load_onnx
+from sima_compiler.frontend.taps import with_taps, without_taps
 
 #: Operators that are quantized on top of onnxruntime's own list, so that each stands between quantizations.
 EXTRA_OPERATORS = ("Sub", "Tanh", "HardSigmoid", "HardSwish", "ReduceMean", "Slice")
@@ -31,16 +37,30 @@ ORT_WARNING, ORT_FATAL = 2, 4
 METHODS = ("minmax", "percentile")
 
 
+@dataclass(frozen=True, slots=True)
+class Quantized:
+    """A QDQ model, and what its calibration leaves in doubt, a sentence each."""
+
+    model: onnx.ModelProto
+    warnings: tuple[str, ...]
+
+
 def quantize_onnx(
-    source: str | Path | onnx.ModelProto, calibration_data: CalibrationData, *, method: str = "minmax"
-) -> onnx.ModelProto:
+    source: str | Path | onnx.ModelProto,
+    calibration_data: CalibrationData,
+    *,
+    method: str = "minmax",
+    input_shapes: InputShapes | None = None,
+) -> Quantized:
     """The quantized model.
 
-    ``calibration_data``: float arrays by input name, any batch in front; ``method``: "minmax" or "percentile".
+    ``calibration_data``: arrays by input name, any batch in front, or onnxruntime's `CalibrationDataReader`;
+    ``method``: "minmax" or "percentile". Sizes that the file leaves open come from ``input_shapes`` (whole shapes by
+    input name), else from the first sample.
 
     Raises:
         CalibrationError: the data is missing, empty, not finite, or does not fit the inputs.
-        ModelError: the model is not usable, or quantized already.
+        ModelError: the model is not usable, or quantized already. OptionError: ``input_shapes`` contradicts the file.
     """
     if method not in METHODS:
         raise CalibrationError(f"calibration method {method!r} is unknown", hint=f"choose one of {', '.join(METHODS)}")
@@ -49,35 +69,42 @@ def quantize_onnx(
         raise ModelError(
             "the model is quantized already", hint="leave the calibration out: Model.from_onnx, or simac compile MODEL"
         )
+    given = samples_of(calibration_data)
+    first = list(islice(given, 1))
+    model = with_input_shapes(model, input_shapes or {})
+    model = with_input_shapes(model, shapes_of_samples(model, *first) if first else {})
     model = prepare_float(model)
-    samples = checked_samples(model, calibration_data)
-    return _quantize_static(model, samples, method)
+    samples = checked_samples(model, chain(first, given))
+    quantized = _quantize_static(model, samples, method)
+    with _quiet():
+        return Quantized(quantized, advice(model, quantized, samples))
 
 
 class _Samples:
     """The calibration reader that onnxruntime asks for."""
 
-    def __init__(self, samples: Sequence[Mapping[str, npt.NDArray[np.float32]]]) -> None:
-        self._iterator: Iterator[Mapping[str, npt.NDArray[np.float32]]] = iter(samples)
+    def __init__(self, samples: Sequence[Mapping[str, npt.NDArray[Any]]]) -> None:
+        self._iterator: Iterator[Mapping[str, npt.NDArray[Any]]] = iter(samples)
 
-    def get_next(self) -> Mapping[str, npt.NDArray[np.float32]] | None:
+    def get_next(self) -> Mapping[str, npt.NDArray[Any]] | None:
         return next(self._iterator, None)
 
 
 def _quantize_static(
-    model: onnx.ModelProto, samples: Sequence[Mapping[str, npt.NDArray[np.float32]]], method: str
+    model: onnx.ModelProto, samples: Sequence[Mapping[str, npt.NDArray[Any]]], method: str
 ) -> onnx.ModelProto:
     from onnxruntime import quantization
     from onnxruntime.quantization.calibrate import CalibrationDataReader
     from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
     reader = type("Samples", (_Samples, CalibrationDataReader), {})(samples)
+    tapped, taps = with_taps(model)
     methods = {"minmax": quantization.CalibrationMethod.MinMax, "percentile": quantization.CalibrationMethod.Percentile}
     with _quiet(), tempfile.TemporaryDirectory(prefix="sima-quantize-") as folder:
         target = Path(folder) / "quantized.onnx"
         try:
             quantization.quantize_static(
-                model, str(target), reader,
+                tapped, str(target), reader,
                 quant_format=quantization.QuantFormat.QDQ,
                 op_types_to_quantize=sorted({*QLinearOpsRegistry, *QDQRegistry, *EXTRA_OPERATORS}),
                 per_channel=True,
@@ -92,13 +119,14 @@ def _quantize_static(
         except Exception as error:  # onnxruntime raises many kinds for models that it cannot run
             raise ModelError(f"onnxruntime cannot quantize the model: {error}") from error
         result = onnx.load(target)
+    without_taps(result, taps)
     restore_clamps(model, result)
     return result
 
 
 @contextmanager
 def _quiet() -> Generator[None, None, None]:
-    """Keep onnxruntime's advice to itself: root-logger messages, warnings, and its session log."""
+    """Keep onnxruntime's advice to itself: prints, root-logger messages, warnings, and its session log."""
     import onnxruntime
 
     root, before = logging.getLogger(), logging.root.manager.disable
@@ -106,7 +134,7 @@ def _quiet() -> Generator[None, None, None]:
     onnxruntime.set_default_logger_severity(ORT_FATAL)
     handlers = list(root.handlers)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -27,7 +27,10 @@ WEIGHTS_CONSTANT = Rule("weights and bias are quantized constants", bool)
 WEIGHTS_SYMMETRIC = Rule("weights are int8 and symmetric (zero point 0)", bool)
 BIAS_BEHIND = Rule("an Add behind a Conv, Gemm or MatMul that is not quantized has one value per output channel", bool)
 PER_CHANNEL_AXIS = Rule("per-channel scales run over the output channels", bool)
-GEMM_PLAIN = Rule("Gemm has alpha 1 and beta 1", lambda alpha, beta: alpha == 1.0 and beta == 1.0)
+GEMM_FACTORS = Rule(
+    "Gemm's alpha is positive, and alpha and beta are numbers",
+    lambda alpha, beta: 0.0 < alpha < float("inf") and abs(beta) < float("inf"),
+)
 MATMUL_CONSTANT = Rule("MatMul's right side is a constant matrix", bool)
 PER_TENSOR = Rule("activations have one scale and one zero point", bool)
 BROADCAST = Rule("elementwise operands have the same shape, or one of them is a scalar or one value per channel", bool)

@@ -48,7 +48,7 @@ def _indices(node: SourceNode, reader: Reader) -> np.ndarray:
 
 def convert_tile(node: SourceNode, reader: Reader) -> Sequence[Value]:
     """Tile: every axis behind the batch so many times."""
-    shape, repeats = reader.shape(node), reader.integers(node, 1, "repeats") or ()
+    shape, repeats = reader.shape(node), list(reader.integers(node, 1, "repeats") or ())
     if len(repeats) != len(shape) + 1 or min(repeats) < 1:
         raise node.invalid(f"repeats {repeats}: expected one positive number for each of {len(shape) + 1} axes")
     rules.BATCH_FIRST.check(node, f"it repeats the batch {repeats[0]} times", repeats[0] == 1)
@@ -61,13 +61,13 @@ def convert_tile(node: SourceNode, reader: Reader) -> Sequence[Value]:
 def convert_expand(node: SourceNode, reader: Reader) -> Sequence[Value]:
     """Expand: axes of length 1 to any length."""
     shape = reader.shape(node)
-    wanted = reader.shape_vector(node, 1).entries
-    if len(wanted) > len(shape) + 1:
+    given = list(reader.shape_vector(node, 1).entries)
+    if len(given) > len(shape) + 1:
         raise node.unsupported(f"it adds axes in front of {len(shape) + 1}", rule=rules.BATCH_FIRST.sentence)
-    wanted = (1,) * (len(shape) + 1 - len(wanted)) + wanted
-    rules.BATCH_FIRST.check(node, f"it expands the batch to {wanted[0]}", wanted[0] in (None, 1, reader.batch or 1))
+    first, *wanted = [1] * (len(shape) + 1 - len(given)) + given
+    rules.BATCH_FIRST.check(node, f"it expands the batch to {first}", first in (None, 1, reader.batch or 1))
     value: Value = source_of(node, reader)
-    for axis, (size, length) in enumerate(zip(shape, wanted[1:], strict=True)):
+    for axis, (size, length) in enumerate(zip(shape, wanted, strict=True)):
         if length not in (1, size, None) and size != 1:
             raise node.invalid(f"axis {axis + 1} of length {size} cannot become {length}")
         value = picked_along(node, reader, value, axis, (0,) * length) if length and size == 1 else value

@@ -84,8 +84,8 @@ class Weights:
 
     ``values``: int8, (Cout, Cin / groups, kh, kw) for Conv, (Cout, Cin) for Gemm; symmetric, zero point 0.
     ``scales``: float32, length 1 (per tensor) or Cout (per channel). ``bias``: int32, length Cout, scale
-    sx * sw, zeros where the source has none. With ``real_bias`` (float32, length Cout) ``bias`` is zero, and sums become
-    reals, to which it is added, before the result is quantized: two roundings that a product on bytes does not have.
+    sx * sw, zeros where the source has none. With ``real_bias`` (float32, length Cout) ``bias`` is zero: sums become
+    reals, to which it is added before the result is quantized: two more roundings than in a product on bytes.
     """
 
     values: Int8Array

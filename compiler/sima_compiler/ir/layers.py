@@ -109,8 +109,8 @@ class Window:
 class Convolution:
     """Multiply-accumulate kernel: Conv, depthwise Conv, Gemm and MatMul.
 
-    ``real_bias`` (float32, Cout) in place of a bias: the sum times sx * sw (``multipliers`` then) is a real, to which it
-    is added, and the scale of ``intermediate`` divides.
+    ``real_bias`` (float32, Cout) in place of a bias: the sum times sx * sw (``multipliers`` then) is a real, to which
+    it is added, and the scale of ``intermediate`` divides.
 
     ``weights``: int8 (Cout, kh, kw, Cin / groups). ``bias``: int32 (Cout). ``multipliers``: float32 (Cout), the
     requantization factor (sx * sw) / sy evaluated in float32. ``intermediate`` is the quantization of the requantized

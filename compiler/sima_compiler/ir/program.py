@@ -205,6 +205,15 @@ class ArrayMapping:
     folded: bool = False
 
 
+class WayOut(StrEnum):
+    """(sum + int32 bias) x multiplier, or real, (sum x multiplier + float32 bias) / scale; then a table, or none."""
+
+    PLAIN = "plain"
+    LOOKUP = "lookup"
+    REAL = "real"
+    REAL_LOOKUP = "real_lookup"
+
+
 class Part(StrEnum):
     """How much of its block's reduction a command does.
 
@@ -234,8 +243,7 @@ class Convolve:
 
     ``window.pads`` are this block's own pads. ``groups`` counts the groups inside this block: input and output channels
     divide by it. ``parameters`` is the buffer that holds the constants block. A part that does not finish has no
-    lookup and no second operand, and its constants are weights alone. ``real``: the bias is float32, added to the sum
-    times its multiplier, and the scale of ``intermediate`` divides.
+    lookup and no second operand, and its constants are weights alone.
     """
 
     layer: int
@@ -248,11 +256,20 @@ class Convolve:
     input_zero_point: int
     intermediate: Quantization
     clamp: tuple[int, int]
-    has_lookup: bool
+    way_out: WayOut
     binary: BinaryStep | None
     mapping: ArrayMapping
     part: Part = Part.WHOLE
-    real: bool = False
+
+    @property
+    def has_lookup(self) -> bool:
+        """Whether a table is applied to the result."""
+        return self.way_out in (WayOut.LOOKUP, WayOut.REAL_LOOKUP)
+
+    @property
+    def real(self) -> bool:
+        """Whether sums become reals, to which a float32 bias is added."""
+        return self.way_out in (WayOut.REAL, WayOut.REAL_LOOKUP)
 
 
 @dataclass(frozen=True, slots=True)

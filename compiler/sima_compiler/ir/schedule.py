@@ -12,11 +12,13 @@ from sima_compiler.ir.program import Program
 
 #: Names of the stalls, in the order in which reports list them.
 STALLS = ("weights", "input", "output", "instruction", "dependency")
+#: What a cycle of the compute queue is spent on: the array, the vector unit, or starting, filling and draining.
+WORK = ("array", "vector", "start")
 
 
 @dataclass(frozen=True, slots=True)
 class LayerTiming:
-    """One layer's share of the run: ``compute + sum(stalls) == runtime``.
+    """One layer's share of the run: ``sum(work) == compute`` and ``compute + sum(stalls) == runtime``.
 
     ``intervals`` are the true (start, end) spans of its compute commands, neighbours merged. ``bound_by`` is compute,
     weights_dma, activation_dma or latency.
@@ -29,6 +31,7 @@ class LayerTiming:
     activation_cycles: int
     bound_by: str
     intervals: tuple[tuple[int, int], ...]
+    work: Mapping[str, int]
 
     @property
     def runtime(self) -> int:

@@ -2,7 +2,8 @@
 
 In: the arrays, or a command and the bytes of its parameter buffer. Out: bytes, or the arrays. Always holds:
 ``unpack_constants(pack_constants(s), command) == s`` for the sections that the command uses; the order is weights,
-bias or real bias, multipliers, lookup, binary values, binary lookup, row table, column table; each starts at a multiple of 16 bytes.
+bias or real bias, multipliers, lookup, binary values, binary lookup, row table, column table; each starts at a multiple
+of 16 bytes.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ LOOKUP_ENTRIES = 256
 class ConstantSections:
     """The arrays of one block; None where absent.
 
-    ``weights`` int8 (Cout, kh, kw, Cin / groups), ``bias`` int32 or ``real_bias`` float32 (Cout), ``multipliers`` float32 (Cout), ``lookup``
+    ``weights`` int8 (Cout, kh, kw, Cin / groups), ``bias`` int32 or ``real_bias`` float32 (Cout),
+    ``multipliers`` float32 (Cout), ``lookup``
     and ``binary_lookup`` int8 (256), ``binary_values`` int8 (rows, columns, channels) with ones where it broadcasts,
     ``rows`` and ``columns`` int32 (source index per output row and column).
     """

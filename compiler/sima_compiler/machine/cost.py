@@ -49,6 +49,20 @@ from sima_compiler.machine.traffic import (
 
 
 @dataclass(frozen=True, slots=True)
+class CommandWork:
+    """Cycles of a command: the array's or the vector unit's own, and those to fill and drain around them."""
+
+    array: int
+    vector: int
+    filling: int
+
+    @property
+    def cycles(self) -> int:
+        """All of them."""
+        return self.array + self.vector + self.filling
+
+
+@dataclass(frozen=True, slots=True)
 class ArrayWork:
     """A convolution block as the array sees it.
 
@@ -127,6 +141,11 @@ def _command_reach(command: Convolve, inputs: int, machine: Machine) -> Reach | 
 
 def array_cycles(work: ArrayWork, mapping: ArrayMapping, machine: Machine) -> int:
     """Cycles of one back-to-back run of passes, filling included."""
+    return array_parts(work, mapping, machine).cycles
+
+
+def array_parts(work: ArrayWork, mapping: ArrayMapping, machine: Machine) -> CommandWork:
+    """The same in parts; results that leave behind the last pass are draining."""
     per_tile = ceil_div(work.pixels, mapping.pixels)
     outputs = ceil_div(work.outputs, mapping.outputs)
     blocks = ceil_div(work.contraction, mapping.contraction)
@@ -141,7 +160,7 @@ def array_cycles(work: ArrayWork, mapping: ArrayMapping, machine: Machine) -> in
             stream += count * max(passing, leaving)
             last = leaving
     moved = port_cycles(array_traffic(work, mapping, machine), machine)
-    return machine.fill_cycles + max(stream, moved) + last
+    return CommandWork(max(stream, moved), 0, machine.fill_cycles + last)
 
 
 def array_traffic(work: ArrayWork, mapping: ArrayMapping, machine: Machine) -> Traffic:
@@ -216,11 +235,17 @@ def _vectors(operand: Operand, machine: Machine) -> int:
 
 def compute_cycles(command: ComputeCommand, machine: Machine, quads: int) -> int:
     """Cycles that a command keeps the compute queue busy; synchronization of a new layer is not included."""
+    return command_work(command, machine, quads).cycles
+
+
+def command_work(command: ComputeCommand, machine: Machine, quads: int) -> CommandWork:
+    """The same in parts."""
     if isinstance(command, Convolve) and not is_depthwise(command):
-        return array_cycles(array_work(command, machine), command.mapping, machine)
+        return array_parts(array_work(command, machine), command.mapping, machine)
     vectors = vector_count(command, machine)
     each = _cycles_each(command, machine)
-    return vector_cycles(vectors, each, machine, quads, vector_traffic(command, machine, quads))
+    cycles = vector_cycles(vectors, each, machine, quads, vector_traffic(command, machine, quads))
+    return CommandWork(0, cycles - machine.fill_cycles, machine.fill_cycles)
 
 
 def vector_count(command: ComputeCommand, machine: Machine) -> int:

@@ -26,8 +26,15 @@ from sima_compiler.ir.program import (
     Role,
     StoreTensor,
 )
-from sima_compiler.ir.schedule import STALLS, LayerTiming
-from sima_compiler.machine.cost import box_cycles, command_traffic, compute_cycles, constants_cycles, macs
+from sima_compiler.ir.schedule import STALLS, WORK, LayerTiming
+from sima_compiler.machine.cost import (
+    CommandWork,
+    box_cycles,
+    command_traffic,
+    command_work,
+    constants_cycles,
+    macs,
+)
 from sima_compiler.machine.description import Machine
 from sima_compiler.machine.timeline import Cause, Job, Span, Timeline, replay
 from sima_compiler.machine.traffic import shared_ports, transfer_cycles
@@ -51,13 +58,14 @@ def trace(program: Program, stored: Sequence[int], fetch_bytes: Sequence[Sequenc
         fetch_bytes: per engine, the encoded bytes of each command.
         machine: the machine description.
     """
+    works = [command_work(command, machine, program.quads) for command in program.compute]
     jobs = [
         [_load(c, b, stored, program, machine) for c, b in zip(program.dma_in, fetch_bytes[0], strict=True)],
         [_moved(c, b, program, machine) for c, b in zip(program.dma_out, fetch_bytes[1], strict=True)],
-        _compute_jobs(program, fetch_bytes[2], machine),
+        _compute_jobs(program, fetch_bytes[2], works, machine),
     ]
     timeline = replay(jobs, machine)
-    return Trace(_layers(program, jobs, timeline), timeline, timeline.end)
+    return Trace(_layers(program, jobs, works, timeline), timeline, timeline.end)
 
 
 def _load(
@@ -77,12 +85,12 @@ def _moved(command: LoadTensor | StoreTensor, size: int, program: Program, machi
     return Job(command.wait, size, 0, max(box_cycles(command.box, machine), port), moved)
 
 
-def _compute_jobs(program: Program, sizes: Sequence[int], machine: Machine) -> list[Job]:
+def _compute_jobs(program: Program, sizes: Sequence[int], works: Sequence[CommandWork], machine: Machine) -> list[Job]:
     jobs: list[Job] = []
     previous = -1
-    for command, size in zip(program.compute, sizes, strict=True):
+    for command, size, work in zip(program.compute, sizes, works, strict=True):
         sync = machine.layer_sync_cycles if command.layer != previous else 0
-        cycles = compute_cycles(command, machine, program.quads) + sync
+        cycles = work.cycles + sync
         ports = ()
         if machine.sram_port_bytes_per_quad:
             ports = shared_ports(command_traffic(command, machine, program.quads), cycles, machine, program.quads)
@@ -102,15 +110,32 @@ class _Tally:
     stalls: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STALLS, 0))
     idle: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STALLS, 0))
     intervals: list[tuple[int, int]] = field(default_factory=list)
+    work: dict[str, int] = field(default_factory=lambda: dict.fromkeys(WORK, 0))
+
+    def spend(self, work: CommandWork, cycles: int) -> None:
+        """Adds one command of so many cycles; what is not the command's own work starts its layer."""
+        self.compute += cycles
+        self.work["array"] += work.array
+        self.work["vector"] += work.vector
+        self.work["start"] += cycles - work.array - work.vector
 
     def timing(self) -> LayerTiming:
         bound = _bound_by(self.compute, self.stalls, self.idle)
         return LayerTiming(
-            self.compute, dict(self.stalls), self.macs, self.weights, self.activation, bound, tuple(self.intervals)
+            compute=self.compute,
+            stalls=dict(self.stalls),
+            macs=self.macs,
+            weights_cycles=self.weights,
+            activation_cycles=self.activation,
+            bound_by=bound,
+            intervals=tuple(self.intervals),
+            work=dict(self.work),
         )
 
 
-def _layers(program: Program, jobs: Sequence[Sequence[Job]], timeline: Timeline) -> tuple[LayerTiming, ...]:
+def _layers(
+    program: Program, jobs: Sequence[Sequence[Job]], works: Sequence[CommandWork], timeline: Timeline
+) -> tuple[LayerTiming, ...]:
     tallies = [_Tally() for _ in program.layers]
     for command, job in zip(program.dma_in, jobs[Engine.DMA_IN], strict=True):
         if isinstance(command, LoadConstants):
@@ -119,17 +144,24 @@ def _layers(program: Program, jobs: Sequence[Sequence[Job]], timeline: Timeline)
             tallies[command.layer].activation += job.dram_cycles
     for store, job in zip(program.dma_out, jobs[Engine.DMA_OUT], strict=True):
         tallies[store.layer].activation += job.dram_cycles
-    _walk_compute(program, jobs[Engine.COMPUTE], timeline, tallies)
+    _walk_compute(program, jobs[Engine.COMPUTE], works, timeline, tallies)
     return tuple(tally.timing() for tally in tallies)
 
 
-def _walk_compute(program: Program, jobs: Sequence[Job], timeline: Timeline, tallies: Sequence[_Tally]) -> None:
+def _walk_compute(
+    program: Program,
+    jobs: Sequence[Job],
+    works: Sequence[CommandWork],
+    timeline: Timeline,
+    tallies: Sequence[_Tally],
+) -> None:
     clock = 0
     moved = _Moved(timeline)
-    for command, job, span in zip(program.compute, jobs, timeline.spans[Engine.COMPUTE], strict=True):
+    rows = zip(program.compute, jobs, works, timeline.spans[Engine.COMPUTE], strict=True)
+    for command, job, work, span in rows:
         tally = tallies[command.layer]
-        moved.add(tally, _stall(program, timeline, command, span), clock, span.start)
-        tally.compute += job.cycles
+        moved.add(tally, stall_of(program, timeline, command, span), clock, span.start)
+        tally.spend(work, job.cycles)
         if span.behind is not None:
             tally.stalls[_slowing(program, *span.behind)] += span.end - span.start - job.cycles
         tally.macs += macs(command)
@@ -162,7 +194,7 @@ class _Moved:
         return self._before[index] + max(0, current)
 
 
-def _stall(program: Program, timeline: Timeline, command: ComputeCommand, span: Span) -> str:
+def stall_of(program: Program, timeline: Timeline, command: ComputeCommand, span: Span) -> str:
     """The name of the stall in front of a command."""
     if span.cause is Cause.FETCH:
         return "instruction"

@@ -64,14 +64,9 @@ class Accumulators:
         self._open, self._held = (None, None) if found is None else (command, found)
 
     def _check_room(self, command: Reduction) -> None:
-        """The block's results are spread over tiles that exist, and each of them holds its share."""
-        machine, tiles = self._machine, self._machine.tiles(self._quads)
-        if isinstance(command, Convolve):
-            spread = command.mapping
-            used = spread.pixels * spread.outputs * spread.contraction
-            if used > tiles:
-                raise ExecutionError(f"a block in parts takes {used} tiles of {tiles}")
-        needed, limit = accumulators_needed(command, machine, self._quads), machine.accumulator_pixels
+        """Each tile holds its share of the block's results; `sim.mappings` has counted the tiles."""
+        needed = accumulators_needed(command, self._machine, self._quads)
+        limit = self._machine.accumulator_pixels
         if needed > limit:
             raise ExecutionError(f"a block in parts needs {needed} accumulators per tile and lane of {limit}")
 

@@ -19,9 +19,9 @@ from sima_compiler.errors import ExecutionError, InputError, LmError
 from sima_compiler.ir.graph import Float32Array, Int8Array
 from sima_compiler.ir.program import Command, DramTensor, Engine, Program, Role
 from sima_compiler.lm.reader import decode
-from sima_compiler.machine.description import Machine
 from sima_compiler.sim.accumulators import Accumulators
 from sima_compiler.sim.commands import State, chip_reads, dram_reads, run_command
+from sima_compiler.sim.mappings import machine_of
 from sima_compiler.sim.memory import Memory, Range, Region
 from sima_compiler.sim.races import check_races
 
@@ -122,9 +122,7 @@ def from_storage(values: Int8Array, tensor: DramTensor) -> Int8Array:
 
 def _power_on(program: Program) -> State:
     """Empty memories that know how many reads each range still has before it."""
-    machine = Machine.parse(program.machine, origin="the machine in the .lm file")
-    if program.quads > machine.quads:
-        raise ExecutionError(f"the program uses {program.quads} quads, {machine.name} has {machine.quads}")
+    machine = machine_of(program)
     commands: list[Command] = [*program.dma_in, *program.dma_out, *program.compute]
     buffers = [Range(f"buffer {buffer.name!r}", buffer.address, buffer.bytes) for buffer in program.buffers]
     tensors = [Range(f"tensor {tensor.name!r}", tensor.address, tensor.bytes) for tensor in program.tensors]

@@ -88,6 +88,8 @@ def _real_finisher(command: Convolve, sections: ConstantSections) -> Callable[[S
         raise ExecutionError("a convolution without bias or multipliers")
     if not (np.isfinite(bias).all() and np.isfinite(factors).all()):
         raise ExecutionError("a multiplier or a bias is no finite number")
+    if not output.scale > 0:
+        raise ExecutionError(f"results of the scale {output.scale}")
     return lambda sums: arithmetic.requantize_real(sums.astype(np.int32), factors, bias, output, command.clamp)
 
 

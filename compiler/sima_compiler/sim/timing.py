@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from sima_compiler.ir.program import Engine
 from sima_compiler.ir.schedule import STALLS, LayerTiming
 from sima_compiler.lm.reader import LmFile, read
-from sima_compiler.machine.description import Machine
 from sima_compiler.machine.trace import trace
+from sima_compiler.sim.mappings import machine_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def replay_lm(data: bytes) -> RuntimeTrace:
     """The runtime trace of an `.lm`.
 
     Raises:
-        LmError: the file is damaged. ExecutionError: its waits can never be met.
+        LmError: the file is damaged. ExecutionError: its waits can never be met, or a mapping that no tiles can hold.
     """
     return replay_file(read(data))
 
@@ -50,7 +50,7 @@ def replay_lm(data: bytes) -> RuntimeTrace:
 def replay_file(found: LmFile) -> RuntimeTrace:
     """`replay_lm` for a file that was decoded before."""
     program = found.program
-    machine = Machine.parse(program.machine, origin=f"{program.segment}: embedded machine")
+    machine = machine_of(program)
     streams = (program.dma_in, program.dma_out, program.compute)
     timed = trace(program, found.stored_bytes, found.command_bytes, machine)
     names = [layer.name for layer in program.layers]

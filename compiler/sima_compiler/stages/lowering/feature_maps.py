@@ -60,8 +60,20 @@ def renamed(feature_map: FeatureMap, tensor: Tensor, view: View) -> FeatureMap:
     return kept if order is None else replace(kept, source_shape=tensor.shape, source_axes=order)
 
 
+def packed_where_it_may(found: FeatureMap, lanes: int, *, alone: bool) -> FeatureMap:
+    """The map of an input or an output, packed (HWC) when it has fewer channels than lanes: padding would multiply what
+    it moves.
+
+    Several inputs share one buffer of the program, and so do several outputs. In it every sample of every part is whole
+    vectors, because the board's pack and unpack steps add sizes up sample by sample without padding between them. A map
+    that is not ``alone`` and whose packed sample is no whole number of vectors therefore keeps its padded channels.
+    """
+    thin = found.channels < lanes
+    return replace(found, layout=Layout.HWC) if thin and (alone or found.elements % lanes == 0) else found
+
+
 def input_map(graph: Graph, name: str, lanes: int) -> FeatureMap:
-    """The map of a graph input, stored as its first kernels want it; packed when it has fewer channels than lanes.
+    """The map of a graph input, stored as its first kernels want it.
 
     ::
 
@@ -69,7 +81,7 @@ def input_map(graph: Graph, name: str, lanes: int) -> FeatureMap:
     """
     tensor = graph.tensors[name]
     found = new_map(tensor, _wanted_order(graph, name))
-    return replace(found, layout=Layout.HWC) if found.channels < lanes else found
+    return packed_where_it_may(found, lanes, alone=len(graph.inputs) == 1)
 
 
 def _wanted_order(graph: Graph, name: str) -> tuple[int, ...]:

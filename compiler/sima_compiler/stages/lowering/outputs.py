@@ -18,7 +18,7 @@ from dataclasses import replace
 from sima_compiler.ir.layers import Copy, FeatureMap, Layout
 from sima_compiler.stages.lowering.builder import Builder, Draft
 from sima_compiler.stages.lowering.copies import copy_into
-from sima_compiler.stages.lowering.feature_maps import new_map, view_of_map
+from sima_compiler.stages.lowering.feature_maps import new_map, packed_where_it_may, view_of_map
 from sima_compiler.stages.lowering.views import View, is_whole, reshaped, storage_axes
 
 
@@ -39,9 +39,12 @@ def claim_outputs(builder: Builder) -> tuple[tuple[str, ...], dict[str, str]]:
 
 
 def packed_outputs(maps: Mapping[str, FeatureMap], outputs: tuple[str, ...], lanes: int) -> dict[str, FeatureMap]:
-    """The maps, with outputs of few channels packed (HWC): padding would multiply what they send to DRAM."""
-    thin = {name for name in outputs if maps[name].channels < lanes}
-    return {name: replace(found, layout=Layout.HWC) if name in thin else found for name, found in maps.items()}
+    """The maps, with outputs of few channels packed where `packed_where_it_may` allows it."""
+    alone = len(outputs) == 1
+    return {
+        name: packed_where_it_may(found, lanes, alone=alone) if name in outputs else found
+        for name, found in maps.items()
+    }
 
 
 def _home(builder: Builder, name: str) -> View:

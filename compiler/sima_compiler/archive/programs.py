@@ -1,0 +1,26 @@
+"""The MLA programs of an archive, decoded.
+
+In: an archive's name, the names of its MLA binaries, a way to read one. Out: `LmFile`s in the order of execution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sima_compiler.errors import ArchiveError
+from sima_compiler.lm.reader import LmFile, read
+
+
+def lm_programs(archive: str, binaries: Sequence[str], content: Callable[[str], bytes]) -> list[LmFile]:
+    """Every `.lm` among the binaries.
+
+    Raises:
+        ArchiveError: there is none that this compiler wrote. LmError: one is damaged.
+    """
+    names = [name for name in binaries if name.endswith(".lm")]
+    if not names:
+        raise ArchiveError(
+            f"{archive}: no .lm to simulate (MLA binaries: {', '.join(binaries) or 'none'})",
+            hint="only archives that this compiler wrote can run on the bundled simulator",
+        )
+    return [read(content(name)) for name in names]

@@ -1,0 +1,113 @@
+"""When engines and on-chip buffers are in use, layer by layer, told from a program and its timeline.
+
+In: a program and when its commands ran. Out: stretches of transfers per layer, and what happens to each buffer. Cycles
+are half-open here, as in the timeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sima_compiler.ir.program import (
+    Combine,
+    Command,
+    Convolve,
+    Engine,
+    Gather,
+    LoadConstants,
+    LoadTensor,
+    Pool,
+    Program,
+    Resample,
+    StoreTensor,
+    Translate,
+)
+from sima_compiler.machine.timeline import Span, Timeline
+
+Interval = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class BufferUse:
+    """Layers that touch a buffer, the last step that needs what is in it, and when commands touch it in the run.
+
+    ``layers`` are in order of their first commands, compute commands first. ``last_step`` reads or writes it, or it is
+    stored behind that step; -1 where no step does.
+    """
+
+    layers: tuple[int, ...]
+    last_step: int
+    start: int
+    end: int
+
+
+def transfer_intervals(program: Program, timeline: Timeline, engine: Engine) -> list[tuple[Interval, ...]]:
+    """Per layer, when its transfers on that engine run; neighbours that touch or overlap are one."""
+    commands = program.dma_in if engine is Engine.DMA_IN else program.dma_out
+    found: list[list[Interval]] = [[] for _ in program.layers]
+    for command, span in zip(commands, timeline.spans[engine], strict=True):
+        found[command.layer].append((span.start, span.end))
+    return [_merged(intervals) for intervals in found]
+
+
+def buffer_uses(program: Program, timeline: Timeline) -> list[BufferUse]:
+    """What happens to every buffer of the program.
+
+    Transfers wait for bytes, not for steps: a load may run before the step from which its buffer is planned for.
+    """
+    layers: list[dict[int, None]] = [{} for _ in program.buffers]
+    last = [-1] * len(program.buffers)
+    touched: list[list[Span]] = [[] for _ in program.buffers]
+    streams = {Engine.COMPUTE: program.compute, Engine.DMA_IN: program.dma_in, Engine.DMA_OUT: program.dma_out}
+    for engine, stream in streams.items():
+        for step, (command, span) in enumerate(zip(stream, timeline.spans[engine], strict=True)):
+            for buffer in buffers_of(command):
+                layers[buffer].setdefault(command.layer)
+                touched[buffer].append(span)
+                if engine is Engine.COMPUTE:
+                    last[buffer] = step
+    for store in program.dma_out:
+        last[store.buffer] = max(last[store.buffer], store.wait.compute - 1)
+    return [
+        BufferUse(
+            layers=tuple(users),
+            last_step=step,
+            start=min((span.start for span in spans), default=0),
+            end=max((span.end for span in spans), default=0),
+        )
+        for users, step, spans in zip(layers, last, touched, strict=True)
+    ]
+
+
+def buffers_of(command: Command) -> Iterator[int]:
+    """Indexes of the buffers that a command touches."""
+    match command:
+        case LoadTensor() | LoadConstants() | StoreTensor():
+            yield command.buffer
+        case Gather():
+            yield from (command.source_buffer, command.target_buffer)
+            yield from _parameters(command.parameters)
+        case Convolve() | Pool() | Combine() | Translate() | Resample():
+            yield from (command.source.buffer, command.target.buffer)
+            yield from _parameters(command.parameters)
+            step = command.binary if isinstance(command, Convolve | Combine) else None
+            if step is not None and step.operand is not None:
+                yield step.operand.buffer
+        case _:
+            yield command.target.buffer
+
+
+def _parameters(buffer: int) -> Iterator[int]:
+    if buffer >= 0:
+        yield buffer
+
+
+def _merged(intervals: Sequence[Interval]) -> tuple[Interval, ...]:
+    merged: list[Interval] = []
+    for start, end in sorted(intervals):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return tuple(merged)

@@ -1,0 +1,122 @@
+"""The compile report: everything about one compile that the archive's other members do not say.
+
+In: the facts of a compile. Out: a `CompileReport`. Always holds: per layer and in total, work cycles sum up to compute
+cycles, and those with the stalls to runtime cycles.
+"""
+
+from __future__ import annotations
+
+from sima_compiler.archive.report import REPORT_SCHEMA_VERSION
+from sima_compiler.archive.report_records import (
+    BatchCandidate,
+    CompileReport,
+    Lever,
+    LimitingTensor,
+    Placement,
+    ReportMachine,
+    ReportSegment,
+    TensorBytes,
+)
+from sima_compiler.ir.layers import Layer
+from sima_compiler.ir.schedule import STALLS
+from sima_compiler.machine.description import Machine
+from sima_compiler.negotiate import Candidate
+from sima_compiler.reporting.facts import ReportFacts, run_of
+from sima_compiler.reporting.layers import WORK_CAUSES, report_layers
+from sima_compiler.reporting.memory import dram_traffic, memory_map
+
+
+def report_of(facts: ReportFacts) -> CompileReport:
+    """The report of a compile."""
+    schedule, negotiation, run = facts.schedule, facts.negotiation, run_of(facts)
+    layers = report_layers(facts, run)
+    return CompileReport(
+        schema_version=REPORT_SCHEMA_VERSION,
+        name=facts.name,
+        machine=_machine(facts.machine, facts.quads),
+        desired_batch_size=negotiation.desired,
+        actual_batch_size=negotiation.actual,
+        reason=negotiation.reason,
+        compress=facts.compress,
+        compute_cycles=schedule.compute,
+        runtime_cycles=schedule.runtime,
+        bound_cycles=facts.bounds.bound_cycles,
+        bound_by=_bound_by(facts),
+        padded_bound_cycles=facts.bounds.padded_bound_cycles,
+        efficiency=facts.efficiency,
+        macs=sum(load.macs for load in facts.loads),
+        work_cycles={name: sum(layer.work_cycles[name] for layer in layers) for name in WORK_CAUSES},
+        stall_cycles={name: sum(layer.stalls[name] for layer in schedule.layers) for name in STALLS},
+        segments=(_segment(facts),),
+        layers=layers,
+        candidates=tuple(_candidate(row, facts.machine) for row in negotiation.candidates),
+        placements=tuple(_placement(layer, source) for layer in facts.segment.layers for source in layer.sources),
+        memory_map=memory_map(facts, run),
+        dram=dram_traffic(facts, run),
+        cut=facts.cut,
+        warnings=facts.warnings,
+    )
+
+
+def _machine(machine: Machine, quads: int) -> ReportMachine:
+    return ReportMachine(
+        name=machine.name,
+        clock_mhz=machine.clock_mhz,
+        quads=quads,
+        macs_per_cycle=machine.macs_per_cycle(quads),
+        dram_bytes_per_cycle=machine.dram_bytes_per_cycle,
+        on_chip_bytes=machine.sram_bytes(quads),
+    )
+
+
+def _segment(facts: ReportFacts) -> ReportSegment:
+    memory, schedule = facts.negotiation.plan.memory, facts.schedule
+    sizes = {tensor.name: tensor.bytes for tensor in memory.tiling.tensors}
+    built = next(row for row in facts.negotiation.candidates if row.batch_size == facts.negotiation.actual)
+    return ReportSegment(
+        name=facts.segment.name,
+        processor=facts.segment.processor,
+        file=facts.lm,
+        start_cycle=0,
+        compute_cycles=schedule.compute,
+        runtime_cycles=schedule.runtime,
+        steps=len(schedule.program.compute),
+        on_chip_bytes=memory.capacity,
+        peak_bytes=memory.peak,
+        lower_bound_bytes=memory.lower_bound,
+        spilled=tuple(TensorBytes(name, sizes.get(name, 0)) for name in built.spilled),
+    )
+
+
+def _bound_by(facts: ReportFacts) -> str:
+    """Which of the two quotients the bound is."""
+    macs = sum(load.macs for load in facts.loads)
+    return "macs" if facts.bounds.bound_cycles == -(-macs // facts.peak) else "dram"
+
+
+def _candidate(row: Candidate, machine: Machine) -> BatchCandidate:
+    each = None if row.cycles is None else row.cycles / row.batch_size
+    return BatchCandidate(
+        batch_size=row.batch_size,
+        feasible=row.feasible,
+        status=row.status,
+        peak_on_chip_bytes=row.peak_on_chip_bytes,
+        cycles=row.cycles,
+        cycles_per_sample=None if each is None else round(each, 3),
+        samples_per_second=None if not each else round(machine.clock_mhz * 1e6 / each, 3),
+        limiting_layer=row.limiting_layer or None,
+        limiting_tensors=tuple(_limiting(row, name, size) for name, size in row.limiting_tensors),
+        spilled=row.spilled,
+        reason=row.reason,
+        levers=tuple(Lever(text) for text in row.levers),
+    )
+
+
+def _limiting(row: Candidate, name: str, size: int) -> LimitingTensor:
+    """What the tensor does to the size: it has no place at all, or it would have to be spilled."""
+    reason = "does not fit on chip" if row.status == "does_not_fit" else "would spill to DRAM"
+    return LimitingTensor(name, size, reason)
+
+
+def _placement(layer: Layer, source: str) -> Placement:
+    return Placement(source, layer.operator, layer.placement, layer.reason or "the MLA has a kernel for it")

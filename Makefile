@@ -6,10 +6,10 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint lab bench gallery views clean
+.PHONY: help demo test test-long lint lab bench gallery views clean
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/.stamp-run ## Compile and run ResNet-50 for an open model of the MLA, checked against onnxruntime
 	@$(BIN)/python -m sima_compiler.demo
@@ -25,6 +25,9 @@ lint: .venv/.stamp-dev ## Check style (ruff), formatting (ruff) and types (based
 lab: .venv/.stamp-lab ## Start JupyterLab in notebooks/
 	@mkdir -p notebooks
 	@$(BIN)/jupyter lab --notebook-dir=notebooks $(ARGS)
+
+test-long: .venv/.stamp-dev ## Judge 20,000 damaged files (half an hour) and write tests/long/results.md
+	@$(BIN)/python -m tests.long.mutated --results tests/long/results.md $(ARGS)
 
 bench: .venv/.stamp-dev ## Run the benchmarks (some minutes) and write tests/benchmarks/results.md
 	@$(BIN)/python -m tests.benchmarks.run $(ARGS)

@@ -18,13 +18,17 @@ __all__ = ["Summary", "__version__", "load_ipython_extension", "unload_ipython_e
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
-    """``%load_ext sima_nb``: add ``%sima_compile``."""
+    """``%load_ext sima_nb``: add the magics."""
     from sima_nb.magics import SimaMagics
+    from sima_nb.model_magics import ModelMagics
 
-    shell.register_magics(SimaMagics)
+    shell.register_magics(SimaMagics, ModelMagics)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
-    """``%unload_ext sima_nb``: take ``%sima_compile`` away."""
-    shell.magics_manager.magics["line"].pop("sima_compile", None)
-    shell.magics_manager.registry.pop("SimaMagics", None)
+    """``%unload_ext sima_nb``: take the magics away."""
+    names = [name for name in shell.magics_manager.magics["line"] if str(name).startswith("sima_")]
+    for name in names:
+        shell.magics_manager.magics["line"].pop(name)
+    for registered in ("SimaMagics", "ModelMagics"):
+        shell.magics_manager.registry.pop(registered, None)

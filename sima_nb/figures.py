@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from sima_compiler import printable
 from sima_nb import units
 from sima_nb.html.gantt import layer_details
 from sima_nb.palette import BLUE, FAMILY_COLOURS, GREY
@@ -111,11 +112,12 @@ def _family_trace(label: str, colour: str, layers: list[LayerFact], clock_mhz: f
 
 
 def _row_label(layer: LayerFact) -> str:
-    return _plain(layer.name)
+    return _plain(printable(layer.name))
 
 
 def _plain(text: str) -> str:
     """Text that plotly shows as it is: it would take ``<b>`` and entities for markup."""
+    text = "\n".join(printable(line) for line in text.split("\n"))
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", "<br>")
 
 

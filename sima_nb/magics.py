@@ -7,20 +7,18 @@ without a traceback, and stops "Run All"; so does an interruption.
 from __future__ import annotations
 
 import argparse
-import difflib
 import json
-import re
 import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class, needs_local_scope
 
 from sima_compiler import CompileInterrupted, SimaError, add_compile_arguments, logging_from_arguments
 from sima_nb.display import Summary
+from sima_nb.magic_parser import MagicParser, without_traceback
 from sima_nb.progress import ProgressDisplay
 from sima_nb.session import as_shown, compile_model, resolve_calibration, resolve_model
 
@@ -34,20 +32,6 @@ holds a path, a Model, an onnx.ModelProto, or any object with compile(output_pat
     r = %sima_compile resnet50.onnx --calibration-random 8
     r.actual_batch_size, r.stall_cycles, r.gantt()
 """
-
-
-class MagicParser(argparse.ArgumentParser):
-    """A parser that reports wrong usage as IPython does and never ends the process."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise IPython's UsageError, which is shown as one line."""
-        unknown = re.match(r"unrecognized arguments: ([^\s=]+)", message)
-        options = re.findall(r"--[a-z][a-z-]*", self.format_usage())
-        meant = difflib.get_close_matches(unknown[1], options, 1) if unknown else []
-        hint = f"did you mean {meant[0]}?" if meant else f"{self.prog}? shows every option"
-        if unknown and not unknown[1].startswith("-"):
-            hint = "one MODEL is compiled at a time; put quotes around a path with spaces"
-        raise UsageError(f"{message}\nhint: {hint}")
 
 
 def magic_parser() -> MagicParser:
@@ -79,9 +63,9 @@ class SimaMagics(Magics):
             return self._compile(arguments, local_ns or {})
         except KeyboardInterrupt:
             interrupted = CompileInterrupted("stopped; nothing half-written is left behind")
-            raise _without_traceback(interrupted) from None
+            raise without_traceback(interrupted) from None
         except SimaError as error:
-            raise _without_traceback(error) from None
+            raise without_traceback(error) from None
 
     def _compile(self, arguments: argparse.Namespace, local_names: Mapping[str, Any]) -> Summary | None:
         assert self.shell is not None, "a magic runs in a shell"
@@ -104,13 +88,6 @@ class SimaMagics(Magics):
 def help_text() -> str:
     """Introduction and every option."""
     return f"{_INTRODUCTION}\n{magic_parser().format_help()}"
-
-
-def _without_traceback(error: SimaError) -> SimaError:
-    """The same error, which IPython will show as its message alone."""
-    lines = [f"{type(error).__name__}: {error.message}"] + ([f"hint: {error.hint}"] if error.hint else [])
-    setattr(error, "_render_traceback_", lambda: lines)  # noqa: B010 - IPython's hook, which the engine does not know
-    return error
 
 
 SimaMagics.sima_compile.__doc__ = help_text()

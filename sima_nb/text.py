@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import PurePath
 
+from sima_compiler import printable
 from sima_nb import units
 from sima_nb.facts import CandidateFact, Facts
 
@@ -48,7 +49,7 @@ def facts_text(facts: Facts) -> str:
     if facts.plugins:
         rows.append(("plugins", ", ".join(f"{number} {name}" for name, number in facts.plugin_counts.items())))
     rows += [("warning", warning) for warning in facts.warnings]
-    return "\n".join([facts.name, *(f"  {label:<11}{value}" for label, value in rows)])
+    return "\n".join([printable(facts.name), *(f"  {label:<11}{printable(value)}" for label, value in rows)])
 
 
 def gantt_text(facts: Facts) -> str:
@@ -80,7 +81,7 @@ def tree_text(facts: Facts) -> str:
         f"{'└──' if index == last else '├──'} {file.name:<{width}}  {units.size(file.bytes):>10}"
         for index, file in enumerate(facts.files)
     ]
-    return "\n".join([PurePath(facts.path).name or facts.name, *lines])
+    return "\n".join([printable(PurePath(facts.path).name or facts.name), *map(printable, lines)])
 
 
 def batch_text(facts: Facts) -> str:
@@ -94,6 +95,7 @@ def batch_text(facts: Facts) -> str:
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
     """Columns padded to their widest cell; those in ``right`` end flush."""
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(cell) for cell in cells) for cells in zip(columns, *rows, strict=True)]
     return "\n".join(
         "  "

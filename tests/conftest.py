@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import signal
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # Set before any test module loads numpy or onnxruntime: two threads, the same on every machine.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "2")
+    config.pluginmanager.register(Durations(), "durations-by-area")
     config.stash[_omitted] = {}
     config.stash[_skipped] = []
     for tool in TOOLS:
@@ -96,6 +98,22 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     stash = session.config.stash
     if os.environ.get(REQUIRE_ALL) == "1" and exitstatus == 0 and (stash[_omitted] or stash[_skipped]):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+class Durations:
+    """Seconds per folder of tests/, set-up included, in one line at the end of a run that took some."""
+
+    def __init__(self) -> None:
+        self.milliseconds: Counter[str] = Counter()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        folder = Path(report.nodeid.partition("::")[0]).parent
+        self.milliseconds["/".join(folder.parts[1:2]) or "tests"] += round(1000 * report.duration)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        areas = [f"{area} {spent / 1000:.0f}" for area, spent in self.milliseconds.most_common() if spent >= 1000]
+        if areas:
+            terminalreporter.write_line(f"seconds by area: {', '.join(areas)}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

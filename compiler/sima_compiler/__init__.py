@@ -21,7 +21,12 @@ from sima_compiler.version import __version__
 if TYPE_CHECKING:
     from sima_compiler.archive.reader import Archive
     from sima_compiler.archive.stats import MlaStats
-    from sima_compiler.arguments import add_compile_arguments, compile_keywords, logging_from_arguments
+    from sima_compiler.arguments import (
+        add_check_arguments,
+        add_compile_arguments,
+        compile_keywords,
+        logging_from_arguments,
+    )
     from sima_compiler.compilation import CompileResult
     from sima_compiler.errors import (
         ArchiveError,
@@ -52,11 +57,14 @@ if TYPE_CHECKING:
     from sima_compiler.obstacle import Obstacle
     from sima_compiler.options import L2CachingMode, TensorDRAMLayout, TensorTessellateParameters
     from sima_compiler.progress import Progress
-    from sima_compiler.sources import model_from_arguments
+    from sima_compiler.screen import printable
+    from sima_compiler.sources import check_from_arguments, model_from_arguments
+    from sima_compiler.view.check import CheckReport
 
 #: Public name -> module that defines it.
 _HOMES: dict[str, str] = {
     "Archive": "archive.reader",
+    "CheckReport": "view.check",
     "CompileResult": "compilation",
     "L2CachingMode": "options",
     "Machine": "machine.description",
@@ -66,11 +74,14 @@ _HOMES: dict[str, str] = {
     "Progress": "progress",
     "TensorDRAMLayout": "options",
     "TensorTessellateParameters": "options",
+    "add_check_arguments": "arguments",
     "add_compile_arguments": "arguments",
+    "check_from_arguments": "sources",
     "compile_keywords": "arguments",
     "logging_from_arguments": "arguments",
     "model_from_arguments": "sources",
     "output_folder": "folders",
+    "printable": "screen",
     "quantize": "model",
     "simulate": "model",
     "ArchiveError": "errors",
@@ -114,6 +125,7 @@ __all__ = [
     "Archive",
     "ArchiveError",
     "CalibrationError",
+    "CheckReport",
     "CompileInterrupted",
     "CompileResult",
     "DoesNotFitError",
@@ -143,11 +155,14 @@ __all__ = [
     "UnsupportedExtensionError",
     "UnsupportedVersionError",
     "__version__",
+    "add_check_arguments",
     "add_compile_arguments",
+    "check_from_arguments",
     "compile_keywords",
     "logging_from_arguments",
     "model_from_arguments",
     "output_folder",
+    "printable",
     "quantize",
     "simulate",
 ]

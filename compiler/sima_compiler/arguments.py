@@ -13,7 +13,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-from sima_compiler.printable import printable_lines
+from sima_compiler.screen import printable_lines
 
 
 def add_compile_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,6 +56,18 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SAMPLES",
         help="calibrate with that many random samples: for trying things out, accuracy is meaningless",
     )
+    _add_input_shape(parser)
+    parser.add_argument("--name", default=None, metavar="NAME", help="name of the compiled model (default: the file's)")
+
+
+def add_check_arguments(parser: argparse.ArgumentParser) -> None:
+    """``simac check``: the model, and sizes that it leaves open."""
+    parser.add_argument("model", metavar="MODEL", help=".sima file, or .onnx: quantized, float or neither")
+    _add_input_shape(parser)
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+
+
+def _add_input_shape(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input-shape",
         action="append",
@@ -64,7 +76,6 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         help="shape of an input of which the file leaves sizes open (the first size is the batch and stays free); "
         "for several inputs, several times",
     )
-    parser.add_argument("--name", default=None, metavar="NAME", help="name of the compiled model (default: the file's)")
 
 
 def add_output_argument(parser: argparse.ArgumentParser) -> None:

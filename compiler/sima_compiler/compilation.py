@@ -17,7 +17,8 @@ from sima_compiler.archive.package import write_archive
 from sima_compiler.archive.reader import Archive
 from sima_compiler.archive.report import dump_report
 from sima_compiler.archive.stats import MlaStats
-from sima_compiler.bounds import LayerLoad, layer_loads, segment_bounds, weight_sizes
+from sima_compiler.bounds.loads import LayerLoad, layer_loads, weight_sizes
+from sima_compiler.bounds.total import segment_bounds
 from sima_compiler.errors import OptionError
 from sima_compiler.folders import check_output_folder, output_folder
 from sima_compiler.ir.graph import Graph
@@ -126,7 +127,7 @@ def compile_graph(graph: Graph, options: CompileOptions) -> CompileResult:
         segment, target, options.batch_size, store, lambda done, total: progress(Progress("plan", done, total))
     )
     progress(Progress("encode", 0, 1))
-    sizes = weight_sizes(segment, store.least_bytes, options.machine, quads=options.quads)
+    sizes = weight_sizes(segment, store.least_bytes)
     loads = layer_loads(segment, sizes, options.machine, quads=options.quads, batch=found.actual)
     built = _Built(graph, segment, found, loads, assemble(found.plan))
     progress(Progress("encode", 1, 1))

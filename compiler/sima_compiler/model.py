@@ -18,6 +18,7 @@ from typing import Any
 import numpy.typing as npt
 
 from sima_compiler.arithmetic import dequantize
+from sima_compiler.checking import check_model
 from sima_compiler.compilation import CompileOptions, CompileResult, compile_graph
 from sima_compiler.errors import OptionError, UnsupportedError
 from sima_compiler.frontend.calibration import CalibrationData
@@ -35,6 +36,7 @@ from sima_compiler.options import L2CachingMode, TensorTessellateParameters
 from sima_compiler.progress import ProgressCallback
 from sima_compiler.sim.reference import run_graph
 from sima_compiler.simulation import Run, simulate
+from sima_compiler.view.check import CheckReport
 
 
 class Model:
@@ -82,6 +84,16 @@ class Model:
         file = Path(name) if str(name).endswith(SUFFIX) else Path(f"{name}{SUFFIX}")
         saved = read_sima(Path(directory) / file)
         return Model(saved.model, saved.name, saved.source)
+
+    @staticmethod
+    def check(source: str | Path | OnnxModel, *, input_shapes: InputShapes | None = None) -> CheckReport:
+        """Everything that keeps a model, float or quantized, from compiling; nothing is compiled.
+
+        Raises:
+            OptionError: ``input_shapes`` contradicts the file. A model that is no good is a report, not an error.
+        """
+        return check_model(source, lambda model, name, origin: Model(model, name, origin).graph,
+                           input_shapes=input_shapes)  # fmt: skip
 
     def save(self, name: str | None = None, output_directory: str | Path = "") -> Path:
         """Write ``output_directory/name.sima``; the folder is created when its parent exists.

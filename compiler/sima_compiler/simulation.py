@@ -51,7 +51,7 @@ def simulate(archive: Archive, inputs: Mapping[str, npt.ArrayLike]) -> Run:
         ArchiveError: the archive holds no `.lm` that this release wrote.
         LmError: a binary is damaged or does something illegal.
     """
-    files = lm_programs(archive.name, archive.lm_files, archive.read)
+    files = lm_programs(str(archive.path), archive.lm_files, archive.read)
     _check_finite(inputs)
     values: dict[str, npt.NDArray[np.int8]] = {}
     outputs: dict[str, npt.NDArray[np.float32]] = {}

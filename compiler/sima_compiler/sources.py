@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sima_compiler.frontend.calibration import CalibrationData
     from sima_compiler.frontend.loading import OnnxModel
     from sima_compiler.model import Model
+    from sima_compiler.view.check import CheckReport
 
 MODEL_SUFFIXES = (".sima", ".onnx")
 #: Seed of ``--calibration-random``: the same samples on every machine.
@@ -73,13 +74,29 @@ def source_of(arguments: argparse.Namespace) -> Path | OnnxModel:
         ModelError: no such file, or of a kind that is no model.
         OptionError: calibration for a model that is quantized already.
     """
+    source = _file_or_model(arguments)
+    if isinstance(source, Path) and is_calibrated(arguments) and source.suffix.lower() != ".onnx":
+        raise OptionError(f"{source}: calibration is for float .onnx models", hint="leave the calibration option out")
+    return source
+
+
+def _file_or_model(arguments: argparse.Namespace) -> Path | OnnxModel:
     if not isinstance(arguments.model, str | Path):
         return arguments.model
     path = Path(arguments.model).expanduser()
     _check_model_file(path)
-    if is_calibrated(arguments) and path.suffix.lower() != ".onnx":
-        raise OptionError(f"{path}: calibration is for float .onnx models", hint="leave the calibration option out")
     return path
+
+
+def check_from_arguments(arguments: argparse.Namespace) -> CheckReport:
+    """What `Model.check` says about ``arguments.model``.
+
+    Raises:
+        ModelError: no such file, or of a kind that is no model. OptionError: an unusable ``--input-shape``.
+    """
+    from sima_compiler.model import Model
+
+    return Model.check(_file_or_model(arguments), input_shapes=input_shapes_of(arguments))
 
 
 def is_calibrated(arguments: argparse.Namespace) -> bool:

@@ -57,6 +57,12 @@ await Promise.all([
   }),
   build({
     ...shared,
+    entryPoints: ["src/hosts/boot.ts"],
+    format: "iife",
+    outfile: resolve(target, "compiler/sima_compiler/view/static/boot.js"),
+  }),
+  build({
+    ...shared,
     entryPoints: ["src/hosts/widget.ts"],
     format: "esm",
     outfile: resolve(target, "sima_nb/static/widget.js"),

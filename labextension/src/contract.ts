@@ -267,9 +267,10 @@ export interface Link {
 
 /** A range of on-chip memory that a buffer holds from ``first_step`` to ``last_step``, both included.
  * 
- * The cycles are those of the steps in the run: from when the compute queue was done with the step before
- * ``first_step`` to the end of ``last_step``. ``last_use_step`` is the last step that reads or writes it, or whose
- * result is stored from it: a ``last_step`` behind it is a late free. ``layers`` are ids, in order of first use. */
+ * The cycles are those of the run in which commands touch it, from the start of the first transfer or compute command
+ * to the end of the last; a load may run ahead of ``first_step``. ``last_use_step`` is the last step that reads or
+ * writes it, or whose result is stored from it: a ``last_step`` behind it is a late free. ``layers`` are ids, in
+ * order of first use. */
 export interface MemoryBuffer {
   readonly name: string;
   readonly kind: string;

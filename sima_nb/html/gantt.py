@@ -6,6 +6,7 @@ sentence says how many are left out and how many cycles they take together.
 
 from __future__ import annotations
 
+from sima_compiler import printable
 from sima_nb import units
 from sima_nb.facts import Facts, LayerFact
 from sima_nb.html.markup import Markup, join, tag
@@ -50,7 +51,7 @@ def shown_layers(layers: tuple[LayerFact, ...]) -> tuple[LayerFact, ...]:
 def layer_details(layer: LayerFact, clock_mhz: float) -> str:
     """What a hover says about a layer: one fact per line."""
     lines = [
-        layer.name,
+        printable(layer.name),
         f"{units.count(layer.cycles)} cycles ({units.duration(layer.cycles, clock_mhz)}), {units.percent(layer.share)}",
         f"cycle {units.count(layer.start_cycle)} to {units.count(layer.end_cycle)}",
     ]

@@ -1,13 +1,16 @@
 """HTML from Python calls, escaped by construction.
 
 In: tag names, attributes and children. Out: `Markup`. A child or attribute value that is not `Markup` is escaped, so
-text from a model or an archive can never become an element; only this module and literals make `Markup`.
+text from a model or an archive can never become an element, and what has no glyph (escape codes, marks that turn the
+direction of writing) is written out; only this module and literals make `Markup`.
 """
 
 from __future__ import annotations
 
 import html
 from collections.abc import Iterable
+
+from sima_compiler import printable
 
 
 class Markup(str):
@@ -25,7 +28,7 @@ def escape(value: Child) -> Markup:
     """``value`` as HTML: `Markup` unchanged, None as nothing, all else escaped."""
     if value is None:
         return Markup("")
-    return value if isinstance(value, Markup) else Markup(html.escape(str(value), quote=True))
+    return value if isinstance(value, Markup) else Markup(html.escape(printable(str(value)), quote=True))
 
 
 def tag(name: str, /, *children: Child, **attributes: str | float | bool | None) -> Markup:
@@ -47,4 +50,7 @@ def _attribute(key: str, value: str | float | bool | None) -> str:
     if value is None or value is False:
         return ""
     name = key.rstrip("_").replace("_", "-")
-    return f" {name}" if value is True else f' {name}="{html.escape(str(value), quote=True)}"'
+    if value is True:
+        return f" {name}"
+    lines = "\n".join(printable(line) for line in str(value).split("\n"))
+    return f' {name}="{html.escape(lines, quote=True)}"'

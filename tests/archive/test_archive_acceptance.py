@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import gzip
 import json
+import random
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 from sima_compiler.archive.acceptance import BINARY_RULES, LOADER_RULES, accepts, check_archive
 from sima_compiler.archive.grammar import DOCUMENT_RULES, FORM_RULES, validate
 from sima_compiler.archive.rule import Verdict
+from sima_compiler.archive.rules_page import page
 from sima_compiler.errors import SchemaError, UnsupportedVersionError
 from tests.archive.archive_samples import described, header, newer_vendor_members, tar_bytes, write_gz, written
 
@@ -223,6 +226,34 @@ def test_a_newer_sdks_archive_is_told_what_the_decoder_does_not_know(tmp_path: P
     members = [(header(name), data) for name, data in newer_vendor_members()]
     found = broken(write_gz(tmp_path, tar_bytes(members)))
     assert found == {"shape": ("plugins[3]: processor must be one of EV74, MLA, A65",)}
+
+
+def test_the_committed_page_is_printed_from_the_rules() -> None:
+    committed = (Path(__file__).parents[2] / "docs" / "archive-rules.md").read_text("utf-8")
+    assert committed == page(), "run: python -m sima_compiler.archive.rules_page > docs/archive-rules.md"
+    for rule in (*LOADER_RULES, *DOCUMENT_RULES, *BINARY_RULES, *FORM_RULES):
+        assert committed.count(f"| `{rule.key}` | {rule.sentence} |") == 1
+
+
+def places(value: Any, path: str = "") -> Iterator[str]:
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in children:
+        yield f"{path}{key}"
+        yield from places(child, f"{path}{key}.")
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_no_document_makes_a_rule_raise(tmp_path: Path, seed: int) -> None:
+    """Every place of a document in turn replaced by a value of another kind: findings, never an exception."""
+    source = random.Random(seed)
+    values: list[Any] = [None, True, 0, -1, 2.5, 10**30, "", "MLA", "EV74", [], [[]], [1], {}, {"a": 1}, [{}], ...]
+    paths = list(places(described()))
+    for path in source.sample(paths, 150):
+        document = described()
+        set_at(document, path, source.choice(values))
+        found = check_archive(written(tmp_path, document))
+        kept = accepts(found.loader) and accepts(found.decoder) and accepts(found.form)
+        assert kept == (not broken(written(tmp_path, document)))
 
 
 def test_keys_are_unique_and_needs_are_rules_that_stand_before() -> None:

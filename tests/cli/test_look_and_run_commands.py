@@ -88,6 +88,19 @@ def test_one_total_and_how_it_was_counted_in_every_output(simac, tmp_path: Path)
         assert words in stats.counting
 
 
+def test_stats_are_in_the_order_of_their_first_cycles(simac, tmp_path: Path) -> None:
+    rows = [("late", 50, 59), ("early", 0, 9), ("long", 10, 49), ("also early", 0, 9)]
+    text = "".join(f"- {{name: {name}, start_cycle: {start}, end_cycle: {end}}}\n" for name, start, end in rows)
+    (tmp_path / "net.yaml").write_text(text)
+
+    def names(*words: str) -> list[str]:
+        return [row["name"] for row in simac("stats", tmp_path / "net.yaml", *words, "--json").json["layers"]]
+
+    assert names() == ["early", "also early", "long", "late"]
+    assert names("--sort", "duration") == ["long", "late", "early", "also early"]
+    assert names("--sort", "duration", "--top", "2") == ["long", "late"]
+
+
 def test_layers_without_any_length_have_no_share(simac, tmp_path: Path) -> None:
     (tmp_path / "net.yaml").write_text("- {name: a}\n")
     assert simac("stats", tmp_path / "net.yaml", "--json").json["layers"][0]["share"] == 0

@@ -16,7 +16,7 @@ from sima_compiler.archive.mpk_document import MpkDocument
 from sima_compiler.archive.tree import build_tree
 from sima_compiler.cli.command import Warnings
 from sima_compiler.cli.layout import pairs, table
-from sima_compiler.printable import printable, printable_lines
+from sima_compiler.screen import printable, printable_lines
 from tests.archive.archive_samples import document, header, tar_bytes, write_gz
 
 NAMES = {

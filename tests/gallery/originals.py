@@ -1,8 +1,9 @@
 """Quantized files as people have them: what the compiler is given, and what the outside judge runs.
 
-In: a network's file. Out: paths, by form. A file that is quantized already is taken as it is. A float file gives three:
+In: a network's file. Out: paths, by form. A file that is quantized already is taken as it is. A float file gives four:
 by onnxruntime's `quantize_static` with nothing but its defaults; by the same after `quant_pre_process`, per channel and
-with uint8 activations; and by this project's own quantizer. Always: samples are seeded, so the files repeat.
+with uint8 activations, in both its forms; and by this project's own quantizer. Always: samples are seeded, so the
+files repeat.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 import onnx
 from onnx import helper
 from onnx.version_converter import convert_version
-from onnxruntime.quantization import QuantType, quantize_static
+from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from sima_compiler.frontend.loading import default_opset, is_quantized
@@ -29,6 +30,7 @@ Maker = Callable[[onnx.ModelProto, Samples], onnx.ModelProto]
 #: Two show more than one range; real accuracy needs more, which is not what the gallery is about.
 CALIBRATION_SAMPLES = 2
 PER_CHANNEL_OPSET = 13
+CAREFUL = {"per_channel": True, "activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
 
 
 def originals(network: Network, file: Path, folder: Path) -> list[tuple[str, Callable[[], Path]]]:
@@ -93,18 +95,25 @@ def by_defaults(model: onnx.ModelProto, samples: Samples) -> onnx.ModelProto:
 
 def by_advice(model: onnx.ModelProto, samples: Samples) -> onnx.ModelProto:
     """`quant_pre_process` first, as onnxruntime advises; then per channel, activations uint8."""
+    return _static(_prepared(model), samples, CAREFUL)
+
+
+def by_operators(model: onnx.ModelProto, samples: Samples) -> onnx.ModelProto:
+    """The same in the form whose operators take and give bytes (QLinearConv and so on)."""
+    return _static(_prepared(model), samples, {**CAREFUL, "quant_format": QuantFormat.QOperator})
+
+
+def _prepared(model: onnx.ModelProto) -> onnx.ModelProto:
+    # Per-channel scales exist from operator set 13 on; quantize_static writes a file that nothing loads below that.
+    modern = model if default_opset(model) >= PER_CHANNEL_OPSET else convert_version(model, PER_CHANNEL_OPSET)
     with TemporaryDirectory() as folder, quiet_onnxruntime():
         source, target = Path(folder) / "float.onnx", Path(folder) / "prepared.onnx"
-        # Per-channel scales exist from operator set 13 on; quantize_static writes a file that nothing loads below that.
-        modern = model if default_opset(model) >= PER_CHANNEL_OPSET else convert_version(model, PER_CHANNEL_OPSET)
         onnx.save(modern, source)
         try:
             quant_pre_process(source, target)
         except Exception:  # noqa: BLE001 - its symbolic shape inference gives up on some files with a bare assertion
             quant_pre_process(source, target, skip_symbolic_shape=True)
-        prepared = onnx.load(target)
-    options = {"per_channel": True, "activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
-    return _static(prepared, samples, options)
+        return onnx.load(target)
 
 
 def _static(model: onnx.ModelProto, samples: Samples, options: Mapping[str, object]) -> onnx.ModelProto:
@@ -123,5 +132,6 @@ def by_us(model: onnx.ModelProto, samples: Samples) -> onnx.ModelProto:
 MAKERS: dict[str, Maker] = {
     "defaults": by_defaults,
     "advice": by_advice,
+    "operators": by_operators,
     "ours": by_us,
 }

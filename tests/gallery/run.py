@@ -86,6 +86,8 @@ def _try(network: Network, tally: Tally) -> None:
 def _sentence(outcome: Outcome, seconds: float) -> str:
     detail = outcome.error or "; ".join(obstacle.found for obstacle in outcome.obstacles[:1])
     differing = ", ".join(f"{batch.differing} of {batch.elements} at batch {batch.actual}" for batch in outcome.batches)
+    if outcome.inside:
+        differing += f", {outcome.inside.differing} of {outcome.inside.elements} inside"
     return f"{outcome.network:28} {outcome.form:9} {outcome.verdict:9} {seconds:4.0f} s  {detail or differing}"
 
 

@@ -25,8 +25,8 @@ def document(outcomes: Sequence[Outcome], packages: int) -> str:
 
 
 def _files(outcomes: Sequence[Outcome]) -> list[str]:
-    header = ["network", "file", "verdict", "elements compared", "differing", "cycles, batch 1", "cycles, batch 4",
-              "left to the host"]  # fmt: skip
+    header = ["network", "file", "verdict", "output elements", "differing", "tensors inside", "their elements",
+              "differing", "cycles, batch 1", "cycles, batch 4", "left to the host"]  # fmt: skip
     return [_line(header), _line(["---"] * len(header)), *(_line(_row(outcome)) for outcome in outcomes)]
 
 
@@ -37,6 +37,8 @@ def _row(outcome: Outcome) -> list[str]:
     elements = sum(batch.elements for batch in outcome.batches)
     differing = sum(batch.differing for batch in outcome.batches)
     numbers = [f"{elements:,}", f"{differing:,}"] if outcome.batches else ["", ""]
+    inside = outcome.inside
+    numbers += [f"{inside.tensors}", f"{inside.elements:,}", f"{inside.differing:,}"] if inside else [""] * 3
     cycles = [_cycles(batch) for batch in outcome.batches] or ["", ""]
     return [outcome.network, outcome.form, verdict, *numbers, *cycles, ", ".join(outcome.host)]
 

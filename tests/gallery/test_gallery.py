@@ -151,14 +151,14 @@ def test_without_a_network_the_run_skips_with_a_sentence(
 def test_every_form_of_a_float_network_is_made_and_exact(network: Network, cache: Path) -> None:
     forms = originals(network, fetch(network, cache), cache / "quantized")
     outcomes = [attempt(network.name, form, make(), network.values) for form, make in forms]
-    assert [outcome.form for outcome in outcomes] == ["defaults", "advice", "ours"]
+    assert [outcome.form for outcome in outcomes] == ["defaults", "advice", "operators", "ours"]
     for outcome in outcomes:
         assert outcome.verdict is Verdict.EXACT, outcome
         assert [batch.desired for batch in outcome.batches] == [1, 4]
         assert [batch.elements for batch in outcome.batches] == [4 * 80 * batch.actual for batch in outcome.batches]
     text = document(outcomes, 1)
-    assert "3 files of 1 networks out of 1 packages: 3 exact." in " ".join(text.split())
-    assert "| small_net | advice | exact | 1,600 | 0 |" in text
+    assert "4 files of 1 networks out of 1 packages: 4 exact." in " ".join(text.split())
+    assert "| small_net | advice | exact | 1,600 | 0 | 0 | 0 | 0 |" in text
 
 
 def test_wrong_numbers_are_seen(network: Network, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,5 @@
-"""One quantized file, tried: read, compiled at two batch sizes, simulated, compared with the file in onnxruntime.
+"""One quantized file, tried: read, compiled at two batch sizes, simulated, compared with the file in onnxruntime,
+outputs and what can be matched within.
 
 In: an original file. Out: an `Outcome`. Always: whatever happens is an outcome, never an exception; a Python error
 that is not one of the project's own is a verdict of its own, because users must never see one.
@@ -18,6 +19,7 @@ import onnx
 
 from sima_compiler import Archive, Model, SimaError, simulate
 from sima_compiler.arithmetic import dequantize
+from sima_compiler.sim.reference import run_graph
 from tests.gallery.hindrances import Hindrance, hindrances
 from tests.support.judges import boundary_parameters
 from tests.support.outside import Outside
@@ -47,6 +49,15 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Inside:
+    """Tensors within the network at batch 1: how many the file has too, their elements, and those that differ."""
+
+    tensors: int
+    elements: int
+    differing: int
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """``host``: operators at the end that the archive leaves to the host. ``error``: why there is no result."""
 
@@ -54,6 +65,7 @@ class Outcome:
     form: str
     verdict: Verdict
     batches: tuple[Batch, ...] = ()
+    inside: Inside | None = None
     host: tuple[str, ...] = ()
     obstacles: tuple[Hindrance, ...] = ()
     error: str = ""
@@ -75,8 +87,16 @@ def _attempt(network: str, form: str, original: Path, values: tuple[float, float
     model = Model.from_onnx(original)
     judge = Outside(original, model.graph.outputs)
     batches = tuple(_batch(model, judge, size, values) for size in BATCHES)
-    verdict = Verdict.DIFFERS if any(batch.differing for batch in batches) else Verdict.EXACT
-    return Outcome(network, form, verdict, batches=batches, host=_left_to_host(original, model))
+    inside = _inside(original, model, judge, values)
+    wrong = inside.differing or any(batch.differing for batch in batches)
+    return Outcome(
+        network=network,
+        form=form,
+        verdict=Verdict.DIFFERS if wrong else Verdict.EXACT,
+        batches=batches,
+        inside=inside,
+        host=_left_to_host(original, model),
+    )
 
 
 def _batch(model: Model, judge: Outside, desired: int, values: tuple[float, float]) -> Batch:
@@ -97,6 +117,23 @@ def _batch(model: Model, judge: Outside, desired: int, values: tuple[float, floa
         cycles=result.runtime_cycles,
         elements=sum(array.size for array in expected.values()),
         differing=differing,
+    )
+
+
+def _inside(original: Path, model: Model, judge: Outside, values: tuple[float, float]) -> Inside:
+    """The reference beside the file, tensor by tensor: a classifier's few outputs alone could hide a wrong layer."""
+    graph = onnx.load(original, load_external_data=False).graph
+    quantized = {node.input[0] for node in graph.node if node.op_type == "QuantizeLinear"}
+    produced = {name for node in graph.node for name in node.output}
+    names = [name for name in model.graph.tensors if name in quantized & produced]
+    inputs = sample_inputs(model, judge, 1, values)
+    found = run_graph(model.graph, inputs, keep=True)
+    expected = Outside(original, names).run(inputs, boundary_parameters(model)) if names else {}
+    reals = {name: dequantize(found[name], model.graph.tensors[name].quant) for name in names}
+    return Inside(
+        tensors=len(names),
+        elements=sum(array.size for array in reals.values()),
+        differing=sum(_differing(expected[name], reals[name]) for name in names),
     )
 
 

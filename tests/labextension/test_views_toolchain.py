@@ -10,7 +10,11 @@ import pytest
 from tests.support import node
 
 ROOT = Path(__file__).parents[2]
-BUNDLES = ("compiler/sima_compiler/view/static/inline.js", "sima_nb/static/widget.js")
+BUNDLES = (
+    "compiler/sima_compiler/view/static/inline.js",
+    "compiler/sima_compiler/view/static/boot.js",
+    "sima_nb/static/widget.js",
+)
 EXTENSION = "sima_nb/labextension"
 
 
@@ -51,7 +55,9 @@ def test_the_types_are_those_of_the_schema() -> None:
 
 def test_the_committed_bundles_are_what_the_sources_build(fresh_build: Path) -> None:
     for name in BUNDLES:
-        assert (ROOT / name).read_bytes() == (fresh_build / name).read_bytes(), f"{name} is out of date; run: make views"
+        assert (ROOT / name).read_bytes() == (fresh_build / name).read_bytes(), (
+            f"{name} is out of date; run: make views"
+        )
 
 
 def test_the_committed_extension_is_what_the_sources_build(fresh_build: Path) -> None:

@@ -12,6 +12,7 @@ from sima_compiler.errors import InternalError
 from sima_compiler.ir.graph import ConvAttributes, Graph, Node, Op, Quantization, ShapeAttributes
 from sima_compiler.ir.layers import Convolution, Copy, Layer, LayerGraph, Lookup, Move, Pooling, Resize
 from sima_compiler.ir.verify import verify_graph, verify_layers
+from sima_compiler.ir.verify_kernels import PAIRED_MOVES, _overlap
 from sima_compiler.stages.legalize import legalize
 from sima_compiler.stages.partition import partition
 from tests.lowering.agreement import MACHINE
@@ -166,3 +167,17 @@ def test_faulty_layers_are_noticed(fault: str) -> None:
 def test_faults_before_partition_name_the_stage_before_it() -> None:
     with pytest.raises(InternalError, match=r"^legalize: "):
         verify_layers(kernel(legalize(network(), MACHINE), Convolution, clamp=(3, 2)))
+
+
+@pytest.mark.parametrize(("first", "second"), [(3, 7), (3, PAIRED_MOVES + 2), (PAIRED_MOVES, PAIRED_MOVES + 1)])
+def test_two_moves_that_overlap_are_seen_among_hundreds(first: int, second: int) -> None:
+    """One move for each channel, as a table for each channel is written; then two of them share one."""
+    count = PAIRED_MOVES + 8
+    channels = np.eye(count, dtype=np.bool_)
+    everywhere = np.ones(2, np.bool_)
+    marks = [(everywhere, everywhere, channels[number]) for number in range(count)]
+    assert not _overlap(marks)
+    marks[second] = (everywhere, np.array([False, True]), channels[first])
+    assert _overlap(marks)
+    marks[first] = (everywhere, np.array([True, False]), channels[first])
+    assert not _overlap(marks), "the same channel, but other columns"

@@ -7,7 +7,8 @@ import itertools
 import numpy as np
 
 from sima_compiler import Machine
-from sima_compiler.bounds import LayerLoad, segment_bounds
+from sima_compiler.bounds.loads import LayerLoad
+from sima_compiler.bounds.total import segment_bounds
 from sima_compiler.ir.graph import Quantization
 from sima_compiler.ir.layers import FeatureMap, Layer, Layout, Lookup, Segment
 

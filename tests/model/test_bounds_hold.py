@@ -5,16 +5,11 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from sima_compiler import DoesNotFitError, Machine, Model
-from sima_compiler.bounds import layer_macs, weight_sizes
-from sima_compiler.ir.layers import Convolution
-from sima_compiler.pipeline import lower
-from tests.lowering.graph_pen import Pen
 from tests.networks.float_net import FloatNet
 from tests.strategies import networks
 from tests.support.qdq_writer import Style, write_qdq
@@ -73,32 +68,3 @@ def test_parts_that_are_left_out_over_padding_do_not_beat_the_bound(
     y = net.conv(net.input(shape), outputs, kernel, pads=(pad,) * 4, dilation=dilation, groups=groups)
     result = Model.from_onnx(write_qdq(net.model([y]), 1, Style())).compile(str(tmp_path), machine=str(machine))
     assert result.bound_cycles <= result.padded_bound_cycles <= result.runtime_cycles
-
-
-@pytest.mark.parametrize("capacity", [1 << 12, 1 << 24])
-def test_cells_over_padding_count_where_a_window_fits(capacity: int) -> None:
-    """A map and weights of ones: every output of the convolution in numpy is its window's cells inside."""
-    pen = Pen()
-    window = {"strides": (2, 3), "dilations": (3, 2), "pads": (5, 3, 4, 4)}
-    (segment,) = lower(pen.graph(pen.conv(pen.input(40, 5, 9), 6, (5, 4), **window)), Machine.load("tiny")).segments
-    layer = segment.layers[-1]
-    kernel, target = layer.kernel, segment.maps[layer.output]
-    assert isinstance(kernel, Convolution)
-    source = segment.maps[layer.inputs[0]]
-    padded = np.pad(np.ones((source.rows, source.columns), np.int64), ((5, 4), (3, 4)))
-    seen = [
-        padded[row * 2 + i * 3, column * 3 + j * 2]
-        for row in range(target.rows)
-        for column in range(target.columns)
-        for i in range(5)
-        for j in range(4)
-    ]
-    cells = int(sum(seen)) if capacity == 1 << 12 else len(seen)
-    assert layer_macs(layer, segment, capacity) == cells * 40 * 6
-    met = {index % 20 for index, value in enumerate(seen) if value}
-    machine = Machine.parse(
-        Machine.load("tiny").text.replace("sram_bytes_per_quad: 32768", f"sram_bytes_per_quad: {capacity}")
-    )
-    ((raw, _),) = weight_sizes(segment, len, machine, quads=1)
-    rows, columns = {cell // 4 for cell in met}, {cell % 4 for cell in met}
-    assert raw == (len(rows) * len(columns) if capacity == 1 << 12 else 20) * 40 * 6

@@ -14,6 +14,7 @@ from sima_compiler import errors
 #: Adding a name here is a decision: users will rely on it.
 ENGINE_NAMES = {
     "Archive",
+    "CheckReport",
     "CompileResult",
     "L2CachingMode",
     "Machine",
@@ -23,11 +24,14 @@ ENGINE_NAMES = {
     "Progress",
     "TensorDRAMLayout",
     "TensorTessellateParameters",
+    "add_check_arguments",
     "add_compile_arguments",
+    "check_from_arguments",
     "compile_keywords",
     "logging_from_arguments",
     "model_from_arguments",
     "output_folder",
+    "printable",
     "quantize",
     "simulate",
 }

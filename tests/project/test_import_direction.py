@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 ENGINE = ROOT / "compiler" / "sima_compiler"
 NOTEBOOK = ROOT / "sima_nb"
 
-BASE = {"errors", "obstacle", "printable", "version"}
+BASE = {"errors", "obstacle", "screen", "version"}
 RECORDS = BASE | {"folders", "ir", "arithmetic", "options", "progress"}
 DEVICES = RECORDS | {"machine", "lm", "a65"}
 PLANNING = DEVICES | {"stages", "sim"}
@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "obstacle": set(),
     "errors": {"obstacle"},
     "version": set(),
-    "printable": set(),
+    "screen": set(),
     "folders": {"errors"},
     "progress": BASE,
     "options": BASE,
@@ -44,10 +44,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "reporting": ABOUT_A_COMPILE,
     "compilation": ABOUT_A_COMPILE | {"reporting"},
     "simulation": RECORDS | {"machine", "lm", "archive", "sim"},
-    "model": WHOLE,
+    "checking": WHOLE | {"view"},
+    "model": WHOLE | {"checking", "view"},
     "arguments": WHOLE | {"model"},
-    "sources": WHOLE | {"model"},
-    "__init__": WHOLE | {"model", "arguments", "sources"},
+    "sources": WHOLE | {"model", "view"},
+    "__init__": WHOLE | {"model", "arguments", "sources", "view"},
     "view": BASE | {"archive", "lm"},
     "cli": WHOLE | {"view", "model", "__init__", "arguments", "sources"},
     "demo": WHOLE | {"model", "__init__", "cli"},

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from sima_compiler.errors import ExecutionError
-from sima_compiler.ir.program import Fill, Gather, LoadTensor, Operand, Role, StoreTensor, Wait
+from sima_compiler.ir.program import Fill, Gather, LoadTensor, Operand, Program, Role, StoreTensor, Wait
 from sima_compiler.lm.writer import encode
 from sima_compiler.sim.execute import Order, run_lm
-from sima_compiler.sim.races import check_races
+from sima_compiler.sim.races import Access, Stream, accesses, check_races
 from tests.sim.small_programs import ProgramBuilder, Shape, convolution_program, quant, random_map
 
 SHAPE: Shape = (2, 2, 3, 8)
@@ -128,3 +128,38 @@ def test_spills_race_in_dram_too() -> None:
         check_races(builder.program())
     assert isinstance(builder.streams[0][1], LoadTensor)
     assert isinstance(builder.streams[1][0], StoreTensor)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_stream_finds_the_same_rival_as_a_comparison_of_all_pairs(seed: int) -> None:
+    """The stream compares columns; the law compares every byte that two strided boxes touch."""
+    random = np.random.default_rng(seed)
+    program, commands = random_gathers(random, 12)
+    stream = Stream(program, commands)
+    for command in commands:
+        for access in accesses(program, command):
+            low, high = sorted(int(place) for place in random.integers(0, len(commands) + 1, 2))
+            rivals = (number for number in range(low, high) if common_byte(access, accesses(program, commands[number])))
+            assert stream.conflict(access, range(low, high)) == next(rivals, None)
+
+
+def random_gathers(random: np.random.Generator, count: int) -> tuple[Program, list[Gather]]:
+    """Gathers of interleaved channels in two small buffers."""
+    builder = ProgramBuilder(2)
+    buffers = [builder.operand((1, 1, 4, 8)).buffer for _ in range(2)]
+    commands: list[Gather] = []
+    for _ in range(count):
+        source, target = (int(place) for place in random.permutation(buffers))
+        offsets = [int(offset) for offset in random.integers(0, 8, 2)]
+        sizes, strides = (int(random.integers(1, 4)), 2), (8, 4)
+        commands.append(Gather(0, Wait(), source, offsets[0], target, offsets[1], sizes, strides, strides, -1))
+    return builder.program(), commands
+
+
+def common_byte(one: Access, others: tuple[Access, ...]) -> bool:
+    return any((one.writes or other.writes) and bool(bytes_of(one) & bytes_of(other)) for other in others)
+
+
+def bytes_of(access: Access) -> set[int]:
+    steps = np.indices(access.region.shape).reshape(len(access.region.shape), -1).T
+    return {access.start + access.region.offset + int(step @ np.array(access.region.strides)) for step in steps}

@@ -29,10 +29,18 @@ class SampleReader(CalibrationDataReader):
     """Arrays by input name, as `quantize_static` asks for them."""
 
     def __init__(self, batches: Iterable[Mapping[str, np.ndarray]]) -> None:
-        self._batches = iter(list(batches))
+        self._all = list(batches)
+        self._batches = iter(self._all)
 
     def get_next(self) -> dict[str, np.ndarray]:
         return dict(next(self._batches, {}))
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def set_range(self, start_index: int, end_index: int) -> None:
+        """From here to there next, which calibration in strides asks for."""
+        self._batches = iter(self._all[start_index:end_index])
 
 
 def quantize_by_onnxruntime(

@@ -163,10 +163,11 @@ class Outside:
         if (origin := self._origin(name)) is not None and origin.op_type == "DequantizeLinear":
             moved = name not in origin.output
             return ("Identity", [name], target) if moved else ("DequantizeLinear", list(origin.input), target)
-        origin = self._origin(f"{name}_quantized")
-        if origin is not None and origin.op_type in (*QLINEAR, "QLinearConcat", "QuantizeLinear"):
-            zero = {"QLinearConcat": 1, "QuantizeLinear": 2}.get(origin.op_type) or QLINEAR[origin.op_type].result
-            return "DequantizeLinear", [f"{name}_quantized", *origin.input[zero - 1 : zero + 1]], target
+        for stored in (name, f"{name}_quantized"):
+            origin = self._origin(stored)
+            if origin is not None and origin.op_type in (*QLINEAR, "QLinearConcat", "QuantizeLinear"):
+                zero = {"QLinearConcat": 1, "QuantizeLinear": 2}.get(origin.op_type) or QLINEAR[origin.op_type].result
+                return "DequantizeLinear", [stored, *origin.input[zero - 1 : zero + 1]], target
         return ()
 
     def _origin(self, name: str) -> onnx.NodeProto | None:

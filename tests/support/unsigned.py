@@ -98,6 +98,7 @@ class _Shifter:
         self.shifted: set[str] = set()
         self.boundary: set[str] = set()
         self.restored: dict[str, str] = {}
+        self.raised: dict[tuple[tuple[int, ...], bytes], str] = {}
         self.nodes: list[onnx.NodeProto] = []
         self.count = 0
 
@@ -280,9 +281,13 @@ class _Shifter:
         return evaluate(self.model, sorted(needed, key=lambda node: places[node.output[0]]), name)
 
     def _raised(self, array: np.ndarray | np.int8) -> str:
+        """A constant 128 higher. Equal ones are one, so that onnxruntime sees that equal nodes are equal."""
         values = np.asarray(array)
         assert values.dtype == np.int8, f"{values.dtype} beside int8 activations"
-        return self._add((values.astype(np.int16) + 128).astype(np.uint8))
+        key = (values.shape, values.tobytes())
+        if key not in self.raised:
+            self.raised[key] = self._add((values.astype(np.int16) + 128).astype(np.uint8))
+        return self.raised[key]
 
     def _add(self, array: np.ndarray) -> str:
         name = self._name()

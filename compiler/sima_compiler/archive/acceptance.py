@@ -126,7 +126,7 @@ def _has_mla(archive: Archive) -> Iterator[str]:
 def _elf_tables(archive: Archive) -> Iterator[str]:
     for plugin in archive.mpk.plugins:
         name = _member_of(archive, plugin.executable) if plugin.processor == "MLA" else ""
-        if name and not archive.read(name).startswith(_ELF_MAGIC):
+        if name and archive.read_head(name, len(_ELF_MAGIC)) != _ELF_MAGIC:
             yield f"{plugin.name}: {name} is no ELF file"
 
 

@@ -72,7 +72,7 @@ class Archive:
             PathTraversalError, SizeLimitError, SchemaError, UnsupportedVersionError: see `sima_compiler.errors`.
         """
         path = Path(path)
-        if not is_archive_name(path.name) and not _is_gzip(path):
+        if not is_archive(path):
             raise _no_archive(path)
         try:
             return _open(path, limits)
@@ -117,7 +117,7 @@ class Archive:
         from sima_compiler.archive.programs import lm_programs
         from sima_compiler.sim.trace_columns import trace_columns
 
-        return trace_columns(lm_programs(self.name, self.lm_files, self.read))
+        return trace_columns(lm_programs(str(self.path), self.lm_files, self.read))
 
     def read_head(self, name: str, most: int) -> bytes:
         """The first ``most`` bytes of one file, never more in memory, however large it is.
@@ -164,6 +164,11 @@ class Archive:
                 raise InvalidArchiveError(f"{self.path}: changed since it was opened", hint="open it again")
             for _ in walk(GzipStream(file, self._limits), self._limits, choose):
                 pass
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is an archive by name or content, so that it is opened as one and not as something else."""
+    return is_archive_name(path.name) or _is_gzip(path)
 
 
 def _is_gzip(path: Path) -> bool:

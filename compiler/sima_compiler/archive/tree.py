@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from sima_compiler.printable import printable
+from sima_compiler.screen import printable
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 # From here on, one decimal place would show 1024.0.

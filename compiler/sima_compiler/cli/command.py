@@ -12,15 +12,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sima_compiler.printable import printable_lines
+from sima_compiler.screen import printable_lines
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A command's result: ``data`` for ``--json``, ``text`` for people."""
+    """A command's result: ``data`` for ``--json``, ``text`` for people.
+
+    ``problem``: why a command that did its work found something wrong; the exit code is 1 then, and the JSON has an
+    ``error`` beside its other keys.
+    """
 
     data: Mapping[str, Any]
     text: str
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

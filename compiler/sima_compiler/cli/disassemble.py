@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from sima_compiler.archive.reader import Archive
+from sima_compiler.archive.reader import Archive, is_archive
 from sima_compiler.cli.command import Command, Output, add_json_argument
 from sima_compiler.errors import LmError, OptionError
 
@@ -22,7 +22,7 @@ def prepare(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> Output:
     """List the commands; JSON: path, segments [{name, listing}]."""
     path = Path(arguments.file).expanduser()
-    binaries = _from_archive(path) if path.name.endswith((".tar.gz", ".tgz")) else {path.name: path.read_bytes()}
+    binaries = _from_archive(path) if is_archive(path) else {path.name: path.read_bytes()}
     listings = {name: _listing(name, data) for name, data in _selected(binaries, arguments.segment, path).items()}
     data = {
         "path": arguments.file,

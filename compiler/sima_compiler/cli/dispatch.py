@@ -15,16 +15,17 @@ import re
 import sys
 import traceback
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from importlib import import_module
 from typing import NoReturn
 
 from sima_compiler.arguments import logging_from_arguments
 from sima_compiler.cli.command import Command, Output
 from sima_compiler.errors import CompileInterrupted, SimaError
-from sima_compiler.printable import printable_lines
+from sima_compiler.screen import printable_lines
 from sima_compiler.version import __version__
 
-COMMANDS = ("quantize", "compile", "inspect", "stats", "simulate", "disassemble")
+COMMANDS = ("quantize", "check", "compile", "inspect", "stats", "simulate", "disassemble")
 WRONG_USAGE, INTERRUPTED = 2, 130
 
 _DESCRIPTION = "Compile quantized networks for an open model of SiMa's MLA, look into the result, and run it."
@@ -50,7 +51,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         with _quiet_stdout(wanted=parsed.json), logging_from_arguments(parsed):
             output = command.run(parsed)
-        _print_output(output, as_json=parsed.json)
+        _print_output(_with_problem(output, parsed.command.name), as_json=parsed.json)
     except (KeyboardInterrupt, CompileInterrupted):
         return _fail(
             "Interrupted", "stopped; nothing half-written is left behind", "", as_json=parsed.json, code=INTERRUPTED
@@ -66,7 +67,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         hint = "this is a bug in sima_compiler; -v shows where it happened"
         return _fail(type(error).__name__, str(error) or "no message", hint, as_json=parsed.json)
-    return 0
+    return 1 if output.problem else 0
 
 
 class UsageError(Exception):
@@ -142,6 +143,14 @@ def _quiet_stdout(*, wanted: bool) -> Generator[None]:
         return
     with contextlib.redirect_stdout(sys.stderr):
         yield
+
+
+def _with_problem(output: Output, command: str) -> Output:
+    """What a command found wrong stands where scripts look for it."""
+    if not output.problem:
+        return output
+    error = {"type": f"{command.title()}Failed", "message": output.problem, "hint": ""}
+    return replace(output, data={**output.data, "error": error})
 
 
 def _print_output(output: Output, *, as_json: bool) -> None:

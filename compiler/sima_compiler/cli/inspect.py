@@ -8,12 +8,13 @@ from typing import Any
 
 from sima_compiler.archive.acceptance import accepts, check_archive
 from sima_compiler.archive.mpk_document import MpkPlugin
+from sima_compiler.archive.names import FileKind
 from sima_compiler.archive.reader import Archive
 from sima_compiler.archive.rule import Outcome, Verdict
 from sima_compiler.cli.command import Command, Output, add_json_argument
 from sima_compiler.cli.layout import pairs, table
 from sima_compiler.errors import InvalidArchiveError
-from sima_compiler.printable import printable
+from sima_compiler.screen import printable
 
 
 def prepare(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +29,8 @@ def prepare(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> Output:
-    """Look into a file; JSON of an archive: path, batch sizes, cycles and their counting, files, plugins, warnings.
+    """Look into a file; JSON of an archive: path, batch sizes, cycles and their counting, files, plugins, warnings,
+    and what it does not record.
 
     With ``--check``: path, and per reader accepts and rules [{rule, sentence, verdict, findings}].
     """
@@ -54,6 +56,7 @@ def _inspect_archive(path: Path) -> Output:
         "files": [{"name": file.name, "bytes": file.bytes} for file in archive.files],
         "plugins": [_plugin(plugin) for plugin in archive.mpk.plugins],
         "warnings": list(archive.warnings),
+        "not_recorded": _not_recorded(archive),
     }
     return Output(data, _archive_text(archive, data))
 
@@ -95,6 +98,16 @@ def _plugin(plugin: MpkPlugin) -> dict[str, Any]:
     }
 
 
+def _not_recorded(archive: Archive) -> list[str]:
+    """What an archive that holds no more than the published form promises cannot tell."""
+    kinds = {file.kind for file in archive.files}
+    sentences = {
+        FileKind.STATS: "cycles of layers: the archive holds no *_mla_stats.yaml",
+        FileKind.REPORT: "stalls, memory, the reason of the batch size: only archives of this compiler hold a report",
+    }
+    return [sentence for kind, sentence in sentences.items() if kind not in kinds]
+
+
 def _archive_text(archive: Archive, data: dict[str, Any]) -> str:
     rows = [
         (str(plugin["sequence"]), plugin["name"], plugin["processor"], plugin["kernel"] or plugin["executable"] or "-")
@@ -112,6 +125,7 @@ def _archive_text(archive: Archive, data: dict[str, Any]) -> str:
             ("", data["counting"]),
             *(("left to host", operator) for operator in data["left_to_host"]),
             *(("warning", sentence) for sentence in data["warnings"]),
+            *(("not recorded", sentence) for sentence in data["not_recorded"]),
         ]
     )
     plugins = table(("#", "plugin", "runs on", "kernel or file"), rows, right=(0,))

@@ -6,6 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from sima_compiler.archive.names import FileKind
 from sima_compiler.archive.reader import Archive
 from sima_compiler.archive.stats import MlaStats
@@ -32,10 +35,8 @@ def run(arguments: argparse.Namespace) -> Output:
     if arguments.top is not None and arguments.top < 1:
         raise OptionError(f"--top {arguments.top}: must be at least 1")
     stats = _read(Path(arguments.file).expanduser())
-    layers = list(stats.layers)
     total = stats.total_cycles
-    if arguments.sort == "duration":
-        layers.sort(key=lambda layer: (-layer.cycles, layer.id))
+    layers = [stats.layers[index] for index in _order(stats, arguments.sort)[: arguments.top].tolist()]
     rows: list[dict[str, Any]] = [
         {
             "id": layer.id,
@@ -45,16 +46,22 @@ def run(arguments: argparse.Namespace) -> Output:
             "cycles": layer.cycles,
             "share": layer.cycles / total if total else 0.0,
         }
-        for layer in layers[: arguments.top]
+        for layer in layers
     ]
     data = {
         "path": arguments.file,
         "total_cycles": total,
         "counting": stats.counting,
-        "layer_count": len(layers),
+        "layer_count": len(stats.layers),
         "layers": rows,
     }
-    return Output(data, _text(rows, stats, len(layers)))
+    return Output(data, _text(rows, stats, len(stats.layers)))
+
+
+def _order(stats: MlaStats, wish: str) -> npt.NDArray[np.intp]:
+    """Indices of the layers, longest first or by their first cycle; equal ones by id."""
+    lengths = stats.end_cycles - stats.start_cycles
+    return np.lexsort((stats.ids, -lengths if wish == "duration" else stats.start_cycles))
 
 
 def _read(path: Path) -> MlaStats:
@@ -82,7 +89,7 @@ def _text(rows: list[dict[str, Any]], stats: MlaStats, count: int) -> str:
         for row in rows
     ]
     columns = ("id", "name", "start_cycle", "end_cycle", "cycles", "share")
-    shown = f"{len(rows)} of {count} layers" if len(rows) < count else f"{count} layers"
+    shown = f"{len(rows):,} of {count:,} layers" if len(rows) < count else f"{count:,} layers"
     lines = [table(columns, cells, right=(0, 2, 3, 4, 5)), f"{shown}, {stats.total_cycles:,} cycles in all"]
     return "\n".join([*lines, *([stats.counting] if stats.counting else [])])
 

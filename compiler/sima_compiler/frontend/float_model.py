@@ -1,7 +1,8 @@
 """A float model made ready for quantization.
 
-In: a float ONNX model as exporters write it. Out: the same function at opset 13 or newer with constants folded, batch
-normalization folded into convolutions, and a two-input Sum written as Add. Always: input and output names stay.
+In: a float ONNX model as exporters write it, float16 and double too. Out: the same function in float32 at opset 13 or
+newer with constants folded, batch normalization folded into convolutions, and a two-input Sum written as Add. Always:
+input and output names stay.
 """
 
 from __future__ import annotations
@@ -11,11 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
 
 from sima_compiler.errors import ModelError
 from sima_compiler.frontend.canonical import with_minimum_opset
-from sima_compiler.frontend.loading import drop_unused_constants
+from sima_compiler.frontend.constants.checks import refuse_bad_numbers
+from sima_compiler.frontend.constants.names import Names
+from sima_compiler.frontend.constants.normal import normalized
+from sima_compiler.frontend.constants.ordering import arrange
+from sima_compiler.frontend.constants.parameters import state_parameters
+from sima_compiler.frontend.constants.tensors import decode, encode
 
 #: Rewrites into operators that the compiler does not have: four strided slices become SpaceToDepth.
 UNWANTED = ["SliceConcatToSpaceToDepthFusion"]
@@ -27,43 +32,35 @@ def prepare_float(model: onnx.ModelProto) -> onnx.ModelProto:
     Raises:
         ModelError: the model cannot be brought to opset 13, or onnxruntime cannot load it.
     """
-    result = with_minimum_opset(_without_constant_inputs(model))
+    result = normalized(model)
+    refuse_bad_numbers(result.graph)
+    result = with_minimum_opset(result)
+    state_parameters(result, Names.of(result))
     result = _optimized(result)
+    names = Names.of(result)
     for node in result.graph.node:
         if node.op_type == "Sum" and len(node.input) == 2:
             node.op_type = "Add"
         elif node.op_type == "BatchNormalization":
-            _as_convolution(result, node)
-    drop_unused_constants(result)
+            _as_convolution(result, node, names)
+    arrange(result.graph)
     return result
 
 
-def _as_convolution(model: onnx.ModelProto, node: onnx.NodeProto) -> None:
+def _as_convolution(model: onnx.ModelProto, node: onnx.NodeProto, names: Names) -> None:
     """A batch normalization that no convolution takes in is a depthwise 1 x 1 convolution."""
-    constants = {entry.name: numpy_helper.to_array(entry).astype(np.float64) for entry in model.graph.initializer}
+    constants = {entry.name: decode(entry).astype(np.float64) for entry in model.graph.initializer}
     if any(name not in constants for name in node.input[1:5]):
         return
     scale, shift, mean, variance = (constants[name] for name in node.input[1:5])
     epsilon = next((entry.f for entry in node.attribute if entry.name == "epsilon"), 1e-5)
     factor = scale / np.sqrt(variance + epsilon)
     label = node.name or node.output[0]
-    weights = numpy_helper.from_array(factor.astype(np.float32).reshape(-1, 1, 1, 1), f"{label}_weights")
-    bias = numpy_helper.from_array((shift - mean * factor).astype(np.float32), f"{label}_bias")
+    weights = encode(factor.astype(np.float32).reshape(-1, 1, 1, 1), names.fresh(f"{label}_weights"))
+    bias = encode((shift - mean * factor).astype(np.float32), names.fresh(f"{label}_bias"))
     model.graph.initializer.extend([weights, bias])
     inputs = [node.input[0], weights.name, bias.name]
     node.CopyFrom(onnx.helper.make_node("Conv", inputs, [node.output[0]], label, group=int(factor.size)))
-
-
-def _without_constant_inputs(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Initializers that old files repeat among the inputs are constants."""
-    result = onnx.ModelProto()
-    result.CopyFrom(model)
-    constants = {entry.name for entry in model.graph.initializer}
-    kept = [entry for entry in model.graph.input if entry.name not in constants]
-    del result.graph.input[:]
-    result.graph.input.extend(kept)
-    result.ir_version = max(result.ir_version, 7)
-    return result
 
 
 def _optimized(model: onnx.ModelProto) -> onnx.ModelProto:

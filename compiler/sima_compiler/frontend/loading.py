@@ -73,12 +73,3 @@ def default_opset(model: onnx.ModelProto) -> int:
 def is_quantized(model: onnx.ModelProto) -> bool:
     """Whether any node quantizes."""
     return any(node.op_type in QUANTIZED_OPERATORS or node.op_type.startswith("QLinear") for node in model.graph.node)
-
-
-def drop_unused_constants(model: onnx.ModelProto) -> None:
-    """Remove initializers that nothing reads, in place."""
-    used = {name for node in model.graph.node for name in node.input} | {entry.name for entry in model.graph.output}
-    constants = model.graph.initializer
-    for index in reversed(range(len(constants))):
-        if constants[index].name not in used:
-            del constants[index]

@@ -12,8 +12,9 @@ from dataclasses import replace
 
 import onnx
 
-from sima_compiler.errors import ModelError, UnsupportedError
-from sima_compiler.frontend.onnx_node import SourceNode
+from sima_compiler.errors import ModelError, SimaError, UnsupportedError
+from sima_compiler.frontend.onnx_node import SourceNode, source_node
+from sima_compiler.frontend.refusals import KINDS, refuse_operator
 from sima_compiler.frontend.values import Unknown
 from sima_compiler.frontend.work import Shapes, inferred_shapes, work_around
 from sima_compiler.obstacle import Obstacle
@@ -73,14 +74,28 @@ def listed(found: Sequence[Obstacle], origin: str) -> str:
     return "\n".join(lines)
 
 
-def obstacle_of(error: ModelError, node: SourceNode | None = None) -> Obstacle:
+def refused_operators(model: onnx.ModelProto) -> tuple[Obstacle, ...]:
+    """Operators that are refused wherever they stand, for a model that cannot be read any further."""
+    found: list[Obstacle] = []
+    for index, proto in enumerate(model.graph.node):
+        node = source_node(proto, index)
+        if node.domain or any(node.operator in kind.operators for kind in KINDS):
+            try:
+                refuse_operator(node)
+            except ModelError as error:
+                found.append(obstacle_of(error, node))
+    return tuple(found)
+
+
+def obstacle_of(error: SimaError, node: SourceNode | None = None) -> Obstacle:
     """What an error says, as data."""
-    rule = error.rule if isinstance(error, UnsupportedError) else ""
-    label = f"{node.label}: " if node else ""
+    named = error if isinstance(error, UnsupportedError) else None
+    rule = named.rule if named else ""
+    label = f"{node.label}: " if node else f"node {named.node!r} ({named.operator}): " if named else ""
     return Obstacle(
         found=error.message.removeprefix(label).removesuffix(f"; rule: {rule}"),
-        node=node.name if node else "",
-        operator=node.operator if node else "",
+        node=node.name if node else named.node if named else "",
+        operator=node.operator if node else named.operator if named else "",
         rule=rule,
         hint=error.hint,
     )

@@ -60,10 +60,11 @@ class SourceNode:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A constraint: the sentence that users read, and the predicate that decides."""
+    """A constraint: the sentence that users read, the predicate that decides, and what helps whoever breaks it."""
 
     sentence: str
     holds: Callable[..., bool]
+    hint: str = ""
 
     def check(self, node: SourceNode, found: str, *values: object) -> None:
         """Refuse ``node`` when the rule does not hold for ``values``.
@@ -72,7 +73,7 @@ class Rule:
             UnsupportedError: with the rule's sentence.
         """
         if not self.holds(*values):
-            raise node.unsupported(found, rule=self.sentence)
+            raise node.unsupported(found, rule=self.sentence, hint=self.hint)
 
 
 def source_node(proto: onnx.NodeProto, index: int) -> SourceNode:

@@ -31,6 +31,7 @@ from sima_compiler.frontend import (
 from sima_compiler.frontend.batch import source_batch
 from sima_compiler.frontend.builder import output_node
 from sima_compiler.frontend.canonical import canonical, kept_warnings
+from sima_compiler.frontend.constants.evaluation import UNREPEATABLE
 from sima_compiler.frontend.constants.tensors import decode
 from sima_compiler.frontend.integers import integer_values, scale_and_zero_point
 from sima_compiler.frontend.loading import default_opset, is_quantized
@@ -166,8 +167,6 @@ def _convert(proto: onnx.NodeProto, node: SourceNode, reader: Reader) -> Sequenc
         return _behind_obstacle(node, reader)
     if any(isinstance(value, Cut) for value in given) and node.operator in AFTER_CUT:
         return _follow_cut(node, reader)
-    if any(isinstance(value, ShapeVector) for value in given) and node.operator in shapes.SHAPE_OPERATORS:
-        return shapes.convert_shape_arithmetic(node, reader)
     if _is_constant(node, given):
         return shapes.fold_constants(proto, node, reader)
     return _converter(node)(node, reader)
@@ -192,7 +191,7 @@ def _behind_obstacle(node: SourceNode, reader: Reader) -> Sequence[Value]:
 
 
 def _is_constant(node: SourceNode, given: Sequence[Value]) -> bool:
-    if node.operator == "DequantizeLinear" or node.domain or node.operator.startswith("Random"):
+    if node.operator == "DequantizeLinear" or node.domain or node.operator in UNREPEATABLE:
         return False
     complete = len(given) == sum(1 for name in node.inputs if name)
     return complete and all(isinstance(value, Constant | ShapeVector) for value in given)

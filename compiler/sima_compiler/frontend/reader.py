@@ -84,9 +84,6 @@ class Reader:
         value = self.value(node, position)
         if isinstance(value, Constant):
             return value.array
-        if isinstance(value, ShapeVector) and None not in value.entries:
-            array = np.array(value.entries, np.int64)
-            return array.reshape(()) if value.is_scalar else array
         raise node.unsupported(f"input {node.inputs[position]!r} must be a constant")
 
     def integers(self, node: SourceNode, position: int, attribute: str) -> tuple[int, ...] | None:
@@ -95,13 +92,20 @@ class Reader:
             return tuple(int(entry) for entry in self.constant(node, position).reshape(-1))
         return node.integers(attribute)
 
-    def shape_vector(self, node: SourceNode, position: int) -> ShapeVector:
-        """An input of shape arithmetic: constants and shapes alike."""
+    def sizes(self, node: SourceNode, position: int) -> tuple[int | None, ...]:
+        """An input of sizes, constants and shapes alike; None is the batch.
+
+        Raises:
+            UnsupportedError: a size is calculated from the batch.
+        """
         value = self.value(node, position)
-        if isinstance(value, ShapeVector):
-            return value
-        array = self.constant(node, position)
-        return ShapeVector(tuple(int(entry) for entry in array.reshape(-1)), array.ndim == 0)
+        if not isinstance(value, ShapeVector):
+            return tuple(int(entry) for entry in self.constant(node, position).reshape(-1))
+        sizes = value.sizes()
+        if sizes is None:
+            found = f"input {node.inputs[position]!r} holds a size that is calculated from the batch"
+            raise node.unsupported(found, rule=BATCH_FIRST.sentence)
+        return sizes
 
     def axis(self, node: SourceNode, axis: int, rank: int) -> int:
         """A source axis as a per-sample axis; ``rank`` counts the batch.

@@ -20,7 +20,7 @@ from sima_compiler.ir.graph import Op
 def convert_reshape(node: SourceNode, reader: Reader) -> Sequence[Value]:
     """Reshape to a constant or shape-arithmetic target."""
     shape = reader.shape(node)
-    target = _explicit_zeros(node, reader.shape_vector(node, 1).entries, shape)
+    target = _explicit_zeros(node, reader.sizes(node, 1), shape)
     return [reshaped(node, reader, per_sample_target(node, target, shape, reader.batch))]
 
 

@@ -47,7 +47,7 @@ def _scales_and_sizes(node: SourceNode, reader: Reader, shape: tuple[int, ...]) 
     axes = node.integers("axes") or (0, 1, 2, 3)
     scales, sizes = [ONE] * 3, list(shape)
     if reader.has(node, 3):
-        for axis, size in zip(axes, reader.shape_vector(node, 3).entries, strict=True):
+        for axis, size in zip(axes, reader.sizes(node, 3), strict=True):
             if axis % 4 == 0:
                 _check_batch_size(node, size, reader.batch)
             elif size is not None:

@@ -24,7 +24,12 @@ POOL_STRIDE = Rule("pooling strides are from 1 to 31", lambda strides: _within(1
 POOL_CEIL = Rule("pooling output sizes are rounded down (ceil_mode 0)", lambda ceil, floor: ceil == floor)
 IMAGE_RANK = Rule("convolution, pooling and resizing take 4-D tensors", lambda shape: len(shape) == 3)
 WEIGHTS_CONSTANT = Rule("weights and bias are quantized constants", bool)
-WEIGHTS_SYMMETRIC = Rule("weights are int8 and symmetric (zero point 0)", bool)
+WEIGHTS_SYMMETRIC = Rule(
+    "weights are int8 or uint8, and no weight lies further than int8 reaches from its zero point",
+    bool,
+    "give the float model to simac quantize; or, before onnxruntime's quantize_static, run its quant_pre_process, "
+    "which folds weights that stand in nodes, and leave weight_type at QInt8",
+)
 BIAS_BEHIND = Rule("an Add behind a Conv, Gemm or MatMul that is not quantized has one value per output channel", bool)
 PER_CHANNEL_AXIS = Rule("per-channel scales run over the output channels", bool)
 GEMM_FACTORS = Rule(

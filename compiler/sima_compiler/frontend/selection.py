@@ -61,7 +61,7 @@ def convert_tile(node: SourceNode, reader: Reader) -> Sequence[Value]:
 def convert_expand(node: SourceNode, reader: Reader) -> Sequence[Value]:
     """Expand: axes of length 1 to any length."""
     shape = reader.shape(node)
-    given = list(reader.shape_vector(node, 1).entries)
+    given = list(reader.sizes(node, 1))
     if len(given) > len(shape) + 1:
         raise node.unsupported(f"it adds axes in front of {len(shape) + 1}", rule=rules.BATCH_FIRST.sentence)
     first, *wanted = [1] * (len(shape) + 1 - len(given)) + given

@@ -20,12 +20,25 @@ class Constant:
     array: npt.NDArray[np.generic]
 
 
+#: Batches for which shape arithmetic is computed: 1 because files test for it and round up to it, 2 because what grows
+#: with the batch grows there, and a prime that is no size of anything else.
+BATCHES = (1, 2, 211)
+
+
 @dataclass(frozen=True, slots=True)
 class ShapeVector:
-    """Integers of shape arithmetic; ``None`` stands for the batch. ``is_scalar`` tells a number from a list of one."""
+    """The result of shape arithmetic that depends on the batch: its value for each of `BATCHES`."""
 
-    entries: tuple[int | None, ...]
-    is_scalar: bool = False
+    values: tuple[npt.NDArray[np.generic], ...]
+
+    def sizes(self) -> tuple[int | None, ...] | None:
+        """Integers, None for the batch; None altogether when an entry is neither a number nor the batch."""
+        if len({value.shape for value in self.values}) > 1:
+            return None
+        columns = [tuple(column) for column in zip(*(value.reshape(-1) for value in self.values), strict=True)]
+        if any(len(set(column)) > 1 and column != BATCHES for column in columns):
+            return None
+        return tuple(None if column == BATCHES else int(column[0]) for column in columns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,15 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from sima_compiler.frontend import rules
+from sima_compiler.frontend.constants.weights import in_units, requantized_bias, same_unit
 from sima_compiler.frontend.functions import real_constant
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
 from sima_compiler.frontend.values import Constant, Pending, QuantizedConstant, Value
 from sima_compiler.frontend.windows import window_attributes, window_output
 from sima_compiler.ir.graph import Float32Array, Int8Array, Int32Array, Op, Weights
-
-#: Largest relative difference between a bias's scale and sx * sw that is rounding, not meaning.
-BIAS_SCALE_TOLERANCE = 1e-4
 
 
 def convert_conv(node: SourceNode, reader: Reader) -> Sequence[Value]:
@@ -103,24 +101,33 @@ def _dense(node: SourceNode, reader: Reader, *, transposed: bool, bias: int | No
     values = values if transposed else np.ascontiguousarray(values.T)
     if not source.shape or source.shape[-1] != values.shape[1]:
         raise node.invalid(f"weights {values.shape[::-1]} do not fit an input of shape {source.shape} per sample")
+    if bias is not None and reader.has(node, bias):
+        _check_rows(node, reader.value(node, bias))
     weights = make_weights(node, reader, values, scales, bias)
     real = None if bias is None else _real_bias(node, reader, bias, values.shape[0])
     shape = (*source.shape[:-1], values.shape[0])
     return Pending(Op.GEMM, node.name, (source,), shape, None, weights, real_bias=real)
 
 
+def _check_rows(node: SourceNode, bias: Value) -> None:
+    """Gemm's addend may have rows, which are the batch."""
+    array = bias.array if isinstance(bias, Constant) else bias.values if isinstance(bias, QuantizedConstant) else None
+    if array is not None and array.size not in (1, array.shape[-1]):
+        found = f"its bias of shape {array.shape} varies with the batch"
+        raise node.unsupported(found, rule=rules.BATCH_FIRST.sentence)
+
+
 def symmetric_weights(node: SourceNode, constant: QuantizedConstant, axis: int) -> tuple[Int8Array, Float32Array]:
-    """Weights as int8 with zero point 0 and their scales; uint8 weights around 128 move into the int8 frame."""
+    """Weights as int8 with zero point 0, which `constants.weights` made of all that fit, and their scales."""
     values, zero_points = constant.values, constant.zero_points
     rules.WEIGHTS_SYMMETRIC.check(node, f"weights are {values.dtype}", values.dtype in (np.int8, np.uint8))
-    middle = 128 if values.dtype == np.uint8 else 0
     zeros = sorted({int(zero) for zero in zero_points.reshape(-1)})
-    rules.WEIGHTS_SYMMETRIC.check(node, f"weights are {values.dtype} with zero points {zeros[:4]}", zeros == [middle])
+    found = f"weights are {values.dtype} from {values.min()} to {values.max()} with zero points {zeros[:4]}"
+    rules.WEIGHTS_SYMMETRIC.check(node, found, values.dtype == np.int8 and zeros == [0])
     per_channel = constant.scales.size > 1
     found = f"scales run over axis {constant.axis}"
     rules.PER_CHANNEL_AXIS.check(node, found, not per_channel or constant.axis % values.ndim == axis)
-    shifted = (values.astype(np.int16) - middle).astype(np.int8)
-    return shifted, np.asarray(constant.scales.reshape(-1), np.float32)
+    return values.astype(np.int8), np.asarray(constant.scales.reshape(-1), np.float32)
 
 
 def make_weights(
@@ -130,21 +137,22 @@ def make_weights(
     if bias is None or not reader.has(node, bias):
         return Weights(values, scales, np.zeros(values.shape[0], np.int32), has_bias=False)
     unit = np.float32(reader.quant(node).scale) * scales
-    return Weights(values, scales, bias_of(node, reader.value(node, bias), unit, values.shape[0]))
+    return Weights(values, scales, bias_of(node, reader, reader.value(node, bias), unit, values.shape[0]))
 
 
-def bias_of(node: SourceNode, value: Value, unit: Float32Array, outputs: int) -> Int32Array:
-    """The bias in units of sx * sw, one int32 per output channel."""
+def bias_of(node: SourceNode, reader: Reader, value: Value, unit: Float32Array, outputs: int) -> Int32Array:
+    """The bias in units of sx * sw, one int32 per output channel; in another unit it is requantized with a warning."""
     if isinstance(value, Constant) and value.array.dtype.kind == "f":
-        steps = np.rint(value.array.astype(np.float64).reshape(-1) / unit.astype(np.float64))
-        return _spread(node, np.clip(steps, -(2**31), 2**31 - 1), outputs)
+        steps, _ = in_units(value.array.astype(np.float64).reshape(-1), unit)
+        return _spread(node, steps, outputs)
     rules.WEIGHTS_CONSTANT.check(node, "its bias is no constant", isinstance(value, QuantizedConstant))
-    if not isinstance(value, QuantizedConstant) or value.zero_points.any():
-        raise node.unsupported("its bias has a zero point", rule=rules.WEIGHTS_CONSTANT.sentence)
-    if not np.allclose(value.scales.reshape(-1), unit, rtol=BIAS_SCALE_TOLERANCE, atol=0.0):
-        found = "its bias has another scale than input scale times weight scale"
-        raise node.unsupported(found, rule=rules.WEIGHTS_CONSTANT.sentence)
-    return _spread(node, value.values.reshape(-1), outputs)
+    assert isinstance(value, QuantizedConstant), "checked above"
+    if value.values.dtype == np.int32 and not value.zero_points.any() and same_unit(value.scales, unit):
+        return _spread(node, value.values.reshape(-1), outputs)
+    real = (value.values.astype(np.float64).reshape(-1) - value.zero_points) * value.scales.astype(np.float64)
+    steps, error = in_units(real, unit)
+    reader.builder.warnings += requantized_bias(node.label, error)
+    return _spread(node, steps, outputs)
 
 
 def _spread(node: SourceNode, bias: npt.NDArray[np.generic], outputs: int) -> Int32Array:

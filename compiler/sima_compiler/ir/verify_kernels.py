@@ -6,7 +6,6 @@ In: a layer and the maps of its segment. Out: nothing, or an `InternalError`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import combinations
 from math import prod
 
 import numpy as np
@@ -38,6 +37,8 @@ Marks = tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.bool_
 
 #: What the copy engine walks.
 MAX_DIMENSIONS = 6
+#: How many moves are compared with all others at a time: bounds the memory of a copy with thousands of them.
+PAIRED_MOVES = 512
 
 
 def check_layer(layer: Layer, maps: Maps, promises: Promises) -> None:
@@ -143,7 +144,7 @@ def _check_copy(kernel: Copy, layer: Layer, maps: Maps, promises: Promises) -> N
         _check_reach(reach, target, here)
         written.append(_marks(reach, target))
         here.require(prod(map(_marked, written[-1])) == prod(move.sizes), "writes an element twice")
-    promises.require(not any(_meet(one, other) for one, other in combinations(written, 2)), "moves overlap")
+    promises.require(not _overlap(written), "moves overlap")
     covered = sum(prod(move.sizes) for move in kernel.moves)
     promises.require(kernel.fill is not None or covered == target.elements, "elements are left unwritten")
 
@@ -186,6 +187,15 @@ def _marked(mark: npt.NDArray[np.bool_]) -> int:
     return int(np.count_nonzero(mark))
 
 
-def _meet(one: Marks, other: Marks) -> bool:
-    """Whether two moves touch a common element: a common row, a common column and a common channel."""
-    return all(bool((mine & yours).any()) for mine, yours in zip(one, other, strict=True))
+def _overlap(written: list[Marks]) -> bool:
+    """Whether any two moves touch a common element: a common row, a common column and a common channel.
+
+    As matrix products, because a table for each channel means hundreds of moves, and hundreds of thousands of pairs.
+    """
+    axes = [np.stack(marks).astype(np.float32) for marks in zip(*written, strict=True)]
+    for start in range(0, len(written), PAIRED_MOVES):
+        common = [marks[start : start + PAIRED_MOVES] @ marks.T > 0 for marks in axes]
+        meet = common[0] & common[1] & common[2]
+        if np.count_nonzero(meet) > len(meet):  # each meets itself
+            return True
+    return False

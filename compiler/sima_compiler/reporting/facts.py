@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sima_compiler.bounds import Bounds, LayerLoad
+from sima_compiler.bounds.loads import LayerLoad
+from sima_compiler.bounds.total import Bounds
 from sima_compiler.ir.layers import Segment
 from sima_compiler.ir.program import Engine
 from sima_compiler.ir.schedule import Schedule

@@ -11,7 +11,7 @@ from itertools import accumulate, pairwise
 from math import prod
 
 from sima_compiler.archive.report_records import ReportLayer
-from sima_compiler.bounds import LayerLoad
+from sima_compiler.bounds.loads import LayerLoad
 from sima_compiler.ir.layers import FeatureMap
 from sima_compiler.ir.program import Engine, Gather, LoadConstants, Operand, Program
 from sima_compiler.ir.schedule import LayerTiming, Schedule

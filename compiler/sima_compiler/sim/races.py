@@ -11,10 +11,12 @@ engine, and only those are compared.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from sima_compiler.errors import ExecutionError
 from sima_compiler.ir.program import (
@@ -51,14 +53,8 @@ class Access:
     high: int
     region: Region
 
-    def conflicts(self, other: Access) -> bool:
-        """Whether a byte is common and one of both is a write."""
-        if self.low >= other.high or other.low >= self.high or self.on_chip != other.on_chip:
-            return False
-        return (self.writes or other.writes) and self._meets(other)
-
-    def _meets(self, other: Access) -> bool:
-        """Exact answer for boxes whose bounds overlap: strided regions may interleave without meeting."""
+    def meets(self, other: Access) -> bool:
+        """Whether a byte of one memory is common, for boxes whose bounds overlap: strided ones may interleave."""
         low = min(self.low, other.low)
         touched = np.zeros(max(self.high, other.high) - low, np.bool_)
         self._view(touched, low)[...] = True
@@ -90,13 +86,44 @@ class Order:
             clocks[engine].append((clock[0], clock[1], clock[2]))
         return clocks
 
+    @cached_property
+    def columns(self) -> dict[Engine, npt.NDArray[np.int64]]:
+        """The clocks of each engine as a table: a row for each command, a column for each engine."""
+        return {engine: np.array(rows, np.int64).reshape(-1, len(Engine)) for engine, rows in self.clocks.items()}
+
     def meeting(self, engine: Engine, number: int, other: Engine) -> range:
         """Commands of ``other`` that may run at the same time as command ``number`` of ``engine``."""
-        clocks = self.clocks[other]
-        first = last = self.clocks[engine][number][other]
-        while last < len(clocks) and clocks[last][engine] <= number:
-            last += 1
-        return range(first, last)
+        first = self.clocks[engine][number][other]
+        last = int(np.searchsorted(self.columns[other][:, engine], number, side="right"))
+        return range(first, max(first, last))
+
+
+class Stream:
+    """What the commands of one engine touch, also as columns: networks with a table for each channel have tens of
+    thousands of commands, and millions of pairs that may meet.
+    """
+
+    def __init__(self, program: Program, commands: Sequence[Command]) -> None:
+        self.touched = [accesses(program, command) for command in commands]
+        self.flat = [access for group in self.touched for access in group]
+        self.owner = np.repeat(np.arange(len(commands)), [len(group) for group in self.touched])
+        self.low = np.array([access.low for access in self.flat], np.int64)
+        self.high = np.array([access.high for access in self.flat], np.int64)
+        self.on_chip = np.array([access.on_chip for access in self.flat], np.bool_)
+        self.writes = np.array([access.writes for access in self.flat], np.bool_)
+
+    def conflict(self, access: Access, window: range) -> int | None:
+        """The first command in ``window`` with a byte in common with ``access``, one of both writing."""
+        begin, end = np.searchsorted(self.owner, (window.start, window.stop))
+        near = slice(int(begin), int(end))
+        overlap = (self.low[near] < access.high) & (self.high[near] > access.low)
+        overlap &= self.on_chip[near] == access.on_chip
+        if not access.writes:
+            overlap &= self.writes[near]
+        for place in np.flatnonzero(overlap) + near.start:
+            if access.meets(self.flat[int(place)]):
+                return int(self.owner[place])
+        return None
 
 
 def check_races(program: Program) -> None:
@@ -106,18 +133,19 @@ def check_races(program: Program) -> None:
         ExecutionError: two that are not, by name.
     """
     order = Order(program)
-    streams: dict[Engine, tuple[Command, ...]] = {
-        Engine.DMA_IN: program.dma_in,
-        Engine.DMA_OUT: program.dma_out,
-        Engine.COMPUTE: program.compute,
+    streams = {
+        Engine.DMA_IN: Stream(program, program.dma_in),
+        Engine.DMA_OUT: Stream(program, program.dma_out),
+        Engine.COMPUTE: Stream(program, program.compute),
     }
-    touched = {engine: [accesses(program, command) for command in stream] for engine, stream in streams.items()}
     pairs = ((Engine.COMPUTE, Engine.DMA_IN), (Engine.COMPUTE, Engine.DMA_OUT), (Engine.DMA_OUT, Engine.DMA_IN))
     for engine, other in pairs:
-        for number in range(len(streams[engine])):
-            for rival in order.meeting(engine, number, other):
-                if any(a.conflicts(b) for a in touched[engine][number] for b in touched[other][rival]):
-                    raise _race(program, (engine, number), (other, rival))
+        for number, touched in enumerate(streams[engine].touched):
+            window = order.meeting(engine, number, other)
+            rivals = [streams[other].conflict(access, window) for access in touched] if window else []
+            found = min((rival for rival in rivals if rival is not None), default=None)
+            if found is not None:
+                raise _race(program, (engine, number), (other, found))
 
 
 def accesses(program: Program, command: Command) -> tuple[Access, ...]:

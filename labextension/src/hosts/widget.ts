@@ -1,15 +1,17 @@
 /**
  * The module that anywidget loads: `render` mounts a view and keeps its state and the Python traits the same.
  *
- * Traits: `view` (which view), `head` (JSON of the View) and `columns` (its bytes), the names of `ViewState`, and
- * `offers` (names of the host's actions). An action goes out as `{id, action, ...}` and is answered as `{id, ok, result}`.
- * Errors of the browser are shown below the view and told to Python as `{error}`.
+ * Traits: `_view` (which view), `_head` (JSON text of a View's head), `_columns` (its bytes), `_offers` (what the kernel
+ * answers), for a comparison `_other_head`, `_other_columns`, `_pairs`; and the names of `ViewState`. A request goes out as
+ * `{id, ask, ...}`, and is answered by `{id, answer}` or `{id, error: {type, message, hint}}`. Errors of the browser are
+ * shown where the view would be, and told to Python as `{ask: "failed", message}`.
  */
-import { decode } from "../columns.ts";
+import { decode, type ViewData } from "../columns.ts";
 import type { ViewFile } from "../contract.ts";
+import type { Pair } from "../model/comparison.ts";
 import { showFailure } from "../views/mounting.tsx";
-import { VIEWS } from "../views/views.ts";
-import type { Host, Preview, PreviewRequest, ViewState } from "./host.ts";
+import { mountComparison, VIEWS } from "../views/views.ts";
+import type { Handle, Host, Preview, PreviewRequest, ViewState } from "./host.ts";
 
 /** What we use of anywidget's model. */
 export interface Model {
@@ -21,20 +23,24 @@ export interface Model {
   off(event: string, handle: (...given: unknown[]) => void): void;
 }
 
+/** The head is set after the columns it points into: one change of it is one new View. */
+const DATA = ["_head", "_other_head", "_offers"] as const;
 const TRAITS = ["selected", "filter", "range", "unit", "order", "colour"] as const;
 
 interface Answer {
   readonly id: number;
-  readonly ok: boolean;
-  readonly result: unknown;
+  readonly answer?: unknown;
+  readonly error?: { readonly message?: string; readonly hint?: string | null };
 }
 
 function isAnswer(message: unknown): message is Answer {
   return typeof message === "object" && message !== null && typeof (message as Answer).id === "number";
 }
 
+type Ask = <Result>(ask: string, fields: object) => Promise<Result>;
+
 /** Asks the kernel and waits for the answer with the same number. */
-function messenger(model: Model) {
+function messenger(model: Model): { readonly ask: Ask; readonly close: () => void } {
   const waiting = new Map<number, (answer: Answer) => void>();
   let next = 1;
   const receive = (message: unknown): void => {
@@ -43,25 +49,27 @@ function messenger(model: Model) {
     waiting.delete(message.id);
   };
   model.on("msg:custom", receive);
-  const ask = <Result>(action: string, request: object): Promise<Result> =>
+  const ask: Ask = (name, fields) =>
     new Promise((settle, fail) => {
       const id = next++;
-      waiting.set(id, ({ ok, result }) => (ok ? settle(result as Result) : fail(new Error(String(result)))));
-      model.send({ id, action, ...request });
+      waiting.set(id, ({ answer, error }) => {
+        if (error) fail(new Error([error.message, error.hint].filter(Boolean).join(" ")));
+        else settle(answer as never);
+      });
+      model.send({ id, ask: name, ...fields });
     });
   return { ask, close: () => model.off("msg:custom", receive) };
 }
 
-function hostOf(model: Model, ask: ReturnType<typeof messenger>["ask"]): Host {
-  const offers = new Set(model.get("offers") as readonly string[] | undefined);
-  const state = Object.fromEntries(TRAITS.map(name => [name, model.get(name)])) as Partial<ViewState>;
+function hostOf(model: Model, ask: Ask): Host {
+  const offers = new Set((model.get("_offers") ?? []) as readonly string[]);
   return {
-    state,
+    state: stateOf(model),
     onState: changed => {
       for (const [name, value] of Object.entries(changed)) model.set(name, value);
       model.save_changes();
     },
-    ...(offers.has("recompile") && { recompile: (batch: number) => ask<string>("recompile", { batch_size: batch }) }),
+    ...(offers.has("recompile") && { recompile: (batch: number) => ask<string>("recompile", { batch }) }),
     ...(offers.has("simulate") && { simulate: () => ask<string>("simulate", {}) }),
     ...(offers.has("preview") && { preview: (request: PreviewRequest) => ask<Preview>("preview", request) }),
     ...(offers.has("extract") && { extract: (members: readonly string[]) => ask<string>("extract", { members }) }),
@@ -69,31 +77,52 @@ function hostOf(model: Model, ask: ReturnType<typeof messenger>["ask"]): Host {
   };
 }
 
+/** The traits that this widget has: an archive tree has no order of layers. */
+function stateOf(model: Model): Partial<ViewState> {
+  const known = TRAITS.map(name => [name, model.get(name)] as const).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(known) as Partial<ViewState>;
+}
+
+function dataOf(model: Model, prefix: string): ViewData {
+  const head = JSON.parse(String(model.get(`${prefix}head`))) as ViewFile;
+  return decode(head, (model.get(`${prefix}columns`) ?? undefined) as DataView | undefined);
+}
+
+function mountModel(model: Model, el: HTMLElement, ask: Ask): Handle {
+  const name = String(model.get("_view"));
+  const data = dataOf(model, "_");
+  if (name === "comparison") {
+    const pairs = (model.get("_pairs") ?? []) as readonly Pair[];
+    return mountComparison(el, { before: data, after: dataOf(model, "_other_"), pairs }, {});
+  }
+  const mount = VIEWS[name];
+  if (!mount) throw new Error(`This release has no view called ${name}.`);
+  return mount(el, data, hostOf(model, ask));
+}
+
 function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   const { ask, close } = messenger(model);
-  const releases: (() => void)[] = [close];
-  const mountNow = (): void => {
-    const name = String(model.get("view"));
-    const mount = VIEWS[name];
-    if (!mount) throw new Error(`This release has no view called ${name}.`);
-    const data = decode(model.get("head") as ViewFile, model.get("columns") as DataView);
-    const handle = mount(el, data, hostOf(model, ask));
-    const follow = (): void => {
-      handle.update(Object.fromEntries(TRAITS.map(trait => [trait, model.get(trait)])) as Partial<ViewState>);
-    };
-    for (const trait of TRAITS) model.on(`change:${trait}`, follow);
-    releases.push(handle.dispose, () => {
-      for (const trait of TRAITS) model.off(`change:${trait}`, follow);
-    });
+  let handle: Handle | null = null;
+  const mountAgain = (): void => {
+    handle?.dispose();
+    handle = null;
+    el.replaceChildren();
+    try {
+      handle = mountModel(model, el, ask);
+    } catch (error) {
+      showFailure(el, "This widget", error);
+      model.send({ ask: "failed", message: String(error) });
+    }
   };
-  try {
-    mountNow();
-  } catch (error) {
-    showFailure(el, "This widget", error);
-    model.send({ error: String(error) });
-  }
+  const follow = (): void => handle?.update(stateOf(model));
+  mountAgain();
+  for (const trait of TRAITS) model.on(`change:${trait}`, follow);
+  for (const trait of DATA) model.on(`change:${trait}`, mountAgain);
   return () => {
-    for (const release of releases) release();
+    close();
+    for (const trait of TRAITS) model.off(`change:${trait}`, follow);
+    for (const trait of DATA) model.off(`change:${trait}`, mountAgain);
+    handle?.dispose();
   };
 }
 

@@ -41,6 +41,8 @@ export interface Derived {
   readonly shown: () => Shown;
   /** Indices of the shown layers in the chosen order. */
   readonly order: () => Uint32Array;
+  /** Most cycles of any layer, at least 1. */
+  readonly longest: () => number;
   /** Indices of the selected layers. */
   readonly chosen: () => readonly number[];
 }
@@ -83,7 +85,11 @@ export function derive(profile: Profile, store: Store<ExplorerState>): Derived {
     () => [state().selected],
     () => state().selected.flatMap(id => profile.indexOf.get(id) ?? []),
   );
-  return { profile, store, grouping, passing, shown, order, chosen };
+  const longest = kept1(
+    () => [],
+    () => profile.cycles.reduce((most, cycles) => Math.max(most, cycles), 1),
+  );
+  return { profile, store, grouping, passing, shown, order, chosen, longest };
 }
 
 function kept1<Value>(inputs: () => readonly unknown[], make: () => Value): () => Value {

@@ -21,6 +21,7 @@ import { count, percent } from "../model/units.ts";
 import { Causes } from "./causes.tsx";
 import { Controls, Legend, stepsOf, TimelineControls } from "./controls.tsx";
 import { Details, sentenceOf } from "./details.tsx";
+import { Findings } from "./findings.tsx";
 import { Memory } from "./memory.tsx";
 import { mountView } from "./mounting.tsx";
 import { LayerTable } from "./table.tsx";
@@ -80,6 +81,11 @@ function Explorer({ data, store }: { data: ViewData; store: Store<ExplorerState>
         <Details derived={derived} copy={text => navigator.clipboard.writeText(text)} />
       </div>
       <Whole derived={derived} />
+      <Findings
+        findings={profile.view.findings ?? []}
+        layers={profile.layers}
+        onShow={ids => store.set({ selected: ids })}
+      />
       <Memory derived={derived} />
       {profile.missing.length > 0 && <p class="sima-note">{profile.missing.join(" ")}</p>}
     </>

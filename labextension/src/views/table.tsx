@@ -1,5 +1,5 @@
 /** The layers as a grid: rows in view only, three orders by their headings, one selection by pointer and keys. */
-import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useRef } from "preact/hooks";
 import type { Derived, ExplorerState } from "../model/explorer_state.ts";
 import { wordsOf } from "../model/filter.ts";
 import { isPlain, rowAfter } from "../model/keyboard.ts";
@@ -7,7 +7,8 @@ import { labelOf } from "../model/profile.ts";
 import { amount, percent } from "../model/units.ts";
 import { scrollTo, visibleRows } from "../model/virtual.ts";
 import { OWN_KEYS } from "./keys.ts";
-import { Name, Swatch, useStore } from "./ui.tsx";
+import { CellName, Swatch, useStore } from "./ui.tsx";
+import { type Heading, HeadingCell, useScrolled } from "./virtual_rows.tsx";
 
 type Order = ExplorerState["order"];
 
@@ -24,7 +25,7 @@ export function LayerTable({ derived, printing }: { derived: Derived; printing: 
   const state = useStore(derived.store);
   const id = useId();
   const scroller = useRef<HTMLDivElement>(null);
-  const [view, setView] = useState({ scrollTop: 0, height: 400, rowHeight: 28 });
+  const [view, setTop] = useScrolled(scroller);
   const order = derived.order();
   const chosen = new Set(derived.chosen());
   const rows = order.length;
@@ -34,19 +35,6 @@ export function LayerTable({ derived, printing }: { derived: Derived; printing: 
     ? { first: 0, last: Math.min(rows, PRINTED), offset: 0, total: 0 }
     : visibleRows({ rows, ...view });
   const columns = columnsOf(derived);
-
-  useLayoutEffect(() => {
-    const box = scroller.current;
-    if (!box) return;
-    const measure = () => {
-      const row = box.querySelector<HTMLElement>(".sima-row");
-      const rowHeight = row?.offsetHeight || 28;
-      setView(old => ({ ...old, height: box.clientHeight, rowHeight }));
-    };
-    const observer = new ResizeObserver(measure);
-    observer.observe(box);
-    return () => observer.disconnect();
-  }, []);
 
   // What is selected elsewhere comes into view here.
   useEffect(() => {
@@ -94,18 +82,13 @@ export function LayerTable({ derived, printing }: { derived: Derived; printing: 
       aria-activedescendant={active >= seen.first && active < seen.last ? `${id}-${active}` : undefined}
       tabIndex={0}
       onKeyDown={onKeyDown}
-      onScroll={event => setView({ ...view, scrollTop: event.currentTarget.scrollTop })}
+      onScroll={event => setTop(event.currentTarget.scrollTop)}
       {...OWN_KEYS}
     >
       <div role="rowgroup" class="sima-head">
         <div role="row" class="sima-row" aria-rowindex={1}>
           {columns.map(column => (
-            <Heading
-              key={column.title}
-              column={column}
-              order={state.order}
-              onOrder={wanted => derived.store.set({ order: wanted })}
-            />
+            <HeadingCell key={column.title} heading={headingOf(column, state.order, derived)} />
           ))}
         </div>
       </div>
@@ -131,6 +114,12 @@ export function LayerTable({ derived, printing }: { derived: Derived; printing: 
   );
 }
 
+function headingOf({ title, className, order }: Column, now: Order, { store }: Derived): Heading {
+  if (!order) return { title, className };
+  const sort = order === now ? DIRECTIONS[order] : "none";
+  return { title, className, sort, onSort: () => store.set({ order }) };
+}
+
 function columnsOf({ profile }: Derived): Column[] {
   const { layers } = profile;
   return [
@@ -149,27 +138,6 @@ const DIRECTIONS: Readonly<Record<Order, "ascending" | "descending">> = {
   name: "ascending",
   cycles: "descending",
 };
-
-function Heading({ column, order, onOrder }: { column: Column; order: Order; onOrder: (order: Order) => void }) {
-  const own = column.order;
-  if (!own) {
-    return (
-      <div role="columnheader" class={column.className}>
-        {column.title}
-      </div>
-    );
-  }
-  const isOn = own === order;
-  const says = own === "timeline" ? "Order of the run" : column.title;
-  return (
-    <div role="columnheader" class={column.className} aria-sort={isOn ? DIRECTIONS[own] : "none"}>
-      <button type="button" class="sima-sort" onClick={() => onOrder(own)} title={`Sort: ${says}`} {...OWN_KEYS}>
-        {column.title}
-        <span aria-hidden="true">{isOn ? (DIRECTIONS[own] === "ascending" ? " \u25b2" : " \u25bc") : ""}</span>
-      </button>
-    </div>
-  );
-}
 
 function LayerRow(props: {
   id: string;
@@ -218,7 +186,7 @@ function Cell({
     case "#":
       return <>{profile.ids[layer]}</>;
     case "Layer":
-      return <Name text={layers.get(layer, "name") ?? ""} longest={90} words={shownWords(state.filter)} />;
+      return <CellName text={shownName(derived, layer)} words={shownWords(state.filter)} />;
     case "Kind": {
       const key = layers.get(layer, "family") ?? "";
       const label = labelOf(view.palette.families, key);
@@ -234,7 +202,7 @@ function Cell({
     case "Share": {
       const share = profile.total ? cycles / profile.total : 0;
       return (
-        <span class="sima-meter" style={{ "--sima-part": `${Math.min(100, 100 * share)}%` }}>
+        <span class="sima-meter" style={{ "--sima-part": `${(100 * cycles) / derived.longest()}%` }}>
           {percent(share)}
         </span>
       );
@@ -248,6 +216,12 @@ function Cell({
       return <>{value === null ? "\u2013" : percent(value)}</>;
     }
   }
+}
+
+/** The name without its segment, where there is only one: it would be the same in every row. */
+function shownName({ profile }: Derived, layer: number): string {
+  const name = profile.layers.get(layer, "name") ?? "";
+  return profile.view.segments.length > 1 ? name : name.slice(name.indexOf("/") + 1) || name;
 }
 
 function shownWords(filter: string): string[] {

@@ -17,6 +17,19 @@ export function Name({ text, longest, words = [] }: { text: string; longest?: nu
   );
 }
 
+/** A name in a cell that may be too narrow: its end always stays, because that is where names differ. */
+export function CellName({ text, words = [] }: { text: string; words?: readonly string[] }) {
+  const short = shortened(text, 120);
+  const cut = Math.max(0, short.length - 10);
+  const [head, tail] = words.length ? [short, ""] : [short.slice(0, cut), short.slice(cut)];
+  return (
+    <span class="sima-name sima-cut" dir="ltr" title={visible(text).slice(0, 2000)}>
+      <span>{highlighted(head, words).map(piece => (piece.hit ? <mark>{piece.text}</mark> : piece.text))}</span>
+      <span>{tail}</span>
+    </span>
+  );
+}
+
 export function Swatch({ label }: { label: Label }) {
   return (
     <i

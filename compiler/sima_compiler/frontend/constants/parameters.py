@@ -36,18 +36,28 @@ def state_parameters(model: onnx.ModelProto, names: Names) -> None:
     types = {entry.name: entry.type.tensor_type.elem_type for entry in model.graph.input}
     types.update({entry.name: entry.data_type for entry in model.graph.initializer})
     outputs = {entry.name for entry in model.graph.output}
+    made = {name for node in model.graph.node for name in node.output} - outputs
     instead: dict[str, str] = {}
+    renamed: dict[str, str] = {}
     zeros = _Zeros(model, names)
     kept: list[onnx.NodeProto] = []
     for node in model.graph.node:
         _read_instead(node, instead)
         if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
             _state_zero_point(node, types, zeros)
-        if _does_nothing(node, types) and node.output[0] not in outputs:
-            instead[node.output[0]] = node.input[0]
-        else:
-            kept.append(node)
         types.update(_result_types(node, types))
+        if not _does_nothing(node, types):
+            kept.append(node)
+        elif node.output[0] not in outputs:
+            instead[node.output[0]] = node.input[0]
+        elif node.input[0] in made and node.input[0] not in renamed:
+            renamed[node.input[0]] = node.output[0]  # what it passes on becomes the output itself
+        else:
+            kept.append(helper.make_node("Identity", [node.input[0]], [node.output[0]], node.name))
+    for node in kept:
+        _read_instead(node, renamed)
+        for place, name in enumerate(node.output):
+            node.output[place] = renamed.get(name, name)
     holder = onnx.GraphProto()
     holder.node.extend(kept)
     del model.graph.node[:]

@@ -1,4 +1,4 @@
-"""Operators on constants that only move or retype them, by numpy.
+"""Operators on constants that only move, pick or retype them, by numpy.
 
 In: a node and the values of its inputs. Out: the value of its result, or None where numpy would not do exactly what
 onnxruntime does. Always: integers behind DequantizeLinear move as integers, and their scales' axis with them.
@@ -145,6 +145,36 @@ _NUMPY_TYPES = {
 }  # fmt: skip
 
 
+def _gather(inputs: Inputs, attributes: Attributes) -> Value | None:
+    data, places = inputs
+    if not isinstance(data, Known) or not isinstance(places, Known):
+        return None
+    return Known(value=np.take(data.array(), places.array().astype(np.int64), axis=attributes.get("axis", 0)))
+
+
+def _concat(inputs: Inputs, attributes: Attributes) -> Value | None:
+    arrays = [part.array() for part in inputs if isinstance(part, Known)]
+    if len(arrays) != len(inputs) or len({array.dtype for array in arrays}) > 1:
+        return None
+    return Known(value=np.concatenate(arrays, axis=attributes["axis"]))
+
+
+def _slice(inputs: Inputs, attributes: Attributes) -> Value | None:
+    starts, ends = _integers(inputs, 1, attributes, "starts"), _integers(inputs, 2, attributes, "ends")
+    if not isinstance(inputs[0], Known) or starts is None or ends is None:
+        return None
+    array = inputs[0].array()
+    axes = _integers(inputs, 3, attributes, "axes")
+    axes = list(range(len(starts))) if axes is None else axes
+    steps = _integers(inputs, 4, attributes, "steps") or [1] * len(starts)
+    cuts = [slice(None)] * array.ndim
+    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
+        if step < 1:
+            return None
+        cuts[axis] = slice(start, end, step)
+    return Known(value=np.ascontiguousarray(array[tuple(cuts)]))
+
+
 def _sizes(inputs: Inputs, attributes: Attributes) -> Value | None:
     shape = _shape(inputs)
     picked = shape[slice(attributes.get("start", 0), attributes.get("end", len(shape)))]
@@ -177,4 +207,7 @@ VIEWS: dict[str, Callable[[Inputs, Attributes], Value | None]] = {
     "Transpose": _transpose,
     "Cast": _cast,
     "Shape": _sizes,
+    "Gather": _gather,
+    "Concat": _concat,
+    "Slice": _slice,
 }

@@ -115,15 +115,17 @@ class _Settling:
         if real.size not in (1, unit.size) and unit.size != 1:
             return None  # the reader says what does not fit
         given = self.scales.get(node.input[2])
-        if given is not None and _same_unit(given, unit) and exact:
+        if given is not None and same_unit(given, unit) and exact:
             return None
         used = np.where(unit == 0, stated[0].reshape(-1) * np.float32(PRUNED_SCALE), unit).astype(np.float32)
-        steps = np.rint(real / used.astype(np.float64))
         if given is None:
-            steps = np.where(unit == 0, 0, steps)  # onnxruntime quantizes a real bias by sx * sw, and loses it too
-        values = np.clip(steps, INT32.min, INT32.max).astype(np.int32)
-        self._warn(node, real, values, used, requantized=given is not None)
-        return self._dequantizer(node, values, used)
+            lost = np.broadcast_to(unit == 0, np.broadcast_shapes(unit.shape, real.shape)) & (real != 0)
+            self.warnings += _lost_bias(node, np.abs(np.broadcast_to(real, lost.shape)[lost]))
+            real = np.where(unit == 0, 0, real)  # onnxruntime quantizes a real bias by sx * sw, and loses it too
+        steps, error = in_units(real, used)
+        if given is not None or error > used.max():  # more than rounding
+            self.warnings += requantized_bias(label(node), error)
+        return self._dequantizer(node, steps, used)
 
     def _real_bias(self, name: str) -> tuple[npt.NDArray[np.float64] | None, bool]:
         """Its real values, and whether they are integers around 0 already."""
@@ -147,20 +149,6 @@ class _Settling:
         node.input[2] = self.names.fresh(f"{stem}_bias_real")
         return helper.make_node("DequantizeLinear", inputs, [node.input[2]], self.names.fresh(f"{stem}_bias"), axis=0)
 
-    def _warn(self, node: onnx.NodeProto, real: Array, values: Array, unit: Array, *, requantized: bool) -> None:
-        error = np.abs(values.astype(np.float64) * unit - real)
-        lost = (unit > 0) & (error > unit)  # more than rounding
-        if requantized and error.any():
-            self.warnings.append(
-                f"{label(node)}: its bias has another scale than input scale times weight scale and is requantized; "
-                f"largest error {float(error.max()):.3g}"
-            )
-        elif lost.any():
-            self.warnings.append(
-                f"{label(node)}: its bias does not fit int32 or its channel has the weight scale 0, as onnxruntime has "
-                f"it too; largest error {float(error.max()):.3g}"
-            )
-
     def _zero_point(self, node: onnx.NodeProto, values: Array) -> Array:
         """The zero points in the shape of the scales."""
         scale = self.constants.get(node.input[1], np.zeros(()))
@@ -179,9 +167,28 @@ def _is_blocked(node: onnx.NodeProto) -> bool:
     return any(entry.name == "block_size" and entry.i for entry in node.attribute)
 
 
-def _same_unit(given: npt.NDArray[np.float32], unit: npt.NDArray[np.float32]) -> bool:
+def same_unit(given: npt.NDArray[np.float32], unit: npt.NDArray[np.float32]) -> bool:
+    """Whether a bias's scales are those of the sums it is added to, give or take float32 rounding."""
     sizes_fit = given.size in (1, unit.size) or unit.size == 1
     return sizes_fit and bool(np.allclose(given.reshape(-1), unit, rtol=UNIT_TOLERANCE, atol=0.0) and unit.all())
+
+
+def in_units(real: npt.NDArray[np.float64], unit: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int32], float]:
+    """A bias in real numbers as int32 multiples of ``unit``, and the largest error that this makes."""
+    wide = unit.astype(np.float64).reshape(-1)
+    steps = np.clip(np.rint(real / wide), INT32.min, INT32.max).astype(np.int32)
+    return steps, float(np.abs(steps * wide - real).max(initial=0.0))
+
+
+def requantized_bias(owner: str, error: float) -> list[str]:
+    """What to say about a bias that changed by ``error`` at most; nothing when it did not."""
+    text = f"{owner}: its bias has another scale than input scale times weight scale and is requantized"
+    return [f"{text}; largest error {error:.3g}"] if error else []
+
+
+def _lost_bias(node: onnx.NodeProto, lost: npt.NDArray[np.float64]) -> list[str]:
+    text = f"{label(node)}: a bias on a channel whose weight scale is 0 is lost, as in onnxruntime"
+    return [f"{text}; largest {lost.max():.3g}"] if lost.size else []
 
 
 def _spread(parameters: Array, values: Array, node: onnx.NodeProto) -> Array:

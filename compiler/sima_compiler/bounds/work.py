@@ -1,0 +1,137 @@
+"""The least cycles that each layer keeps the compute queue busy, whatever the mapping: whole vectors and blocks.
+
+In: a segment, the machine, the batch. Out: cycles per layer. Left out are filling, loading of weights, ports and the
+way out behind the array, which schedules may hide; window cells over padding, which smaller windows at a border spare;
+copies, which the right layout spares. A product or a table counts at the price of computing its neighbour a second
+time with it on the way out, where that is cheaper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from sima_compiler.bounds.cells import window_cells
+from sima_compiler.ir.layers import Convolution, Copy, Elementwise, Layer, Lookup, Pooling, Segment
+from sima_compiler.machine.cost import depthwise_cycles, pool_cycles
+from sima_compiler.machine.description import Machine
+from sima_compiler.machine.traffic import ceil_div
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the layers run, and how often."""
+
+    segment: Segment
+    machine: Machine
+    quads: int
+    batch: int
+
+    @property
+    def tiles(self) -> int:
+        return self.machine.tiles(self.quads)
+
+    @property
+    def leaving(self) -> int:
+        """Cycles in which a vector of results leaves its tile."""
+        return ceil_div(self.machine.lanes, self.machine.output_bytes_per_tile)
+
+    def vectors(self, layer: Layer) -> int:
+        """Vectors of results of the whole batch."""
+        target = self.segment.maps[layer.output]
+        return target.rows * target.columns * ceil_div(target.channels, self.machine.lanes) * self.batch
+
+
+def padded_work(segment: Segment, machine: Machine, *, quads: int, batch: int) -> tuple[int, ...]:
+    """Least compute cycles of every layer for the whole batch."""
+    place = _Place(segment, machine, quads, batch)
+    own = {layer.output: _own_cycles(layer, place) for layer in segment.layers}
+    makers = {layer.output: layer for layer in segment.layers}
+    return tuple(_least(layer, own, makers) for layer in segment.layers)
+
+
+def _least(layer: Layer, own: Mapping[str, int], makers: Mapping[str, Layer]) -> int:
+    """A layer's own cycles, or those of a neighbour that is computed again to carry it."""
+    if not isinstance(layer.kernel, Elementwise | Lookup):
+        return own[layer.output]
+    carried = [_computed_again(name, layer, own, makers) for name in layer.inputs]
+    return min([own[layer.output], *(cycles for cycles in carried if cycles is not None)])
+
+
+def _computed_again(name: str, rider: Layer, own: Mapping[str, int], makers: Mapping[str, Layer]) -> int | None:
+    """Cycles of computing a map once more with ``rider`` on its way out; through tables and copies, of what they read.
+
+    None where nothing can carry it: an input of the network is not computed.
+    """
+    cycles, waiting, seen = 0, [name], {name}
+    while waiting:
+        maker = makers.get(waiting.pop())
+        if maker is None:
+            return None
+        if isinstance(maker.kernel, Copy | Lookup):
+            fresh = [source for source in maker.inputs if source not in seen]
+            seen.update(fresh)
+            waiting.extend(fresh)
+        elif _carries(maker, rider):
+            cycles += own[maker.output]
+        else:
+            return None
+    return cycles
+
+
+def _carries(maker: Layer, rider: Layer) -> bool:
+    """Every way out has room for a table; a second operand fits a convolution that has none."""
+    if isinstance(rider.kernel, Lookup):
+        return True
+    return isinstance(maker.kernel, Convolution) and maker.kernel.binary is None
+
+
+def _own_cycles(layer: Layer, place: _Place) -> int:
+    """Cycles of a layer by itself."""
+    match layer.kernel:
+        case Copy():
+            return 0
+        case Convolution() as kernel if not kernel.is_depthwise:
+            return place.batch * _blocks(layer, kernel, place) // place.tiles
+        case Convolution() as kernel:
+            operand = kernel.binary is not None and kernel.binary.operand is not None
+            return _window_cycles(layer, kernel, lambda cells: _depthwise(cells, place.machine) + operand, place)
+        case Pooling() as kernel:
+            return _window_cycles(layer, kernel, lambda cells: pool_cycles(cells, place.machine), place)
+        case Elementwise() as kernel:
+            steps = 1 if kernel.binary.operand is None else 2
+        case _:
+            steps = 1
+    return ceil_div(place.vectors(layer), place.tiles) * max(steps, place.leaving)
+
+
+def _depthwise(cells: int, machine: Machine) -> int:
+    """On the vector unit, or on the array with weights on the diagonals of its blocks: a cell per cycle."""
+    return min(depthwise_cycles(cells, machine), cells)
+
+
+def _window_cycles(layer: Layer, kernel: Convolution | Pooling, steps: Callable[[int], int], place: _Place) -> int:
+    """Vectors with the steps of their own windows, spread over the tiles; a vector stays on one tile."""
+    source, target = place.segment.maps[layer.inputs[0]], place.segment.maps[layer.output]
+    rows, columns = (np.unique(counts, return_counts=True) for counts in window_cells(kernel.window, source, target))
+    least, total = None, 0
+    for height, above in zip(*rows, strict=True):
+        for width, beside in zip(*columns, strict=True):
+            each = max(steps(int(height) * int(width)), place.leaving)
+            least = each if least is None else min(least, each)
+            total += int(above) * int(beside) * each
+    per_pixel = ceil_div(target.channels, place.machine.lanes) * place.batch
+    return max(ceil_div(total * per_pixel, place.tiles), ceil_div(place.vectors(layer), place.tiles) * (least or 0))
+
+
+def _blocks(layer: Layer, kernel: Convolution, place: _Place) -> int:
+    """Fewest weight blocks that the pixels of one sample pass, row folding included."""
+    source, target = place.segment.maps[layer.inputs[0]], place.segment.maps[layer.output]
+    lanes, inputs = place.machine.lanes, kernel.weights.shape[3]
+    rows, columns = window_cells(kernel.window, source, target)
+    # A map can be laid out packed wherever that pays.
+    folds = source.channels < lanes and kernel.groups == 1 and kernel.window.dilations[1] == 1
+    across = (-(-columns * inputs // lanes)).sum() if folds else columns.sum() * ceil_div(inputs, lanes)
+    return int(rows.sum()) * int(across) * kernel.groups * ceil_div(target.channels // kernel.groups, lanes)

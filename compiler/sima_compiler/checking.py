@@ -1,0 +1,109 @@
+"""Everything that stands between a model and its archive, found without compiling it.
+
+In: a file or an ONNX model, float or quantized. Out: a `CheckReport`. Always: a model that is no good is a report,
+never an error; only a wrong option is. A float model is quantized with one random sample, because what its quantized
+form is made of decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sima_compiler.errors import CalibrationError, ModelError, UnsupportedError
+from sima_compiler.frontend.calibration import calibration_random
+from sima_compiler.frontend.container import refuse_foreign
+from sima_compiler.frontend.input_shapes import InputShapes, with_input_shapes
+from sima_compiler.frontend.loading import OnnxModel, first_bytes, is_quantized, load_onnx
+from sima_compiler.frontend.obstacles import obstacle_of, refused_operators
+from sima_compiler.frontend.quantize import quantize_onnx
+from sima_compiler.frontend.refusals import DYNAMIC, WEIGHT_ONLY
+from sima_compiler.frontend.work import inferred_shapes, total_work
+from sima_compiler.ir.graph import Graph
+from sima_compiler.machine.description import Machine
+from sima_compiler.obstacle import Obstacle
+from sima_compiler.pipeline import lower
+from sima_compiler.view.check import CheckReport, ModelKind, verdict_of
+
+#: Reads a quantized model, called by a name and an origin, as `Model` does.
+Read = Callable[[OnnxModel, str, str], Graph]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a look at a model gave: obstacles, or the graph."""
+
+    obstacles: tuple[Obstacle, ...] = ()
+    graph: Graph | None = None
+
+
+def check_model(source: str | Path | OnnxModel, read: Read, *, input_shapes: InputShapes | None = None) -> CheckReport:
+    """Checks ``source``; ``input_shapes`` are whole shapes, by input name, for inputs with open sizes.
+
+    Raises:
+        OptionError: ``input_shapes`` contradicts the file.
+    """
+    label = source.graph.name or "model" if isinstance(source, OnnxModel) else str(source)
+    try:
+        loaded = _loaded(source)
+    except ModelError as error:
+        return _report(label, ModelKind.UNREADABLE, _Found((obstacle_of(error),)), None)
+    model = with_input_shapes(loaded, input_shapes or {})
+    kind = kind_of(model)
+    found = _checked_float(model, label, read) if kind is ModelKind.FLOAT else _checked(model, label, read)
+    return _report(label, kind, found, model)
+
+
+def kind_of(model: OnnxModel) -> ModelKind:
+    """What the operators of a model say about it."""
+    operators = {node.op_type for node in model.graph.node}
+    if operators & DYNAMIC.operators:
+        return ModelKind.DYNAMIC
+    if operators & WEIGHT_ONLY.operators:
+        return ModelKind.WEIGHT_ONLY
+    return ModelKind.QUANTIZED if is_quantized(model) else ModelKind.FLOAT
+
+
+def _loaded(source: str | Path | OnnxModel) -> OnnxModel:
+    if not isinstance(source, OnnxModel):
+        refuse_foreign(first_bytes(Path(source)), str(source))
+    return load_onnx(source)
+
+
+def _checked(model: OnnxModel, label: str, read: Read) -> _Found:
+    """Reads and lowers a quantized model."""
+    try:
+        graph = read(model, "model", label)
+    except ModelError as error:
+        return _Found(error.obstacles or (obstacle_of(error),))
+    try:
+        lower(graph, Machine.load("mlsoc"))
+    except UnsupportedError as error:
+        return _Found((obstacle_of(error),), graph)
+    return _Found(graph=graph)
+
+
+def _checked_float(model: OnnxModel, label: str, read: Read) -> _Found:
+    """Quantizes with one random sample, then as `_checked`."""
+    try:
+        quantized = quantize_onnx(model, calibration_random(model, 1)).model
+    except (ModelError, CalibrationError) as error:
+        return _Found((obstacle_of(error), *refused_operators(model)))
+    return _checked(quantized, label, read)
+
+
+def _report(label: str, kind: ModelKind, found: _Found, model: OnnxModel | None) -> CheckReport:
+    graph = found.graph
+    left = graph.cut if graph else ()
+    return CheckReport(
+        path=label,
+        kind=kind,
+        compiles=not found.obstacles,
+        verdict=verdict_of(kind, label, obstacles=len(found.obstacles), left_to_host=left),
+        obstacles=found.obstacles,
+        nodes=len(model.graph.node) if model else 0,
+        macs=(total_work(model, inferred_shapes(model)) or None) if model else None,
+        left_to_host=left,
+        warnings=graph.warnings if graph else (),
+    )

@@ -1,0 +1,2 @@
+/* Built from labextension/src by `make views`. Contains preact (MIT); see THIRD_PARTY.md. */
+"use strict";(()=>{async function n(e){let t=Uint8Array.from(atob(e.trim()),r=>r.charCodeAt(0)),o=new Blob([t]).stream().pipeThrough(new DecompressionStream("gzip"));return new Response(o).text()}async function c(){let e=document.querySelector("script[data-sima-packed]");if(!e?.textContent)return;let t=document.createElement("script");t.textContent=await n(e.textContent),document.head.append(t),t.remove()}c().catch(()=>{});})();

@@ -1,0 +1,186 @@
+/** The negotiation of the batch size: what was weighed as a chart and as rows, why this size, and what would change it. */
+import { useId, useState } from "preact/hooks";
+import type { ViewData } from "../columns.ts";
+import type { BatchCandidate } from "../contract.ts";
+import type { Handle, Host } from "../hosts/host.ts";
+import { type Folded, folded, verdictOf, whyNotFaster, whyNotMore } from "../model/candidates.ts";
+import { visible } from "../model/text.ts";
+import { count, shortRate, size } from "../model/units.ts";
+import { BatchChart } from "./batch_chart.tsx";
+import { OWN_KEYS } from "./keys.ts";
+import { mountView } from "./mounting.tsx";
+import { Button, Name, Section, TaskSays, useTask } from "./ui.tsx";
+
+export function mount(element: HTMLElement, data: ViewData, host: Host): Handle {
+  const mounted = mountView(element, "Batch size", () => <Batch data={data} host={host} />);
+  return { update: () => undefined, dispose: mounted.dispose };
+}
+
+function Batch({ data, host }: { data: ViewData; host: Host }) {
+  const { view } = data;
+  const candidates = data.tables.candidates.records();
+  const actual = view.batch.actual_batch_size;
+  const more = whyNotMore(candidates, view);
+  const faster = whyNotFaster(candidates, view);
+  return (
+    <>
+      <p class="sima-lead">{visible(view.batch.sentence)}</p>
+      {candidates.length === 0 && <p class="sima-note">{view.wordings["no_candidates"]}</p>}
+      {candidates.length > 0 && <BatchChart candidates={candidates} head={view} />}
+      {more && (
+        <p>
+          <b>Why not one more?</b> {visible(more)}
+        </p>
+      )}
+      {faster && (
+        <p>
+          <b>Why not the faster, smaller one?</b> {visible(faster)}
+        </p>
+      )}
+      {candidates.length > 0 && (
+        <Section title="Sizes that were weighed">
+          <div class="sima-scroll" tabIndex={0} role="region" aria-label="Sizes that were weighed" {...OWN_KEYS}>
+            <Rows rows={folded(candidates, actual)} data={data} />
+          </div>
+        </Section>
+      )}
+      <Levers candidates={candidates} actual={actual} />
+      {host.recompile && <Recompile host={host} start={actual ?? 1} />}
+    </>
+  );
+}
+
+function Rows({ rows, data }: { rows: readonly Folded[]; data: ViewData }) {
+  const { statuses } = data.view.palette;
+  return (
+    <table class="sima-plain sima-wide-table">
+      <thead>
+        <tr>
+          <th scope="col">Batch</th>
+          <th scope="col">Verdict</th>
+          <th scope="col" class="sima-number">
+            Cycles per sample
+          </th>
+          <th scope="col" class="sima-number">
+            Samples per second
+          </th>
+          <th scope="col" class="sima-number">
+            Peak on chip
+          </th>
+          <th scope="col">How</th>
+          <th scope="col">Why</th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map(({ first, last, verdict }) => (
+          <tr key={first.batch_size} class={verdict === "built" ? "sima-built" : undefined} data-verdict={verdict}>
+            <th scope="row" class="sima-tight">
+              {first === last ? first.batch_size : `${first.batch_size} to ${last.batch_size}`}
+            </th>
+            <th class="sima-tight">{verdict}</th>
+            <td>{span(first, last, row => row.cycles_per_sample, count)}</td>
+            <td>{span(first, last, row => row.samples_per_second, shortRate)}</td>
+            <td>{span(first, last, row => row.peak_on_chip_bytes, size)}</td>
+            <th>
+              {first.status === "does_not_fit" ? "" : statuses.find(status => status.key === first.status)?.label}
+            </th>
+            <th>
+              <Why row={first} />
+            </th>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function span(
+  first: BatchCandidate,
+  last: BatchCandidate,
+  value: (row: BatchCandidate) => number | null | undefined,
+  write: (value: number) => string,
+): string {
+  const [one, other] = [value(first), value(last)];
+  if (one == null) return "\u2013";
+  return other == null || write(one) === write(other) ? write(one) : `${write(one)} to ${write(other)}`;
+}
+
+function Why({ row }: { row: BatchCandidate }) {
+  const tensors = row.limiting_tensors ?? [];
+  return (
+    <>
+      {visible(row.reason ?? "")}
+      {row.limiting_layer && (
+        <>
+          {row.reason ? "; " : ""}limiting layer: <Name text={row.limiting_layer} />.
+        </>
+      )}
+      {tensors.length > 0 && (
+        <ul class="sima-names">
+          {tensors.map(tensor => (
+            <li key={tensor.name}>
+              <Name text={tensor.name} />
+              {tensor.bytes != null && `, ${size(tensor.bytes)}`}
+              {tensor.reason && `: ${visible(tensor.reason)}`}
+            </li>
+          ))}
+        </ul>
+      )}
+    </>
+  );
+}
+
+/** What would help the sizes that were not built; each says what planning with it gave. */
+function Levers({ candidates, actual }: { candidates: readonly BatchCandidate[]; actual: number | null }) {
+  const rows = candidates
+    .filter(row => verdictOf(row, actual) !== "built" && row.levers?.length)
+    .flatMap(row => (row.levers ?? []).map(lever => ({ batch: row.batch_size, lever })));
+  const seen = new Set<string>();
+  const fresh = rows.filter(({ lever }) => !seen.has(lever.text) && seen.add(lever.text));
+  if (!fresh.length) return null;
+  return (
+    <Section title="What would help">
+      <ul class="sima-list">
+        {fresh.map(({ batch, lever }) => (
+          <li key={lever.text}>
+            {lever.what_if && <b class="sima-tag">what if</b>} {visible(lever.text)}
+            {lever.largest_batch_size != null && ` Largest batch with it: ${lever.largest_batch_size}.`}
+            {lever.cycles_per_sample != null && ` Cycles per sample: ${count(lever.cycles_per_sample)}.`}
+            {lever.feasible === false && " Not enough by itself."} <small>(asked for batch {batch})</small>
+          </li>
+        ))}
+      </ul>
+    </Section>
+  );
+}
+
+function Recompile({ host, start }: { host: Host; start: number }) {
+  const id = useId();
+  const task = useTask();
+  const [batch, setBatch] = useState(start);
+  const isWhole = Number.isInteger(batch) && batch >= 1;
+  return (
+    <div class="sima-controls sima-action">
+      <span class="sima-field">
+        <label for={id}>Compile at batch size</label>
+        <input
+          id={id}
+          type="number"
+          min={1}
+          step={1}
+          value={batch}
+          aria-invalid={!isWhole}
+          onInput={event => setBatch(event.currentTarget.valueAsNumber)}
+          {...OWN_KEYS}
+        />
+      </span>
+      <Button
+        disabled={task.busy || !isWhole}
+        onClick={() => task.run(() => host.recompile?.(batch) ?? Promise.resolve(""))}
+      >
+        Compile
+      </Button>
+      <TaskSays task={task} />
+    </div>
+  );
+}

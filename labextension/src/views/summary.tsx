@@ -1,0 +1,110 @@
+/** The facts at a glance: batch, cycles, latency, rate, efficiency, processors, warnings and advice. */
+import type { ViewData } from "../columns.ts";
+import type { Handle, Host } from "../hosts/host.ts";
+import { labelOf } from "../model/profile.ts";
+import { visible } from "../model/text.ts";
+import { count, duration, percent, shortRate } from "../model/units.ts";
+import { Findings } from "./findings.tsx";
+import { mountView } from "./mounting.tsx";
+import { Button, Name, Section, Swatch, TaskSays, useTask } from "./ui.tsx";
+
+export function mount(element: HTMLElement, data: ViewData, host: Host): Handle {
+  const mounted = mountView(element, "Summary", () => <Summary data={data} host={host} />);
+  return { update: () => undefined, dispose: mounted.dispose };
+}
+
+function Summary({ data, host }: { data: ViewData; host: Host }) {
+  const { view } = data;
+  return (
+    <>
+      <p class="sima-title sima-large">
+        <Name text={view.name || view.path} longest={200} />
+      </p>
+      <Tiles data={data} />
+      <p class="sima-lead">{visible(view.batch.sentence)}</p>
+      {view.host_sentence && <p>{visible(view.host_sentence)}</p>}
+      <Processors data={data} />
+      {(view.warnings ?? []).length > 0 && (
+        <Section title="Warnings">
+          <ul class="sima-list">
+            {view.warnings?.map(warning => (
+              <li key={warning}>{visible(warning)}</li>
+            ))}
+          </ul>
+        </Section>
+      )}
+      <Findings findings={view.findings ?? []} layers={data.tables.layers} onShow={null} />
+      {(view.totals.counted ?? []).map(sentence => (
+        <p class="sima-note" key={sentence}>
+          {sentence}
+        </p>
+      ))}
+      {host.simulate && <Simulate host={host} />}
+    </>
+  );
+}
+
+function Tiles({ data }: { data: ViewData }) {
+  const { batch, totals, machine, wordings } = data.view;
+  const clock = machine.clock_mhz;
+  const alone = wordings["mla_alone"] ?? "MLA alone";
+  const tiles: (readonly [string, string, string])[] = [
+    [
+      "Batch",
+      String(batch.actual_batch_size ?? "\u2013"),
+      batch.desired_batch_size == null ? "" : `asked for ${batch.desired_batch_size}`,
+    ],
+    ["Cycles", count(totals.cycles), wordings[totals.runtime_cycles == null ? "cycles_static" : "cycles_run"] ?? ""],
+    ["Latency", duration(totals.cycles, clock), alone],
+    ["Samples per second", totals.samples_per_second == null ? "\u2013" : shortRate(totals.samples_per_second), alone],
+    [
+      "Efficiency",
+      totals.efficiency == null ? "\u2013" : percent(totals.efficiency),
+      totals.bound_cycles == null ? "" : `bound: ${count(totals.bound_cycles)} cycles`,
+    ],
+  ];
+  return (
+    <dl class="sima-tiles">
+      {tiles.map(([name, value, note]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>
+            <b>{value}</b> <small>{note}</small>
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function Processors({ data }: { data: ViewData }) {
+  const counts = new Map<string, number>();
+  for (const plugin of data.tables.plugins.records())
+    counts.set(plugin.processor, (counts.get(plugin.processor) ?? 0) + 1);
+  if (!counts.size) return null;
+  return (
+    <p>
+      {[...counts].map(([processor, number]) => {
+        const label = labelOf(data.view.palette.processors, processor);
+        return (
+          <span class="sima-key" key={processor} title={label.note}>
+            <Swatch label={label} />
+            {label.label}: {count(number)} {number === 1 ? "plugin" : "plugins"}
+          </span>
+        );
+      })}
+    </p>
+  );
+}
+
+function Simulate({ host }: { host: Host }) {
+  const task = useTask();
+  return (
+    <div class="sima-action">
+      <Button disabled={task.busy} onClick={() => task.run(() => host.simulate?.() ?? Promise.resolve(""))}>
+        Simulate
+      </Button>
+      <TaskSays task={task} />
+    </div>
+  );
+}

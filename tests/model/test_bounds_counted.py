@@ -1,0 +1,180 @@
+"""The bounds' counts against counts of their own: every window cell of every pixel walked one by one, to the unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from math import ceil, floor
+
+import pytest
+
+from sima_compiler import Machine
+from sima_compiler.bounds.loads import LayerLoad, layer_loads, weight_sizes
+from sima_compiler.bounds.total import segment_bounds
+from sima_compiler.ir.graph import ConvAttributes, Op
+from sima_compiler.ir.layers import Convolution, Segment
+from sima_compiler.pipeline import lower
+from tests.lowering.graph_pen import Pen
+
+TINY = Machine.load("tiny")
+TILES = TINY.tiles(2)
+
+#: (channels, rows, columns), outputs, kernel, strides, dilations, pads (top, left, bottom, right), groups.
+CONVOLUTIONS = [
+    ((40, 5, 9), 6, (5, 4), (2, 3), (3, 2), (5, 3, 4, 4), 1),
+    ((3, 12, 10), 20, (3, 3), (1, 1), (1, 1), (1, 1, 1, 1), 1),
+    ((3, 9, 9), 8, (7, 7), (2, 2), (1, 1), (3, 3, 3, 3), 1),
+    ((3, 9, 9), 8, (3, 3), (1, 1), (1, 2), (1, 2, 1, 2), 1),
+    ((1024, 1, 1), 32, (3, 3), (1, 1), (1, 1), (1, 1, 1, 1), 1),
+    ((24, 6, 6), 48, (3, 3), (1, 1), (1, 1), (1, 1, 1, 1), 2),
+    ((17, 4, 4), 17, (3, 3), (1, 1), (1, 1), (1, 1, 1, 1), 17),
+    ((32, 7, 5), 32, (5, 5), (2, 2), (1, 1), (2, 2, 2, 2), 32),
+    ((16, 8, 8), 16, (1, 1), (1, 1), (1, 1), (0, 0, 0, 0), 1),
+]
+Case = tuple[tuple[int, int, int], int, tuple[int, int], tuple[int, int], tuple[int, int], tuple[int, ...], int]
+
+
+def convolution(case: Case) -> Segment:
+    shape, outputs, kernel, strides, dilations, pads, groups = case
+    pen = Pen()
+    window = {"strides": strides, "dilations": dilations, "pads": pads, "groups": groups}
+    (segment,) = lower(pen.graph(pen.conv(pen.input(*shape), outputs, kernel, **window)), TINY).segments
+    assert isinstance(segment.layers[-1].kernel, Convolution)
+    return segment
+
+
+def seen_cells(case: Case, target: tuple[int, int]) -> Iterator[list[tuple[int, int]]]:
+    """Window cells that lie on the map, for every output pixel."""
+    (_, rows, columns), _, (height, width), strides, dilations, pads, _ = case
+    for row in range(target[0]):
+        for column in range(target[1]):
+            yield [
+                (i, j)
+                for i in range(height)
+                for j in range(width)
+                if 0 <= row * strides[0] - pads[0] + i * dilations[0] < rows
+                and 0 <= column * strides[1] - pads[1] + j * dilations[1] < columns
+            ]
+
+
+def target_of(segment: Segment) -> tuple[int, int]:
+    target = segment.maps[segment.layers[-1].output]
+    return target.rows, target.columns
+
+
+def loads_of(segment: Segment, batch: int) -> LayerLoad:
+    sizes = weight_sizes(segment, len)
+    return layer_loads(segment, sizes, TINY, quads=2, batch=batch)[-1]
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("case", CONVOLUTIONS)
+def test_multiplications_are_those_whose_operand_is_on_the_map(case: Case, batch: int) -> None:
+    segment = convolution(case)
+    shape, outputs, *_, groups = case
+    cells = sum(len(seen) for seen in seen_cells(case, target_of(segment)))
+    assert loads_of(segment, batch).macs == cells * (shape[0] // groups) * outputs * batch
+
+
+@pytest.mark.parametrize("case", CONVOLUTIONS)
+def test_weights_are_those_that_meet_the_map(case: Case) -> None:
+    segment = convolution(case)
+    shape, outputs, *_, groups = case
+    met = {cell for seen in seen_cells(case, target_of(segment)) for cell in seen}
+    assert loads_of(segment, 1).raw_bytes == len(met) * (shape[0] // groups) * outputs
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("case", [case for case in CONVOLUTIONS if case[-1] != case[0][0]])
+def test_padded_work_of_the_array(case: Case, batch: int) -> None:
+    """Blocks of 16 inputs x 16 outputs per pixel, cells of a row together where the lanes can take them."""
+    segment = convolution(case)
+    (channels, _, _), outputs, _, _, (_, apart), _, groups = case
+    inputs, blocks = channels // groups, 0
+    for seen in seen_cells(case, target_of(segment)):
+        if channels < 16 and groups == 1 and apart == 1:
+            rows = {i for i, _ in seen}
+            blocks += sum(ceil(Fraction(sum(1 for i, _ in seen if i == row) * inputs, 16)) for row in rows)
+        else:
+            blocks += len(seen) * ceil(Fraction(inputs, 16))
+    blocks *= groups * ceil(Fraction(outputs // groups, 16)) * batch
+    assert loads_of(segment, batch).padded_cycles == floor(Fraction(blocks, TILES))
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("case", [case for case in CONVOLUTIONS if case[-1] == case[0][0]])
+def test_padded_work_of_a_depthwise_convolution(case: Case, batch: int) -> None:
+    segment = convolution(case)
+    cells = [len(seen) for seen in seen_cells(case, target_of(segment))]
+    vectors = ceil(Fraction(case[0][0], 16)) * batch
+    spread = ceil(Fraction(sum(max(1, count) for count in cells) * vectors, TILES))
+    whole = ceil(Fraction(len(cells) * vectors, TILES)) * min(max(1, count) for count in cells)
+    assert loads_of(segment, batch).padded_cycles == max(spread, whole)
+
+
+@pytest.mark.parametrize("op", [Op.MAX_POOL, Op.AVERAGE_POOL])
+def test_padded_work_of_a_pool(op: Op) -> None:
+    pen = Pen()
+    attributes = ConvAttributes((3, 3), strides=(2, 2), pads=(1, 1, 1, 1))
+    (segment,) = lower(pen.graph(pen.pool(op, pen.input(20, 9, 8), attributes)), TINY).segments
+    case = ((20, 9, 8), 20, (3, 3), (2, 2), (1, 1), (1, 1, 1, 1), 20)
+    cells = [len(seen) for seen in seen_cells(case, target_of(segment))]
+    assert loads_of(segment, 1).padded_cycles == ceil(Fraction(sum(cells) * 2, TILES))
+
+
+def test_weights_over_padding_alone_do_not_inflate_the_bound() -> None:
+    """3x3 with pad 1 on a map of one pixel: only the middle of every filter is ever multiplied."""
+    pen = Pen()
+    window = {"strides": (1, 1), "dilations": (1, 1), "pads": (1, 1, 1, 1)}
+    machine = Machine.load("mlsoc")
+    (segment,) = lower(pen.graph(pen.conv(pen.input(1024, 1, 1), 1024, (3, 3), **window)), machine).segments
+    loads = layer_loads(segment, weight_sizes(segment, len), machine, quads=4, batch=1)
+    found = segment_bounds(segment, loads, machine, quads=4, batch=1)
+    assert found.bound_cycles == ceil(Fraction(1024 * 1024 + 1024 + 1024, 64))
+
+
+def cycles_of(segment: Segment) -> dict[str, int]:
+    """Padded cycles by the layer's operator; the last one counts where several are alike."""
+    loads = layer_loads(segment, weight_sizes(segment, len), TINY, quads=2, batch=1)
+    return {layer.operator: load.padded_cycles for layer, load in zip(segment.layers, loads, strict=True)}
+
+
+#: Vectors of a 16 x 16 map of 16 channels per tile.
+VECTORS = 16 * 16 // TILES
+
+
+@pytest.mark.parametrize(("inputs", "product"), [(16, VECTORS), (48, 2 * VECTORS)])
+def test_a_product_is_charged_no_more_than_its_neighbour_computed_again(inputs: int, product: int) -> None:
+    """y = 1x1(x) is read by y * z and as an output, so y cannot carry the product unless it is computed twice.
+
+    By itself the product takes 2 cycles a vector, the convolution one per 16 inputs.
+    """
+    pen = Pen()
+    x = pen.input(inputs, 16, 16)
+    y, z = pen.conv(x, 16, (1, 1)), pen.conv(x, 16, (1, 1))
+    (segment,) = lower(pen.graph(pen.binary(Op.MUL, pen.unary(Op.TANH, y), z), y, z), TINY).segments
+    assert cycles_of(segment)["mul"] == product
+
+
+def test_a_second_product_finds_no_way_out_to_ride_on() -> None:
+    """The convolution carries the first one; both products' operands are needed elsewhere too."""
+    pen = Pen()
+    x = pen.input(16, 16, 16)
+    y = pen.binary(Op.MUL, pen.conv(x, 16, (1, 1)), x)
+    (segment,) = lower(pen.graph(pen.binary(Op.MUL, y, x), y), TINY).segments
+    assert cycles_of(segment)["mul"] == 2 * VECTORS
+
+
+def test_a_product_of_inputs_rides_on_nothing() -> None:
+    pen = Pen()
+    (segment,) = lower(pen.graph(pen.binary(Op.MUL, pen.input(16, 16, 16), pen.input(16, 16, 16))), TINY).segments
+    assert cycles_of(segment)["mul"] == 2 * VECTORS
+
+
+@pytest.mark.parametrize(("inputs", "table"), [(16, 2 * VECTORS), (4, 2 * VECTORS)])
+def test_a_table_behind_a_concatenation_rides_on_all_of_it_or_runs_by_itself(inputs: int, table: int) -> None:
+    pen = Pen()
+    x = pen.input(inputs, 16, 16)
+    joined = pen.concat(pen.conv(x, 16, (1, 1)), pen.conv(x, 16, (1, 1)))
+    (segment,) = lower(pen.graph(pen.unary(Op.TANH, joined), joined), TINY).segments
+    assert cycles_of(segment)["tanh"] == table

@@ -1,0 +1,169 @@
+"""`Model.check`: models of every kind become a report with a verdict and every obstacle, never an error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from sima_compiler import CheckReport, Model, OptionError, SimaError
+from sima_compiler.view.check import ModelKind
+from tests.networks.float_net import FloatNet
+from tests.support.qdq_graph import QdqGraph
+from tests.support.small_models import small_float_model, write_small_model
+
+
+def convolution(pen: QdqGraph, value: str) -> str:
+    return pen.pair(pen.op("Conv", value, pen.weights((4, 4, 3, 3), axis=0), pads=[1, 1, 1, 1]))
+
+
+def blocked(*operators: str) -> onnx.ModelProto:
+    """A convolution around each of the operators."""
+    pen = QdqGraph()
+    value = convolution(pen, pen.input((4, 8, 8)))
+    for operator in operators:
+        value = convolution(pen, pen.pair(pen.op(operator, value)))
+    pen.output(value)
+    return pen.model()
+
+
+def quantized_while_running() -> onnx.ModelProto:
+    """A dense layer as `quantize_dynamic` writes it."""
+    nodes = [
+        helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"], "scales"),
+        helper.make_node("MatMulInteger", ["q", "w", "z", "wz"], ["i"], "product"),
+        helper.make_node("Cast", ["i"], ["f"], "cast", to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["f", "s"], ["y"], "scale"),
+    ]
+    constants = {"w": np.ones((8, 4), np.int8), "wz": np.int8(0)}
+    graph = helper.make_graph(
+        nodes,
+        "dynamic",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 4])],
+        [numpy_helper.from_array(np.asarray(array), name) for name, array in constants.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def operators(report: CheckReport) -> list[str]:
+    return [obstacle.operator for obstacle in report.obstacles]
+
+
+def test_a_model_that_compiles(tmp_path: Path) -> None:
+    report = Model.check(write_small_model(tmp_path))
+    assert (report.kind, report.compiles, report.obstacles) == (ModelKind.QUANTIZED, True, ())
+    assert report.verdict == "compiles"
+    assert report.macs == 8 * 8 * 9 * (3 * 16 + 16 * 16) + 16 * 5
+    assert report.nodes == len(onnx.load(tmp_path / "small.onnx").graph.node)
+
+
+def test_a_saved_model_is_checked_like_its_file(tmp_path: Path) -> None:
+    path = Model.from_onnx(write_small_model(tmp_path)).save("small", tmp_path)
+    assert Model.check(path).compiles
+
+
+def test_all_obstacles_and_their_share_of_the_work() -> None:
+    report = Model.check(blocked("Erf", "Asin", "Erf"))
+    assert (report.kind, report.compiles, report.verdict) == (
+        ModelKind.QUANTIZED,
+        False,
+        "does not compile: 3 obstacles",
+    )
+    assert sorted(operators(report)) == ["Asin", "Erf", "Erf"]
+    text = repr(report)
+    assert "Erf, 2 nodes" in text
+    assert "(25.0 %) in front of the first" in text
+    assert "(50.0 %) in front of it, " in text
+
+
+def test_a_float_model_that_would_compile_says_how() -> None:
+    report = Model.check(small_float_model())
+    assert (report.kind, report.compiles, report.obstacles) == (ModelKind.FLOAT, True, ())
+    assert "simac quantize" in report.verdict
+
+
+def test_a_float_model_is_checked_for_what_its_quantized_form_would_hold() -> None:
+    net = FloatNet(1)
+    x = net.conv(net.input((3, 8, 8), "image"), 4, 3)
+    for operator in ("Erf", "Atan"):
+        x = net.conv(net.node(operator, [x], (4, 8, 8)), 4, 3)
+    report = Model.check(net.model([x]))
+    assert (report.kind, operators(report)) == (ModelKind.FLOAT, ["Erf", "Atan"])
+    assert "2 obstacles" in report.verdict
+
+
+def test_open_sizes_are_an_obstacle_until_they_are_given() -> None:
+    model = small_float_model()
+    for dim in model.graph.input[0].type.tensor_type.shape.dim[2:]:
+        dim.dim_param = "side"
+    report = Model.check(model)
+    assert not report.compiles
+    assert "--input-shape image=1x3xHxW" in report.obstacles[0].hint
+    assert Model.check(model, input_shapes={"image": (1, 3, 8, 8)}).compiles
+    with pytest.raises(OptionError):
+        Model.check(model, input_shapes={"picture": (1, 3, 8, 8)})
+
+
+def test_dynamic_quantization_is_called_that_with_the_next_step() -> None:
+    report = Model.check(quantized_while_running())
+    assert report.kind is ModelKind.DYNAMIC
+    assert {"DynamicQuantizeLinear", "MatMulInteger"} <= set(operators(report))
+    assert report.verdict.startswith("dynamically quantized")
+    assert "simac quantize" in report.obstacles[0].hint
+
+
+def test_operators_of_other_domains_are_named_even_where_nothing_runs_them() -> None:
+    model = small_float_model()
+    model.graph.node[2].domain = "example"
+    model.graph.node[2].op_type = "Special"
+    model.opset_import.add(domain="example", version=1)
+    report = Model.check(model)
+    assert "onnxruntime refuses the model" in report.obstacles[0].found
+    assert operators(report)[1:] == ["Special"]
+
+
+@pytest.mark.parametrize("data", [b"", b"nonsense", b"PK\x03\x04 zip", b"\x80\x04 pickle"], ids=repr)
+def test_what_is_no_model_is_a_report_too(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "net.onnx").write_bytes(data)
+    report = Model.check(tmp_path / "net.onnx")
+    assert (report.kind, report.compiles, len(report.obstacles)) == (ModelKind.UNREADABLE, False, 1)
+    assert report.obstacles[0].found
+
+
+@pytest.mark.parametrize(
+    "model",
+    [blocked(), blocked("Erf"), blocked("Erf", "Acos"), quantized_while_running()],
+    ids=["none", "one", "two", "dynamic"],
+)
+def test_what_check_says_is_what_compile_does(model: onnx.ModelProto, tmp_path: Path) -> None:
+    report = Model.check(model)
+    if report.compiles:
+        assert Model.from_onnx(model).compile(output_path=tmp_path).path.is_file()
+    else:
+        with pytest.raises(SimaError) as caught:
+            Model.from_onnx(model)
+        assert report.obstacles[0].found in str(caught.value)
+
+
+def test_every_fact_stands_in_the_text_and_in_the_markup() -> None:
+    report = Model.check(blocked("Erf", "Asin"))
+    for form in (repr(report), report._repr_html_().replace("&#x27;", "'").replace("&quot;", '"')):
+        for obstacle in report.obstacles:
+            for fact in (obstacle.node, obstacle.operator, obstacle.found, obstacle.rule, obstacle.hint):
+                assert fact in form
+        assert report.verdict in form
+
+
+def test_names_out_of_files_are_text_in_every_form() -> None:
+    model = blocked("Erf")
+    for node in model.graph.node:
+        if node.op_type == "Erf":
+            node.name = "</td><script>alert(1)</script>\x1b[31m\n"
+    report = Model.check(model)
+    assert "<script>" not in report._repr_html_()
+    assert "\x1b" not in repr(report)
+    assert "\\x1b[31m\\n" in repr(report)

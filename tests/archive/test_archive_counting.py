@@ -108,6 +108,16 @@ def test_every_form_gives_the_same_layers(form: str) -> None:
     assert fast is None or fast == slow
 
 
+@pytest.mark.parametrize(
+    "number", ["9.5", "9.", "9.00", "9.0.0", "09", "+9", "9e0", "0x9", "9_0", "'9.5'", "'9\"", "''", "9 "]
+)
+@pytest.mark.parametrize("form", FORMS)
+def test_other_numbers_are_left_to_the_reader_of_events(form: str, number: str) -> None:
+    text = FORMS[form].replace('"9"', "9").replace("9.0", "9").replace("end_cycle: 9\n", f"end_cycle: {number}\n")
+    assert number in text
+    assert parse_known_form(text.encode()) is None
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("seed", range(8))
 def test_no_changed_byte_of_a_form_is_read_differently_by_the_two_readers(form: str, seed: int) -> None:

@@ -136,7 +136,7 @@ def test_a_constant_output_is_refused() -> None:
 
 
 def test_nodes_without_names_get_one_each() -> None:
-    """onnxruntime refuses a file in which two nodes are called alike; what we export from an unnamed one must not be."""
+    """onnxruntime refuses a file in which two nodes are called alike, and so must not be what we export."""
     net = QdqGraph()
     net.output(net.pair(net.op("Sigmoid", net.pair(net.op("Tanh", net.input((3, 4)))))))
     source = net.model()

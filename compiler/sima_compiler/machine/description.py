@@ -6,6 +6,7 @@ holds a number of any chip.
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import MISSING, dataclass, fields
 from importlib import resources
 from pathlib import Path
@@ -119,11 +120,7 @@ class Machine:
             raw = yaml.load(text, _LOADER)  # noqa: S506 - both are safe loaders
         except yaml.YAMLError as error:
             raise MachineError(f"{origin}: not YAML: {error}") from error
-        except (
-            ValueError,
-            OverflowError,
-            RecursionError,
-        ) as error:  # what a number or a nesting beyond Python's limits raises
+        except (ValueError, OverflowError, RecursionError) as error:  # numbers and nesting beyond Python's limits
             raise MachineError(f"{origin}: a value in it is beyond any limit: {error}") from error
         if not isinstance(raw, dict):
             raise MachineError(f"{origin}: expected a mapping of fields", hint="start from machine/specs/mlsoc.yaml")

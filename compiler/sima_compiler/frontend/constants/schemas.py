@@ -58,6 +58,8 @@ def _check_counts(node: onnx.NodeProto, schema: defs.OpSchema) -> None:
 
 def _check_attributes(node: onnx.NodeProto, schema: defs.OpSchema | None) -> None:
     for entry in node.attribute:
+        if isinstance(entry.name, bytes):  # how protobuf hands out what is no UTF-8
+            raise ModelError(f"{label(node)}: the name {entry.name!r} of an attribute is no UTF-8 text", hint=HINT)
         expected = schema.attributes.get(entry.name) if schema is not None else None
         if schema is not None and expected is None and not entry.name.startswith("__"):
             raise ModelError(f"{label(node)}: {node.op_type} has no attribute {entry.name!r}", hint=HINT)

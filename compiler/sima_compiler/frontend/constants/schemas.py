@@ -63,7 +63,7 @@ def _check_attributes(node: onnx.NodeProto, schema: defs.OpSchema | None) -> Non
         expected = schema.attributes.get(entry.name) if schema is not None else None
         if schema is not None and expected is None and not entry.name.startswith("__"):
             raise ModelError(f"{label(node)}: {node.op_type} has no attribute {entry.name!r}", hint=HINT)
-        wanted = int(expected.type.value) if expected is not None else entry.type
+        wanted = _KINDS[expected.type] if expected is not None else entry.type
         if entry.ref_attr_name or entry.type != wanted or not _is_readable(entry):
             found = AttributeProto.AttributeType.Name(entry.type) if entry.type in _TYPES else entry.type
             named = f", expected {AttributeProto.AttributeType.Name(wanted)}" if expected is not None else ""
@@ -71,6 +71,12 @@ def _check_attributes(node: onnx.NodeProto, schema: defs.OpSchema | None) -> Non
 
 
 _TYPES = frozenset(AttributeProto.AttributeType.values())
+#: The number in a file of each type that a schema names.
+_KINDS = {
+    getattr(defs.OpSchema.AttrType, name): number
+    for name, number in AttributeProto.AttributeType.items()
+    if hasattr(defs.OpSchema.AttrType, name)
+}
 
 
 def _is_readable(entry: AttributeProto) -> bool:

@@ -33,7 +33,7 @@ from sima_compiler.frontend.builder import output_node
 from sima_compiler.frontend.canonical import canonical, kept_warnings
 from sima_compiler.frontend.constants.evaluation import UNREPEATABLE
 from sima_compiler.frontend.constants.tensors import decode
-from sima_compiler.frontend.integers import integer_values, scale_and_zero_point
+from sima_compiler.frontend.integers import BYTE_MOVEMENTS, integer_values, scale_and_zero_point
 from sima_compiler.frontend.loading import default_opset, is_quantized
 from sima_compiler.frontend.obstacles import Obstacles
 from sima_compiler.frontend.onnx_node import SourceNode, source_node
@@ -169,7 +169,10 @@ def _convert(proto: onnx.NodeProto, node: SourceNode, reader: Reader) -> Sequenc
         return _follow_cut(node, reader)
     if _is_constant(node, given):
         return shapes.fold_constants(proto, node, reader)
-    return _converter(node)(node, reader)
+    converter = _converter(node)
+    on_bytes = any(isinstance(value, Activation) and value.integer for value in given)
+    rules.REALS.check(node, "it computes with bytes as numbers", not on_bytes or node.operator in ON_BYTES)
+    return converter(node, reader)
 
 
 def _converter(node: SourceNode) -> Converter:
@@ -241,6 +244,9 @@ def _dequantized_constant(node: SourceNode, reader: Reader, value: Constant) -> 
 
 AFTER_CUT = frozenset({"QuantizeLinear", "DequantizeLinear", "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze"})
 
+#: Operators that may stand on bytes: what only moves them, and what makes reals of them.
+ON_BYTES = BYTE_MOVEMENTS | {"DequantizeLinear", "Cast", "Shape"}
+
 CONVERTERS: dict[str, Converter] = {
     "QuantizeLinear": convert_quantize,
     "DequantizeLinear": convert_dequantize,
@@ -284,6 +290,7 @@ CONVERTERS: dict[str, Converter] = {
     "Resize": resizing.convert_resize,
     "Upsample": resizing.convert_resize,
     "Shape": shapes.convert_shape,
+    "Cast": movement.convert_cast,
     "Identity": movement.convert_identity,
     "Dropout": movement.convert_identity,
     "Softmax": movement.convert_softmax,

@@ -67,6 +67,21 @@ def add_check_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
 
 
+def add_verify_arguments(parser: argparse.ArgumentParser) -> None:
+    """``simac verify``: the model, how to calibrate a float one, and the samples to compare on."""
+    add_model_arguments(parser)
+    parser.add_argument(
+        "--input", default=None, metavar="FILE.npz", help="samples: an array per model input, a sample per row"
+    )
+    parser.add_argument(
+        "--samples", type=int, default=2, metavar="N", help="samples to draw without --input (default: 2)"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of drawn samples (default: 0)")
+    parser.add_argument("--batch-size", type=int, default=1, metavar="N", help="largest batch to build (default: 1)")
+    parser.add_argument("--layers", action="store_true", help="rank layers by error and by saturation too")
+    add_report_arguments(parser)
+
+
 def _add_input_shape(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input-shape",

@@ -129,6 +129,11 @@ class Model:
         """Per-sample shape of each output."""
         return {name: self.graph.tensors[name].shape for name in self.graph.outputs}
 
+    @property
+    def ends(self) -> dict[str, str]:
+        """The value of the ONNX file behind each output: another where operators at the end are left to the host."""
+        return dict(self._reading.ends)
+
     def execute(self, inputs: Mapping[str, npt.ArrayLike]) -> list[Float32Array]:
         """Run the integer reference: float32 (batch, *shape) by input name -> float32 arrays in output order.
 

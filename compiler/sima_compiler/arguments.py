@@ -82,6 +82,24 @@ def add_verify_arguments(parser: argparse.ArgumentParser) -> None:
     add_report_arguments(parser)
 
 
+def add_export_arguments(parser: argparse.ArgumentParser) -> None:
+    """``simac export``: the model, the file, and the type of its activations."""
+    add_model_arguments(parser)
+    parser.add_argument(
+        "-o",
+        "--output-path",
+        default=None,
+        metavar="FILE.onnx",
+        help="the file, or a folder for NAME_int8.onnx or NAME_uint8.onnx (default: the current folder)",
+    )
+    parser.add_argument(
+        "--uint8",
+        action="store_true",
+        help="uint8 activations: the form that onnxruntime computes with integers throughout",
+    )
+    add_report_arguments(parser)
+
+
 def _add_input_shape(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input-shape",

@@ -24,6 +24,7 @@ from sima_compiler.folders import check_output_folder
 from sima_compiler.progress import Progress, ProgressCallback, silent
 
 if TYPE_CHECKING:
+    from sima_compiler.exporting import ExportResult
     from sima_compiler.frontend.calibration import CalibrationData
     from sima_compiler.frontend.loading import OnnxModel
     from sima_compiler.model import Model
@@ -137,6 +138,19 @@ def joined_samples(given: Any) -> Mapping[str, Array] | None:
     if not pieces or not all(isinstance(piece, Mapping) and piece.keys() == pieces[0].keys() for piece in pieces):
         raise InputError(f"samples are a {type(given).__name__}, expected {{input name: array}} or a list of them")
     return {name: np.concatenate([np.asarray(piece[name]) for piece in pieces]) for name in pieces[0]}
+
+
+def export_from_arguments(arguments: argparse.Namespace, warn: Callable[[str], None] = warnings.warn) -> ExportResult:
+    """Writes the network of ``arguments.model`` to ``arguments.output_path``.
+
+    Raises:
+        ModelError, CalibrationError, OptionError, OutputError: as their names say.
+    """
+    from sima_compiler.exporting import export_model
+
+    without_folder = argparse.Namespace(**{**vars(arguments), "output_path": None})
+    model = model_from_arguments(without_folder, warn)
+    return export_model(model, arguments.output_path, uint8=arguments.uint8)
 
 
 def is_calibrated(arguments: argparse.Namespace) -> bool:

@@ -7,10 +7,10 @@ into a folder that goes away again; what is compared is what its `.lm` computes,
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from sima_compiler.archive.reader import Archive
 from sima_compiler.arithmetic import dequantize
 from sima_compiler.errors import InputError, ModelError
-from sima_compiler.frontend.calibration import CalibrationData
+from sima_compiler.frontend.calibration import CalibrationData, samples_of
 from sima_compiler.frontend.float_model import prepare_float
 from sima_compiler.frontend.input_shapes import InputShapes, with_input_shapes
 from sima_compiler.frontend.loading import OnnxModel, is_quantized, load_onnx
@@ -66,9 +66,9 @@ def verify(
 ) -> VerifyReport:
     """Simulate the archive of ``source`` beside the file itself in onnxruntime.
 
-    ``samples``: arrays by input name, a sample per row; without them ``count`` samples are drawn with ``seed`` over the
-    whole range of each input. A float model needs ``calibration_data``. ``layers`` also ranks every layer by what
-    rounding and saturation cost it.
+    ``samples``: arrays by input name, a sample per row; without them the first ``count`` of ``calibration_data``, which
+    a float model needs, else ``count`` that are drawn with ``seed`` over the whole range of each input. ``layers`` also
+    ranks every layer by what rounding and saturation cost it.
 
     Raises:
         ModelError: the model does not compile, or is float and nothing is there to calibrate it with.
@@ -82,13 +82,25 @@ def verify(
             f"{name}: a float model, which must be calibrated to be quantized",
             hint="give calibration data; on the command line --calibration FILE.npz or --calibration-random SAMPLES",
         )
-    model = quantize(file, calibration_data, name) if calibration_data is not None else Model.from_onnx(file, name)
+    listed = [] if calibration_data is None else list(samples_of(calibration_data))
+    given = cast("list[Mapping[str, npt.ArrayLike]]", listed)  # `quantize` looks at each of them
+    model = quantize(file, given, name) if given else Model.from_onnx(file, name)
     subject = Subject(name if isinstance(source, OnnxModel) else str(source), file, model, is_float)
-    return verify_model(subject, samples or random_samples(model, count, seed), layers=layers, batch_size=batch_size)
+    chosen = samples or first_rows(given, count) or random_samples(model, count, seed)
+    return verify_model(subject, chosen, layers=layers, batch_size=batch_size)
+
+
+def first_rows(given: Sequence[Mapping[str, npt.ArrayLike]], count: int) -> Mapping[str, npt.ArrayLike]:
+    """The first ``count`` calibration samples, one per row; empty when there are none."""
+    rows: dict[str, list[Array]] = {}
+    for piece in given[:count]:
+        for name, array in piece.items():
+            rows.setdefault(name, []).append(np.asarray(array))
+    return {name: np.concatenate(pieces)[:count] for name, pieces in rows.items()}
 
 
 def verify_model(
-    subject: Subject, samples: Mapping[str, Array], *, layers: bool = False, **options: Any
+    subject: Subject, samples: Mapping[str, npt.ArrayLike], *, layers: bool = False, **options: Any
 ) -> VerifyReport:
     """Compile, simulate and compare. ``samples``: arrays by input name, one sample per row; ``options``: of `compile`.
 
@@ -126,7 +138,7 @@ def random_samples(model: Model, count: int, seed: int) -> dict[str, Float32Arra
     return samples
 
 
-def _checked(model: Model, samples: Mapping[str, Array]) -> dict[str, Float32Array]:
+def _checked(model: Model, samples: Mapping[str, npt.ArrayLike]) -> dict[str, Float32Array]:
     """The samples of the archive's inputs as float32, all with the same number of rows."""
     missing = [name for name in model.inputs if name not in samples]
     if missing:
@@ -169,7 +181,7 @@ def _compared(
 ) -> FormComparison:
     quants = {name: tensor.quant for name, tensor in model.graph.tensors.items()}
     try:
-        original = Original(file, model.ends, quants)
+        original = Original(file, {name: model.origins[name] for name in model.graph.outputs}, quants)
         expected = original.run(rows)
     except ModelError as error:
         return FormComparison(form, (), error.message)
@@ -182,11 +194,12 @@ def _output(name: str, expected: Array, found: Array, scale: float) -> OutputCom
     if expected.shape != found.shape:
         expected = expected.reshape(found.shape) if expected.size == found.size else np.full_like(found, np.nan)
     difference = np.abs(expected.astype(np.float64) - found)
+    difference = np.nan_to_num(difference, nan=MOST_STEPS * scale, posinf=MOST_STEPS * scale)
     return OutputComparison(
         name=name,
         elements=int(found.size),
         differing=int(np.sum(expected != found)),
-        largest_steps=float(np.nan_to_num(difference, nan=np.inf).max() / scale) if found.size else 0.0,
+        largest_steps=float((difference / scale).max(initial=0.0)),
         snr_db=signal_to_noise(float(np.sum(np.square(expected, dtype=np.float64))), float(np.sum(difference**2))),
     )
 
@@ -198,6 +211,8 @@ def signal_to_noise(signal: float, noise: float) -> float | None:
     return float(10 * np.log10(signal / noise)) if signal > 0 and np.isfinite(noise) else LEAST_DECIBELS
 
 
+#: Steps between the ends of a range: what NaN and infinity in onnxruntime's output count as.
+MOST_STEPS = 255
 #: Stands for noise without a signal, so that JSON needs no infinity.
 LEAST_DECIBELS = -999.0
 
@@ -223,9 +238,8 @@ def ranked_layers(subject: Subject, rows: Mapping[str, Float32Array]) -> tuple[L
     """
     graph = subject.model.graph
     file = prepare_float(subject.file) if subject.is_float else unrounded(subject.model.to_onnx())
-    tensors = {node.output: node.output for node in graph.nodes}
-    original = Original(file, tensors, {})
-    sums = {name: _Sums() for name in tensors if name not in original.missing}
+    original = Original(file, {node.output: subject.model.origins[node.output] for node in graph.nodes}, {})
+    sums = {node.output: _Sums() for node in graph.nodes if node.output not in original.missing}
     for row in range(len(next(iter(rows.values())))):
         sample = {name: array[row : row + 1] for name, array in rows.items()}
         reference, found = original.run(sample), run_graph(graph, sample, keep=True)

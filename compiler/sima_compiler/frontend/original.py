@@ -98,7 +98,8 @@ def has_int8_activations(model: onnx.ModelProto) -> bool:
     kinds = {entry.name: entry.data_type for entry in model.graph.initializer}
     for node in model.graph.node:
         if node.op_type == "Constant":
-            kinds.update({node.output[0]: entry.t.data_type for entry in node.attribute if entry.name == "value"})
+            stated = [entry.t.data_type for entry in node.attribute if entry.name == "value"]
+            kinds[node.output[0]] = stated[0] if stated else 0
     return any(_makes_int8(node, kinds) for node in model.graph.node)
 
 
@@ -113,6 +114,19 @@ def _makes_int8(node: onnx.NodeProto, kinds: Mapping[str, int]) -> bool:
     if node.op_type == "QLinearConv" and len(node.input) > 7:
         zero = kinds.get(node.input[7])
     return zero == TensorProto.INT8
+
+
+def check_runs(model: onnx.ModelProto) -> None:
+    """Whether onnx's checker and onnxruntime accept the model.
+
+    Raises:
+        ModelError: with what they say.
+    """
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except Exception as error:  # the checker's C++ side raises what its protobuf does
+        raise ModelError(f"onnx's checker refuses the model: {error}") from error
+    session(model)
 
 
 def session(model: onnx.ModelProto) -> Any:

@@ -1,8 +1,8 @@
 """A quantized network without its rounding: what each layer would give if only its range were limited.
 
 Before: ``x -> QuantizeLinear -> DequantizeLinear -> y``. After: ``x -> Clip(lowest, highest real value) -> y``. In: a
-QDQ model in its canonical spelling. Out: a float model with the same value names. Always: a range that stands for a Relu
-keeps doing so.
+QDQ model in its canonical spelling. Out: a float model with the same value names. Always: a range that stands for a
+Relu keeps doing so.
 """
 
 from __future__ import annotations

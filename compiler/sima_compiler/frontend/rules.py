@@ -32,7 +32,10 @@ WEIGHTS_SYMMETRIC = Rule(
 )
 BIAS_BEHIND = Rule("an Add behind a Conv, Gemm or MatMul that is not quantized has one value per output channel", bool)
 PER_CHANNEL_AXIS = Rule("per-channel scales run over the output channels", bool)
-GEMM_PLAIN = Rule("Gemm has alpha 1 and beta 1", lambda alpha, beta: alpha == 1.0 and beta == 1.0)
+GEMM_FACTORS = Rule(
+    "Gemm's alpha is positive, and alpha and beta are numbers",
+    lambda alpha, beta: 0.0 < alpha < float("inf") and abs(beta) < float("inf"),
+)
 MATMUL_CONSTANT = Rule("MatMul's right side is a constant matrix", bool)
 PER_TENSOR = Rule("activations have one scale and one zero point", bool)
 BROADCAST = Rule("elementwise operands have the same shape, or one of them is a scalar or one value per channel", bool)
@@ -46,6 +49,8 @@ PAD_FILL = Rule(
     "Pad fills with a value that its input's scale and zero point hold, unless a QuantizeLinear of its own follows",
     bool,
 )
+GATHER_CONSTANT = Rule("Gather's indices are constants, and there is at least one", bool)
+CONCAT_SCALE = Rule("a Concat that no QuantizeLinear follows joins values of one scale", bool)
 RESIZE_NEAREST = Rule("Resize takes the nearest neighbour", lambda mode: mode == "nearest")
 RESIZE_SPATIAL = Rule("Resize changes rows and columns only", bool)
 RESIZE_COORDINATES = Rule(

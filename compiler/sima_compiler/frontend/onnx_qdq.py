@@ -59,12 +59,13 @@ class Reading:
     """A graph, and what an exporter needs to write the model for any batch and to end where the graph ends.
 
     ``reshapes``: per-sample shape of each ONNX value that a Reshape or its like makes. ``ends``: ONNX value name of
-    each graph output.
+    each graph output. ``origins``: ONNX value name of each tensor that a node of the graph makes.
     """
 
     graph: Graph
     reshapes: Mapping[str, tuple[int, ...]]
     ends: Mapping[str, str]
+    origins: Mapping[str, str]
 
 
 def graph_from_onnx(model: onnx.ModelProto, name: str) -> Graph:
@@ -109,7 +110,7 @@ def read_onnx(model: onnx.ModelProto, name: str, origin: str = "") -> Reading:
         reader.builder.output_names[label]: value.source if isinstance(value, Cut) else label
         for label, value in results
     }
-    return Reading(graph, dict(reader.reshapes), ends)
+    return Reading(graph, dict(reader.reshapes), ends, dict(reader.builder.origins))
 
 
 def _input_value(entry: GraphInput, reader: Reader) -> Value:

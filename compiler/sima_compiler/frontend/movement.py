@@ -16,6 +16,8 @@ from sima_compiler.frontend.reader import Reader
 from sima_compiler.frontend.values import MOVEMENTS, Activation, Cut, Moving, Pending, RealFunction, Value
 from sima_compiler.ir.graph import BINARY_OPS, UNARY_OPS, Op, ShapeAttributes
 
+#: ONNX's number for float32.
+FLOAT = 1
 #: ONNX writes "to the end" as numbers at least this large.
 TO_THE_END = 2**31 - 1
 
@@ -23,6 +25,14 @@ TO_THE_END = 2**31 - 1
 def convert_identity(node: SourceNode, reader: Reader) -> Sequence[Value]:
     """Identity, and Dropout when it only infers."""
     return [reader.value(node, 0)]
+
+
+def convert_cast(node: SourceNode, reader: Reader) -> Sequence[Value]:
+    """Cast of reals to float32, which they are."""
+    rules.CAST.check(node, f"it casts to ONNX type {node.integer('to', 0)}", node.integer("to", 0) == FLOAT)
+    value = reader.activation(node)
+    rules.CAST.check(node, "it casts bytes", not isinstance(value, Activation) or not value.integer)
+    return [value]
 
 
 def convert_softmax(node: SourceNode, reader: Reader) -> Sequence[Value]:

@@ -120,7 +120,7 @@ class Machine:
         try:
             raw = yaml.load(text, _LOADER)  # noqa: S506 - both are safe loaders
         except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-            # Beside its own errors: numbers of thousands of digits, dates that do not exist, lists as keys, deep nesting.
+            # Beside its own: numbers of thousands of digits, dates that do not exist, lists as keys, deep nesting.
             raise MachineError(f"{origin}: not YAML: {error}") from error
         if not isinstance(raw, dict):
             raise MachineError(f"{origin}: expected a mapping of fields", hint="start from machine/specs/mlsoc.yaml")

@@ -15,12 +15,6 @@ from sima_compiler.frontend.input_shapes import input_sizes, is_open, shape_opti
 from sima_compiler.frontend.rules import BATCH_FIRST
 from sima_compiler.frontend.values import GraphInput
 
-#: Types of tensors by number.
-TYPE_NAMES = {number: name for name, number in onnx.TensorProto.DataType.items()}
-NUMBERS = frozenset(TYPE_NAMES) - {
-    onnx.TensorProto.UNDEFINED, onnx.TensorProto.STRING, onnx.TensorProto.COMPLEX64, onnx.TensorProto.COMPLEX128,
-}  # fmt: skip
-
 
 def source_batch(model: onnx.ModelProto, constants: Collection[str]) -> tuple[list[GraphInput], int, list[str]]:
     """Inputs, batch and warnings.
@@ -66,11 +60,6 @@ def _open_sentence(name: str, sizes: tuple[int, ...] | None) -> str:
 
 
 def _checked_sizes(entry: onnx.ValueInfoProto) -> tuple[int, ...]:
-    kind = entry.type.tensor_type.elem_type
-    if kind not in NUMBERS:
-        raise ModelError(
-            f"input {entry.name!r} holds {TYPE_NAMES.get(kind, f'values of the unknown type {kind}')}, expected numbers"
-        )
     sizes = input_sizes(entry)
     if not sizes:
         raise UnsupportedError(

@@ -6,7 +6,6 @@ holds a number of any chip.
 
 from __future__ import annotations
 
-import reprlib
 from dataclasses import MISSING, dataclass, fields
 from importlib import resources
 from pathlib import Path
@@ -19,6 +18,8 @@ from sima_compiler.errors import MachineError
 #: libyaml's safe loader where PyYAML has it: ten times faster.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+#: Characters of a value that a message shows.
+LONGEST_SHOWN = 80
 #: Smallest and largest value of every numeric field; sentences about them live in docs and errors.
 LIMITS: dict[str, tuple[int, int]] = {
     "clock_mhz": (1, 10_000),
@@ -118,10 +119,9 @@ class Machine:
         """The machine that a YAML text describes; `Machine.text` keeps the text."""
         try:
             raw = yaml.load(text, _LOADER)  # noqa: S506 - both are safe loaders
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+            # Beside its own: numbers of thousands of digits, dates that do not exist, lists as keys, deep nesting.
             raise MachineError(f"{origin}: not YAML: {error}") from error
-        except (ValueError, OverflowError, RecursionError) as error:  # numbers and nesting beyond Python's limits
-            raise MachineError(f"{origin}: a value in it is beyond any limit: {error}") from error
         if not isinstance(raw, dict):
             raise MachineError(f"{origin}: expected a mapping of fields", hint="start from machine/specs/mlsoc.yaml")
         _check_names(raw, origin)
@@ -154,7 +154,7 @@ def _check_names(raw: dict[Any, Any], origin: str) -> None:
     known = [field for field in fields(Machine) if field.name != "text"]
     wanted = {field.name for field in known}
     missing = sorted({field.name for field in known if field.default is MISSING} - set(raw))
-    unknown = sorted(str(key) for key in set(raw) - wanted)
+    unknown = sorted(key if isinstance(key, str) else _shown(key) for key in set(raw) - wanted)
     if missing:
         raise MachineError(f"{origin}: missing field{'s' * (len(missing) > 1)} {', '.join(missing)}")
     if unknown:
@@ -167,7 +167,7 @@ def _check_names(raw: dict[Any, Any], origin: str) -> None:
 def _check_values(raw: dict[str, Any], origin: str) -> None:
     name = raw["name"]
     if not isinstance(name, str) or not name:
-        raise MachineError(f"{origin}: name must be a text, found {name!r}")
+        raise MachineError(f"{origin}: name must be a text, found {_shown(name)}")
     for field in (name for name in LIMITS if name in raw):
         (low, high), value = LIMITS[field], raw[field]
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
@@ -178,10 +178,12 @@ def _check_values(raw: dict[str, Any], origin: str) -> None:
 
 
 def _shown(value: object) -> str:
-    """A value of a file in a message; Python does not even print numbers of thousands of digits."""
-    if isinstance(value, int) and value.bit_length() > 128:
-        return f"a number of {value.bit_length()} bits"
-    return reprlib.repr(value)
+    """A value as messages show it; Python refuses to write numbers of thousands of digits."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
 def _check_vector_unit(raw: dict[str, Any], origin: str) -> None:

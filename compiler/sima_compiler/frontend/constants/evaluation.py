@@ -15,7 +15,6 @@ from onnx import helper
 
 from sima_compiler.errors import ModelError, UnsupportedError
 from sima_compiler.frontend.constants.ordering import label
-from sima_compiler.frontend.constants.schemas import ONNX_FAILURES
 from sima_compiler.frontend.constants.tensors import LARGEST_CONSTANT, Array, check_size, encode
 
 #: Operators whose result is not the same twice, or may only be known while the network runs.
@@ -114,7 +113,7 @@ def _sizes_are_known(graph: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) ->
     """Whether every result's size follows from the nodes; refuses those that are too large."""
     try:
         inferred = onnx.shape_inference.infer_shapes(graph, data_prop=True).graph
-    except ONNX_FAILURES:
+    except (RuntimeError, ValueError, TypeError, onnx.shape_inference.InferenceError):  # the node contradicts itself
         return False
     kinds = {entry.name: entry.type for entry in (*inferred.value_info, *inferred.output)}
     complete = True

@@ -35,6 +35,7 @@ class GraphBuilder:
         self.warnings: list[str] = []
         self._node_names: set[str] = set()
         self._done: dict[tuple[int, Quantization], Activation] = {}
+        self.origins: dict[str, str] = {}  # tensor of the finished graph -> name of its ONNX value
         self.output_names: dict[str, str] = {}  # ONNX output name -> graph output name, once finished
         self._inputs: dict[str, str] = {}  # input of the network -> its tensor
         self._alive: list[Pending | RealFunction] = []  # keeps the ids in `_done` unique
@@ -237,7 +238,10 @@ class GraphBuilder:
             cut=tuple(cut),
             warnings=tuple(dict.fromkeys(self.warnings)),
         )
-        return structural(graph, called)
+        result = structural(graph, called)
+        before = {node.name: node.output for node in self.nodes}
+        self.origins = {node.output: before[node.name] for node in result.nodes}
+        return result
 
     def _output(self, label: str, value: Value, taken: set[str]) -> str:
         """The tensor of an output: one of its own, so a copy where the value is an input or an output already."""

@@ -38,9 +38,14 @@ GEMM_FACTORS = Rule(
 )
 MATMUL_CONSTANT = Rule("MatMul's right side is a constant matrix", bool)
 PER_TENSOR = Rule("activations have one scale and one zero point", bool)
+BROADREALS = Rule(
+    "operators compute with what DequantizeLinear makes; on bytes, values are only moved and limited", bool
+)
 BROADCAST = Rule("elementwise operands have the same shape, or one of them is a scalar or one value per channel", bool)
 REAL_CONSTANT = Rule("a constant that is not quantized is one number, or varies along one axis", bool)
 BATCH_NORMALIZATION = Rule("BatchNormalization has constant statistics (inference)", bool)
+REALS = Rule("operators compute with what DequantizeLinear makes; bytes are only moved and limited", bool)
+CAST = Rule("Cast makes float32 of bytes or of reals", bool)
 SLICE_STEP = Rule("Slice steps are positive", lambda steps: all(step > 0 for step in steps))
 PAD_MODE = Rule("Pad fills with a constant, or repeats rows and columns (reflect, edge, wrap)", bool)
 PAD_REFLECT = Rule("a reflecting Pad is smaller than the axis that it reflects", bool)

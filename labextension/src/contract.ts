@@ -136,7 +136,8 @@ export interface TensorBytes {
  * 
  * ``cycles`` are the runtime cycles where recorded, else the static schedule's; latency and rate follow from them.
  * ``static_cycles`` is the length of the static schedule's axis, ``cause_cycles`` sum up to ``runtime_cycles``.
- * ``bound_by``: macs or dram, whichever of the two decides ``bound_cycles``. */
+ * ``bound_by``: macs or dram, whichever of the two decides ``bound_cycles``. ``overlaps`` is the sentence of
+ * ``counted`` that says how layers were counted which overlap or leave gaps; empty where none do. */
 export interface Totals {
   readonly layers: number;
   readonly cycles: number;
@@ -153,6 +154,7 @@ export interface Totals {
   readonly samples_per_second: number | null;
   readonly dram: DramTraffic | null;
   readonly counted: readonly string[];
+  readonly overlaps: string;
 }
 
 /** What was compiled for. ``clock_assumed``: the file names no clock, so the published one is taken. */

@@ -143,6 +143,8 @@ SHARED = [
     ("pack", "output_nodes.0.size", 1000, "aligned to 16"),
     ("pack", "input_nodes.1.size", 961, "multiple of 16 per sample"),
     ("unpack", "output_nodes.1.size", 481, "multiple of 16 per sample"),
+    ("unpack", "output_nodes.1.size", 496, "multiple of 16 per sample"),
+    ("pack", "input_nodes.0.size", 736, "multiple of 16 per sample"),
 ]
 
 

@@ -55,7 +55,9 @@ def test_the_types_are_those_of_the_schema() -> None:
 
 def test_the_committed_bundles_are_what_the_sources_build(fresh_build: Path) -> None:
     for name in BUNDLES:
-        assert (ROOT / name).read_bytes() == (fresh_build / name).read_bytes(), f"{name} is out of date; run: make views"
+        assert (ROOT / name).read_bytes() == (fresh_build / name).read_bytes(), (
+            f"{name} is out of date; run: make views"
+        )
 
 
 def test_the_committed_extension_is_what_the_sources_build(fresh_build: Path) -> None:

@@ -31,6 +31,35 @@ def layer_table(
     return Table.of(Layer, sorted([*found, *unknown], key=lambda layer: layer.id))
 
 
+def longest_layers(layers: Table[Layer], most: int) -> list[Layer]:
+    """At most so many layers of the static schedule, the longest ones, in its order."""
+    if "start_cycle" not in layers.columns:
+        return []
+    starts, cycles = layers.columns["start_cycle"].values, layers.columns["compute_cycles"].values
+    order = np.argsort(-np.where(starts < 0, -1, cycles), kind="stable")[:most]
+    return [layers[index] for index in sorted(order.tolist()) if starts[index] >= 0]
+
+
+def scheduled_count(layers: Table[Layer]) -> int:
+    """How many layers have a place in the static schedule."""
+    column = layers.columns.get("start_cycle")
+    return 0 if column is None else int((column.values >= 0).sum())
+
+
+def family_cycles(layers: Table[Layer]) -> dict[str, int]:
+    """Compute cycles of the static schedule by family."""
+    columns = layers.columns
+    if "start_cycle" not in columns:
+        return {}
+    family_column, cycles = columns["family"], columns["compute_cycles"].values
+    placed = columns["start_cycle"].values >= 0
+    sums = np.zeros(len(family_column.texts), np.int64)
+    np.add.at(sums, family_column.values[placed], cycles[placed])
+    used = np.bincount(family_column.values[placed], minlength=len(sums))
+    pairs = zip(family_column.texts, sums.tolist(), used.tolist(), strict=True)
+    return {name: cycles for name, cycles, count in pairs if count}
+
+
 def shape_text(shape: Sequence[int]) -> str | None:
     """``1x56x56x64``; None where no shape is recorded."""
     return "x".join(map(str, shape)) or None
@@ -95,7 +124,7 @@ def _layer(
         run_end_cycle=row.intervals[-1][1] if row.intervals else None,
         compute_cycles=row.compute_cycles,
         runtime_cycles=row.runtime_cycles,
-        cause_cycles=_causes(row),
+        cause_cycles=cause_cycles(row.work_cycles, row.stall_cycles, row.compute_cycles),
         macs=row.macs,
         utilization=row.utilization,
         bound_by=row.bound_by,
@@ -117,9 +146,12 @@ def _layer(
     )
 
 
-def _causes(row: ReportLayer) -> tuple[int, ...]:
-    """Cycles by cause in the palette's order; nothing where the report does not split the work."""
-    if not row.work_cycles:
+def cause_cycles(work: Mapping[str, int], stalls: Mapping[str, int], compute_cycles: int | None) -> tuple[int, ...]:
+    """Cycles by cause in the palette's order; compute stays whole where a report does not divide it.
+
+    Nothing where there are no stalls: the runtime is not known then.
+    """
+    if not stalls:
         return ()
-    found = {**row.work_cycles, **row.stall_cycles}
+    found = {**(work or {"compute": compute_cycles or 0}), **stalls}
     return tuple(found.get(cause.key, 0) for cause in CAUSES)

@@ -14,7 +14,7 @@ from sima_compiler.archive.report_records import BatchCandidate, CompileReport, 
 from sima_compiler.archive.stats import MlaStats
 from sima_compiler.view import units, wordings
 from sima_compiler.view.events import event_table
-from sima_compiler.view.layers import layer_table
+from sima_compiler.view.layers import cause_cycles, layer_table
 from sima_compiler.view.palette import PALETTE
 from sima_compiler.view.pipeline import file_table, link_table, plugin_table, segments_of
 from sima_compiler.view.records import (
@@ -140,19 +140,13 @@ def _totals(
         padded_bound_cycles=report.padded_bound_cycles,
         efficiency=report.efficiency,
         macs=report.macs,
-        cause_cycles=_cause_totals(report),
+        cause_cycles=cause_cycles(report.work_cycles, report.stall_cycles, report.compute_cycles),
         latency_us=units.latency_us(cycles, clock_mhz) if cycles else None,
         samples_per_second=units.rate(actual or 1, cycles, clock_mhz) or None,
         dram=report.dram,
         counted=_counted(report, stats),
+        overlaps=stats.counting if stats is not None else "",
     )
-
-
-def _cause_totals(report: CompileReport) -> tuple[int, ...]:
-    if not report.work_cycles:
-        return ()
-    found = {**report.work_cycles, **report.stall_cycles}
-    return tuple(found.get(cause.key, 0) for cause in PALETTE.causes)
 
 
 def _counted(report: CompileReport, stats: MlaStats | None) -> tuple[str, ...]:

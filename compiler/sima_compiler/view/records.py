@@ -80,7 +80,8 @@ class Totals:
 
     ``cycles`` are the runtime cycles where recorded, else the static schedule's; latency and rate follow from them.
     ``static_cycles`` is the length of the static schedule's axis, ``cause_cycles`` sum up to ``runtime_cycles``.
-    ``bound_by``: macs or dram, whichever of the two decides ``bound_cycles``.
+    ``bound_by``: macs or dram, whichever of the two decides ``bound_cycles``. ``overlaps`` is the sentence of
+    ``counted`` that says how layers were counted which overlap or leave gaps; empty where none do.
     """
 
     layers: int
@@ -98,6 +99,7 @@ class Totals:
     samples_per_second: float | None = None
     dram: DramTraffic | None = None
     counted: tuple[str, ...] = ()
+    overlaps: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +269,12 @@ class View:
     host_sentence: str = ""
     warnings: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def stall_cycles(self) -> dict[str, int]:
+        """Stalled cycles by cause, in the palette's order; empty where the run is not recorded."""
+        pairs = zip(self.palette.causes, self.totals.cause_cycles, strict=False)
+        return {cause.key: cycles for cause, cycles in pairs if cause.is_stall}
 
     @property
     def plugin_counts(self) -> dict[str, int]:

@@ -17,7 +17,7 @@ export function verdictOf(candidate: BatchCandidate, actual: number | null): Ver
   return candidate.status === "does_not_fit" ? "does not fit" : "not feasible";
 }
 
-/** Neighbouring rows become one where they differ in nothing but numbers. */
+/** Neighbouring rows become one where they say the same; what was scheduled has numbers of its own and stands alone. */
 export function folded(candidates: readonly BatchCandidate[], actual: number | null): Folded[] {
   const rows: Folded[] = [];
   const sorted = [...candidates].sort((one, other) => one.batch_size - other.batch_size);
@@ -25,22 +25,22 @@ export function folded(candidates: readonly BatchCandidate[], actual: number | n
     const verdict = verdictOf(candidate, actual);
     const before = rows.at(-1);
     const isSame =
-      before &&
-      before.verdict === verdict &&
+      before?.verdict === verdict &&
       verdict !== "built" &&
+      candidate.status !== "scheduled" &&
       candidate.batch_size === before.last.batch_size + 1 &&
       gist(candidate) === gist(before.last);
-    if (isSame) rows[rows.length - 1] = { ...before, last: candidate };
+    if (isSame && before) rows[rows.length - 1] = { ...before, last: candidate };
     else rows.push({ first: candidate, last: candidate, verdict });
   }
   return rows;
 }
 
+/** What a row says, without the numbers that only repeat its size. */
 function gist(candidate: BatchCandidate): string {
   const tensors = (candidate.limiting_tensors ?? []).map(tensor => tensor.name);
-  const said = [candidate.status, candidate.reason, candidate.limiting_layer, ...tensors].join("|");
-  // A reason that repeats the row's own numbers says no more than another that does.
-  return said.replaceAll(/[\d.,]+/g, "#");
+  const reason = (candidate.reason ?? "").replaceAll(/[\d.,]+/g, "#");
+  return [candidate.status, candidate.limiting_layer, ...tensors, reason].join("|");
 }
 
 export function whyNotMore(candidates: readonly BatchCandidate[], head: ViewHead): string | null {

@@ -5,6 +5,7 @@ import type { Derived } from "../model/explorer_state.ts";
 import { causesOf } from "../model/profile.ts";
 import { amount, count, duration, percent, size } from "../model/units.ts";
 import { Causes } from "./causes.tsx";
+import { OWN_KEYS } from "./keys.ts";
 import { Button, Facts, Name, Section, useStore } from "./ui.tsx";
 
 /** Names listed one by one before "and so many more". */
@@ -32,7 +33,15 @@ export function Details({ derived, copy }: { derived: Derived; copy: (text: stri
   );
   return (
     <Section title="Details" aside={aside}>
-      <div ref={box} class="sima-details" data-selected={state.selected.join(" ")}>
+      <div
+        ref={box}
+        class="sima-details"
+        data-selected={state.selected.join(" ")}
+        tabIndex={0}
+        role="region"
+        aria-label="Details of the selection"
+        {...OWN_KEYS}
+      >
         {chosen.length === 0 && <p class="sima-note">Select a layer in the timeline, the table or the memory map.</p>}
         {chosen.length === 1 && <One derived={derived} layer={chosen[0] as number} />}
         {chosen.length > 1 && <Several derived={derived} chosen={chosen} />}

@@ -22,7 +22,7 @@ from sima_compiler.ir.graph import Quantization
 #: Operators that hand bytes on unchanged, first input to every output.
 BYTE_MOVEMENTS = frozenset(
     {"Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Slice", "Split", "Pad", "Resize",
-     "Upsample", "MaxPool", "Concat", "Dropout"}
+     "Upsample", "MaxPool", "Concat", "Dropout", "Gather", "Tile", "Expand", "SpaceToDepth", "DepthToSpace"}
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ ENGINE_NAMES = {
     "Archive",
     "CheckReport",
     "CompileResult",
+    "ExportResult",
     "L2CachingMode",
     "Machine",
     "MlaStats",
@@ -25,25 +26,34 @@ ENGINE_NAMES = {
     "Progress",
     "TensorDRAMLayout",
     "TensorTessellateParameters",
+    "VerifyReport",
     "add_check_arguments",
     "add_compile_arguments",
+    "add_export_arguments",
+    "add_verify_arguments",
     "check_from_arguments",
     "compile_keywords",
+    "export_from_arguments",
     "logging_from_arguments",
     "model_from_arguments",
     "output_folder",
     "printable",
     "quantize",
     "simulate",
+    "verify",
+    "verify_from_arguments",
 }
 VIEW_NAMES = {
-    *("BatchCandidate", "FileRow", "Finding", "Label", "Layer", "Markup", "Plugin", "Table", "View"),
-    *("check_page_folder", "layer_details", "page_html", "summary_html", "tag", "to_binary", "to_json"),
+    *("BatchCandidate", "FileRow", "Finding", "Label", "Layer", "Markup", "MemberPreviews", "Plugin", "Table", "View"),
+    *("check_page_folder", "layer_details", "page_html", "saved_view", "summary_html", "tag", "to_binary", "to_json"),
     *("view_of", "view_of_path", "view_of_stats", "view_text", "write_page"),
 }
 #: Modules of numbers, words and colours that hosts use as a whole.
 VIEW_MODULES = {"palette", "units", "wordings"}
-NOTEBOOK_NAMES = {"Summary", "load_ipython_extension", "unload_ipython_extension", "write_html"}
+NOTEBOOK_NAMES = {
+    *("ArchiveTree", "BatchNegotiation", "StatsExplorer"),
+    *("Summary", "load_ipython_extension", "unload_ipython_extension", "write_html"),
+}
 
 
 def error_names() -> set[str]:

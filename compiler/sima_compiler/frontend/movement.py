@@ -16,6 +16,8 @@ from sima_compiler.frontend.reader import Reader
 from sima_compiler.frontend.values import MOVEMENTS, Activation, Cut, Moving, Pending, RealFunction, Value
 from sima_compiler.ir.graph import BINARY_OPS, UNARY_OPS, Op, ShapeAttributes
 
+#: ONNX's number for float32.
+FLOAT = 1
 #: ONNX writes "to the end" as numbers at least this large.
 TO_THE_END = 2**31 - 1
 
@@ -23,6 +25,14 @@ TO_THE_END = 2**31 - 1
 def convert_identity(node: SourceNode, reader: Reader) -> Sequence[Value]:
     """Identity, and Dropout when it only infers."""
     return [reader.value(node, 0)]
+
+
+def convert_cast(node: SourceNode, reader: Reader) -> Sequence[Value]:
+    """Cast of reals to float32, which they are."""
+    rules.CAST.check(node, f"it casts to ONNX type {node.integer('to', 0)}", node.integer("to", 0) == FLOAT)
+    value = reader.activation(node)
+    rules.CAST.check(node, "it casts bytes", not isinstance(value, Activation) or not value.integer)
+    return [value]
 
 
 def convert_softmax(node: SourceNode, reader: Reader) -> Sequence[Value]:
@@ -53,6 +63,9 @@ def convert_slice(node: SourceNode, reader: Reader) -> Sequence[Value]:
     starts, ends = reader.integers(node, 1, "starts") or (), reader.integers(node, 2, "ends") or ()
     axes = reader.integers(node, 3, "axes") or tuple(range(len(starts)))
     steps = reader.integers(node, 4, "steps") or (1,) * len(starts)
+    if len({len(starts), len(ends), len(axes), len(steps)}) > 1:
+        found = f"{len(starts)} starts, {len(ends)} ends, {len(axes)} axes and {len(steps)} steps"
+        raise node.invalid(f"it has {found}, expected as many of each")
     rules.SLICE_STEP.check(node, f"steps {steps}", steps)
     first, step, size = [0] * len(shape), [1] * len(shape), list(shape)
     for axis, start, end, stride in zip(axes, starts, ends, steps, strict=True):
@@ -101,6 +114,15 @@ def _part(node: SourceNode, reader: Reader, position: int) -> Moving:
     return reader.settled(node, position)
 
 
+def _parts(node: SourceNode, reader: Reader, position: int, axis: int) -> Sequence[Moving]:
+    """One input of a Concat; those of a Concat along the same axis that nothing quantizes in between, one by one."""
+    value = reader.activation(node, position)
+    joined = isinstance(value, Pending) and value.op is Op.CONCAT and not value.fused
+    if joined and isinstance(value, Pending) and value.attributes == ShapeAttributes(axis=axis):
+        return value.inputs
+    return (_part(node, reader, position),)
+
+
 def convert_concat(node: SourceNode, reader: Reader) -> Sequence[Value]:
     """Concat behind the batch; inputs may have scales of their own."""
     sources = [reader.activation(node, position) for position in range(len(node.inputs))]
@@ -112,7 +134,7 @@ def convert_concat(node: SourceNode, reader: Reader) -> Sequence[Value]:
         if len(source.shape) != rank - 1 or rest != [size for place, size in enumerate(shape) if place != axis]:
             raise node.invalid(f"inputs of shapes {tuple(shape)} and {source.shape} do not fit along axis {axis + 1}")
     shape[axis] = sum(source.shape[axis] for source in sources)
-    parts = tuple(_part(node, reader, position) for position in range(len(sources)))
+    parts = tuple(part for position in range(len(sources)) for part in _parts(node, reader, position, axis))
     pending = Pending(Op.CONCAT, node.name, parts, tuple(shape), ShapeAttributes(axis=axis), name=node.outputs[0])
     if not all(isinstance(part, Activation) and part.integer for part in parts):
         return [pending]

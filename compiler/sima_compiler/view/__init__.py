@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from sima_compiler.view.html.markup import Markup, tag
     from sima_compiler.view.html.summary import summary_html
     from sima_compiler.view.page import check_page_folder, page_html, write_page
+    from sima_compiler.view.previews import MemberPreviews
     from sima_compiler.view.reading import view_of, view_of_path, view_of_stats
     from sima_compiler.view.records import FileRow, Finding, Label, Layer, Plugin, View
+    from sima_compiler.view.saved import saved_view
     from sima_compiler.view.tables import Table
     from sima_compiler.view.text import view_text
 
@@ -35,6 +37,7 @@ _HOMES: dict[str, str] = {
     "Finding": "sima_compiler.view.records",
     "Layer": "sima_compiler.view.records",
     "Markup": "sima_compiler.view.html.markup",
+    "MemberPreviews": "sima_compiler.view.previews",
     "Plugin": "sima_compiler.view.records",
     "Table": "sima_compiler.view.tables",
     "View": "sima_compiler.view.records",
@@ -42,6 +45,7 @@ _HOMES: dict[str, str] = {
     "Label": "sima_compiler.view.records",
     "layer_details": "sima_compiler.view.details",
     "page_html": "sima_compiler.view.page",
+    "saved_view": "sima_compiler.view.saved",
     "summary_html": "sima_compiler.view.html.summary",
     "tag": "sima_compiler.view.html.markup",
     "to_binary": "sima_compiler.view.columns",
@@ -72,6 +76,7 @@ __all__ = [
     "Label",
     "Layer",
     "Markup",
+    "MemberPreviews",
     "Plugin",
     "Table",
     "View",
@@ -79,6 +84,7 @@ __all__ = [
     "layer_details",
     "page_html",
     "palette",
+    "saved_view",
     "summary_html",
     "tag",
     "to_binary",

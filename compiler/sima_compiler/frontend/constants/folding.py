@@ -156,7 +156,9 @@ class _Writer:
 
     def _title(self, wanted: str) -> str:
         """The first node of a name keeps it."""
-        title = self.names.fresh(wanted) if wanted in self.titles else wanted
+        title = wanted
+        while title in self.titles:  # also where the first of the made-up names is the wanted one itself
+            title = self.names.fresh(wanted)
         self.titles.add(title)
         return title
 

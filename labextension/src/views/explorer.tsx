@@ -4,7 +4,8 @@
  * `mount` puts it into an element. What the host sets comes through `update`; what the person changes goes out through
  * `host.onState`, and an echo of it changes nothing.
  */
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { ComponentChildren } from "preact";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { ViewData } from "../columns.ts";
 import type { Handle, Host, ViewState } from "../hosts/host.ts";
 import {
@@ -86,7 +87,7 @@ function Explorer({ data, store }: { data: ViewData; store: Store<ExplorerState>
         layers={profile.layers}
         onShow={ids => store.set({ selected: ids })}
       />
-      <Memory derived={derived} />
+      <Later>{() => <Memory derived={derived} />}</Later>
       {profile.missing.length > 0 && <p class="sima-note">{profile.missing.join(" ")}</p>}
     </>
   );
@@ -113,9 +114,11 @@ function TimelineHolder(props: {
   keep: (found: Timeline | null) => void;
 }) {
   const holder = useRef<HTMLDivElement>(null);
-  useEffect(() => {
+  // Painted before the browser shows anything: the first frame has the bars.
+  useLayoutEffect(() => {
     const made = createTimeline(props.derived, props.announce);
     holder.current?.append(made.element);
+    made.flush();
     props.keep(made);
     return () => {
       props.keep(null);
@@ -162,6 +165,13 @@ function Whole({ derived }: { derived: Derived }) {
       ))}
     </Section>
   );
+}
+
+/** What is below the fold comes in the frame after the first, so that the timeline is there sooner. */
+function Later({ children }: { children: () => ComponentChildren }) {
+  const [ready, setReady] = useState(false);
+  useEffect(() => setReady(true), []);
+  return <>{ready && children()}</>;
 }
 
 function usePrinting(): boolean {

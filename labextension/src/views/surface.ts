@@ -44,7 +44,6 @@ export function surfaceOn(canvas: HTMLCanvasElement, paint: (surface: Surface) =
   };
   const resized = new ResizeObserver(surface.invalidate);
   resized.observe(canvas);
-  surface.invalidate();
   return surface;
 }
 

@@ -75,19 +75,26 @@ function Explorer({ data, store }: { data: ViewData; store: Store<ExplorerState>
       ) : (
         <p class="sima-note">{wordings["no_stats"]}</p>
       )}
-      <div class="sima-columns">
-        <Section title="Layers">
-          <LayerTable derived={derived} printing={printing} />
-        </Section>
-        <Details derived={derived} copy={text => navigator.clipboard.writeText(text)} />
-      </div>
-      <Whole derived={derived} />
-      <Findings
-        findings={profile.view.findings ?? []}
-        layers={profile.layers}
-        onShow={ids => store.set({ selected: ids })}
-      />
-      <Later>{() => <Memory derived={derived} />}</Later>
+      <Later>
+        {() => (
+          <>
+            {" "}
+            <div class="sima-columns">
+              <Section title="Layers">
+                <LayerTable derived={derived} printing={printing} />
+              </Section>
+              <Details derived={derived} copy={text => navigator.clipboard.writeText(text)} />
+            </div>
+            <Whole derived={derived} />
+            <Findings
+              findings={profile.view.findings ?? []}
+              layers={profile.layers}
+              onShow={ids => store.set({ selected: ids })}
+            />
+            <Memory derived={derived} />
+          </>
+        )}
+      </Later>
       {profile.missing.length > 0 && <p class="sima-note">{profile.missing.join(" ")}</p>}
     </>
   );
@@ -114,11 +121,10 @@ function TimelineHolder(props: {
   keep: (found: Timeline | null) => void;
 }) {
   const holder = useRef<HTMLDivElement>(null);
-  // Painted before the browser shows anything: the first frame has the bars.
+  // Before the browser lays out for the first time: its first frame has the bars.
   useLayoutEffect(() => {
     const made = createTimeline(props.derived, props.announce);
     holder.current?.append(made.element);
-    made.flush();
     props.keep(made);
     return () => {
       props.keep(null);
@@ -167,7 +173,7 @@ function Whole({ derived }: { derived: Derived }) {
   );
 }
 
-/** What is below the fold comes in the frame after the first, so that the timeline is there sooner. */
+/** What is below the timeline comes in the frame after the first, so that the bars are there sooner. */
 function Later({ children }: { children: () => ComponentChildren }) {
   const [ready, setReady] = useState(false);
   useEffect(() => setReady(true), []);

@@ -92,7 +92,6 @@ function MapPicture({ map, derived }: { map: MemoryMap; derived: Derived }) {
       drawMemory(found, theme, map, derived, hover.current);
     });
     surface.current = made;
-    made.flush();
     const release = watchTheme(canvas.current, () => {
       theme = null;
       made.flush();

@@ -7,19 +7,25 @@ attributes, under the names that ``simac compile --json`` uses.
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sima_compiler import Archive, OutputError
-from sima_nb.facts import CandidateFact, Facts, FileFact, LayerFact, PluginFact
-from sima_nb.html.summary import document, summary_html
-from sima_nb.reading import facts_of
-from sima_nb.text import summary_text
+from sima_compiler import Archive
+from sima_compiler.view import (
+    BatchCandidate,
+    FileRow,
+    Layer,
+    Plugin,
+    Table,
+    View,
+    summary_html,
+    view_of,
+    view_text,
+    write_page,
+)
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -35,13 +41,13 @@ class Summary:
 
     Attributes:
         archive: the opened archive.
-        facts: everything that is shown, as records.
+        view: everything that is shown, as records.
         result: what ``compile`` returned; None for an archive that was only opened, or a compiler that returns nothing.
         shown_in: number of the cell that has shown the summary already, so that it does not appear twice there.
     """
 
     archive: Archive
-    facts: Facts
+    view: View
     result: Any = None
     shown_in: int | None = None
 
@@ -53,111 +59,112 @@ class Summary:
             ArchiveError: not a readable archive.
         """
         opened = archive if isinstance(archive, Archive) else Archive.open(archive)
-        return Summary(opened, facts_of(opened, warnings), result)
+        return Summary(opened, view_of(opened, warnings), result)
 
     @property
     def path(self) -> str:
         """Where the archive lies."""
-        return self.facts.path
+        return self.view.path
 
     @property
     def desired_batch_size(self) -> int | None:
         """The batch that was asked for."""
-        return self.facts.desired_batch
+        return self.view.batch.desired_batch_size
 
     @property
     def actual_batch_size(self) -> int | None:
         """The batch that was built."""
-        return self.facts.actual_batch
+        return self.view.batch.actual_batch_size
 
     @property
     def reason(self) -> str:
         """Why this batch, as a sentence."""
-        return self.facts.batch_sentence
+        return self.view.batch.sentence
 
     @property
     def compute_cycles(self) -> int:
         """Cycles of the static schedule for one run of the whole batch."""
-        return self.facts.compute_cycles
+        return self.view.totals.compute_cycles
 
     @property
     def runtime_cycles(self) -> int | None:
         """Cycles with stalls; None when the archive does not know them."""
-        return self.facts.runtime_cycles
+        return self.view.totals.runtime_cycles
 
     @property
     def bound_cycles(self) -> int | None:
         """No schedule is faster than this."""
-        return self.facts.bound_cycles
+        return self.view.totals.bound_cycles
 
     @property
     def padded_bound_cycles(self) -> int | None:
         """The tighter bound that counts padding and on-chip capacity."""
-        return self.facts.padded_bound_cycles
+        return self.view.totals.padded_bound_cycles
 
     @property
     def efficiency(self) -> float | None:
         """``bound_cycles / runtime_cycles``."""
-        return self.facts.efficiency
+        return self.view.totals.efficiency
 
     @property
     def stall_cycles(self) -> Mapping[str, int]:
         """Stalled cycles by cause; with `compute_cycles` they add up to `runtime_cycles`."""
-        return self.facts.stall_cycles
+        return self.view.stall_cycles
 
     @property
-    def latency_us(self) -> float:
-        """Microseconds of one run of the whole batch at the machine's clock."""
-        return self.facts.latency_us
+    def latency_us(self) -> float | None:
+        """Microseconds of one run of the whole batch at the machine's clock; None when no cycles are known."""
+        return self.view.totals.latency_us
 
     @property
-    def samples_per_second(self) -> float:
-        """Throughput at the machine's clock."""
-        return self.facts.samples_per_second
+    def samples_per_second(self) -> float | None:
+        """Throughput at the machine's clock; None when no cycles are known."""
+        return self.view.totals.samples_per_second
 
     @property
-    def files(self) -> tuple[FileFact, ...]:
+    def files(self) -> Table[FileRow]:
         """Files of the archive with their sizes."""
-        return self.facts.files
+        return self.view.files
 
     @property
     def plugins(self) -> dict[str, int]:
         """Plugins per processor."""
-        return self.facts.plugin_counts
+        return self.view.plugin_counts
 
     @property
-    def plugin_list(self) -> tuple[PluginFact, ...]:
+    def plugin_list(self) -> Table[Plugin]:
         """The pipeline's plugins in order."""
-        return self.facts.plugins
+        return self.view.plugins
 
     @property
-    def layers(self) -> tuple[LayerFact, ...]:
+    def layers(self) -> Table[Layer]:
         """Layers of the static schedule."""
-        return self.facts.layers
+        return self.view.layers
 
     @property
-    def candidates(self) -> tuple[CandidateFact, ...]:
+    def candidates(self) -> Table[BatchCandidate]:
         """Batch sizes that the compiler weighed."""
-        return self.facts.candidates
+        return self.view.candidates
 
     @property
     def left_to_host(self) -> tuple[str, ...]:
         """Operators at the outputs that the archive does not hold, such as a last Softmax."""
-        return self.facts.left_to_host
+        return self.view.left_to_host
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """Sentences that the user should read."""
-        return self.facts.warnings
+        left = (f"left to the host: {operator}" for operator in self.view.left_to_host)
+        return (*self.view.warnings, *left)
 
     def to_dict(self) -> dict[str, Any]:
-        """The keys of ``simac compile --json``, as plain values."""
+        """The keys of ``simac compile --json``, as plain values; ``counting`` where layers overlap or leave gaps."""
+        overlaps = self.view.totals.overlaps
         return {
             "path": self.path,
             "desired_batch_size": self.desired_batch_size,
             "actual_batch_size": self.actual_batch_size,
             "compute_cycles": self.compute_cycles,
-            "counting": self.facts.counting,
             "runtime_cycles": self.runtime_cycles,
             "bound_cycles": self.bound_cycles,
             "padded_bound_cycles": self.padded_bound_cycles,
@@ -166,19 +173,20 @@ class Summary:
             "files": [{"name": file.name, "bytes": file.bytes} for file in self.files],
             "plugins": self.plugins,
             "warnings": list(self.warnings),
+            **({"counting": overlaps} if overlaps else {}),
         }
 
     def gantt(self) -> go.Figure:
         """The static schedule as a plotly figure."""
-        from sima_nb.figures import gantt_figure
+        from sima_nb.figures import gantt
 
-        return gantt_figure(self.facts.layers, self.facts.clock_mhz)
+        return gantt(self.view)
 
     def batch_chart(self) -> go.Figure:
         """Samples per second by batch size as a plotly figure."""
         from sima_nb.figures import batch_chart
 
-        return batch_chart(self.facts.candidates, self.facts.actual_batch)
+        return batch_chart(self.view)
 
     def to_html(self, path: str | Path) -> Path:
         """Write a report that opens offline in any browser; returns its path.
@@ -186,13 +194,13 @@ class Summary:
         Raises:
             OutputError: the file cannot be written.
         """
-        return _write_text(Path(path).expanduser(), document(self.facts))
+        return write_page(self.view, path)
 
     def __repr__(self) -> str:
-        return summary_text(self.facts)
+        return view_text(self.view)
 
     def _repr_html_(self) -> str:
-        return summary_html(self.facts, secrets.token_hex(4))
+        return summary_html(self.view, secrets.token_hex(4))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG002 - IPython's signature
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
@@ -211,7 +219,7 @@ class Summary:
         from IPython.display import display
 
         display(self._repr_mimebundle_(), raw=True)
-        figure = figure_bundle(self.facts)
+        figure = figure_bundle(self.view)
         if figure and not in_terminal():
             display(figure, raw=True)
 
@@ -225,17 +233,17 @@ def write_html(archive: Archive | str | Path, path: str | Path, warnings: Sequen
     return Summary.of(archive, warnings=warnings).to_html(path)
 
 
-def figure_bundle(facts: Facts) -> dict[str, Any]:
+def figure_bundle(view: View) -> dict[str, Any]:
     """The interactive chart as a MIME bundle; empty without plotly, without layers, or with too many for a page."""
-    if not 0 < len(facts.layers) <= MOST_BARS:
+    if not 0 < len(view.layers) <= MOST_BARS:
         return {}
     try:
-        from sima_nb.figures import gantt_figure
+        from sima_nb.figures import gantt
 
-        figure = gantt_figure(facts.layers, facts.clock_mhz)
+        figure = gantt(view)
     except ImportError:
         return {}
-    text = f"Interactive Gantt chart of {len(facts.layers)} layers; this viewer cannot draw it, the summary lists them."
+    text = f"Interactive Gantt chart of {len(view.layers)} layers; this viewer cannot draw it, the summary lists them."
     return {PLOTLY_MIME: json.loads(str(figure.to_json())), "text/plain": text}
 
 
@@ -244,32 +252,3 @@ def in_terminal() -> bool:
     from IPython.core.getipython import get_ipython
 
     return type(get_ipython()).__name__ == "TerminalInteractiveShell"
-
-
-def check_folder(path: str | Path) -> None:
-    """Find out that a report has no folder to go to before the work starts.
-
-    Raises:
-        OutputError: the folder of ``path`` does not exist.
-    """
-    folder = Path(path).expanduser().parent
-    if not folder.is_dir():
-        raise OutputError(f"--html {path}: no such folder", hint=f"create it first: mkdir -p {folder}")
-
-
-def _write_text(path: Path, text: str) -> Path:
-    temporary: Path | None = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            file.write(text)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        reason = error.strerror or os.strerror(error.errno or 0)
-        raise OutputError(f"{path}: cannot be written: {reason}", hint="name a file in an existing folder") from error
-    return path

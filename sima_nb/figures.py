@@ -1,7 +1,7 @@
-"""Plotly figures of a compile: pure functions from data to `plotly.graph_objects.Figure`.
+"""Plotly figures of a compile: pure functions from a `View` to `plotly.graph_objects.Figure`.
 
-In: statistics and report of an archive, or rows of the batch negotiation. Out: a figure; nothing is shown. Bars of one
-operator family share a trace, so that the legend can hide a family.
+In: a `View`. Out: a figure; nothing is shown. Bars of one operator family share a trace, so that the legend can hide a
+family.
 """
 
 from __future__ import annotations
@@ -10,40 +10,26 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sima_compiler import printable
-from sima_nb import units
-from sima_nb.html.gantt import layer_details
-from sima_nb.palette import BLUE, FAMILY_COLOURS, GREY
-from sima_nb.reading import candidate_facts, clock_of, layer_facts
+from sima_compiler.view import BatchCandidate, Label, Layer, View, layer_details, palette, units, wordings
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
-
-    from sima_nb.facts import CandidateFact, LayerFact
 
 _ROW_PIXELS = 18
 _MOST_PIXELS = 900
 
 
-def gantt(stats: Any, report: dict[str, Any] | None = None) -> go.Figure:
+def gantt(view: View) -> go.Figure:
     """The static schedule, a row per layer, the first layer on top.
-
-    Args:
-        stats: statistics with ``layers`` (id, name, start_cycle, end_cycle), as ``Archive.stats`` has.
-        report: the compile report, when there is one: adds MACs, utilisation and cause to the hover.
 
     Cycles are the unit of the axis; the hover adds microseconds at the machine's clock.
     """
-    clock, _ = clock_of(report)
-    return gantt_figure(layer_facts(stats, report), clock)
-
-
-def gantt_figure(layers: Sequence[LayerFact], clock_mhz: float) -> go.Figure:
-    """The same from facts that were read already."""
     import plotly.graph_objects as go
 
+    layers = [layer for layer in view.layers if layer.start_cycle is not None]
     traces = [
-        _family_trace(label, colour, [layer for layer in layers if layer.family == label], clock_mhz)
-        for label, colour in FAMILY_COLOURS.items()
+        _family_trace(family, [layer for layer in layers if layer.family == family.key], view)
+        for family in view.palette.families
     ]
     figure = go.Figure([trace for trace in traces if trace.x])
     figure.update_layout({**_layout(len(layers)), "barmode": "overlay", "bargap": 0.25})
@@ -68,22 +54,16 @@ def gantt_figure(layers: Sequence[LayerFact], clock_mhz: float) -> go.Figure:
     return figure
 
 
-def batch_chart(candidates: Sequence[Any], actual_batch: int | None = None) -> go.Figure:
-    """Samples per second by batch size; the built size is blue, infeasible sizes are hatched.
-
-    Args:
-        candidates: rows of the negotiation, as ``Archive.batch.candidates`` has.
-        actual_batch: the size that was built; by default the largest feasible one.
-    """
+def batch_chart(view: View) -> go.Figure:
+    """Samples per second by batch size; the built size is blue, infeasible sizes are hatched."""
     import plotly.graph_objects as go
 
-    rows = candidate_facts(candidates)
-    built = actual_batch if actual_batch is not None else max((row.batch for row in rows if row.feasible), default=None)
+    rows, built = list(view.candidates), view.batch.actual_batch_size
     bars = go.Bar(
-        x=[str(row.batch) for row in rows],
+        x=[str(row.batch_size) for row in rows],
         y=[row.samples_per_second or 0.0 for row in rows],
         marker={
-            "color": [BLUE if row.batch == built else GREY for row in rows],
+            "color": [palette.BLUE if row.batch_size == built else palette.GREY for row in rows],
             "pattern": {"shape": ["" if row.feasible else "/" for row in rows]},
         },
         hovertext=[_plain(_candidate_details(row)) for row in rows],
@@ -96,22 +76,22 @@ def batch_chart(candidates: Sequence[Any], actual_batch: int | None = None) -> g
     return figure
 
 
-def _family_trace(label: str, colour: str, layers: list[LayerFact], clock_mhz: float) -> go.Bar:
+def _family_trace(family: Label, layers: Sequence[Layer], view: View) -> go.Bar:
     import plotly.graph_objects as go
 
     return go.Bar(
-        name=label,
+        name=family.label,
         orientation="h",
         y=[_row_label(layer) for layer in layers],
         base=[layer.start_cycle for layer in layers],
-        x=[layer.cycles for layer in layers],
-        marker={"color": colour, "line": {"width": 0}},
-        hovertext=[_plain(layer_details(layer, clock_mhz)) for layer in layers],
+        x=[layer.compute_cycles for layer in layers],
+        marker={"color": family.colour, "line": {"width": 0}},
+        hovertext=[_plain(layer_details(layer, view)) for layer in layers],
         hoverinfo="text",
     )
 
 
-def _row_label(layer: LayerFact) -> str:
+def _row_label(layer: Layer) -> str:
     return _plain(printable(layer.name))
 
 
@@ -133,10 +113,11 @@ def _layout(rows: int) -> dict[str, Any]:
     }
 
 
-def _candidate_details(row: CandidateFact) -> str:
-    lines = [f"batch {row.batch}: {'feasible' if row.feasible else 'not feasible'}"]
+def _candidate_details(row: BatchCandidate) -> str:
+    lines = [f"batch {row.batch_size}: {'feasible' if row.feasible else 'not feasible'}"]
     if row.samples_per_second:
         lines.append(f"{units.short_rate(row.samples_per_second)} samples per second")
-    if row.peak_bytes:
-        lines.append(f"{units.size(row.peak_bytes)} on chip at the peak")
-    return "\n".join([*lines, *(text for text in (row.limiting, row.reason, row.advice) if text)])
+    if row.peak_on_chip_bytes:
+        lines.append(f"{units.size(row.peak_on_chip_bytes)} on chip at the peak")
+    levers = "; ".join(lever.text for lever in row.levers)
+    return "\n".join([*lines, *(text for text in (wordings.limited_by(row), row.reason, levers) if text)])

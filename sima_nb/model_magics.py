@@ -16,7 +16,17 @@ from typing import Any, Protocol
 
 from IPython.core.magic import Magics, line_magic, magics_class, needs_local_scope
 
-from sima_compiler import CompileInterrupted, Model, SimaError, add_check_arguments, check_from_arguments
+from sima_compiler import (
+    CompileInterrupted,
+    Model,
+    SimaError,
+    add_check_arguments,
+    add_export_arguments,
+    add_verify_arguments,
+    check_from_arguments,
+    export_from_arguments,
+    verify_from_arguments,
+)
 from sima_nb.magic_parser import MagicParser, without_traceback
 from sima_nb.session import resolve_calibration, resolve_model
 
@@ -63,7 +73,32 @@ MODEL is a path, or the name of a variable that holds a path, a Model or an onnx
     add_check_arguments,
     check_from_arguments,
 )
-TWINS = (CHECK,)
+VERIFY = Twin(
+    "verify",
+    """Compare the simulated archive of a model with the model itself in onnxruntime, every element.
+
+MODEL is a path, or the name of a variable that holds a path, a Model or an onnx.ModelProto; what follows --input and
+--calibration may be a variable too.
+
+    %sima_verify resnet50_qdq.onnx
+    r = %sima_verify resnet50.onnx --calibration samples --layers
+    r.exact, r.forms, r.layers
+""",
+    add_verify_arguments,
+    verify_from_arguments,
+)
+EXPORT = Twin(
+    "export",
+    """Write the quantized network as an ONNX file that onnxruntime runs and Netron opens.
+
+MODEL is a path, or the name of a variable that holds a path, a Model or an onnx.ModelProto.
+
+    %sima_export resnet50.sima -o resnet50_uint8.onnx --uint8
+""",
+    add_export_arguments,
+    export_from_arguments,
+)
+TWINS = (CHECK, VERIFY, EXPORT)
 
 
 @magics_class
@@ -75,6 +110,18 @@ class ModelMagics(Magics):
     def sima_check(self, line: str, local_ns: Mapping[str, Any] | None = None) -> Report | None:
         """List everything that keeps a model from compiling; the text that ``?`` shows is set below."""
         return self._run(CHECK, line, local_ns or {})
+
+    @needs_local_scope
+    @line_magic
+    def sima_verify(self, line: str, local_ns: Mapping[str, Any] | None = None) -> Report | None:
+        """Compare a simulated archive with onnxruntime; the text that ``?`` shows is set below."""
+        return self._run(VERIFY, line, local_ns or {})
+
+    @needs_local_scope
+    @line_magic
+    def sima_export(self, line: str, local_ns: Mapping[str, Any] | None = None) -> Report | None:
+        """Write the quantized network as ONNX; the text that ``?`` shows is set below."""
+        return self._run(EXPORT, line, local_ns or {})
 
     def _run(self, twin: Twin, line: str, local_names: Mapping[str, Any]) -> Report | None:
         parser = twin.parser()

@@ -14,10 +14,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from sima_compiler import Progress
-from sima_nb import units
+from sima_compiler.view import Markup, palette, tag, units
 from sima_nb.display import in_terminal
-from sima_nb.html.markup import Markup, tag
-from sima_nb.palette import BLUE
 
 _INTERVAL = 0.1
 _WIDTH = 24
@@ -127,5 +125,5 @@ def _share(done: int, total: int) -> float:
 
 def _bar(share: float) -> Markup:
     back = tag("rect", width="100%", height="6", rx="3", fill="currentColor", fill_opacity="0.15")
-    front = tag("rect", width=f"{100 * share:.1f}%", height="6", rx="3", fill=BLUE)
+    front = tag("rect", width=f"{100 * share:.1f}%", height="6", rx="3", fill=palette.BLUE)
     return tag("svg", back, front, width="100%", height="6", style="flex:1;min-width:80px")

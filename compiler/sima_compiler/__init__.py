@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from sima_compiler.arguments import (
         add_check_arguments,
         add_compile_arguments,
+        add_export_arguments,
+        add_verify_arguments,
         compile_keywords,
         logging_from_arguments,
     )
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
         UnsupportedExtensionError,
         UnsupportedVersionError,
     )
+    from sima_compiler.exporting import ExportResult
     from sima_compiler.folders import output_folder
     from sima_compiler.machine.description import Machine
     from sima_compiler.model import Model, quantize, simulate
@@ -58,14 +61,22 @@ if TYPE_CHECKING:
     from sima_compiler.options import L2CachingMode, TensorDRAMLayout, TensorTessellateParameters
     from sima_compiler.progress import Progress
     from sima_compiler.screen import printable
-    from sima_compiler.sources import check_from_arguments, model_from_arguments
+    from sima_compiler.sources import (
+        check_from_arguments,
+        export_from_arguments,
+        model_from_arguments,
+        verify_from_arguments,
+    )
+    from sima_compiler.verification import verify
     from sima_compiler.view.check import CheckReport
+    from sima_compiler.view.verify import VerifyReport
 
 #: Public name -> module that defines it.
 _HOMES: dict[str, str] = {
     "Archive": "archive.reader",
     "CheckReport": "view.check",
     "CompileResult": "compilation",
+    "ExportResult": "exporting",
     "L2CachingMode": "options",
     "Machine": "machine.description",
     "MlaStats": "archive.stats",
@@ -75,7 +86,13 @@ _HOMES: dict[str, str] = {
     "TensorDRAMLayout": "options",
     "TensorTessellateParameters": "options",
     "add_check_arguments": "arguments",
+    "VerifyReport": "view.verify",
     "add_compile_arguments": "arguments",
+    "add_export_arguments": "arguments",
+    "add_verify_arguments": "arguments",
+    "export_from_arguments": "sources",
+    "verify": "verification",
+    "verify_from_arguments": "sources",
     "check_from_arguments": "sources",
     "compile_keywords": "arguments",
     "logging_from_arguments": "arguments",
@@ -130,6 +147,7 @@ __all__ = [
     "CompileResult",
     "DoesNotFitError",
     "ExecutionError",
+    "ExportResult",
     "ForeignModelError",
     "InputError",
     "InternalError",
@@ -154,15 +172,21 @@ __all__ = [
     "UnsupportedError",
     "UnsupportedExtensionError",
     "UnsupportedVersionError",
+    "VerifyReport",
     "__version__",
     "add_check_arguments",
     "add_compile_arguments",
+    "add_export_arguments",
+    "add_verify_arguments",
     "check_from_arguments",
     "compile_keywords",
+    "export_from_arguments",
     "logging_from_arguments",
     "model_from_arguments",
     "output_folder",
     "printable",
     "quantize",
     "simulate",
+    "verify",
+    "verify_from_arguments",
 ]

@@ -67,6 +67,39 @@ def add_check_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
 
 
+def add_verify_arguments(parser: argparse.ArgumentParser) -> None:
+    """``simac verify``: the model, how to calibrate a float one, and the samples to compare on."""
+    add_model_arguments(parser)
+    parser.add_argument(
+        "--input", default=None, metavar="FILE.npz", help="samples: an array per model input, a sample per row"
+    )
+    parser.add_argument(
+        "--samples", type=int, default=2, metavar="N", help="samples to draw without --input (default: 2)"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of drawn samples (default: 0)")
+    parser.add_argument("--batch-size", type=int, default=1, metavar="N", help="largest batch to build (default: 1)")
+    parser.add_argument("--layers", action="store_true", help="rank layers by error and by saturation too")
+    add_report_arguments(parser)
+
+
+def add_export_arguments(parser: argparse.ArgumentParser) -> None:
+    """``simac export``: the model, the file, and the type of its activations."""
+    add_model_arguments(parser)
+    parser.add_argument(
+        "-o",
+        "--output-path",
+        default=None,
+        metavar="FILE.onnx",
+        help="the file, or a folder for NAME_int8.onnx or NAME_uint8.onnx (default: the current folder)",
+    )
+    parser.add_argument(
+        "--uint8",
+        action="store_true",
+        help="uint8 activations: the form that onnxruntime computes with integers throughout",
+    )
+    add_report_arguments(parser)
+
+
 def _add_input_shape(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input-shape",

@@ -77,6 +77,21 @@ def requantize(
     return _saturate(np.rint(scaled), zero_point, clamp)
 
 
+def requantize_real(
+    accumulator: npt.NDArray[np.int32],
+    factor: Float32Array,
+    bias: Float32Array,
+    output: Quantization,
+    clamp: tuple[int, int] = FULL_RANGE,
+) -> Int8Array:
+    """int32 accumulators to int8 by way of reals: `quantize` of float32(acc) * factor + bias, each step rounded.
+
+    ``factor`` (sx * sw) and ``bias`` broadcast as in `requantize`. onnxruntime does so where a MatMul, or a product
+    with a bias in float32, has no quantization right behind it.
+    """
+    return np.clip(quantize(accumulator.astype(np.float32) * factor + bias, output), *clamp).astype(np.int8)
+
+
 def binary(
     op: BinaryOp,
     left: Int8Array,

@@ -69,7 +69,8 @@ class Model:
             OptionError: ``input_shapes`` contradicts the file.
         """
         if isinstance(source, OnnxModel):
-            return Model(with_input_shapes(source, input_shapes or {}), name or source.graph.name or "model")
+            proto = with_input_shapes(load_onnx(source), input_shapes or {})
+            return Model(proto, name or source.graph.name or "model")
         path = Path(source)
         refuse_foreign(first_bytes(path), str(path))
         return Model(with_input_shapes(load_onnx(path), input_shapes or {}), name or path.stem, str(path))
@@ -115,6 +116,11 @@ class Model:
         return self._name
 
     @property
+    def source(self) -> str:
+        """Path of the file that the model was read from; empty when it came from memory."""
+        return self._source
+
+    @property
     def graph(self) -> Graph:
         """The quantized network."""
         return self._reading.graph
@@ -128,6 +134,15 @@ class Model:
     def outputs(self) -> dict[str, tuple[int, ...]]:
         """Per-sample shape of each output."""
         return {name: self.graph.tensors[name].shape for name in self.graph.outputs}
+
+    @property
+    def origins(self) -> dict[str, str]:
+        """Tensor of the graph -> the value of the ONNX file that it is.
+
+        For an output it is the real value itself: another than the file's output where operators at the end are left to
+        the host.
+        """
+        return {**self._reading.origins, **self._reading.ends}
 
     def execute(self, inputs: Mapping[str, npt.ArrayLike]) -> list[Float32Array]:
         """Run the integer reference: float32 (batch, *shape) by input name -> float32 arrays in output order.

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import warnings
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +19,17 @@ import numpy as np
 import numpy.typing as npt
 
 from sima_compiler.archive.names import is_archive_name
-from sima_compiler.errors import CalibrationError, ModelError, OptionError, SimaError
+from sima_compiler.errors import CalibrationError, InputError, ModelError, OptionError, SimaError
 from sima_compiler.folders import check_output_folder
 from sima_compiler.progress import Progress, ProgressCallback, silent
 
 if TYPE_CHECKING:
+    from sima_compiler.exporting import ExportResult
     from sima_compiler.frontend.calibration import CalibrationData
     from sima_compiler.frontend.loading import OnnxModel
     from sima_compiler.model import Model
     from sima_compiler.view.check import CheckReport
+    from sima_compiler.view.verify import VerifyReport
 
 MODEL_SUFFIXES = (".sima", ".onnx")
 #: Seed of ``--calibration-random``: the same samples on every machine.
@@ -97,6 +100,57 @@ def check_from_arguments(arguments: argparse.Namespace) -> CheckReport:
     from sima_compiler.model import Model
 
     return Model.check(_file_or_model(arguments), input_shapes=input_shapes_of(arguments))
+
+
+def verify_from_arguments(arguments: argparse.Namespace, warn: Callable[[str], None] = warnings.warn) -> VerifyReport:
+    """What `verify` says about ``arguments.model``, on ``arguments.input`` or on drawn samples.
+
+    Raises:
+        ModelError, CalibrationError, InputError, OptionError: as their names say.
+    """
+    from sima_compiler.verification import verify
+
+    source, shapes = source_of(arguments), input_shapes_of(arguments)
+    if arguments.samples < 1:
+        raise OptionError(f"--samples {arguments.samples}: needs at least 1 sample")
+    given = arguments.input
+    return verify(
+        source,
+        read_npz(Path(given).expanduser(), InputError) if isinstance(given, str | Path) else joined_samples(given),
+        calibration_data=samples_of_arguments(arguments, source, shapes, warn) if is_calibrated(arguments) else None,
+        input_shapes=shapes,
+        count=arguments.samples,
+        seed=arguments.seed,
+        batch_size=arguments.batch_size,
+        layers=arguments.layers,
+    )
+
+
+def joined_samples(given: Any) -> Mapping[str, Array] | None:
+    """Samples out of a variable: one {input name: array}, or a list of them, joined.
+
+    Raises:
+        InputError: neither.
+    """
+    if given is None or isinstance(given, Mapping):
+        return given
+    pieces = list(given) if isinstance(given, Iterable) else []
+    if not pieces or not all(isinstance(piece, Mapping) and piece.keys() == pieces[0].keys() for piece in pieces):
+        raise InputError(f"samples are a {type(given).__name__}, expected {{input name: array}} or a list of them")
+    return {name: np.concatenate([np.asarray(piece[name]) for piece in pieces]) for name in pieces[0]}
+
+
+def export_from_arguments(arguments: argparse.Namespace, warn: Callable[[str], None] = warnings.warn) -> ExportResult:
+    """Writes the network of ``arguments.model`` to ``arguments.output_path``.
+
+    Raises:
+        ModelError, CalibrationError, OptionError, OutputError: as their names say.
+    """
+    from sima_compiler.exporting import export_model
+
+    without_folder = argparse.Namespace(**{**vars(arguments), "output_path": None})
+    model = model_from_arguments(without_folder, warn)
+    return export_model(model, arguments.output_path, uint8=arguments.uint8)
 
 
 def is_calibrated(arguments: argparse.Namespace) -> bool:

@@ -24,7 +24,8 @@ export interface Column {
 /** Everything that is shown. ``kind``: archive or stats; ``report_version`` is None without a report.
  * 
  * ``wordings`` are the sentences and words that views share, by key. ``host_sentence`` says what the archive leaves to
- * the host; it is empty where nothing is left. */
+ * the host; it is empty where nothing is left. ``left_out`` says which rows a shortened View lacks,
+ * ``not_recorded`` what the file itself does not say. */
 export interface View {
   readonly schema_version: string;
   readonly kind: string;
@@ -41,6 +42,8 @@ export interface View {
   readonly host_sentence: string;
   readonly warnings: readonly string[];
   readonly findings: readonly Finding[];
+  readonly left_out: readonly string[];
+  readonly not_recorded: readonly string[];
 }
 
 /** The batch that was asked for and the one that was built; ``sentence`` says both and why. */
@@ -136,7 +139,8 @@ export interface TensorBytes {
  * 
  * ``cycles`` are the runtime cycles where recorded, else the static schedule's; latency and rate follow from them.
  * ``static_cycles`` is the length of the static schedule's axis, ``cause_cycles`` sum up to ``runtime_cycles``.
- * ``bound_by``: macs or dram, whichever of the two decides ``bound_cycles``. */
+ * ``bound_by``: macs or dram, whichever of the two decides ``bound_cycles``. ``overlaps`` is the sentence of
+ * ``counted`` that says how layers were counted which overlap or leave gaps; empty where none do. */
 export interface Totals {
   readonly layers: number;
   readonly cycles: number;
@@ -153,6 +157,7 @@ export interface Totals {
   readonly samples_per_second: number | null;
   readonly dram: DramTraffic | null;
   readonly counted: readonly string[];
+  readonly overlaps: string;
 }
 
 /** What was compiled for. ``clock_assumed``: the file names no clock, so the published one is taken. */

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from sima_compiler.archive.coverage import coverage_of
 from sima_compiler.archive.stats import MlaStats, parse_any_form, parse_known_form
+from sima_compiler.errors import SchemaError
 
 Row = tuple[int, int]
 
@@ -108,6 +109,16 @@ def test_every_form_gives_the_same_layers(form: str) -> None:
     assert fast is None or fast == slow
 
 
+@pytest.mark.parametrize(
+    "number", ["9.5", "9.", "9.00", "9.0.0", "09", "+9", "9e0", "0x9", "9_0", "'9.5'", "'9\"", "''", "9 "]
+)
+@pytest.mark.parametrize("form", FORMS)
+def test_other_numbers_are_left_to_the_reader_of_events(form: str, number: str) -> None:
+    text = FORMS[form].replace('"9"', "9").replace("9.0", "9").replace("end_cycle: 9\n", f"end_cycle: {number}\n")
+    assert number in text
+    assert parse_known_form(text.encode()) is None
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("seed", range(8))
 def test_no_changed_byte_of_a_form_is_read_differently_by_the_two_readers(form: str, seed: int) -> None:
@@ -143,6 +154,34 @@ def test_a_layer_without_any_cycle_stands_behind_the_one_before_it() -> None:
     )
     assert [(layer.start_cycle, layer.cycles) for layer in stats.layers] == [(0, 0), (0, 7), (7, 0), (7, 0)]
     assert MlaStats.parse(stats.to_yaml()) == stats
+
+
+@pytest.mark.parametrize(
+    ("items", "ids"),
+    [
+        (["id: 4", "id: 5"], [4, 5]),
+        (["id: '7'", "id: 3.0"], [3, 7]),
+        (["id: 4", "unit: cycles"], [4, 5]),
+        (["unit: cycles", "id: 9"], [1, 9]),
+        (["idx: 4", "layer: 5"], [1, 2]),
+    ],
+)
+def test_a_list_may_carry_ids(items: list[str], ids: list[int]) -> None:
+    lines = [f"- {item}\n  name: MLA_0/a\n  start_cycle: 0\n  end_cycle: 9\n" for item in items]
+    assert MlaStats.parse("".join(lines)).ids.tolist() == ids
+
+
+@pytest.mark.parametrize("items", [["id: 4", "id: 4"], ["id: x", "id: 5"], ["id: -1", "id: 5"], ["id: 2", "id: [2]"]])
+def test_ids_of_a_list_are_held_to_the_same_rules(items: list[str]) -> None:
+    lines = [f"- {item}\n  name: MLA_0/a\n  start_cycle: 0\n  end_cycle: 9\n" for item in items]
+    with pytest.raises(SchemaError, match=r"line \d+: layer"):
+        MlaStats.parse("".join(lines))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_byte_order_mark_and_foreign_line_ends_change_nothing(form: str) -> None:
+    text = FORMS[form].replace("\n", "\r\n")
+    assert MlaStats.parse(b"\xef\xbb\xbf" + text.encode()) == MlaStats.parse(FORMS["published"])
 
 
 def test_a_layer_of_one_cycle_is_no_layer_without_length() -> None:

@@ -143,6 +143,8 @@ SHARED = [
     ("pack", "output_nodes.0.size", 1000, "aligned to 16"),
     ("pack", "input_nodes.1.size", 961, "multiple of 16 per sample"),
     ("unpack", "output_nodes.1.size", 481, "multiple of 16 per sample"),
+    ("unpack", "output_nodes.1.size", 496, "multiple of 16 per sample"),
+    ("pack", "input_nodes.0.size", 736, "multiple of 16 per sample"),
 ]
 
 
@@ -331,6 +333,17 @@ def test_an_old_grammar_version_has_no_a65() -> None:
     document = vendor_style() | {"model_sdk_version": "2.0.0"}
     assert any("needs model_sdk_version 2.1.0" in sentence for sentence in validate(document))
     assert validate(build_mpk(classifier()) | {"model_sdk_version": "2.0.0"}) == []
+
+
+@pytest.mark.parametrize("size", [2**53, 10**30])
+def test_counts_beyond_any_size_read_as_absent(size: int) -> None:
+    document = build_mpk(classifier())
+    set_at(document, "plugins.0.output_nodes.0.size", size)
+    set_at(document, "plugins.2.config_params.actual_batch_size", size)
+    read = MpkDocument.parse(json.dumps(document).encode())
+    assert (read.plugins[0].outputs[0].size, read.plugins[2].actual_batch_size) == (None, None)
+    assert read.raw["plugins"][0]["output_nodes"][0]["size"] == size
+    assert validate(document)
 
 
 def places(value: Any, path: str = "") -> Iterator[str]:

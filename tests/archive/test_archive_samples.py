@@ -51,9 +51,16 @@ def test_report_1_0() -> None:
     assert (buffer.name, buffer.first_step, buffer.last_step) == ("t1_relu_raw", 0, 1)
     assert (buffer.start_cycle, buffer.last_use_step, buffer.layers) == (None, None, ())
     view = view_of(archive)
-    assert view.totals.cause_cycles == ()
-    assert not any(layer.cause_cycles for layer in view.layers)
-    assert "cause_cycles" not in view.layers.columns
+    causes = dict(zip((cause.key for cause in view.palette.causes), view.totals.cause_cycles, strict=True))
+    assert {key: cycles for key, cycles in causes.items() if cycles} == {"compute": 601, "weights": 228, "output": 104}
+    assert [sum(layer.cause_cycles) for layer in view.layers] == [layer.runtime_cycles for layer in report.layers]
+    assert "blocks" not in view.layers.columns
+    assert view.not_recorded == (
+        "what compute cycles are spent on",
+        "when each engine works",
+        "shapes and blocks",
+        "when buffers are in use",
+    )
 
 
 def test_report_1_0_of_a_batch_that_does_not_fit() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import re
 import signal
@@ -59,7 +58,8 @@ def test_the_human_form_says_where_and_which_batch(simac, samples: Path, tmp_pat
     assert "2 desired -> 2 actual" in done.out
     assert "small_stage1_mla.lm" in done.out
     cycles = int(re.search(r"runtime cycles +([\d,]+)", done.out)[1].replace(",", ""))
-    assert f"{cycles / 1e6:.4g} ms for the batch at 1,000 MHz; {2e9 / cycles:,.0f} samples per second" in done.out
+    speed = f"{cycles / 1e3:.2f} µs for the batch at 1,000 MHz, MLA alone; {2e9 / cycles:,.0f} samples per second"
+    assert speed in done.out
     assert done.err == ""
 
 
@@ -228,7 +228,7 @@ def test_an_interruption_exits_with_130_and_keeps_the_old_archive(
     assert (tmp_path / "small_mpk.tar.gz").read_bytes() == before
 
 
-def test_html_without_the_notebook_package_is_one_clear_error(samples: Path, tmp_path: Path) -> None:
+def test_html_needs_no_notebook_package(samples: Path, tmp_path: Path) -> None:
     code = (
         "import sys\n"
         "class Block:\n"
@@ -241,17 +241,10 @@ def test_html_without_the_notebook_package_is_one_clear_error(samples: Path, tmp
     words = ["compile", str(samples / "small.onnx"), "-o", str(tmp_path), "--json"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
 
-    def run(*more: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", code, *words, *more]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
-
-    refused = run("--html", str(tmp_path / "r.html"))
-    assert refused.returncode == 1
-    error = json.loads(refused.stdout)["error"]
-    assert error["type"] == "OptionError"
-    assert "pip install" in error["hint"]
-    assert not list(tmp_path.iterdir()), "refused before the work starts"
-    assert run().returncode == 0
+    command = [sys.executable, "-c", code, *words, "--html", str(tmp_path / "r.html")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "MLA_0" in (tmp_path / "r.html").read_text("utf-8")
 
 
 def test_a_last_softmax_is_named_as_left_to_the_host(simac, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import pytest
 from sima_compiler import arguments
 from sima_compiler.archive.mpk_document import MpkDocument
 from sima_compiler.archive.tree import build_tree
-from sima_compiler.cli.command import Warnings
+from sima_compiler.cli import stats
+from sima_compiler.cli.command import Output, Warnings
 from sima_compiler.cli.layout import pairs, table
 from sima_compiler.screen import printable, printable_lines
 from tests.archive.archive_samples import document, header, tar_bytes, write_gz
@@ -98,6 +100,14 @@ def test_file_names_and_wrong_words_are_shown_as_text_too(simac, tmp_path: Path,
     described = hostile_archive(tmp_path, name)
     renamed = described.rename(tmp_path / f"{name}.tar.gz")
     assert shown in simac("inspect", renamed).out.splitlines()[0]
+
+
+def test_whatever_a_command_returns_reaches_the_terminal_as_text(simac, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last gate: a command that forgets about names cannot print them as they are."""
+    careless = replace(stats.COMMAND, run=lambda _: Output({"name": "\x1b[2J"}, "one\x1b[2J\ntwo\x9b\r\u202e"))
+    monkeypatch.setattr(stats, "COMMAND", careless)
+    assert simac("stats", "x").out == "one\\x1b[2J\ntwo\\x9b\\r\\u202e\n"
+    assert simac("stats", "x", "--json").out == '{"name": "\\u001b[2J"}\n'
 
 
 @pytest.mark.parametrize("kind", ["colour", "line break", "right to left"])

@@ -133,3 +133,14 @@ def test_a_constant_output_is_refused() -> None:
     net.output(net.operand([1, 2], 0.1))
     with pytest.raises(ModelError, match="does not depend on any input"):
         Model.from_onnx(net.model())
+
+
+def test_nodes_without_names_get_one_each() -> None:
+    """onnxruntime refuses a file in which two nodes are called alike, and so must not be what we export."""
+    net = QdqGraph()
+    net.output(net.pair(net.op("Sigmoid", net.pair(net.op("Tanh", net.input((3, 4)))))))
+    source = net.model()
+    for node in source.graph.node:
+        node.name = ""
+    names = [node.name for node in Model.from_onnx(source).to_onnx().graph.node]
+    assert len(set(names)) == len(names)

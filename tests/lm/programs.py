@@ -32,6 +32,7 @@ from sima_compiler.ir.program import (
     StoreTensor,
     Translate,
     Wait,
+    WayOut,
 )
 from sima_compiler.machine.description import Machine
 
@@ -115,12 +116,13 @@ class _Commands:
         ends = (self.operand, self.operand)
         return st.one_of(
             st.builds(
-                Convolve, *common, *ends, self.buffer, windows, counts, bytes8, quants, clamps, flags,
+                Convolve, *common, *ends, self.buffer, windows, counts, bytes8, quants, clamps,
+                st.sampled_from(WayOut),
                 st.none() | self.step, mappings, ends_block,
             ),
             st.builds(
-                Convolve, *common, *ends, self.buffer, windows, counts, bytes8, quants, clamps, st.just(False),
-                st.none(), mappings, goes_on,
+                Convolve, *common, *ends, self.buffer, windows, counts, bytes8, quants, clamps,
+                st.just(WayOut.PLAIN), st.none(), mappings, goes_on,
             ),
             st.builds(
                 Pool, *common, st.sampled_from(PoolKind), *ends, self.optional, windows, flags, flags, quants,

@@ -11,7 +11,7 @@ import pytest
 from sima_compiler import Machine
 from sima_compiler.ir.graph import Quantization
 from sima_compiler.ir.layers import Window
-from sima_compiler.ir.program import ArrayMapping, Convolve, Fill, Operand, Wait
+from sima_compiler.ir.program import ArrayMapping, Convolve, Fill, Operand, Wait, WayOut
 from sima_compiler.machine.contention import FULL_SPEED, speeds
 from sima_compiler.machine.cost import ArrayWork, array_cycles, array_traffic, compute_cycles, depthwise_cycles
 from sima_compiler.machine.traffic import (
@@ -37,7 +37,7 @@ def map_of(rows: int, columns: int, channels: int) -> Operand:
 def convolve(rows: int, channels: int, window: Window, groups: int, mapping: ArrayMapping) -> Convolve:
     source = target = map_of(rows, rows, channels)
     unit = Quantization(1.0, 0)
-    return Convolve(0, Wait(), source, target, 0, window, groups, 0, unit, (-128, 127), False, None, mapping)
+    return Convolve(0, Wait(), source, target, 0, window, groups, 0, unit, (-128, 127), WayOut.PLAIN, None, mapping)
 
 
 def test_a_block_of_the_array_on_one_port() -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import pytest
 
 from sima_compiler import Archive, MlaStats
-from sima_nb.facts import CandidateFact
+from sima_compiler.archive.report_records import BatchCandidate
+from sima_compiler.view.palette import BLUE, PALETTE, family
+from sima_compiler.view.reading import view_of, view_of_stats
+from sima_compiler.view.records import ViewMachine
+from sima_compiler.view.tables import Table
 from sima_nb.figures import batch_chart, gantt
-from sima_nb.palette import BLUE, FAMILY_COLOURS, family
 
 
 def bars_of(figure) -> dict[str, tuple[int, int, str, str]]:
@@ -21,7 +26,7 @@ def bars_of(figure) -> dict[str, tuple[int, int, str, str]]:
 def test_a_bar_per_layer_at_its_place(small_archive: Archive) -> None:
     stats = small_archive.stats
     assert stats is not None
-    bars = bars_of(gantt(stats, small_archive.report))
+    bars = bars_of(gantt(view_of(small_archive)))
     assert {name: bar[:2] for name, bar in bars.items()} == {
         layer.name: (layer.start_cycle, layer.cycles) for layer in stats.layers
     }
@@ -31,14 +36,14 @@ def test_the_hover_adds_what_the_report_knows(small_archive: Archive) -> None:
     stats, report = small_archive.stats, small_archive.report
     assert stats is not None
     assert report is not None
-    with_report, alone = bars_of(gantt(stats, report)), bars_of(gantt(stats))
+    with_report, alone = bars_of(gantt(view_of(small_archive))), bars_of(gantt(view_of_stats(stats)))
     for row in report.layers:
         if row.name not in with_report:
             continue
         hover = with_report[row.name][3]
         assert f"{row.runtime_cycles:,} cycles with stalls" in hover
         assert f"bound by {row.bound_by.replace('_dma', ' DMA')}" in hover
-        assert " us)" in hover
+        assert " µs)" in hover
         assert "bound by" not in alone[row.name][3]
     convolution = next(row for row in report.layers if row.macs and row.name in with_report)
     assert f"{convolution.macs:,} MACs" in with_report[convolution.name][3]
@@ -46,21 +51,22 @@ def test_the_hover_adds_what_the_report_knows(small_archive: Archive) -> None:
 
 def test_rows_run_from_top_to_bottom_in_schedule_order() -> None:
     names = ["MLA_0/conv2d_0", "MLA_0/max_pool2d_1", "MLA_0/conv2d_2"]
-    axis = gantt(MlaStats.from_columns([1, 2, 3], names, [0, 5, 9], [4, 8, 20])).layout.yaxis
+    axis = gantt(view_of_stats(MlaStats.from_columns([1, 2, 3], names, [0, 5, 9], [4, 8, 20]))).layout.yaxis
     assert axis.autorange == "reversed"
     assert list(axis.categoryarray) == names
 
 
 def test_microseconds_follow_the_machines_clock() -> None:
     stats = MlaStats.from_columns([1], ["MLA_0/conv2d_0"], [0], [7999])
-    assert "8.00 us" in bars_of(gantt(stats))["MLA_0/conv2d_0"][3]
-    report = {"machine": {"name": "m", "clock_mhz": 500, "quads": 1}, "layers": []}
-    assert "16.00 us" in bars_of(gantt(stats, report))["MLA_0/conv2d_0"][3]
+    view = view_of_stats(stats)
+    assert "8.00 µs" in bars_of(gantt(view))["MLA_0/conv2d_0"][3]
+    slow = replace(view, machine=ViewMachine("m", 500.0, clock_assumed=False))
+    assert "16.00 µs" in bars_of(gantt(slow))["MLA_0/conv2d_0"][3]
 
 
 def test_plotly_markup_in_names_stays_text() -> None:
     stats = MlaStats.from_columns([1], ["MLA_0/<b>x</b>"], [0], [9])
-    name, (_, _, _, hover) = next(iter(bars_of(gantt(stats)).items()))
+    name, (_, _, _, hover) = next(iter(bars_of(gantt(view_of_stats(stats))).items()))
     assert name == "MLA_0/&lt;b&gt;x&lt;/b&gt;"
     assert "<b>" not in hover
 
@@ -76,8 +82,8 @@ def test_plotly_markup_in_names_stays_text() -> None:
         ("MLA_0/add_relu_4", "elementwise"),
         ("MLA_0/mul_9", "elementwise"),
         ("MLA_0/sigmoid_5", "activation"),
-        ("MLA_0/concat_6", "data movement"),
-        ("MLA_0/resize_8", "data movement"),
+        ("MLA_0/concat_6", "data_movement"),
+        ("MLA_0/resize_8", "data_movement"),
         ("conv2d_add_sigmoid", "convolution"),
         ("something_new_3", "other"),
         ("", "other"),
@@ -93,13 +99,23 @@ def test_every_layer_of_the_compiler_has_a_family(small_archive: Archive) -> Non
     assert "other" not in {family(layer.name) for layer in stats.layers}
 
 
-def test_colours_are_distinct() -> None:
-    assert len(set(FAMILY_COLOURS.values())) == len(FAMILY_COLOURS)
+def test_keys_of_a_set_are_told_apart_with_and_without_colour() -> None:
+    """The batch's statuses and the files' roles have neither: they are always written out."""
+    for field in fields(PALETTE):
+        labels = getattr(PALETTE, field.name)
+        assert len({label.key for label in labels}) == len(labels), field.name
+        assert len({label.label for label in labels}) == len(labels), field.name
+        if field.name not in ("roles", "statuses", "causes"):
+            assert len({label.colour for label in labels}) == len({label.pattern for label in labels}) == len(labels)
+    divided = [label for label in PALETTE.causes if label.key != "compute"]
+    assert len({label.colour for label in divided}) == len({label.pattern for label in divided}) == len(divided)
 
 
-def test_the_batch_chart_marks_the_built_size() -> None:
-    rows = [CandidateFact(batch, batch <= 4, samples_per_second=100.0 * batch) for batch in (1, 2, 4, 8)]
-    chart = batch_chart(rows)
+def test_the_batch_chart_marks_the_built_size(small_archive: Archive) -> None:
+    rows = [BatchCandidate(batch, batch <= 4, samples_per_second=100.0 * batch) for batch in (1, 2, 4, 8)]
+    view = view_of(small_archive)
+    batch = replace(view.batch, actual_batch_size=4)
+    chart = batch_chart(replace(view, batch=batch, candidates=Table.of(BatchCandidate, rows)))
     assert list(chart.data[0].x) == ["1", "2", "4", "8"]
     assert list(chart.data[0].y) == [100.0, 200.0, 400.0, 800.0]
     assert [colour == BLUE for colour in chart.data[0].marker.color] == [False, False, True, False]
@@ -107,6 +123,5 @@ def test_the_batch_chart_marks_the_built_size() -> None:
 
 
 def test_the_batch_chart_takes_the_archives_own_rows(small_archive: Archive) -> None:
-    rows = small_archive.batch.candidates
-    chart = batch_chart(rows, small_archive.batch.actual)
-    assert list(chart.data[0].x) == [str(row.batch_size) for row in rows]
+    chart = batch_chart(view_of(small_archive))
+    assert list(chart.data[0].x) == [str(row.batch_size) for row in small_archive.batch.candidates]

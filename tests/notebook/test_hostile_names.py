@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from sima_compiler import Archive, ModelError, printable
+from sima_compiler.view import view_of
 from sima_nb.display import Summary
 from sima_nb.figures import gantt
-from sima_nb.magics import _without_traceback
+from sima_nb.magic_parser import without_traceback
 from tests.archive.archive_samples import document, header, tar_bytes, write_gz
 from tests.cli.test_names_on_a_terminal import NAMES
 
@@ -49,8 +50,8 @@ def test_names_are_text_on_the_page_and_in_the_plain_form(tmp_path: Path, kind: 
 def test_names_are_text_in_the_chart(tmp_path: Path, kind: str) -> None:
     name, shown = NAMES[kind]
     archive = archive_of(tmp_path, name)
-    labels = [label for trace in gantt(archive.stats).data for label in trace.y]
-    hovers = [label for trace in gantt(archive.stats).data for label in trace.hovertext]
+    labels = [label for trace in gantt(view_of(archive)).data for label in trace.y]
+    hovers = [label for trace in gantt(view_of(archive)).data for label in trace.hovertext]
     assert labels == [f"MLA_0/{shown}{number}" for number in (1, 2, 3)]
     assert all(shown in hover for hover in hovers)
     assert all(printable(text) == text for text in [*labels, *hovers])
@@ -79,7 +80,7 @@ def test_what_is_missing_is_a_warning_in_every_form(tmp_path: Path) -> None:
 
 
 def test_an_error_quotes_names_as_text() -> None:
-    error = _without_traceback(ModelError("layer \x1b[31mred\n\x9b0m", hint="look\u202e"))
+    error = without_traceback(ModelError("layer \x1b[31mred\n\x9b0m", hint="look\u202e"))
     lines = getattr(error, "_render_traceback_")()  # noqa: B009 - IPython's hook, which no type declares
     assert all(printable(line) == line for line in lines)
     assert r"\x1b[31mred" in lines[0]

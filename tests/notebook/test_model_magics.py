@@ -14,6 +14,7 @@ from sima_compiler.cli.dispatch import build_parser
 from sima_nb.model_magics import TWINS, Twin
 from tests.model.test_check import blocked
 from tests.notebook.conftest import Notebook
+from tests.support.small_models import small_float_model
 
 
 @pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.name)
@@ -64,3 +65,27 @@ def test_errors_are_shown_as_their_message(notebook: Notebook) -> None:
 def test_unloading_takes_the_magics_away(notebook: Notebook) -> None:
     notebook.run("%unload_ext sima_nb")
     assert not [name for name in notebook.shell.magics_manager.magics["line"] if name.startswith("sima_")]
+
+
+def test_verify_takes_samples_in_variables(notebook: Notebook, small_model: Path) -> None:
+    notebook.run(
+        "import numpy\nsample = {'image': numpy.zeros((2, 3, 8, 8), numpy.float32)}\nlisted = [sample, sample]"
+    )
+    assert notebook.run(f"%sima_verify {small_model}").exact
+    assert notebook.run(f"%sima_verify {small_model} --input sample --layers").samples == 2
+    assert notebook.run(f"%sima_verify {small_model} --input listed").samples == 4
+    error, _ = notebook.fail(f"wrong = 5\n%sima_verify {small_model} --input wrong")
+    assert "expected {input name: array}" in str(error)
+
+
+def test_verify_quantizes_a_float_model_with_a_variable(notebook: Notebook) -> None:
+    notebook.shell.user_ns["net"] = small_float_model()
+    notebook.run("import numpy\nsamples = [{'image': numpy.random.default_rng(0).random((2, 3, 8, 8), numpy.float32)}]")
+    report = notebook.run("%sima_verify net --calibration samples")
+    assert [form.form for form in report.forms] == ["float", "uint8"]
+
+
+def test_export_writes_the_file(notebook: Notebook, small_model: Path, tmp_path: Path) -> None:
+    result = notebook.run(f"%sima_export {small_model} -o {tmp_path} --uint8")
+    assert result.path == tmp_path / "small_uint8.onnx"
+    assert result.path.is_file()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from types import ModuleType
 
@@ -9,13 +10,14 @@ import pytest
 
 import sima_compiler
 import sima_nb
-from sima_compiler import errors
+from sima_compiler import errors, view
 
 #: Adding a name here is a decision: users will rely on it.
 ENGINE_NAMES = {
     "Archive",
     "CheckReport",
     "CompileResult",
+    "ExportResult",
     "L2CachingMode",
     "Machine",
     "MlaStats",
@@ -24,18 +26,34 @@ ENGINE_NAMES = {
     "Progress",
     "TensorDRAMLayout",
     "TensorTessellateParameters",
+    "VerifyReport",
     "add_check_arguments",
     "add_compile_arguments",
+    "add_export_arguments",
+    "add_verify_arguments",
     "check_from_arguments",
     "compile_keywords",
+    "export_from_arguments",
     "logging_from_arguments",
     "model_from_arguments",
     "output_folder",
     "printable",
     "quantize",
     "simulate",
+    "verify",
+    "verify_from_arguments",
 }
-NOTEBOOK_NAMES = {"Summary", "load_ipython_extension", "unload_ipython_extension", "write_html"}
+VIEW_NAMES = {
+    *("BatchCandidate", "FileRow", "Finding", "Label", "Layer", "Markup", "MemberPreviews", "Plugin", "Table", "View"),
+    *("check_page_folder", "layer_details", "page_html", "saved_view", "summary_html", "tag", "to_binary", "to_json"),
+    *("view_of", "view_of_path", "view_of_stats", "view_text", "write_page"),
+}
+#: Modules of numbers, words and colours that hosts use as a whole.
+VIEW_MODULES = {"palette", "units", "wordings"}
+NOTEBOOK_NAMES = {
+    *("ArchiveTree", "BatchNegotiation", "StatsExplorer"),
+    *("Summary", "load_ipython_extension", "unload_ipython_extension", "write_html"),
+}
 
 
 def error_names() -> set[str]:
@@ -57,6 +75,14 @@ def test_the_public_names_are_the_decided_ones(module: ModuleType, expected: set
     declared = set(getattr(module, "__all__", ())) - {"__version__"}
     assert sorted(declared) == sorted(expected)
     assert sorted(visible(module)) == sorted(expected), "something looks public by accident, or is promised and missing"
+
+
+def test_the_view_offers_the_decided_names() -> None:
+    assert sorted(view.__all__) == sorted(VIEW_NAMES | VIEW_MODULES)
+    for name in VIEW_NAMES:
+        assert getattr(view, name) is not None, name
+    for name in VIEW_MODULES:
+        assert inspect.ismodule(importlib.import_module(f"{view.__name__}.{name}")), name
 
 
 def test_every_public_name_says_what_it_is() -> None:

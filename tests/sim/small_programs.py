@@ -27,6 +27,7 @@ from sima_compiler.ir.program import (
     Role,
     StoreTensor,
     Wait,
+    WayOut,
 )
 from sima_compiler.lm.constants import ConstantSections, pack_constants
 from sima_compiler.machine.description import Machine
@@ -60,7 +61,7 @@ def convolve(
     """A convolution without lookup and operand; ``zeros``: input zero point, quantization of the result."""
     return Convolve(
         0, Wait(), source, target, parameters, window, groups, *zeros, FULL,
-        has_lookup=False, binary=None, mapping=ArrayMapping(1, 1),
+        way_out=WayOut.PLAIN, binary=None, mapping=ArrayMapping(1, 1),
     )  # fmt: skip
 
 
@@ -158,6 +159,6 @@ def convolution_program(rng: np.random.Generator, compressed: bool) -> ProgramBu
     step = binary_step(BinaryOp.ADD, source, Broadcast.NONE, (quant(0.08, 1), quant(0.05, 3), quant(0.1, -7)))
     window = Window((3, 3), (1, 1), (1, 1), (1, 1, 1, 1))
     command = convolve(source, target, number, window, (3, quant(0.08, 1)))
-    builder.compute(replace(command, clamp=(-100, 100), has_lookup=True, binary=step))
+    builder.compute(replace(command, clamp=(-100, 100), way_out=WayOut.LOOKUP, binary=step))
     builder.store(y, target)
     return builder

@@ -27,6 +27,7 @@ from sima_compiler.ir.program import (
     Role,
     Translate,
     Wait,
+    WayOut,
 )
 from sima_compiler.lm.constants import ConstantSections, pack_constants, unpack_constants
 from sima_compiler.lm.writer import encode
@@ -247,10 +248,29 @@ def test_way_out_is_requantize_clamp_lookup_operand_clamp_lookup() -> None:
     quants = (unit, unit, quant(1, 1))
     step = binary_step(BinaryOp.SUB, case.operands[0], Broadcast.NONE, quants, clamp=(-100, 90), has_lookup=True)
     plain = convolve(case.source, case.target, number, WINDOWS[0], (0, quant(1, 3)))
-    command = replace(plain, clamp=(-50, 60), has_lookup=True, binary=step)
+    command = replace(plain, clamp=(-50, 60), way_out=WayOut.LOOKUP, binary=step)
     inner = table(3)[np.clip(case.values["x0"].astype(int) + 3, -50, 60) + 128].astype(int)
     outer = np.clip(inner - case.values["x1"].astype(int) + 1, -100, 90)
     np.testing.assert_array_equal(case.run(command), table(4)[outer + 128])
+
+
+@pytest.mark.parametrize("way_out", [WayOut.REAL, WayOut.REAL_LOOKUP])
+def test_a_real_bias_is_added_to_reals(way_out: WayOut) -> None:
+    """(q x 0.5 + bias) / 0.25 + 3: powers of two, so that float64 is exact; ties go to even."""
+    case = Single((3, 2, 2, 4), (3, 2, 2, 4), 16)
+    bias = np.array([0.125, -3.0, 0.0625, 100.0], np.float32)
+    sections = ConstantSections(
+        weights=np.eye(4, dtype=np.int8).reshape(4, 1, 1, 4),
+        real_bias=bias,
+        multipliers=np.full(4, 0.5, np.float32),
+        lookup=table(3) if way_out is WayOut.REAL_LOOKUP else None,
+    )
+    number = case.builder.parameters(sections)
+    plain = convolve(case.source, case.target, number, WINDOWS[0], (0, quant(0.25, 3)))
+    result = case.run(replace(plain, clamp=(-90, 120), way_out=way_out))
+    reals = (case.values["x0"].astype(np.float64) * 0.5 + bias.reshape(4, 1, 1)) / 0.25
+    expected = np.clip(np.rint(reals) + 3, -90, 120).astype(int)
+    np.testing.assert_array_equal(result, table(3)[expected + 128] if way_out is WayOut.REAL_LOOKUP else expected)
 
 
 @pytest.mark.parametrize("window", [replace(w, dilations=(1, 1)) for w in WINDOWS[1:4]] + [WINDOWS[5]])
@@ -393,7 +413,7 @@ def test_constants_survive_packing_and_are_aligned() -> None:
     unit, target = quant(1, 0), Operand(1, 0, 1, 2, 2, 6, 24, 12, 6)
     step = binary_step(BinaryOp.MUL, None, Broadcast.CHANNEL, (unit, unit, unit), has_lookup=True)
     plain = convolve(replace(target, channels=4), target, 2, WINDOWS[1], (0, unit), groups=2)
-    command = replace(plain, has_lookup=True, binary=step)
+    command = replace(plain, way_out=WayOut.LOOKUP, binary=step)
     data = pack_constants(sections)
     for name, start in (("weights", 0), ("bias", 112), ("multipliers", 144), ("lookup", 176)):
         stored = getattr(sections, name).tobytes()

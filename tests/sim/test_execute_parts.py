@@ -11,7 +11,7 @@ import pytest
 
 from sima_compiler.errors import ExecutionError, LmError
 from sima_compiler.ir.layers import PoolKind, Window
-from sima_compiler.ir.program import ArrayMapping, Convolve, Fill, Operand, Part, Pool, Program, Role, Wait
+from sima_compiler.ir.program import ArrayMapping, Convolve, Fill, Operand, Part, Pool, Program, Role, Wait, WayOut
 from sima_compiler.lm.constants import ConstantSections
 from sima_compiler.lm.reader import decode
 from sima_compiler.lm.writer import encode
@@ -106,7 +106,7 @@ def test_a_block_has_to_fit_the_accumulators() -> None:
 
 
 def test_a_part_that_does_not_finish_has_no_lookup() -> None:
-    builder = dense(lambda c: [replace(c[0], has_lookup=True), *c[1:]])
+    builder = dense(lambda c: [replace(c[0], way_out=WayOut.LOOKUP), *c[1:]])
     with pytest.raises(LmError, match="a part that does not finish"):
         decode(encode(builder.program()))
 

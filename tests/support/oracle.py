@@ -14,9 +14,13 @@ import onnxruntime
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 
-def run_onnxruntime(model: onnx.ModelProto, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Every output of ``model`` by name: optimized graph, one thread."""
+def run_onnxruntime(
+    model: onnx.ModelProto, inputs: Mapping[str, np.ndarray], *, optimized: bool = True
+) -> dict[str, np.ndarray]:
+    """Every output of ``model`` by name: one thread, the graph optimized or as the file has it."""
     options = onnxruntime.SessionOptions()
+    if not optimized:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])

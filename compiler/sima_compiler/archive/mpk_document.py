@@ -13,6 +13,7 @@ from typing import Any
 
 from sima_compiler.archive.gunzip import Limits
 from sima_compiler.archive.strict_json import parse_json
+from sima_compiler.archive.typed_json import LARGEST_COUNT
 from sima_compiler.errors import SchemaError
 
 
@@ -108,7 +109,10 @@ class _View:
         return self.text(parent, key, where) or self._fail(where + key, "a text", parent.get(key))
 
     def count(self, parent: dict[str, Any], key: str, where: str, smallest: int) -> int | None:
+        """A count that no size or batch can have (beyond 2**53) reads as absent; ``raw`` keeps it."""
         value = parent.get(key)
+        if isinstance(value, int) and value > LARGEST_COUNT:
+            return None
         if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= smallest):
             return value
         return self._fail(where + key, f"a whole number of at least {smallest}", value)

@@ -105,7 +105,7 @@ class MlaStats:
         """Stats from YAML in UTF-8. ``entry`` names the text in errors.
 
         Unknown keys of a layer are ignored; numbers may be quoted or end in ``.0``; a layer without cycles has no
-        length; the layers of a list are numbered from 1.
+        length; the layers of a list have an ``id`` or are numbered from 1.
 
         Raises:
             SchemaError: the text does not follow the grammar; the message gives the line.

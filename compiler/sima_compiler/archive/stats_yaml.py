@@ -98,11 +98,12 @@ class _Parser:
         return self._columns
 
     def _list(self) -> None:
-        """Layers without ids: they are numbered from 1 in their order."""
+        """Layers with a key ``id`` each, or without: then each has the number behind the one before it, from 1."""
         while not isinstance(item := self._next(), yaml.SequenceEndEvent):
-            self._layer(len(self._columns.ids) + 1, item, item)
+            following = self._columns.ids[-1] + 1 if self._columns.ids else 1
+            self._layer(following, item, item, in_list=True)
 
-    def _layer(self, layer_id: int, key: yaml.Event, start: yaml.Event) -> None:
+    def _layer(self, layer_id: int, key: yaml.Event, start: yaml.Event, *, in_list: bool = False) -> None:
         if not isinstance(start, yaml.MappingStartEvent):
             raise self._error(start, f"layer {layer_id}: expected a mapping with {', '.join(_KEYS)}")
         values: dict[str, Any] = {}
@@ -112,7 +113,10 @@ class _Parser:
             if name in seen:
                 raise self._error(event, f"layer {layer_id}: the key {name!r} appears twice")
             seen.add(name)
-            self._value(name, layer_id, values)
+            if in_list and name == "id":
+                layer_id = self._whole_number(self._next(), "layer id")
+            else:
+                self._value(name, layer_id, values)
         self._append(layer_id, values, key)
 
     def _append(self, layer_id: int, values: dict[str, Any], key: yaml.Event) -> None:

@@ -10,8 +10,9 @@ from sima_compiler.sources import check_from_arguments
 
 
 def run(arguments: argparse.Namespace) -> Output:
-    """Check; JSON: path, kind, compiles, verdict, nodes, macs, obstacles, left_to_host, warnings; ``error`` beside them
-    and exit code 1 where there is an obstacle.
+    """Check; JSON: path, kind, compiles, verdict, nodes, macs, obstacles, left_to_host, warnings.
+
+    Where there is an obstacle ``error`` stands beside them, and the exit code is 1.
     """
     report = check_from_arguments(arguments)
     return Output(report.to_dict(), repr(report), problem="" if report.compiles else report.verdict)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import textwrap
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sima_compiler.arguments import add_compile_arguments, compile_keywords
 from sima_compiler.cli.command import Command, Output, Warnings, say
 from sima_compiler.cli.layout import pairs, size
 from sima_compiler.cli.progress import progress_bar
-from sima_compiler.errors import OptionError, OutputError
 from sima_compiler.sources import model_from_arguments
-from sima_compiler.view import units
+from sima_compiler.view import units, wordings
+from sima_compiler.view.page import check_page_folder, write_page
+from sima_compiler.view.reading import view_of
 
 if TYPE_CHECKING:
     from sima_compiler.archive.report_records import CompileReport
@@ -24,7 +23,8 @@ if TYPE_CHECKING:
 
 def run(arguments: argparse.Namespace) -> Output:
     """Compile; JSON: the result's own keys, with the command's warnings in front of the compiler's."""
-    write_html = _report_writer(arguments.html) if arguments.html else None
+    if arguments.html:
+        check_page_folder(arguments.html)
     warnings = Warnings()
     with progress_bar() as progress:
         model = model_from_arguments(arguments, warnings, progress)
@@ -33,27 +33,28 @@ def run(arguments: argparse.Namespace) -> Output:
         say(f"created the folder {result.path.parent}")
     for sentence in result.warnings:
         warnings(sentence)
-    if write_html:
-        write_html(result.archive, arguments.html, warnings.sentences)
+    if arguments.html:
+        write_page(view_of(result.archive, warnings.sentences), arguments.html)
     data = {**result.to_dict(), "warnings": warnings.sentences}
     return Output(data, describe(result, arguments.html))
 
 
 def describe(result: CompileResult, report: str | None = None) -> str:
     """The result for people: where it is, which batch, how many cycles."""
-    stalls = ", ".join(f"{name} {cycles:,}" for name, cycles in result.stall_cycles.items())
-    plugins = ", ".join(f"{count} {processor}" for processor, count in result.plugins.items())
+    count = units.count
+    stalls = ", ".join(f"{name} {count(cycles)}" for name, cycles in result.stall_cycles.items())
+    plugins = ", ".join(f"{number} {processor}" for processor, number in result.plugins.items())
     compiled = result.archive.report
     facts = [
         ("archive", str(result.path)),
         ("batch", f"{result.desired_batch_size} desired -> {result.actual_batch_size} actual"),
         *(("", line) for line in textwrap.wrap(result.reason, 100)),
-        ("compute cycles", f"{result.compute_cycles:,}"),
-        ("runtime cycles", f"{result.runtime_cycles:,}  for one run of the whole batch, stalls included"),
+        ("compute cycles", count(result.compute_cycles)),
+        ("runtime cycles", f"{count(result.runtime_cycles)}  for one run of the whole batch, stalls included"),
         ("speed", _speed(result, compiled)),
         ("stall cycles", stalls),
-        ("lower bound", f"{result.bound_cycles:,} cycles; with padding {result.padded_bound_cycles:,}"),
-        ("efficiency", f"{100 * result.efficiency:.1f} % of the bound"),
+        ("lower bound", f"{count(result.bound_cycles)} cycles; with padding {count(result.padded_bound_cycles)}"),
+        ("efficiency", f"{units.percent(result.efficiency)} of the bound"),
         ("plugins", plugins),
         *_files(result.files),
         *(("left to host", operator) for operator in (compiled.cut if compiled else ())),
@@ -67,28 +68,16 @@ def _speed(result: CompileResult, compiled: CompileReport | None) -> str:
     clock = compiled.machine.clock_mhz if compiled and compiled.machine else None
     if not clock or not result.runtime_cycles:
         return ""
-    seconds = result.runtime_cycles / (clock * 1e6)
-    rate = result.actual_batch_size / seconds
-    return f"{seconds * 1e3:,.4g} ms for the batch at {units.clock(clock)}; {rate:,.0f} samples per second"
+    time = units.duration(result.runtime_cycles, clock)
+    rate = units.short_rate(units.rate(result.actual_batch_size, result.runtime_cycles, clock))
+    mla = wordings.WORDINGS["mla_alone"]
+    return f"{time} for the batch at {units.clock(clock)}, {mla}; {rate} samples per second"
 
 
 def _files(files: Sequence[Any]) -> list[tuple[str, str]]:
     width = max((len(file["name"]) for file in files), default=0)
     lines = [f"{file['name']:<{width}}  {size(file['bytes']):>10}" for file in files]
     return [("files" if index == 0 else "", line) for index, line in enumerate(lines)]
-
-
-def _report_writer(path: str) -> Callable[[Any, str, Sequence[str]], object]:
-    """The notebook side's function that writes the HTML report; asked for by name, since the engine works without."""
-    folder = Path(path).expanduser().parent
-    if not folder.is_dir():
-        raise OutputError(f"--html {path}: no such folder", hint=f"create it first: mkdir -p {folder}")
-    try:
-        return importlib.import_module("sima_nb").write_html
-    except ImportError as error:
-        raise OptionError(
-            f"--html needs the notebook package sima_nb: {error}", hint="pip install sima-nb, or leave --html out"
-        ) from error
 
 
 COMMAND = Command(

@@ -1,4 +1,4 @@
-"""Plain-text layout for terminals: tables, sizes, counts.
+"""Plain-text layout for terminals: tables, pairs, sizes.
 
 In: values. Out: text without trailing blanks. Always holds: a cell is one line, whatever stands in it.
 """

@@ -15,6 +15,7 @@ from sima_compiler.archive.stats import MlaStats
 from sima_compiler.cli.command import Command, Output, add_json_argument
 from sima_compiler.cli.layout import table
 from sima_compiler.errors import OptionError, SchemaError
+from sima_compiler.view import units
 
 
 def prepare(parser: argparse.ArgumentParser) -> None:
@@ -81,16 +82,18 @@ def _text(rows: list[dict[str, Any]], stats: MlaStats, count: int) -> str:
         (
             str(row["id"]),
             row["name"],
-            f"{row['start_cycle']:,}",
-            f"{row['end_cycle']:,}",
-            f"{row['cycles']:,}",
-            f"{100 * row['share']:.1f} %",
+            units.count(row["start_cycle"]),
+            units.count(row["end_cycle"]),
+            units.count(row["cycles"]),
+            units.percent(row["share"]),
         )
         for row in rows
     ]
     columns = ("id", "name", "start_cycle", "end_cycle", "cycles", "share")
-    shown = f"{len(rows):,} of {count:,} layers" if len(rows) < count else f"{count:,} layers"
-    lines = [table(columns, cells, right=(0, 2, 3, 4, 5)), f"{shown}, {stats.total_cycles:,} cycles in all"]
+    shown = f"{units.count(count)} layers"
+    if len(rows) < count:
+        shown = f"{units.count(len(rows))} of {shown}"
+    lines = [table(columns, cells, right=(0, 2, 3, 4, 5)), f"{shown}, {units.count(stats.total_cycles)} cycles in all"]
     return "\n".join([*lines, *([stats.counting] if stats.counting else [])])
 
 

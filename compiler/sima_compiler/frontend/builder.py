@@ -15,7 +15,7 @@ import numpy as np
 from sima_compiler.arithmetic import FULL_RANGE, dequantize, quantize, quantize_bounds, quantize_result
 from sima_compiler.frontend.constants.names import Names
 from sima_compiler.frontend.onnx_node import SourceNode
-from sima_compiler.frontend.rules import PAD_FILL, QUANTIZED
+from sima_compiler.frontend.rules import CONCAT_SCALE, PAD_FILL, QUANTIZED
 from sima_compiler.frontend.structure import structural
 from sima_compiler.frontend.values import MOVEMENTS, Activation, Cut, GraphInput, Moving, Pending, RealFunction, Value
 from sima_compiler.ir.graph import UNARY_OPS, Graph, Node, Op, Quantization, ShapeAttributes, TableAttributes, Tensor
@@ -35,9 +35,10 @@ class GraphBuilder:
         self.warnings: list[str] = []
         self._node_names: set[str] = set()
         self._done: dict[tuple[int, Quantization], Activation] = {}
+        self.origins: dict[str, str] = {}  # tensor of the finished graph -> name of its ONNX value
         self.output_names: dict[str, str] = {}  # ONNX output name -> graph output name, once finished
         self._inputs: dict[str, str] = {}  # input of the network -> its tensor
-        self._alive: list[Pending] = []  # keeps the ids in `_done` unique
+        self._alive: list[Pending | RealFunction] = []  # keeps the ids in `_done` unique
 
     def tensor(self, name: str, shape: tuple[int, ...], quant: Quantization) -> Activation:
         """A new tensor, called ``name`` or that with a number when the name is taken."""
@@ -95,7 +96,12 @@ class GraphBuilder:
         Raises:
             UnsupportedError: as for `settled`.
         """
-        if isinstance(value, Pending) and (value.op in MOVEMENTS or value.op is Op.RELU):
+        if isinstance(value, Pending) and value.op is Op.CONCAT:
+            for part in value.inputs:
+                self.check_settles(part, node)
+            scales = {self._kept_quant(part) for part in value.inputs}
+            CONCAT_SCALE.check(node, f"{value.source!r} joins values of {len(scales)} scales", len(scales) == 1)
+        elif isinstance(value, Pending) and (value.op in MOVEMENTS or value.op is Op.RELU):
             self.check_settles(value.inputs[0], node)
             quant = self._kept_quant(value)
             found = f"{value.source!r} fills with {value.pad_value}, which {quant} does not hold"
@@ -159,11 +165,11 @@ class GraphBuilder:
         if value.op in MOVEMENTS:
             return self._emit_movement(value, quant, name, node, direct=direct)
         inputs = tuple(self._operand(value, part, quant, node, place) for place, part in enumerate(value.inputs))
-        op = value.op
-        if op in REAL_FORMS and not (direct and all(part.direct for part in inputs) and is_loose(value, quant)):
-            op = REAL_FORMS[op]
+        if not (direct and all(part.direct for part in inputs) and is_loose(value, quant)):
+            value = in_reals(value)
         target = self.tensor(name, value.shape, quant)
-        self.append(self._node(replace(value, op=op), tuple(part.tensor for part in inputs), target.tensor, quant))
+        names = tuple(part.tensor for part in inputs)
+        self.append(self._node(with_one_bias(value), names, target.tensor, quant))
         return target
 
     def _operand(self, value: Pending, part: Moving, quant: Quantization, node: SourceNode, place: int) -> Activation:
@@ -232,7 +238,10 @@ class GraphBuilder:
             cut=tuple(cut),
             warnings=tuple(dict.fromkeys(self.warnings)),
         )
-        return structural(graph, called)
+        result = structural(graph, called)
+        before = {node.name: node.output for node in self.nodes}
+        self.origins = {node.output: before[node.name] for node in result.nodes}
+        return result
 
     def _output(self, label: str, value: Value, taken: set[str]) -> str:
         """The tensor of an output: one of its own, so a copy where the value is an input or an output already."""
@@ -249,6 +258,19 @@ def bounded(value: Pending, low: float, high: float, label: str) -> Pending:
     # As onnxruntime limits: first from below, then from above, so that the upper limit wins where they cross.
     bounds = (min(max(value.bounds[0], low), high), min(max(value.bounds[1], low), high))
     return replace(value, bounds=bounds, fused=(*value.fused, label), name="")
+
+
+def in_reals(value: Pending) -> Pending:
+    """The operation as onnxruntime runs it where a quantization beside it is missing."""
+    return replace(value, op=REAL_FORMS.get(value.op, value.op), always_real=True)
+
+
+def with_one_bias(value: Pending) -> Pending:
+    """A product's bias as integers or as reals, whichever onnxruntime adds."""
+    if value.weights is None or value.real_bias is None or not value.always_real:
+        return value
+    none = np.zeros_like(value.weights.bias)
+    return replace(value, weights=replace(value.weights, bias=none, real_bias=value.real_bias))
 
 
 def is_loose(value: Pending, quant: Quantization) -> bool:

@@ -2,8 +2,8 @@
 
 Before -> after: everything of `constants.normal`; QOperator form -> QDQ form; operator sets below 13 -> 13; zero points
 left out -> stated; weights around any zero point -> around 0; a bias of any kind -> int32 in units of input scale times
-weight scale; ReduceMean over rows and columns -> GlobalAveragePool. Always: the same function; what does not match
-stays as it is.
+weight scale; limits on bytes -> limits on reals; ReduceMean over rows and columns -> GlobalAveragePool. Always: the
+same function; what does not match stays as it is.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import onnx
 from onnx import helper, version_converter
 
 from sima_compiler.errors import ModelError
+from sima_compiler.frontend.byte_forms import bytes_as_reals
 from sima_compiler.frontend.constants.checks import refuse_bad_numbers
 from sima_compiler.frontend.constants.names import Names
 from sima_compiler.frontend.constants.normal import normalized
@@ -45,6 +46,7 @@ def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
     names = Names.of(result)
     state_parameters(result, names)
     refuse_bad_numbers(result.graph)
+    bytes_as_reals(result, names)
     _Rewriter(result, names).run()
     _keep_warnings(result, settle_weights(result, names))
     return _with_output_shapes(result)
@@ -69,7 +71,10 @@ def _with_output_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
     """Some exporters leave the outputs' shapes out, which onnx's full check does not accept."""
     if all(entry.type.tensor_type.HasField("shape") for entry in model.graph.output):
         return model
-    return onnx.shape_inference.infer_shapes(model)
+    try:
+        return onnx.shape_inference.infer_shapes(model)
+    except (RuntimeError, ValueError, TypeError, onnx.shape_inference.InferenceError):
+        return model  # a node contradicts itself: the reader names it
 
 
 def with_minimum_opset(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -82,7 +87,7 @@ def with_minimum_opset(model: onnx.ModelProto) -> onnx.ModelProto:
         return model
     try:
         return version_converter.convert_version(model, MINIMUM_OPSET)
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+    except (RuntimeError, ValueError, TypeError, IndexError, version_converter.ConvertError) as error:
         raise ModelError(
             f"the model's operator set {default_opset(model)} cannot be converted to {MINIMUM_OPSET}: {error}",
             hint=f"export it with opset {MINIMUM_OPSET} or newer",

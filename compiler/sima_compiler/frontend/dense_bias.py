@@ -1,11 +1,12 @@
 """An Add of a constant right behind a product without a bias: the product's bias.
 
 In: a pending Conv or Gemm, perhaps reshaped, and a constant with one value per output. Out: the product with that bias.
-onnxruntime makes one operator of both as well, and rounds a real bias to the same integers.
+onnxruntime makes one operator on bytes of a MatMul of matrices and an Add of a vector; of anything else it leaves the
+product and adds in float32.
 
 ::
 
-    before: MatMul -> Reshape -> Add(int32 bias) -> Q      after: Gemm with a bias -> Reshape -> Q
+    before: MatMul -> Add(int32 bias) -> Q      after: Gemm with a bias -> Q
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from dataclasses import replace
 import numpy as np
 
 from sima_compiler.frontend import rules
+from sima_compiler.frontend.functions import real_constant
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
 from sima_compiler.frontend.values import Activation, Constant, Pending, QuantizedConstant, Value
-from sima_compiler.frontend.weighted import bias_of
+from sima_compiler.frontend.weighted import bias_of, spread_real
 from sima_compiler.ir.graph import Op
 
 
@@ -42,10 +44,19 @@ def with_bias(node: SourceNode, reader: Reader, value: Value, constant: Constant
     outputs = root.weights.values.shape[0]
     found = f"it adds a constant that is no bias of {root.source!r}"
     rules.BIAS_BEHIND.check(node, found, _per_output(constant, value, outputs))
-    unit = np.float32(reader.builder.quant(source).scale) * root.weights.scales
-    bias = bias_of(node, reader, constant, np.asarray(unit, np.float32), outputs)
-    weights = replace(root.weights, bias=bias, has_bias=True)
-    return _rooted(value, replace(root, weights=weights))
+    unit = np.asarray(np.float32(reader.builder.quant(source).scale) * root.weights.scales, np.float32)
+    real = spread_real(real_constant(constant), outputs)
+    if joins_on_bytes(constant, root) and value is root:
+        weights = replace(root.weights, bias=bias_of(node, reader, constant, unit, outputs), has_bias=True)
+        return replace(root, weights=weights, real_bias=real)
+    biased = replace(root, weights=replace(root.weights, has_bias=True), real_bias=real, always_real=True)
+    return _rooted(value, biased)
+
+
+def joins_on_bytes(constant: Constant | QuantizedConstant, root: Pending) -> bool:
+    """Whether onnxruntime makes one product on bytes of both: matrices and a vector, or a row of integers."""
+    vector = isinstance(constant, QuantizedConstant) or constant.array.ndim == 1
+    return root.op is Op.GEMM and len(root.shape) == 1 and not root.always_real and vector
 
 
 def _root(value: Value) -> Pending | None:
@@ -58,7 +69,7 @@ def _rooted(value: Pending, root: Pending) -> Pending:
     if value.op is not Op.RESHAPE:
         return root
     inner = value.inputs[0]
-    assert isinstance(inner, Pending)
+    assert isinstance(inner, Pending), "a reshaped product"
     return replace(value, inputs=(_rooted(inner, root),))
 
 

@@ -15,14 +15,14 @@ import numpy.typing as npt
 import onnx
 
 from sima_compiler.frontend.onnx_node import SourceNode
-from sima_compiler.frontend.rules import PER_TENSOR
+from sima_compiler.frontend.rules import ACTIVATION_BYTES, PER_TENSOR
 from sima_compiler.frontend.values import parameters
 from sima_compiler.ir.graph import Quantization
 
 #: Operators that hand bytes on unchanged, first input to every output.
 BYTE_MOVEMENTS = frozenset(
     {"Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Slice", "Split", "Pad", "Resize",
-     "Upsample", "MaxPool", "Concat", "Dropout"}
+     "Upsample", "MaxPool", "Concat", "Dropout", "Gather", "Tile", "Expand", "SpaceToDepth", "DepthToSpace"}
 )  # fmt: skip
 
 
@@ -86,7 +86,7 @@ def scale_and_zero_point(node: SourceNode, constants: Sequence[npt.NDArray[np.ge
     scale = constants[0]
     zero = constants[1] if len(constants) > 1 else np.zeros((), np.uint8)
     PER_TENSOR.check(node, f"it has {scale.size} scales", scale.size == 1 and zero.size == 1)
-    PER_TENSOR.check(node, f"it makes {zero.dtype} values, expected int8 or uint8", zero.dtype in (np.int8, np.uint8))
+    ACTIVATION_BYTES.check(node, f"its values are {zero.dtype}", zero.dtype in (np.int8, np.uint8))
     real = float(scale.reshape(-1)[0])
     if not np.isfinite(real) or real <= 0:
         raise node.invalid(f"its scale is {real}, expected a positive number")

@@ -16,6 +16,8 @@ from sima_compiler.frontend.reader import Reader
 from sima_compiler.frontend.values import MOVEMENTS, Activation, Cut, Moving, Pending, RealFunction, Value
 from sima_compiler.ir.graph import BINARY_OPS, UNARY_OPS, Op, ShapeAttributes
 
+#: ONNX's number for float32.
+FLOAT = 1
 #: ONNX writes "to the end" as numbers at least this large.
 TO_THE_END = 2**31 - 1
 
@@ -23,6 +25,14 @@ TO_THE_END = 2**31 - 1
 def convert_identity(node: SourceNode, reader: Reader) -> Sequence[Value]:
     """Identity, and Dropout when it only infers."""
     return [reader.value(node, 0)]
+
+
+def convert_cast(node: SourceNode, reader: Reader) -> Sequence[Value]:
+    """Cast of reals to float32, which they are."""
+    rules.CAST.check(node, f"it casts to ONNX type {node.integer('to', 0)}", node.integer("to", 0) == FLOAT)
+    value = reader.activation(node)
+    rules.CAST.check(node, "it casts bytes", not isinstance(value, Activation) or not value.integer)
+    return [value]
 
 
 def convert_softmax(node: SourceNode, reader: Reader) -> Sequence[Value]:
@@ -53,6 +63,9 @@ def convert_slice(node: SourceNode, reader: Reader) -> Sequence[Value]:
     starts, ends = reader.integers(node, 1, "starts") or (), reader.integers(node, 2, "ends") or ()
     axes = reader.integers(node, 3, "axes") or tuple(range(len(starts)))
     steps = reader.integers(node, 4, "steps") or (1,) * len(starts)
+    if len({len(starts), len(ends), len(axes), len(steps)}) > 1:
+        found = f"{len(starts)} starts, {len(ends)} ends, {len(axes)} axes and {len(steps)} steps"
+        raise node.invalid(f"it has {found}, expected as many of each")
     rules.SLICE_STEP.check(node, f"steps {steps}", steps)
     first, step, size = [0] * len(shape), [1] * len(shape), list(shape)
     for axis, start, end, stride in zip(axes, starts, ends, steps, strict=True):

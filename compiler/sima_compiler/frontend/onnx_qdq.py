@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import onnx
 
-from sima_compiler.errors import ModelError
+from sima_compiler.errors import ModelError, UnsupportedError
 from sima_compiler.frontend import (
     elementwise,
     limits,
@@ -22,6 +22,7 @@ from sima_compiler.frontend import (
     reshaping,
     resizing,
     rules,
+    selection,
     shapes,
     unary,
     weighted,
@@ -32,7 +33,7 @@ from sima_compiler.frontend.builder import output_node
 from sima_compiler.frontend.canonical import canonical, kept_warnings
 from sima_compiler.frontend.constants.evaluation import UNREPEATABLE
 from sima_compiler.frontend.constants.tensors import decode
-from sima_compiler.frontend.integers import integer_values, scale_and_zero_point
+from sima_compiler.frontend.integers import BYTE_MOVEMENTS, integer_values, scale_and_zero_point
 from sima_compiler.frontend.loading import default_opset, is_quantized
 from sima_compiler.frontend.obstacles import Obstacles
 from sima_compiler.frontend.onnx_node import SourceNode, source_node
@@ -52,18 +53,23 @@ from sima_compiler.ir.graph import Graph
 
 Converter = Callable[[SourceNode, Reader], Sequence[Value]]
 
+#: What Python raises where a damaged file holds something that no exporter writes: lists of different lengths, an axis
+#: that is not there. Converters check what users meet; the rest ends in an error here.
+DAMAGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A graph, and what an exporter needs to write the model for any batch and to end where the graph ends.
 
     ``reshapes``: per-sample shape of each ONNX value that a Reshape or its like makes. ``ends``: ONNX value name of
-    each graph output.
+    each graph output. ``origins``: ONNX value name of each tensor that a node of the graph makes.
     """
 
     graph: Graph
     reshapes: Mapping[str, tuple[int, ...]]
     ends: Mapping[str, str]
+    origins: Mapping[str, str]
 
 
 def graph_from_onnx(model: onnx.ModelProto, name: str) -> Graph:
@@ -100,15 +106,24 @@ def read_onnx(model: onnx.ModelProto, name: str, origin: str = "") -> Reading:
     obstacles = Obstacles(model)
     for index, proto in enumerate(model.graph.node):
         _read_node(proto, source_node(proto, index), reader, obstacles)
-    results = _results(model, reader, obstacles)
-    obstacles.raise_if_any(origin or name)
-    graph = reader.builder.finish(name, tuple(entry.name for entry in inputs), results, batch)
+    try:
+        results = _results(model, reader, obstacles)
+        obstacles.raise_if_any(origin or name)
+        graph = reader.builder.finish(name, tuple(entry.name for entry in inputs), results, batch)
+    except RecursionError as error:
+        raise _too_deep() from error
     graph = _without_idle_inputs(graph, [entry.name for entry in inputs])
     ends = {
         reader.builder.output_names[label]: value.source if isinstance(value, Cut) else label
         for label, value in results
     }
-    return Reading(graph, dict(reader.reshapes), ends)
+    return Reading(graph, dict(reader.reshapes), ends, dict(reader.builder.origins))
+
+
+def _too_deep() -> UnsupportedError:
+    return UnsupportedError(
+        "hundreds of operators stand in a row without a QuantizeLinear between them", rule=rules.QUANTIZED.sentence
+    )
 
 
 def _input_value(entry: GraphInput, reader: Reader) -> Value:
@@ -154,6 +169,10 @@ def _read_node(proto: onnx.NodeProto, node: SourceNode, reader: Reader, obstacle
         results = _convert(proto, node, reader) or obstacles.unknown(node)
     except ModelError as error:
         results = obstacles.record(error, node)
+    except RecursionError as error:
+        raise _too_deep() from error
+    except DAMAGE as error:
+        results = obstacles.record(node.invalid(f"it contradicts itself ({type(error).__name__}: {error})"), node)
     for name, value in zip(node.outputs, results, strict=False):
         if name:
             reader.values[name] = value
@@ -168,7 +187,10 @@ def _convert(proto: onnx.NodeProto, node: SourceNode, reader: Reader) -> Sequenc
         return _follow_cut(node, reader)
     if _is_constant(node, given):
         return shapes.fold_constants(proto, node, reader)
-    return _converter(node)(node, reader)
+    converter = _converter(node)
+    on_bytes = any(isinstance(value, Activation) and value.integer for value in given)
+    rules.REALS.check(node, "it computes with bytes as numbers", not on_bytes or node.operator in ON_BYTES)
+    return converter(node, reader)
 
 
 def _converter(node: SourceNode) -> Converter:
@@ -240,6 +262,9 @@ def _dequantized_constant(node: SourceNode, reader: Reader, value: Constant) -> 
 
 AFTER_CUT = frozenset({"QuantizeLinear", "DequantizeLinear", "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze"})
 
+#: Operators that may stand on bytes: what only moves them, and what makes reals of them.
+ON_BYTES = BYTE_MOVEMENTS | {"DequantizeLinear", "Cast", "Shape"}
+
 CONVERTERS: dict[str, Converter] = {
     "QuantizeLinear": convert_quantize,
     "DequantizeLinear": convert_dequantize,
@@ -275,9 +300,15 @@ CONVERTERS: dict[str, Converter] = {
     "Slice": movement.convert_slice,
     "Split": movement.convert_split,
     "Pad": pads.convert_pad,
+    "Gather": selection.convert_gather,
+    "Tile": selection.convert_tile,
+    "Expand": selection.convert_expand,
+    "SpaceToDepth": selection.convert_space_to_depth,
+    "DepthToSpace": selection.convert_depth_to_space,
     "Resize": resizing.convert_resize,
     "Upsample": resizing.convert_resize,
     "Shape": shapes.convert_shape,
+    "Cast": movement.convert_cast,
     "Identity": movement.convert_identity,
     "Dropout": movement.convert_identity,
     "Softmax": movement.convert_softmax,

@@ -7,6 +7,7 @@ and fills as Op.PAD. Always: what the node crops is cut off first, then the rest
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -17,8 +18,9 @@ from sima_compiler.frontend.reader import Reader
 from sima_compiler.frontend.values import Activation, QuantizedConstant, Value
 from sima_compiler.ir.graph import Op, ShapeAttributes
 
-#: ONNX's modes by what numpy calls them.
-REPEATING = {"reflect": "reflect", "edge": "edge", "wrap": "wrap"}
+Mode = Literal["reflect", "edge", "wrap"]
+#: ONNX's modes that fill with values of the tensor; numpy calls them the same.
+REPEATING: tuple[Mode, ...] = ("reflect", "edge", "wrap")
 
 
 def convert_pad(node: SourceNode, reader: Reader) -> Sequence[Value]:
@@ -29,8 +31,10 @@ def convert_pad(node: SourceNode, reader: Reader) -> Sequence[Value]:
     grown = tuple(max(pad, 0) for pad in before), tuple(max(pad, 0) for pad in after)
     if mode == "constant":
         return [_filled(node, reader, value, *grown)]
-    rules.PAD_MODE.check(node, f"mode {mode}", mode in REPEATING)
-    return [_repeated(node, reader, value, REPEATING[mode], *grown)]
+    known: Mode | None = next((name for name in REPEATING if name == mode), None)
+    if known is None:
+        raise node.unsupported(f"mode {mode}", rule=rules.PAD_MODE.sentence)
+    return [_repeated(node, reader, value, known, *grown)]
 
 
 def _pads(node: SourceNode, reader: Reader) -> tuple[list[int], list[int]]:
@@ -83,7 +87,7 @@ def _fill(node: SourceNode, reader: Reader) -> float:
 
 
 def _repeated(
-    node: SourceNode, reader: Reader, value: Value, mode: str, before: tuple[int, ...], after: tuple[int, ...]
+    node: SourceNode, reader: Reader, value: Value, mode: Mode, before: tuple[int, ...], after: tuple[int, ...]
 ) -> Value:
     """Rows and columns of an image by their source index."""
     source = source_of(node, reader, value)

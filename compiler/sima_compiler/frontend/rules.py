@@ -32,12 +32,27 @@ WEIGHTS_SYMMETRIC = Rule(
 )
 BIAS_BEHIND = Rule("an Add behind a Conv, Gemm or MatMul that is not quantized has one value per output channel", bool)
 PER_CHANNEL_AXIS = Rule("per-channel scales run over the output channels", bool)
-GEMM_PLAIN = Rule("Gemm has alpha 1 and beta 1", lambda alpha, beta: alpha == 1.0 and beta == 1.0)
+GEMM_FACTORS = Rule(
+    "Gemm's alpha is positive, and alpha and beta are numbers",
+    lambda alpha, beta: 0.0 < alpha < float("inf") and abs(beta) < float("inf"),
+)
 MATMUL_CONSTANT = Rule("MatMul's right side is a constant matrix", bool)
-PER_TENSOR = Rule("activations have one scale and one zero point", bool)
+PER_TENSOR = Rule(
+    "activations have one scale and one zero point",
+    bool,
+    "quantize activations per tensor: simac quantize does, and onnxruntime's quantize_static",
+)
+ACTIVATION_BYTES = Rule(
+    "activations are int8 or uint8",
+    bool,
+    "quantize the float model with 8-bit activations: simac quantize MODEL --calibration SAMPLES.npz -o ., or "
+    "quantize_static with activation_type=QuantType.QInt8",
+)
 BROADCAST = Rule("elementwise operands have the same shape, or one of them is a scalar or one value per channel", bool)
 REAL_CONSTANT = Rule("a constant that is not quantized is one number, or varies along one axis", bool)
 BATCH_NORMALIZATION = Rule("BatchNormalization has constant statistics (inference)", bool)
+REALS = Rule("operators compute with what DequantizeLinear makes; bytes are only moved and limited", bool)
+CAST = Rule("Cast makes float32 of bytes or of reals", bool)
 SLICE_STEP = Rule("Slice steps are positive", lambda steps: all(step > 0 for step in steps))
 PAD_MODE = Rule("Pad fills with a constant, or repeats rows and columns (reflect, edge, wrap)", bool)
 PAD_REFLECT = Rule("a reflecting Pad is smaller than the axis that it reflects", bool)
@@ -46,6 +61,8 @@ PAD_FILL = Rule(
     "Pad fills with a value that its input's scale and zero point hold, unless a QuantizeLinear of its own follows",
     bool,
 )
+GATHER_CONSTANT = Rule("Gather's indices are constants, and there is at least one", bool)
+CONCAT_SCALE = Rule("a Concat that no QuantizeLinear follows joins values of one scale", bool)
 RESIZE_NEAREST = Rule("Resize takes the nearest neighbour", lambda mode: mode == "nearest")
 RESIZE_SPATIAL = Rule("Resize changes rows and columns only", bool)
 RESIZE_COORDINATES = Rule(

@@ -79,6 +79,8 @@ class Pending:
     ``inputs`` are settled activations; a movement (or a maximum) may also follow another pending value or a graph
     input, because it commutes with quantization. ``bounds`` collects Relu and Clip. ``transparent`` movements are those
     past which onnxruntime moves quantizations, so that what stands on their other side still works on bytes.
+    ``real_bias``: what a product adds where onnxruntime takes it out of the bytes: without quantizations right beside
+    it, or ``always``.
     """
 
     op: Op
@@ -93,6 +95,8 @@ class Pending:
     fused: tuple[str, ...] = ()
     pad_value: float = 0.0
     transparent: bool = False
+    real_bias: Float32Array | None = None
+    always_real: bool = False
     name: str = field(default="", compare=False)
 
 

@@ -6,12 +6,14 @@ In: a node whose activation is settled and whose weights came through Dequantize
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from sima_compiler.frontend import rules
 from sima_compiler.frontend.constants.weights import in_units, requantized_bias, same_unit
+from sima_compiler.frontend.functions import real_constant
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
 from sima_compiler.frontend.values import Constant, Pending, QuantizedConstant, Value
@@ -34,16 +36,19 @@ def convert_conv(node: SourceNode, reader: Reader) -> Sequence[Value]:
     rules.CONV_DILATION.check(node, f"dilations {attributes.dilations}", attributes.dilations)
     shape = (values.shape[0], *window_output(node, source.shape[1:], attributes))
     weights = make_weights(node, reader, values, scales, 2)
-    return [Pending(Op.CONV, node.name, (source,), shape, attributes, weights)]
+    real = _real_bias(node, reader, 2, values.shape[0])
+    return [Pending(Op.CONV, node.name, (source,), shape, attributes, weights, real_bias=real)]
 
 
 def convert_gemm(node: SourceNode, reader: Reader) -> Sequence[Value]:
-    """Gemm with a constant right side -> Op.GEMM; transB either way."""
-    alpha, beta = node.real("alpha", 1.0), node.real("beta", 1.0)
-    rules.GEMM_PLAIN.check(node, f"alpha {alpha}, beta {beta}", alpha, beta)
+    """Gemm with a constant right side -> Op.GEMM; transB either way, any positive alpha, any beta."""
     if node.integer("transA", 0):
         raise node.unsupported("transA sums over the batch", rule=rules.BATCH_FIRST.sentence)
-    return _dense(node, reader, transposed=bool(node.integer("transB", 0)), bias=2)
+    product = _dense(node, reader, transposed=bool(node.integer("transB", 0)), bias=2)
+    alpha, beta = node.real("alpha", 1.0), node.real("beta", 1.0)
+    rules.GEMM_FACTORS.check(node, f"alpha {alpha}, beta {beta}", alpha, beta)
+    row = reader.has(node, 2) and _rank(reader.value(node, 2)) > 1
+    return [product if alpha == beta == 1.0 and not row else _in_float(node, reader, product, alpha, beta)]
 
 
 def convert_matmul(node: SourceNode, reader: Reader) -> Sequence[Value]:
@@ -52,10 +57,43 @@ def convert_matmul(node: SourceNode, reader: Reader) -> Sequence[Value]:
     if isinstance(left, Constant | QuantizedConstant) and len(reader.shape(node, 1)) == 1:
         raise node.unsupported("a constant on the left sums over the batch", rule=rules.BATCH_FIRST.sentence)
     rules.MATMUL_CONSTANT.check(node, "its right side is no constant", isinstance(right, Constant | QuantizedConstant))
-    return _dense(node, reader, transposed=False, bias=None)
+    product = _dense(node, reader, transposed=False, bias=None)
+    # Without quantizations beside it onnxruntime still multiplies bytes, and scales the sums: adding nothing.
+    return [replace(product, real_bias=np.zeros(product.shape[-1], np.float32))]
 
 
-def _dense(node: SourceNode, reader: Reader, *, transposed: bool, bias: int | None) -> Sequence[Value]:
+def _in_float(node: SourceNode, reader: Reader, product: Pending, alpha: float, beta: float) -> Pending:
+    """A Gemm that onnxruntime has on floats only: alpha scales the sums, beta the bias."""
+    assert product.weights is not None, "a Gemm has weights"
+    outputs = product.shape[-1]
+    given = reader.value(node, 2) if reader.has(node, 2) else Constant(np.zeros(1, np.float32))
+    assert isinstance(given, Constant | QuantizedConstant), "a bias that was read"
+    bias = spread_real(real_constant(given), outputs)
+    scales = np.asarray(product.weights.scales * np.float32(alpha), np.float32)
+    real = np.asarray(np.float32(beta) * bias, np.float32)
+    return replace(product, weights=replace(product.weights, scales=scales), real_bias=real, always_real=True)
+
+
+def _rank(value: Value) -> int:
+    if isinstance(value, Constant) and value.array.dtype.kind == "f":
+        return value.array.ndim
+    return 1
+
+
+def _real_bias(node: SourceNode, reader: Reader, place: int, outputs: int) -> Float32Array | None:
+    """A bias that the file states in real numbers."""
+    value = reader.value(node, place) if reader.has(node, place) else None
+    if not isinstance(value, Constant) or value.array.dtype.kind != "f" or value.array.size not in (1, outputs):
+        return None
+    return spread_real(value.array.astype(np.float32), outputs)
+
+
+def spread_real(values: npt.NDArray[np.float32], outputs: int) -> Float32Array:
+    """One real per output."""
+    return np.ascontiguousarray(np.broadcast_to(values.reshape(-1), (outputs,)))
+
+
+def _dense(node: SourceNode, reader: Reader, *, transposed: bool, bias: int | None) -> Pending:
     source = reader.settled(node)
     constant = reader.quantized_constant(node, 1)
     rules.MATMUL_CONSTANT.check(node, f"its weights have shape {constant.values.shape}", constant.values.ndim == 2)
@@ -66,7 +104,9 @@ def _dense(node: SourceNode, reader: Reader, *, transposed: bool, bias: int | No
     if bias is not None and reader.has(node, bias):
         _check_rows(node, reader.value(node, bias))
     weights = make_weights(node, reader, values, scales, bias)
-    return [Pending(Op.GEMM, node.name, (source,), (*source.shape[:-1], values.shape[0]), None, weights)]
+    real = None if bias is None else _real_bias(node, reader, bias, values.shape[0])
+    shape = (*source.shape[:-1], values.shape[0])
+    return Pending(Op.GEMM, node.name, (source,), shape, None, weights, real_bias=real)
 
 
 def _check_rows(node: SourceNode, bias: Value) -> None:

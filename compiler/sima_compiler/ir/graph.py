@@ -84,13 +84,15 @@ class Weights:
 
     ``values``: int8, (Cout, Cin / groups, kh, kw) for Conv, (Cout, Cin) for Gemm; symmetric, zero point 0.
     ``scales``: float32, length 1 (per tensor) or Cout (per channel). ``bias``: int32, length Cout, scale
-    sx * sw, zeros where the source has none.
+    sx * sw, zeros where the source has none. With ``real_bias`` (float32, length Cout) ``bias`` is zero: sums become
+    reals, to which it is added before the result is quantized: two more roundings than in a product on bytes.
     """
 
     values: Int8Array
     scales: Float32Array
     bias: Int32Array
     has_bias: bool = True
+    real_bias: Float32Array | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,9 @@ class Window:
 class Convolution:
     """Multiply-accumulate kernel: Conv, depthwise Conv, Gemm and MatMul.
 
+    ``real_bias`` (float32, Cout) in place of a bias: the sum times sx * sw (``multipliers`` then) is a real, to which
+    it is added, and the scale of ``intermediate`` divides.
+
     ``weights``: int8 (Cout, kh, kw, Cin / groups). ``bias``: int32 (Cout). ``multipliers``: float32 (Cout), the
     requantization factor (sx * sw) / sy evaluated in float32. ``intermediate`` is the quantization of the requantized
     accumulator; ``clamp`` and ``lookup`` apply to it; then ``binary`` if present.
@@ -123,6 +126,7 @@ class Convolution:
     clamp: tuple[int, int] = (-128, 127)
     lookup: Int8Array | None = None
     binary: Binary | None = None
+    real_bias: npt.NDArray[np.float32] | None = None
 
     @property
     def is_depthwise(self) -> bool:

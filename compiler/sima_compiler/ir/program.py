@@ -205,6 +205,15 @@ class ArrayMapping:
     folded: bool = False
 
 
+class WayOut(StrEnum):
+    """(sum + int32 bias) x multiplier, or real, (sum x multiplier + float32 bias) / scale; then a table, or none."""
+
+    PLAIN = "plain"
+    LOOKUP = "lookup"
+    REAL = "real"
+    REAL_LOOKUP = "real_lookup"
+
+
 class Part(StrEnum):
     """How much of its block's reduction a command does.
 
@@ -247,10 +256,20 @@ class Convolve:
     input_zero_point: int
     intermediate: Quantization
     clamp: tuple[int, int]
-    has_lookup: bool
+    way_out: WayOut
     binary: BinaryStep | None
     mapping: ArrayMapping
     part: Part = Part.WHOLE
+
+    @property
+    def has_lookup(self) -> bool:
+        """Whether a table is applied to the result."""
+        return self.way_out in (WayOut.LOOKUP, WayOut.REAL_LOOKUP)
+
+    @property
+    def real(self) -> bool:
+        """Whether sums become reals, to which a float32 bias is added."""
+        return self.way_out in (WayOut.REAL, WayOut.REAL_LOOKUP)
 
 
 @dataclass(frozen=True, slots=True)

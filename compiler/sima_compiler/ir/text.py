@@ -102,7 +102,9 @@ def _constants(node: Node) -> Iterator[str]:
 def _weights(weights: Weights) -> Iterator[str]:
     yield f"weights {array_text(weights.values)}"
     yield f"scales {array_text(weights.scales)}"
-    if weights.has_bias:
+    if weights.real_bias is not None:
+        yield f"real bias {array_text(weights.real_bias)}"
+    elif weights.has_bias:
         yield f"bias {array_text(weights.bias)}"
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from sima_compiler.ir.graph import Quantization
 from sima_compiler.ir.layers import Window
-from sima_compiler.ir.program import ArrayMapping, BinaryStep, Box, Command, Operand, Part, Wait
+from sima_compiler.ir.program import ArrayMapping, BinaryStep, Box, Command, Operand, Part, Wait, WayOut
 from sima_compiler.ir.text_values import clamp_text, quant_text, shape_text, window_text
 
 #: Fields that are numbers of something in a table, with the letter that the table's lines start with.
@@ -43,7 +43,7 @@ def wait_text(wait: Wait) -> str:
 def _fields(record: Any) -> Iterator[str]:
     for field in fields(record):
         value = getattr(record, field.name)
-        at_rest = value is None or value is False or value is Part.WHOLE
+        at_rest = value is None or value is False or value in (Part.WHOLE, WayOut.PLAIN)
         absent = at_rest or (field.name == "parameters" and value == -1)
         if not absent and field.name not in {"layer", "wait"}:
             yield from _field(field.name, value)

@@ -51,7 +51,10 @@ def _convolution(kernel: Convolution) -> Iterator[str]:
     groups = [f"groups {kernel.groups}"] if kernel.groups > 1 else []
     yield " ".join([_window(kernel.window), *groups])
     yield f"weights {array_text(kernel.weights)}"
-    yield f"bias {array_text(kernel.bias)}"
+    if kernel.real_bias is None:
+        yield f"bias {array_text(kernel.bias)}"
+    else:
+        yield f"real bias {array_text(kernel.real_bias)}"
     yield f"multipliers {array_text(kernel.multipliers)}"
     yield " ".join([f"gives {quant_text(kernel.intermediate)}", *clamp_text(kernel.clamp)])
     yield from _table(kernel.lookup)

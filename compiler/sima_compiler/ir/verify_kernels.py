@@ -97,6 +97,10 @@ def _check_convolution(kernel: Convolution, source: FeatureMap, target: FeatureM
     promises.equal("weights", kernel.weights.shape, (outputs, *kernel.window.kernel, source.channels // groups))
     promises.require(kernel.weights.dtype == np.int8, f"weights are {kernel.weights.dtype}")
     promises.equal("bias", (kernel.bias.dtype, kernel.bias.shape), (np.dtype(np.int32), (outputs,)))
+    if kernel.real_bias is not None:
+        real = kernel.real_bias
+        promises.equal("real bias", (real.dtype, real.shape), (np.dtype(np.float32), (outputs,)))
+        promises.require(not kernel.bias.any(), "a bias beside a real bias")
     factors = kernel.multipliers
     promises.equal("multipliers", (factors.dtype, factors.shape), (np.dtype(np.float32), (outputs,)))
     promises.require(bool((factors > 0).all()), "a multiplier is not positive")

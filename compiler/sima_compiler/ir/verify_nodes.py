@@ -60,6 +60,10 @@ def _check_weights(node: Node, tensors: Tensors, promises: Promises) -> None:
     shape, outputs = tensors[node.inputs[0]].shape, weights.values.shape[0]
     promises.require(weights.values.dtype == np.int8, f"weights are {weights.values.dtype}")
     promises.equal("bias", (weights.bias.dtype, weights.bias.shape), (np.dtype(np.int32), (outputs,)))
+    if weights.real_bias is not None:
+        real = weights.real_bias
+        promises.equal("real bias", (real.dtype, real.shape), (np.dtype(np.float32), (outputs,)))
+        promises.require(not weights.bias.any(), "a bias beside a real bias")
     promises.require(weights.scales.dtype == np.float32, f"weight scales are {weights.scales.dtype}")
     promises.require(weights.scales.shape in ((1,), (outputs,)), f"weight scales have shape {weights.scales.shape}")
     if isinstance(node.attributes, ConvAttributes) and node.op is Op.CONV:

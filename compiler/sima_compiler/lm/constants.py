@@ -2,7 +2,8 @@
 
 In: the arrays, or a command and the bytes of its parameter buffer. Out: bytes, or the arrays. Always holds:
 ``unpack_constants(pack_constants(s), command) == s`` for the sections that the command uses; the order is weights,
-bias, multipliers, lookup, binary values, binary lookup, row table, column table; each starts at a multiple of 16 bytes.
+bias or real bias, multipliers, lookup, binary values, binary lookup, row table, column table; each starts at a multiple
+of 16 bytes.
 """
 
 from __future__ import annotations
@@ -38,13 +39,15 @@ LOOKUP_ENTRIES = 256
 class ConstantSections:
     """The arrays of one block; None where absent.
 
-    ``weights`` int8 (Cout, kh, kw, Cin / groups), ``bias`` int32 (Cout), ``multipliers`` float32 (Cout), ``lookup``
+    ``weights`` int8 (Cout, kh, kw, Cin / groups), ``bias`` int32 or ``real_bias`` float32 (Cout),
+    ``multipliers`` float32 (Cout), ``lookup``
     and ``binary_lookup`` int8 (256), ``binary_values`` int8 (rows, columns, channels) with ones where it broadcasts,
     ``rows`` and ``columns`` int32 (source index per output row and column).
     """
 
     weights: Int8Array | None = None
     bias: Int32Array | None = None
+    real_bias: Float32Array | None = None
     multipliers: Float32Array | None = None
     lookup: Int8Array | None = None
     binary_values: Int8Array | None = None
@@ -56,6 +59,7 @@ class ConstantSections:
 _TYPES = {
     "weights": np.dtype("<i1"),
     "bias": np.dtype("<i4"),
+    "real_bias": np.dtype("<f4"),
     "multipliers": np.dtype("<f4"),
     "lookup": np.dtype("<i1"),
     "binary_values": np.dtype("<i1"),
@@ -129,7 +133,7 @@ def _convolve_shapes(command: Convolve) -> dict[str, tuple[int, ...]]:
     }
     if not command.part.finishes:
         return shapes
-    shapes |= {"bias": (outputs,), "multipliers": (outputs,)}
+    shapes |= {"real_bias" if command.real else "bias": (outputs,), "multipliers": (outputs,)}
     if command.has_lookup:
         shapes["lookup"] = (LOOKUP_ENTRIES,)
     if command.binary is not None:

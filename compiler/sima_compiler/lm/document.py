@@ -69,10 +69,11 @@ command uses, in this order:
 | array | type | shape | used by |
 |---|---|---|---|
 | weights | int8 | output channels, kernel rows, kernel columns, input channels / groups | Convolve |
-| bias | int32 | output channels | Convolve, if it finishes |
+| bias | int32 | output channels | Convolve with `way_out` plain or lookup, if it finishes |
+| real bias | float32 | output channels | Convolve with `way_out` real or real_lookup, if it finishes |
 | multipliers | float32 | output channels | Convolve, if it finishes |
 | lookup | int8 | 256, indexed by q + 128 | \
-Translate; Convolve, Pool, Resample with `has_lookup`; Gather with `parameters` |
+Translate; Pool, Resample with `has_lookup`; Convolve with lookup or real_lookup; Gather with `parameters` |
 | binary values | int8 | rows, columns, channels, with ones where `broadcast` says so | a BinaryStep without operand |
 | binary lookup | int8 | 256, indexed by q + 128 | a BinaryStep with `has_lookup` |
 | rows, columns | int32 | output rows; output columns: source index of each, inside the source region | Resample |

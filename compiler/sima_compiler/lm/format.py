@@ -2,7 +2,6 @@
 
 This module holds data only. `writer.py` and `reader.py` walk these declarations, `document.py` prints them. Always
 holds: a record lists all fields of its dataclass in their order; codes, once given, are never reused.
-
 A file is: header, sections without gaps in the order of the section table, and a CRC-32 of everything before it.
 """
 
@@ -37,6 +36,7 @@ from sima_compiler.ir.program import (
     StoreTensor,
     Translate,
     Wait,
+    WayOut,
 )
 from sima_compiler.lm.fields import Bool, Choice, Exactly, Field, Float32, Int, Int8, Many, Maybe, Record, Text, Uint
 
@@ -230,6 +230,7 @@ WINDOW = Record(
         Field("pads", Exactly(_UINT, 4), "top, left, bottom, right"),
     ),
 )
+_HAS_LOOKUP = Field("has_lookup", _BOOL, "a table in the parameters is applied last")
 BINARY_STEP = Record(
     "BinaryStep",
     BinaryStep,
@@ -243,7 +244,7 @@ BINARY_STEP = Record(
         Field("output", QUANTIZATION, "of the result"),
         Field("swapped", _BOOL, "the value in flight is the right side"),
         _CLAMP,
-        Field("has_lookup", _BOOL, "a table in the parameters is applied last"),
+        _HAS_LOOKUP,
     ),
 )
 ARRAY_MAPPING = Record(
@@ -262,7 +263,6 @@ _WAIT = Field("wait", WAIT, "synchronization")
 _SOURCE = Field("source", OPERAND, "what is read")
 _TARGET = Field("target", OPERAND, "what is written")
 _PARAMETERS = Field("parameters", _INT, "index of the buffer with the constants, -1 for none")
-_HAS_LOOKUP = Field("has_lookup", _BOOL, "a table in the parameters is applied last")
 _PART = Field("part", Choice(tuple(Part)), "how much of the block's reduction this command does")
 _WINDOW = Field("window", WINDOW, "the window with this block's own pads")
 _DMA_FIELDS = (
@@ -303,7 +303,7 @@ CONVOLVE = Record(
         Field("input_zero_point", _INT8, "of the source; also what pads hold"),
         Field("intermediate", QUANTIZATION, "of the requantized accumulator"),
         _CLAMP,
-        _HAS_LOOKUP,
+        Field("way_out", Choice(tuple(WayOut)), "how sums become bytes"),
         Field("binary", Maybe(BINARY_STEP), "second operand, if any"),
         Field("mapping", ARRAY_MAPPING, "how the block spreads over the tiles"),
         _PART,

@@ -171,7 +171,7 @@ def _details(program: Program, command: Convolve | Pool | Combine | Translate | 
         case Convolve(window=window, groups=groups, mapping=mapping, clamp=clamp, binary=step):
             tiles = f"tiles {mapping.pixels}x{mapping.outputs}x{mapping.contraction}{' folded' * mapping.folded}"
             then = f" then {_step(program, step)}" if step else ""
-            extra = _clamp(clamp) + _lookup(command.has_lookup)
+            extra = " real" * command.real + _clamp(clamp) + _lookup(command.has_lookup)
             return f"convolve{_part(command)} {_window(window)} groups {groups} {tiles}{extra}{then}"
         case Pool(kind=kind, window=window, is_global=is_global, clamp=clamp):
             shape = "global" if is_global else _window(window)

@@ -197,8 +197,10 @@ def _check_indexes(program: Program, command: Command, where: str) -> None:
         spread = command.mapping
         if min(spread.pixels, spread.outputs, spread.contraction) < 1:
             raise LmError(f"{where}: a split of the tiles into 0 parts", hint="build it again")
-    if not part_of(command).finishes and (getattr(command, "has_lookup", False) or getattr(command, "binary", None)):
-        raise LmError(f"{where}: a part that does not finish has a lookup or a second operand", hint="build it again")
+    extras = [getattr(command, name, None) for name in ("has_lookup", "binary", "real")]
+    if not part_of(command).finishes and any(extras):
+        found = "a part that does not finish has a lookup, a second operand or a real bias"
+        raise LmError(f"{where}: {found}", hint="build it again")
     if isinstance(command, Gather):
         ranks = {len(command.sizes), len(command.source_strides), len(command.target_strides)}
         if len(ranks) != 1:

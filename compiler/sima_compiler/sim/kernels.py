@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from sima_compiler import arithmetic
 from sima_compiler.errors import ExecutionError
 from sima_compiler.ir.graph import Int8Array
 from sima_compiler.ir.program import BinaryStep, Convolve, Part
@@ -71,11 +72,25 @@ def _convolve(
 
 
 def _finisher(command: Convolve, sections: ConstantSections) -> Callable[[Sums], Finished]:
+    if command.real:
+        requantize_real = _real_finisher(command, sections)
+        return lambda sums: look_up(requantize_real(sums), sections.lookup)
     bias, factors = sections.bias, sections.multipliers
     if bias is None or factors is None:
         raise ExecutionError("a convolution without bias or multipliers")
     requantize = Requantizer(bias, factors, command.intermediate.zero_point, command.clamp)
     return lambda sums: look_up(requantize(sums), sections.lookup)
+
+
+def _real_finisher(command: Convolve, sections: ConstantSections) -> Callable[[Sums], Int8Array]:
+    bias, factors, output = sections.real_bias, sections.multipliers, command.intermediate
+    if bias is None or factors is None:
+        raise ExecutionError("a convolution without bias or multipliers")
+    if not (np.isfinite(bias).all() and np.isfinite(factors).all()):
+        raise ExecutionError("a multiplier or a bias is no finite number")
+    if not output.scale > 0:
+        raise ExecutionError(f"results of the scale {output.scale}")
+    return lambda sums: arithmetic.requantize_real(sums.astype(np.int32), factors, bias, output, command.clamp)
 
 
 def combine(step: BinaryStep, flight: Int8Array, operand: Int8Array | None, sections: ConstantSections) -> Int8Array:

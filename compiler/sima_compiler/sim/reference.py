@@ -26,6 +26,7 @@ from sima_compiler.ir.graph import (
     Int8Array,
     Node,
     Op,
+    Quantization,
     ShapeAttributes,
     TableAttributes,
     Tensor,
@@ -167,14 +168,32 @@ def _convolution(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int
     source, target, weights = tensors[node.inputs[0]], tensors[node.output], _weights(node)
     attributes = cast("ConvAttributes", node.attributes)
     kind = exact_type(weights.values, source.quant.zero_point)
-    factor = arithmetic.multiplier(source.quant.scale, weights.scales, target.quant.scale).reshape(-1, 1, 1)
-    bias = weights.bias.reshape(-1, 1, 1)
     result = np.empty((x.shape[0], *target.shape), np.int8)
     for index, sample in enumerate(x):
         padded = _pad_spatial(sample.astype(kind) - kind(source.quant.zero_point), attributes.pads, 0)
         sums = _correlate(_windows(padded, attributes), weights.values.astype(kind), attributes.groups)
-        result[index] = arithmetic.requantize(sums.astype(np.int32), bias, factor, target.quant.zero_point, node.clamp)
+        result[index] = _finished(sums.astype(np.int32), weights, source.quant, target.quant, node.clamp, (-1, 1, 1))
     return result
+
+
+def _finished(
+    sums: npt.NDArray[np.int32],
+    weights: Weights,
+    source: Quantization,
+    target: Quantization,
+    clamp: tuple[int, int],
+    channels: tuple[int, ...],
+) -> Int8Array:
+    """Sums as bytes; ``channels`` is the shape in which values per channel stand against them."""
+    if weights.real_bias is not None:
+        factor = np.float32(source.scale) * weights.scales
+        return arithmetic.requantize_real(
+            sums, factor.reshape(channels), weights.real_bias.reshape(channels), target, clamp
+        )
+    factor = arithmetic.multiplier(source.scale, weights.scales, target.scale)
+    return arithmetic.requantize(
+        sums, weights.bias.reshape(channels), factor.reshape(channels), target.zero_point, clamp
+    )
 
 
 def _correlate(
@@ -213,8 +232,7 @@ def _gemm(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int8Array:
     source, target, weights = tensors[node.inputs[0]].quant, tensors[node.output].quant, _weights(node)
     kind = exact_type(weights.values, source.zero_point)
     sums = (x.astype(kind) - kind(source.zero_point)) @ weights.values.astype(kind).T
-    factor = arithmetic.multiplier(source.scale, weights.scales, target.scale)
-    return arithmetic.requantize(sums.astype(np.int32), weights.bias, factor, target.zero_point, node.clamp)
+    return _finished(sums.astype(np.int32), weights, source, target, node.clamp, (-1,))
 
 
 def _pool(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int8Array:

@@ -1,1 +1,99 @@
-"""What a person is shown, as records, and its plain forms. No Jupyter; reads archives and statistics files only."""
+"""What a person is shown, as records, and its plain forms. No Jupyter; reads archives and statistics files only.
+
+::
+
+    from sima_compiler.view import page_html, view_of_path
+
+    view = view_of_path("out/resnet50_mpk.tar.gz")  # or a *_mla_stats.yaml
+    view.totals.efficiency, [layer.name for layer in view.layers]
+
+Hosts (the notebook, the server, the command line) import from here. Everything loads on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sima_compiler.archive.report_records import BatchCandidate
+    from sima_compiler.view import palette, units, wordings
+    from sima_compiler.view.columns import to_binary, to_json
+    from sima_compiler.view.details import layer_details
+    from sima_compiler.view.html.markup import Markup, tag
+    from sima_compiler.view.html.summary import summary_html
+    from sima_compiler.view.page import check_page_folder, page_html, write_page
+    from sima_compiler.view.previews import MemberPreviews
+    from sima_compiler.view.reading import view_of, view_of_path, view_of_stats
+    from sima_compiler.view.records import FileRow, Finding, Label, Layer, Plugin, View
+    from sima_compiler.view.saved import saved_view
+    from sima_compiler.view.tables import Table
+    from sima_compiler.view.text import view_text
+
+#: Public name -> module that defines it.
+_HOMES: dict[str, str] = {
+    "BatchCandidate": "sima_compiler.archive.report_records",
+    "FileRow": "sima_compiler.view.records",
+    "Finding": "sima_compiler.view.records",
+    "Layer": "sima_compiler.view.records",
+    "Markup": "sima_compiler.view.html.markup",
+    "MemberPreviews": "sima_compiler.view.previews",
+    "Plugin": "sima_compiler.view.records",
+    "Table": "sima_compiler.view.tables",
+    "View": "sima_compiler.view.records",
+    "check_page_folder": "sima_compiler.view.page",
+    "Label": "sima_compiler.view.records",
+    "layer_details": "sima_compiler.view.details",
+    "page_html": "sima_compiler.view.page",
+    "saved_view": "sima_compiler.view.saved",
+    "summary_html": "sima_compiler.view.html.summary",
+    "tag": "sima_compiler.view.html.markup",
+    "to_binary": "sima_compiler.view.columns",
+    "to_json": "sima_compiler.view.columns",
+    "view_of": "sima_compiler.view.reading",
+    "view_of_path": "sima_compiler.view.reading",
+    "view_of_stats": "sima_compiler.view.reading",
+    "view_text": "sima_compiler.view.text",
+    "write_page": "sima_compiler.view.page",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+__all__ = [
+    "BatchCandidate",
+    "FileRow",
+    "Finding",
+    "Label",
+    "Layer",
+    "Markup",
+    "MemberPreviews",
+    "Plugin",
+    "Table",
+    "View",
+    "check_page_folder",
+    "layer_details",
+    "page_html",
+    "palette",
+    "saved_view",
+    "summary_html",
+    "tag",
+    "to_binary",
+    "to_json",
+    "units",
+    "view_of",
+    "view_of_path",
+    "view_of_stats",
+    "view_text",
+    "wordings",
+    "write_page",
+]

@@ -16,6 +16,9 @@ from sima_compiler.view.palette import CAUSES, family, operator_of
 from sima_compiler.view.records import Layer, Segment
 from sima_compiler.view.tables import Table, coded_texts, integers
 
+#: The statistics file is the MLA's.
+_STATISTICS_OF = "MLA"
+
 
 def layer_table(
     stats: MlaStats | None, rows: Sequence[ReportLayer], placements: Sequence[Placement], segments: Sequence[Segment]
@@ -25,10 +28,42 @@ def layer_table(
         return _from_stats(stats)
     places = {placement.node: placement for placement in placements}
     processors = {segment.name: segment.processor for segment in segments}
-    entries = {entry.name: entry for entry in (stats.layers if stats is not None else ())}
+    entries: dict[str, LayerStats] = {}
+    listed = stats.layers if stats is not None else ()
+    # A second entry of the same name stays a row of its own.
+    others = [entry for entry in listed if entries.setdefault(entry.name, entry) is not entry]
     found = [_layer(row, entries.pop(row.name, None), places, processors) for row in rows]
-    unknown = [_bare(entry) for entry in entries.values()]
+    unknown = [_bare(entry) for entry in (*entries.values(), *others)]
     return Table.of(Layer, sorted([*found, *unknown], key=lambda layer: layer.id))
+
+
+def longest_layers(layers: Table[Layer], most: int) -> list[Layer]:
+    """At most so many layers of the static schedule, the longest ones, in its order."""
+    if "start_cycle" not in layers.columns:
+        return []
+    starts, cycles = layers.columns["start_cycle"].values, layers.columns["compute_cycles"].values
+    order = np.argsort(-np.where(starts < 0, -1, cycles), kind="stable")[:most]
+    return [layers[index] for index in sorted(order.tolist()) if starts[index] >= 0]
+
+
+def scheduled_count(layers: Table[Layer]) -> int:
+    """How many layers have a place in the static schedule."""
+    column = layers.columns.get("start_cycle")
+    return 0 if column is None else int((column.values >= 0).sum())
+
+
+def family_cycles(layers: Table[Layer]) -> dict[str, int]:
+    """Compute cycles of the static schedule by family."""
+    columns = layers.columns
+    if "start_cycle" not in columns:
+        return {}
+    family_column, cycles = columns["family"], columns["compute_cycles"].values
+    placed = columns["start_cycle"].values >= 0
+    sums = np.zeros(len(family_column.texts), np.int64)
+    np.add.at(sums, family_column.values[placed], cycles[placed])
+    used = np.bincount(family_column.values[placed], minlength=len(sums))
+    pairs = zip(family_column.texts, sums.tolist(), used.tolist(), strict=True)
+    return {name: cycles for name, cycles, count in pairs if count}
 
 
 def shape_text(shape: Sequence[int]) -> str | None:
@@ -52,6 +87,7 @@ def _from_stats(stats: MlaStats | None) -> Table[Layer]:
         "family": coded_texts(np.asarray(family_of, np.int64)[codes] if count else [], tuple(families)),
         "operator": coded_texts(codes, tuple(operators)),
         "segment": coded_texts(segment_codes, tuple(segments)),
+        "processor": coded_texts(np.zeros(count, np.int64), (_STATISTICS_OF,)),
         "start_cycle": integers(stats.start_cycles),
         "end_cycle": integers(stats.end_cycles),
         "compute_cycles": integers(stats.end_cycles - stats.start_cycles + 1),
@@ -68,6 +104,7 @@ def _bare(entry: LayerStats) -> Layer:
         family=family(operator),
         operator=operator,
         segment=entry.name.rpartition("/")[0],
+        processor=_STATISTICS_OF,
         start_cycle=entry.start_cycle,
         end_cycle=entry.end_cycle,
         compute_cycles=entry.cycles,
@@ -95,7 +132,7 @@ def _layer(
         run_end_cycle=row.intervals[-1][1] if row.intervals else None,
         compute_cycles=row.compute_cycles,
         runtime_cycles=row.runtime_cycles,
-        cause_cycles=_causes(row),
+        cause_cycles=cause_cycles(row.work_cycles, row.stall_cycles, row.compute_cycles),
         macs=row.macs,
         utilization=row.utilization,
         bound_by=row.bound_by,
@@ -117,9 +154,12 @@ def _layer(
     )
 
 
-def _causes(row: ReportLayer) -> tuple[int, ...]:
-    """Cycles by cause in the palette's order; nothing where the report does not split the work."""
-    if not row.work_cycles:
+def cause_cycles(work: Mapping[str, int], stalls: Mapping[str, int], compute_cycles: int | None) -> tuple[int, ...]:
+    """Cycles by cause in the palette's order; compute stays whole where a report does not divide it.
+
+    Nothing where there are no stalls: the runtime is not known then.
+    """
+    if not stalls:
         return ()
-    found = {**row.work_cycles, **row.stall_cycles}
+    found = {**(work or {"compute": compute_cycles or 0}), **stalls}
     return tuple(found.get(cause.key, 0) for cause in CAUSES)

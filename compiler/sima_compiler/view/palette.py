@@ -42,6 +42,7 @@ CAUSES = (
     ),
     Label("vector", "vector unit", GREEN, "dots", "the vector unit works: pools, elementwise, depthwise, copies"),
     Label("start", "fill and start", YELLOW, "zigzag", "layers start, the array fills and drains"),
+    Label("compute", "compute, not divided further", BLUE, "solid", "older reports do not say what compute is made of"),
     Label("weights", "waiting for weights", ORANGE, "horizontal", "a transfer of weights is late", is_stall=True),
     Label("input", "waiting for inputs", PURPLE, "cross", "a transfer of activations is late", is_stall=True),
     Label("output", "waiting for outputs", VERMILION, "vertical", "results must leave first", is_stall=True),

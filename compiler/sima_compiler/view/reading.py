@@ -14,7 +14,7 @@ from sima_compiler.archive.report_records import BatchCandidate, CompileReport, 
 from sima_compiler.archive.stats import MlaStats
 from sima_compiler.view import units, wordings
 from sima_compiler.view.events import event_table
-from sima_compiler.view.layers import layer_table
+from sima_compiler.view.layers import cause_cycles, layer_table
 from sima_compiler.view.palette import PALETTE
 from sima_compiler.view.pipeline import file_table, link_table, plugin_table, segments_of
 from sima_compiler.view.records import (
@@ -77,6 +77,7 @@ def view_of(archive: Archive, warnings: Sequence[str] = ()) -> View:
         left_to_host=report.cut,
         host_sentence=wordings.host_sentence(report.cut),
         warnings=wordings.other_warnings([*warnings, *archive.warnings, *report.warnings], report.cut),
+        not_recorded=_not_recorded(report, archive.stats),
     )
 
 
@@ -105,6 +106,7 @@ def view_of_stats(stats: MlaStats, path: str = "") -> View:
         files=Table.of(FileRow, ()),
         plugins=Table.of(Plugin, ()),
         links=Table.of(Link, ()),
+        not_recorded=_not_recorded(CompileReport(""), stats),
     )
 
 
@@ -115,8 +117,8 @@ def _machine(report: CompileReport) -> ViewMachine:
         return ViewMachine("", PUBLISHED_CLOCK_MHZ, clock_assumed=True)
     return ViewMachine(
         name=found.name,
-        clock_mhz=found.clock_mhz or PUBLISHED_CLOCK_MHZ,
-        clock_assumed=not found.clock_mhz,
+        clock_mhz=found.clock_mhz if found.clock_mhz > 0 else PUBLISHED_CLOCK_MHZ,
+        clock_assumed=not found.clock_mhz > 0,
         quads=found.quads,
         macs_per_cycle=found.macs_per_cycle,
         dram_bytes_per_cycle=found.dram_bytes_per_cycle,
@@ -140,19 +142,32 @@ def _totals(
         padded_bound_cycles=report.padded_bound_cycles,
         efficiency=report.efficiency,
         macs=report.macs,
-        cause_cycles=_cause_totals(report),
+        cause_cycles=cause_cycles(report.work_cycles, report.stall_cycles, report.compute_cycles),
         latency_us=units.latency_us(cycles, clock_mhz) if cycles else None,
         samples_per_second=units.rate(actual or 1, cycles, clock_mhz) or None,
         dram=report.dram,
         counted=_counted(report, stats),
+        overlaps=stats.counting if stats is not None else "",
     )
 
 
-def _cause_totals(report: CompileReport) -> tuple[int, ...]:
-    if not report.work_cycles:
-        return ()
-    found = {**report.work_cycles, **report.stall_cycles}
-    return tuple(found.get(cause.key, 0) for cause in PALETTE.causes)
+def _not_recorded(report: CompileReport, stats: MlaStats | None) -> tuple[str, ...]:
+    """What the file does not say, in words that follow "not recorded:"."""
+    known = {
+        "layers and their cycles": stats is not None or bool(report.layers),
+        "stalls": bool(report.stall_cycles),
+        "what compute cycles are spent on": bool(report.work_cycles),
+        "when each engine works": any(row.load_intervals for row in report.layers),
+        "source nodes": any(row.sources for row in report.layers),
+        "shapes and blocks": any(row.output_shape for row in report.layers),
+        "the memory map": bool(report.memory_map),
+        "when buffers are in use": any(row.start_cycle is not None for row in report.memory_map),
+        "DRAM traffic": report.dram is not None,
+        "bounds": report.bound_cycles is not None,
+        "batch sizes that were weighed": bool(report.candidates),
+        "the machine": report.machine is not None,
+    }
+    return tuple(name for name, is_known in known.items() if not is_known)
 
 
 def _counted(report: CompileReport, stats: MlaStats | None) -> tuple[str, ...]:

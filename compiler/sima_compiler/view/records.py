@@ -80,7 +80,8 @@ class Totals:
 
     ``cycles`` are the runtime cycles where recorded, else the static schedule's; latency and rate follow from them.
     ``static_cycles`` is the length of the static schedule's axis, ``cause_cycles`` sum up to ``runtime_cycles``.
-    ``bound_by``: macs or dram, whichever of the two decides ``bound_cycles``.
+    ``bound_by``: macs or dram, whichever of the two decides ``bound_cycles``. ``overlaps`` is the sentence of
+    ``counted`` that says how layers were counted which overlap or leave gaps; empty where none do.
     """
 
     layers: int
@@ -98,6 +99,7 @@ class Totals:
     samples_per_second: float | None = None
     dram: DramTraffic | None = None
     counted: tuple[str, ...] = ()
+    overlaps: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +243,8 @@ class View:
     """Everything that is shown. ``kind``: archive or stats; ``report_version`` is None without a report.
 
     ``wordings`` are the sentences and words that views share, by key. ``host_sentence`` says what the archive leaves to
-    the host; it is empty where nothing is left.
+    the host; it is empty where nothing is left. ``left_out`` says which rows a shortened View lacks,
+    ``not_recorded`` what the file itself does not say.
     """
 
     schema_version: str
@@ -267,6 +270,14 @@ class View:
     host_sentence: str = ""
     warnings: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    left_out: tuple[str, ...] = ()
+    not_recorded: tuple[str, ...] = ()
+
+    @property
+    def stall_cycles(self) -> dict[str, int]:
+        """Stalled cycles by cause, in the palette's order; empty where the run is not recorded."""
+        pairs = zip(self.palette.causes, self.totals.cause_cycles, strict=False)
+        return {cause.key: cycles for cause, cycles in pairs if cause.is_stall}
 
     @property
     def plugin_counts(self) -> dict[str, int]:

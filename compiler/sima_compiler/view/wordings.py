@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from sima_compiler.archive.report_records import BatchCandidate
+from sima_compiler.view import units
+
 WORDINGS: Mapping[str, str] = {
     "not_recorded": "not recorded",
     "mla_alone": "MLA alone",
@@ -50,13 +53,27 @@ def other_warnings(warnings: Sequence[str], left_to_host: Sequence[str]) -> tupl
     return tuple(dict.fromkeys(warning for warning in warnings if warning not in said))
 
 
-def verdict(batch_size: int, *, feasible: bool, status: str, actual: int | None) -> str:
-    """What became of a batch size, in a word or three."""
-    if batch_size == actual:
+def verdict(row: BatchCandidate, actual: int | None) -> str:
+    """What became of a batch size, in a word or three, given the size that was built."""
+    if row.batch_size == actual:
         return "built"
-    if feasible:
+    if row.feasible:
         return "feasible"
-    return "does not fit" if status == "does_not_fit" else "not feasible"
+    return "does not fit" if row.status == "does_not_fit" else "not feasible"
+
+
+def basis(row: BatchCandidate) -> str:
+    """How a row's numbers came about, scheduled or estimated; empty where it has none."""
+    return "" if row.status == "does_not_fit" else row.status.replace("_", " ")
+
+
+def limited_by(row: BatchCandidate) -> str:
+    """The layer and the tensors that limit a batch size; empty where nothing does."""
+    tensors = ", ".join(
+        tensor.name if tensor.bytes is None else f"{tensor.name} ({units.size(tensor.bytes)})"
+        for tensor in row.limiting_tensors
+    )
+    return ": ".join(part for part in (row.limiting_layer or "", tensors) if part)
 
 
 def _sentence(text: str) -> str:

@@ -21,8 +21,11 @@ from sima_compiler.frontend.constants.tensors import LARGEST_CONSTANT, Array, ch
 UNREPEATABLE = frozenset(
     {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial", "Bernoulli"}
 )
-#: Sizes that depend on values, yet never exceed those of the input by more than its number of axes.
-BOUNDED_BY_INPUT = frozenset({"NonZero", "Compress", "Unique", "NonMaxSuppression"})
+#: Sizes that depend on values, or that onnx does not infer (Q and DQ of com.microsoft), yet never exceed those of the
+#: input by more than its number of axes.
+BOUNDED_BY_INPUT = frozenset(
+    {"NonZero", "Compress", "Unique", "NonMaxSuppression", "QuantizeLinear", "DequantizeLinear"}
+)
 #: Tensors of at most this many values may be what a size depends on; longer ones are weights.
 LONGEST_SHAPE = 1024
 #: onnxruntime's severity of "fatal": it would otherwise print to the terminal before it raises.
@@ -110,7 +113,7 @@ def _sizes_are_known(graph: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) ->
     """Whether every result's size follows from the nodes; refuses those that are too large."""
     try:
         inferred = onnx.shape_inference.infer_shapes(graph, data_prop=True).graph
-    except (RuntimeError, ValueError, TypeError):  # what onnx raises for a node that contradicts itself
+    except (RuntimeError, ValueError, TypeError, onnx.shape_inference.InferenceError):  # the node contradicts itself
         return False
     kinds = {entry.name: entry.type for entry in (*inferred.value_info, *inferred.output)}
     complete = True

@@ -17,6 +17,7 @@ import onnx
 from onnx import helper
 
 from sima_compiler.errors import ModelError
+from sima_compiler.frontend.constants.checks import check_finite
 from sima_compiler.frontend.constants.evaluation import UNREPEATABLE, evaluate
 from sima_compiler.frontend.constants.known import Dequantized, Known, Value
 from sima_compiler.frontend.constants.names import Names, subgraphs
@@ -107,6 +108,10 @@ class _Folding:
                 extra.append(self._dequantizer(name, value, feeds))
         wanted = [name for node in self.pending for name in node.output if name]
         results = evaluate([*extra, *self.pending], feeds, wanted, self.model)
+        for node in filter(_quantizes, self.pending):
+            # Behind it the NaN would be an innocent integer.
+            name = node.input[0]
+            check_finite(node, name, results[name] if name in results else feeds.get(name, np.zeros(())))
         self.values.update({name: Known(value=array) for name, array in results.items()})
         self.pending = []
 
@@ -151,7 +156,9 @@ class _Writer:
 
     def _title(self, wanted: str) -> str:
         """The first node of a name keeps it."""
-        title = self.names.fresh(wanted) if wanted in self.titles else wanted
+        title = wanted
+        while title in self.titles:  # also where the first of the made-up names is the wanted one itself
+            title = self.names.fresh(wanted)
         self.titles.add(title)
         return title
 
@@ -215,6 +222,10 @@ def _levels(nodes: Sequence[onnx.NodeProto]) -> list[list[onnx.NodeProto]]:
             levels.append([])
         levels[level].append(node)
     return levels
+
+
+def _quantizes(node: onnx.NodeProto) -> bool:
+    return is_quantizer(node, "QuantizeLinear")
 
 
 def _is_view(node: onnx.NodeProto) -> bool:

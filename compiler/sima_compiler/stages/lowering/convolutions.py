@@ -101,6 +101,8 @@ def _kernel(builder: Builder, step: Step, window: Window, groups: int, values: I
     weights = _weights(step)
     source, target = builder.tensor(step.inputs[0]).quant, builder.tensor(step.output).quant
     factors = arithmetic.multiplier(source.scale, weights.scales, target.scale)
+    if weights.real_bias is not None:
+        factors = np.asarray(np.float32(source.scale) * weights.scales, np.float32)
     return Convolution(
         window=window,
         groups=groups,
@@ -109,6 +111,7 @@ def _kernel(builder: Builder, step: Step, window: Window, groups: int, values: I
         multipliers=np.ascontiguousarray(np.broadcast_to(factors, weights.bias.shape)),
         intermediate=target,
         clamp=step.node.clamp,
+        real_bias=weights.real_bias,
     )
 
 

@@ -39,6 +39,7 @@ from sima_compiler.ir.program import (
     Resample,
     Translate,
     Wait,
+    WayOut,
 )
 from sima_compiler.lm.constants import ConstantSections
 from sima_compiler.machine.cost import array_work, ceil_div
@@ -105,7 +106,8 @@ def constants_of(layer: Layer, region: Region, taps: Taps | None = None) -> Cons
     elif isinstance(kernel, Convolution):
         sections = ConstantSections(
             weights=_weights(kernel, channels, taps),
-            bias=kernel.bias[channels],
+            bias=kernel.bias[channels] if kernel.real_bias is None else None,
+            real_bias=kernel.real_bias[channels] if kernel.real_bias is not None else None,
             multipliers=kernel.multipliers[channels],
             lookup=kernel.lookup,
             binary_values=_binary_values(kernel.binary, region),
@@ -200,7 +202,7 @@ def _convolve(block: Block, kernel: Convolution) -> Convolve:
         block.inputs[0].map.quant.zero_point,
         kernel.intermediate,
         kernel.clamp,
-        finishes and kernel.lookup is not None,
+        _way_out(kernel) if finishes else WayOut.PLAIN,
         _binary_step(block, kernel.binary) if finishes and kernel.binary is not None else None,
         ArrayMapping(1, 1, 1, folded),
         block.part,
@@ -208,6 +210,12 @@ def _convolve(block: Block, kernel: Convolution) -> Convolve:
     if kernel.is_depthwise:
         return command
     return replace(command, mapping=replace(_mapping(block, command), folded=folded))
+
+
+def _way_out(kernel: Convolution) -> WayOut:
+    if kernel.real_bias is None:
+        return WayOut.PLAIN if kernel.lookup is None else WayOut.LOOKUP
+    return WayOut.REAL if kernel.lookup is None else WayOut.REAL_LOOKUP
 
 
 def _mapping(block: Block, command: Convolve) -> ArrayMapping:

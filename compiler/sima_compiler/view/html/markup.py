@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable
 
-from sima_compiler import printable
+from sima_compiler.screen import printable
 
 
 class Markup(str):

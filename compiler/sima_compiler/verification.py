@@ -1,0 +1,273 @@
+"""The simulated archive beside the user's own file in onnxruntime.
+
+In: a file or an ONNX model, float or quantized, and samples. Out: a `VerifyReport`. Always: the archive is compiled
+into a folder that goes away again; what is compared is what its `.lm` computes, every element.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from sima_compiler.archive.reader import Archive
+from sima_compiler.arithmetic import dequantize
+from sima_compiler.errors import InputError, ModelError
+from sima_compiler.frontend.calibration import CalibrationData, samples_of
+from sima_compiler.frontend.float_model import prepare_float
+from sima_compiler.frontend.input_shapes import InputShapes, with_input_shapes
+from sima_compiler.frontend.loading import OnnxModel, is_quantized, load_onnx
+from sima_compiler.frontend.original import Original, has_int8_activations
+from sima_compiler.frontend.unrounded import unrounded
+from sima_compiler.ir.graph import Float32Array, Graph, Node
+from sima_compiler.model import Model, quantize
+from sima_compiler.sim.reference import run_graph
+from sima_compiler.simulation import simulate
+from sima_compiler.view.verify import (
+    Form,
+    FormComparison,
+    LayerComparison,
+    OutputComparison,
+    VerifyReport,
+    verdict_of,
+)
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is verified: the user's own ONNX model, and the `Model` that was made of it.
+
+    ``is_float``: the file is a float one, so that the exact reference is the quantized network.
+    """
+
+    path: str
+    file: OnnxModel
+    model: Model
+    is_float: bool
+
+
+def verify(
+    source: str | Path | OnnxModel,
+    samples: Mapping[str, npt.ArrayLike] | None = None,
+    *,
+    calibration_data: CalibrationData | None = None,
+    input_shapes: InputShapes | None = None,
+    count: int = 2,
+    seed: int = 0,
+    batch_size: int = 1,
+    layers: bool = False,
+) -> VerifyReport:
+    """Simulate the archive of ``source`` beside the file itself in onnxruntime.
+
+    ``samples``: arrays by input name, a sample per row; without them the first ``count`` of ``calibration_data``, which
+    a float model needs, else ``count`` that are drawn with ``seed`` over the whole range of each input. ``layers`` also
+    ranks every layer by what rounding and saturation cost it.
+
+    Raises:
+        ModelError: the model does not compile, or is float and nothing is there to calibrate it with.
+        InputError: the samples do not fit.
+    """
+    file = with_input_shapes(load_onnx(source), input_shapes or {})
+    name = source.graph.name or "model" if isinstance(source, OnnxModel) else Path(source).stem
+    is_float = not is_quantized(file)
+    if is_float and calibration_data is None:
+        raise ModelError(
+            f"{name}: a float model, which must be calibrated to be quantized",
+            hint="give calibration data; on the command line --calibration FILE.npz or --calibration-random SAMPLES",
+        )
+    listed = [] if calibration_data is None else list(samples_of(calibration_data))
+    given = cast("list[Mapping[str, npt.ArrayLike]]", listed)  # `quantize` looks at each of them
+    model = quantize(file, given, name) if given else Model.from_onnx(file, name)
+    subject = Subject(name if isinstance(source, OnnxModel) else str(source), file, model, is_float)
+    chosen = samples or first_rows(given, count) or random_samples(model, count, seed)
+    return verify_model(subject, chosen, layers=layers, batch_size=batch_size)
+
+
+def first_rows(given: Sequence[Mapping[str, npt.ArrayLike]], count: int) -> Mapping[str, npt.ArrayLike]:
+    """The first ``count`` calibration samples, one per row; empty when there are none."""
+    rows: dict[str, list[Array]] = {}
+    for piece in given[:count]:
+        for name, array in piece.items():
+            rows.setdefault(name, []).append(np.asarray(array))
+    return {name: np.concatenate(pieces)[:count] for name, pieces in rows.items()}
+
+
+def verify_model(
+    subject: Subject, samples: Mapping[str, npt.ArrayLike], *, layers: bool = False, **options: Any
+) -> VerifyReport:
+    """Compile, simulate and compare. ``samples``: arrays by input name, one sample per row; ``options``: of `compile`.
+
+    Raises:
+        InputError: the samples do not fit. SimaError: whatever keeps the model from compiling.
+    """
+    rows = _checked(subject.model, samples)
+    count = len(next(iter(rows.values())))
+    with tempfile.TemporaryDirectory(prefix="sima-verify-") as folder:
+        result = subject.model.compile(output_path=folder, **options)
+        outputs = _simulated(Archive.open(result.path), rows, result.actual_batch_size, count)
+    forms = tuple(_forms(subject, rows, outputs))
+    int8 = not subject.is_float and has_int8_activations(subject.file)
+    return VerifyReport(
+        path=subject.path,
+        exact=any(form.is_exact for form in forms if form.form is not Form.FLOAT),
+        verdict=verdict_of(forms, int8=int8),
+        samples=count,
+        actual_batch_size=result.actual_batch_size,
+        int8_activations=int8,
+        forms=forms,
+        layers=ranked_layers(subject, rows) if layers else (),
+        warnings=result.warnings,
+    )
+
+
+def random_samples(model: Model, count: int, seed: int) -> dict[str, Float32Array]:
+    """Seeded samples that use the whole range of each input."""
+    random = np.random.default_rng(seed)
+    samples: dict[str, Float32Array] = {}
+    for name, shape in model.inputs.items():
+        quant = model.graph.tensors[name].quant
+        low, high = (-128 - quant.zero_point) * quant.scale, (127 - quant.zero_point) * quant.scale
+        samples[name] = random.uniform(low, high, (count, *shape)).astype(np.float32)
+    return samples
+
+
+def _checked(model: Model, samples: Mapping[str, npt.ArrayLike]) -> dict[str, Float32Array]:
+    """The samples of the archive's inputs as float32, all with the same number of rows."""
+    missing = [name for name in model.inputs if name not in samples]
+    if missing:
+        raise InputError(f"no samples for input {missing[0]!r}", hint=f"the model takes {', '.join(model.inputs)}")
+    rows = {name: np.asarray(samples[name], np.float32) for name in model.inputs}
+    for name, shape in model.inputs.items():
+        if rows[name].shape[1:] != shape or not len(rows[name]):
+            raise InputError(f"input {name!r}: expected shape (samples, {', '.join(map(str, shape))}), "
+                             f"found {rows[name].shape}")  # fmt: skip
+    if len({len(array) for array in rows.values()}) > 1:
+        raise InputError("the inputs have different numbers of samples")
+    return rows
+
+
+def _simulated(archive: Archive, rows: Mapping[str, Float32Array], batch: int, count: int) -> dict[str, Float32Array]:
+    """Outputs for all samples, simulated batch by batch; a short last batch repeats its last sample."""
+    pieces = []
+    for start in range(0, count, batch):
+        chosen = np.minimum(np.arange(start, start + batch), count - 1)
+        pieces.append(simulate(archive, {name: array[chosen] for name, array in rows.items()}).outputs)
+    return {name: np.concatenate([piece[name] for piece in pieces])[:count] for name in pieces[0]}
+
+
+def _forms(
+    subject: Subject, rows: Mapping[str, Float32Array], outputs: Mapping[str, Float32Array]
+) -> Iterator[FormComparison]:
+    """The file as it is; unless that is exact, the uint8 form of the quantized network too."""
+    own = _compared(Form.FLOAT if subject.is_float else Form.ORIGINAL, subject.file, subject.model, rows, outputs)
+    yield own
+    if subject.is_float or not own.is_exact:
+        yield _compared(Form.UINT8, subject.model.to_onnx(uint8=True), subject.model, rows, outputs)
+
+
+def _compared(
+    form: Form,
+    file: OnnxModel,
+    model: Model,
+    rows: Mapping[str, Float32Array],
+    outputs: Mapping[str, Float32Array],
+) -> FormComparison:
+    quants = {name: tensor.quant for name, tensor in model.graph.tensors.items()}
+    try:
+        original = Original(file, {name: model.origins[name] for name in model.graph.outputs}, quants)
+        expected = original.run(rows)
+    except ModelError as error:
+        return FormComparison(form, (), error.message)
+    compared = tuple(_output(name, array, outputs[name], quants[name].scale) for name, array in expected.items())
+    missing = ", ".join(original.missing)
+    return FormComparison(form, compared, f"the file has no value for {missing}" if missing and not compared else "")
+
+
+def _output(name: str, expected: Array, found: Array, scale: float) -> OutputComparison:
+    if expected.shape != found.shape:
+        expected = expected.reshape(found.shape) if expected.size == found.size else np.full_like(found, np.nan)
+    difference = np.abs(expected.astype(np.float64) - found)
+    difference = np.nan_to_num(difference, nan=MOST_STEPS * scale, posinf=MOST_STEPS * scale)
+    return OutputComparison(
+        name=name,
+        elements=int(found.size),
+        differing=int(np.sum(expected != found)),
+        largest_steps=float((difference / scale).max(initial=0.0)),
+        snr_db=signal_to_noise(float(np.sum(np.square(expected, dtype=np.float64))), float(np.sum(difference**2))),
+    )
+
+
+def signal_to_noise(signal: float, noise: float) -> float | None:
+    """Decibels; None where there is no noise, the lowest finite number where there is nothing but noise."""
+    if noise == 0:
+        return None
+    return float(10 * np.log10(signal / noise)) if signal > 0 and np.isfinite(noise) else LEAST_DECIBELS
+
+
+#: Steps between the ends of a range: what NaN and infinity in onnxruntime's output count as.
+MOST_STEPS = 255
+#: Stands for noise without a signal, so that JSON needs no infinity.
+LEAST_DECIBELS = -999.0
+
+
+# --- layers -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Over all samples of one tensor: energy of the reference, energy of the error, values cut off, values."""
+
+    signal: float = 0.0
+    noise: float = 0.0
+    cut: int = 0
+    values: int = 0
+
+
+def ranked_layers(subject: Subject, rows: Mapping[str, Float32Array]) -> tuple[LayerComparison, ...]:
+    """Every node that has a counterpart without rounding, the largest error first.
+
+    The counterpart is the float file where there is one, else the quantized network with limited ranges and no
+    rounding.
+    """
+    graph = subject.model.graph
+    file = prepare_float(subject.file) if subject.is_float else unrounded(subject.model.to_onnx())
+    original = Original(file, {node.output: subject.model.origins[node.output] for node in graph.nodes}, {})
+    sums = {node.output: _Sums() for node in graph.nodes if node.output not in original.missing}
+    for row in range(len(next(iter(rows.values())))):
+        sample = {name: array[row : row + 1] for name, array in rows.items()}
+        reference, found = original.run(sample), run_graph(graph, sample, keep=True)
+        for name, total in sums.items():
+            _add(total, reference[name], dequantize(found[name], graph.tensors[name].quant), graph, name)
+    found_layers = [_layer(node, sums[node.output]) for node in graph.nodes if node.output in sums]
+    return tuple(sorted(found_layers, key=lambda layer: np.inf if layer.snr_db is None else layer.snr_db))
+
+
+def _add(total: _Sums, reference: Float32Array, found: Float32Array, graph: Graph, name: str) -> None:
+    quant = graph.tensors[name].quant
+    low, high = (-128 - quant.zero_point) * quant.scale, (127 - quant.zero_point) * quant.scale
+    kept = np.clip(reference, low, high)
+    beyond = reference > high + quant.scale / 2
+    if low < 0:  # a range that starts at 0 is a Relu: what it cuts off below is meant
+        beyond = beyond | (reference < low - quant.scale / 2)
+    against = reference if low < 0 else np.maximum(reference, 0)
+    total.signal += float(np.sum(np.square(kept, dtype=np.float64)))
+    total.noise += float(np.sum(np.square(against.astype(np.float64) - found)))
+    total.cut += int(beyond.sum())
+    total.values += reference.size
+
+
+def _layer(node: Node, total: _Sums) -> LayerComparison:
+    return LayerComparison(
+        node=node.source or node.name,
+        operator=str(node.op),
+        tensor=node.output,
+        snr_db=signal_to_noise(total.signal, total.noise),
+        saturated=total.cut / max(total.values, 1),
+    )

@@ -1,0 +1,75 @@
+"""One offline file: the static report, the View as data, and the script that upgrades the report in place.
+
+In: a `View`. Out: an HTML document, or the file. Always holds: nothing is fetched; without scripts the report is
+complete; text out of files can neither close the element that carries the data nor start another.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+from typing import BinaryIO
+
+from sima_compiler.archive.package import write_atomically
+from sima_compiler.errors import OutputError
+from sima_compiler.view.columns import to_json
+from sima_compiler.view.html.markup import Markup, join, tag
+from sima_compiler.view.html.summary import summary_html
+from sima_compiler.view.records import View
+
+#: Characters that end or open an element, a comment or a line of script, in a form that JSON reads as the same.
+_ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
+
+
+def page_html(view: View, identifier: str = "report") -> Markup:
+    """A whole HTML document that needs no network and no other file."""
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("title", f"{view.name}: compile report" if view.kind == "archive" else view.name),
+    )
+    report = tag("div", summary_html(view, identifier), data_element(view), data_sima_report=True)
+    body = tag("body", tag("main", report), script_element(), class_="sima-page")
+    return Markup(f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n")
+
+
+def write_page(view: View, path: str | Path) -> Path:
+    """Write the page to ``path``, whole or not at all; returns the path.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    target = Path(path).expanduser()
+    data = page_html(view).encode("utf-8")
+
+    def write(file: BinaryIO) -> None:
+        file.write(data)
+
+    write_atomically(target, write)
+    return target
+
+
+def check_page_folder(path: str | Path) -> None:
+    """Find out that a page has no folder to go to before the work starts.
+
+    Raises:
+        OutputError: the folder of ``path`` does not exist.
+    """
+    folder = Path(path).expanduser().parent
+    if not folder.is_dir():
+        raise OutputError(f"--html {path}: no such folder", hint=f"create it first: mkdir -p {folder}")
+
+
+def data_element(view: View) -> Markup:
+    """The View's JSON as an element that no browser shows or runs."""
+    text = json.dumps(to_json(view), ensure_ascii=False, separators=(",", ":")).translate(_ESCAPES)
+    return Markup(f'<script type="application/json" data-sima-view>{text}</script>')
+
+
+def script_element() -> Markup:
+    """The built script, inline; it looks for reports on its page once and upgrades them."""
+    script = (resources.files("sima_compiler.view") / "static" / "inline.js").read_text("ascii")
+    return join([Markup("<script>"), Markup(script), Markup("</script>")])

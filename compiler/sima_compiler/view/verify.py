@@ -1,0 +1,242 @@
+"""What `simac verify` found, as a person is shown it: a verdict, each comparison with onnxruntime, and the layers.
+
+In: numbers of a comparison. Out: `VerifyReport`, with a text and an HTML form that hold the same facts. Always: the
+form of the network that onnxruntime was given stands beside the numbers, with why it matters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sima_compiler.view import plain, units
+
+#: Layers in the text and HTML forms; the JSON holds all.
+TOP_LAYERS = 12
+
+
+class Form(StrEnum):
+    """What onnxruntime ran."""
+
+    ORIGINAL = "original"
+    UINT8 = "uint8"
+    FLOAT = "float"
+
+
+#: What each form is, and what to expect of it.
+EXPLANATIONS = {
+    Form.ORIGINAL: "your file as it is, in onnxruntime with its optimizations",
+    Form.UINT8: "the same network with uint8 activations (zero points + 128), which onnxruntime computes with integers "
+    "throughout; simac export --uint8 writes it",
+    Form.FLOAT: "your float file: what quantizing to 8 bits changed",
+}
+INT8_SENTENCE = (
+    "Activations are int8 in your file. On x86 onnxruntime leaves most int8 convolutions in float, so that ties round "
+    "another way; a few steps of difference there are onnxruntime's own. The uint8 form is the exact reference."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputComparison:
+    """One output against one form. ``differing`` of ``elements`` values differ, by up to ``largest_steps`` quantization
+    steps; ``snr_db`` is the signal-to-noise ratio in decibels, None where nothing differs.
+    """
+
+    name: str
+    elements: int
+    differing: int
+    largest_steps: float
+    snr_db: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The keys of ``--json``."""
+        return {
+            "name": self.name,
+            "elements": self.elements,
+            "differing": self.differing,
+            "largest_steps": self.largest_steps,
+            "snr_db": self.snr_db,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class FormComparison:
+    """Every output against one form; ``problem`` says why onnxruntime could not run it, else it is empty."""
+
+    form: Form
+    outputs: tuple[OutputComparison, ...]
+    problem: str = ""
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether it ran and no element differs."""
+        return not self.problem and bool(self.outputs) and not any(output.differing for output in self.outputs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The keys of ``--json``."""
+        return {
+            "form": str(self.form),
+            "explanation": EXPLANATIONS[self.form],
+            "exact": self.is_exact,
+            "problem": self.problem,
+            "outputs": [output.to_dict() for output in self.outputs],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class LayerComparison:
+    """One node against its value without rounding. ``saturated`` is the share of its values that its range cuts off."""
+
+    node: str
+    operator: str
+    tensor: str
+    snr_db: float | None
+    saturated: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The keys of ``--json``."""
+        return {
+            "node": self.node,
+            "operator": self.operator,
+            "tensor": self.tensor,
+            "snr_db": self.snr_db,
+            "saturated": self.saturated,
+        }
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class VerifyReport:
+    """A simulated archive beside onnxruntime.
+
+    ``exact``: every element equals the exact reference, which is the file itself, or for int8 activations its uint8
+    form. ``layers`` is empty unless asked for; the worst come first.
+    """
+
+    path: str
+    exact: bool
+    verdict: str
+    samples: int
+    actual_batch_size: int
+    int8_activations: bool
+    forms: tuple[FormComparison, ...]
+    layers: tuple[LayerComparison, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The keys that ``simac verify --json`` prints."""
+        return {
+            "path": self.path,
+            "exact": self.exact,
+            "verdict": self.verdict,
+            "samples": self.samples,
+            "actual_batch_size": self.actual_batch_size,
+            "int8_activations": self.int8_activations,
+            "forms": [form.to_dict() for form in self.forms],
+            "layers": [layer.to_dict() for layer in self.layers],
+            "warnings": list(self.warnings),
+        }
+
+    def __repr__(self) -> str:
+        return verify_text(self)
+
+    def _repr_html_(self) -> str:
+        return verify_markup(self)
+
+
+_COLUMNS = ("output", "elements", "differing", "largest difference", "signal to noise")
+_LAYER_COLUMNS = ("layer", "operator", "signal to noise", "saturated")
+
+
+def verify_text(report: VerifyReport) -> str:
+    """The report for a terminal."""
+    parts = [plain.pairs(_facts(report))]
+    for form in report.forms:
+        body = form.problem or plain.table(_COLUMNS, _rows(form), right=(1, 2, 3, 4))
+        parts.append(f"{form.form}: {EXPLANATIONS[form.form]}\n{body}")
+    for title, layers in _rankings(report):
+        parts.append(f"{title}\n{plain.table(_LAYER_COLUMNS, [_layer_row(layer) for layer in layers], right=(2, 3))}")
+    return "\n\n".join(parts)
+
+
+def verify_markup(report: VerifyReport) -> str:
+    """The report as HTML that needs no script."""
+    tables = [
+        plain.pairs_markup(f"{form.form}: {EXPLANATIONS[form.form]}", [("problem", form.problem)])
+        if form.problem
+        else plain.table_markup(f"{form.form}: {EXPLANATIONS[form.form]}", _COLUMNS, _rows(form), right=(1, 2, 3, 4))
+        for form in report.forms
+    ]
+    tables += [
+        plain.table_markup(title, _LAYER_COLUMNS, [_layer_row(layer) for layer in layers], right=(2, 3))
+        for title, layers in _rankings(report)
+    ]
+    return (
+        f'<div class="sima-verify">{plain.STYLE}{plain.pairs_markup("Verify", _facts(report))}{"".join(tables)}</div>'
+    )
+
+
+def verdict_of(forms: tuple[FormComparison, ...], *, int8: bool) -> str:
+    """The verdict in one line."""
+    exact = next((form for form in forms if form.is_exact and form.form is not Form.FLOAT), None)
+    if exact and exact.form is Form.ORIGINAL:
+        return "exact: every element equals onnxruntime on your file"
+    original = next((form for form in forms if form.form is Form.ORIGINAL), None)
+    if exact and int8 and original and not original.problem:
+        differing = sum(output.differing for output in original.outputs)
+        return (
+            f"exact against the uint8 form of your file; {units.count(differing)} elements differ from onnxruntime on "
+            "your int8 file as it is, where most convolutions run in float"
+        )
+    if exact:
+        return "exact: every element equals onnxruntime on the uint8 form of the quantized network"
+    differing = sum(output.differing for form in forms[-1:] for output in form.outputs)
+    if not any(form.outputs for form in forms):
+        return "not compared: onnxruntime runs no form of this network"
+    return f"differs: {units.count(differing)} elements are not what onnxruntime computes"
+
+
+def decibels(value: float | None) -> str:
+    """A signal-to-noise ratio: ``38.2 dB``, or that nothing differs."""
+    return "nothing differs" if value is None else f"{value:.1f} dB"
+
+
+def _facts(report: VerifyReport) -> list[tuple[str, str]]:
+    return [
+        ("model", report.path),
+        ("verdict", report.verdict),
+        ("samples", f"{report.samples}, simulated in batches of {report.actual_batch_size}"),
+        ("int8", INT8_SENTENCE if report.int8_activations else ""),
+        *(("warning", warning) for warning in report.warnings),
+    ]
+
+
+def _rows(form: FormComparison) -> list[tuple[str, ...]]:
+    return [
+        (
+            output.name,
+            units.count(output.elements),
+            units.count(output.differing),
+            f"{output.largest_steps:.3g} steps",
+            decibels(output.snr_db),
+        )
+        for output in form.outputs
+    ]
+
+
+def _rankings(report: VerifyReport) -> list[tuple[str, list[LayerComparison]]]:
+    """The layers with the largest error, and those that saturate most."""
+    if not report.layers:
+        return []
+    total = units.count(len(report.layers))
+    by_error = [layer for layer in report.layers if layer.snr_db is not None][:TOP_LAYERS]
+    saturated = sorted((layer for layer in report.layers if layer.saturated), key=lambda layer: -layer.saturated)
+    rankings = [(f"Layers by error: the worst {len(by_error)} of {total}", by_error)]
+    if saturated:
+        title = f"Layers by saturation: {len(saturated)} of {total} cut values off"
+        rankings.append((title, saturated[:TOP_LAYERS]))
+    return rankings
+
+
+def _layer_row(layer: LayerComparison) -> tuple[str, ...]:
+    return (layer.node, layer.operator, decibels(layer.snr_db), units.percent(layer.saturated))

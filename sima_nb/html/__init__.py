@@ -1,1 +1,0 @@
-"""HTML views of a compiled archive: each function takes facts and returns escaped markup."""

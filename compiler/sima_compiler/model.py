@@ -69,7 +69,8 @@ class Model:
             OptionError: ``input_shapes`` contradicts the file.
         """
         if isinstance(source, OnnxModel):
-            return Model(with_input_shapes(source, input_shapes or {}), name or source.graph.name or "model")
+            proto = with_input_shapes(load_onnx(source), input_shapes or {})
+            return Model(proto, name or source.graph.name or "model")
         path = Path(source)
         refuse_foreign(first_bytes(path), str(path))
         return Model(with_input_shapes(load_onnx(path), input_shapes or {}), name or path.stem, str(path))

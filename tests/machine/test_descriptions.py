@@ -61,3 +61,27 @@ def test_a_vector_unit_that_outruns_the_array_is_refused() -> None:
         Machine.parse(written(depthwise_cells_per_step=33, depthwise_step_cycles=2))
     assert "fewer cells per step" in (caught.value.hint or "")
     assert Machine.parse(written(depthwise_cells_per_step=32, depthwise_step_cycles=2)).depthwise_cells_per_step == 32
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"quads: {'7' * 5000}",
+        f"quads: 0x{'f' * 5000}",
+        f"quads: 0b{'1' * 20000}",
+        "quads: 2026-99-99",
+        "{[1, 2]: 3}",
+        f"{'7' * 5000}: quads",
+        f"0x{'f' * 5000}: quads",
+        "[" * 2000,
+        f"name: 0x{'f' * 5000}",
+    ],
+    ids=["decimal", "hexadecimal", "binary", "date", "list as key", "key", "hexadecimal key", "deep", "name"],
+)
+def test_a_value_that_python_cannot_hold_or_write_is_one_error(text: str) -> None:
+    kept = "\n".join(line for line in written().splitlines() if not line.startswith(text.partition(":")[0]))
+    for whole in (text, f"{kept}\n{text}"):
+        with pytest.raises(MachineError) as caught:
+            Machine.parse(whole, origin="edge.yaml")
+        assert "edge.yaml" in caught.value.message
+        assert len(caught.value.message) < 2000

@@ -72,7 +72,10 @@ def _with_output_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
     """Some exporters leave the outputs' shapes out, which onnx's full check does not accept."""
     if all(entry.type.tensor_type.HasField("shape") for entry in model.graph.output):
         return model
-    return onnx.shape_inference.infer_shapes(model)
+    try:
+        return onnx.shape_inference.infer_shapes(model)
+    except (RuntimeError, ValueError, TypeError, onnx.shape_inference.InferenceError):
+        return model  # a node contradicts itself: the reader names it
 
 
 def with_minimum_opset(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -85,7 +88,7 @@ def with_minimum_opset(model: onnx.ModelProto) -> onnx.ModelProto:
         return model
     try:
         return version_converter.convert_version(model, MINIMUM_OPSET)
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+    except (RuntimeError, ValueError, TypeError, IndexError, version_converter.ConvertError) as error:
         raise ModelError(
             f"the model's operator set {default_opset(model)} cannot be converted to {MINIMUM_OPSET}: {error}",
             hint=f"export it with opset {MINIMUM_OPSET} or newer",

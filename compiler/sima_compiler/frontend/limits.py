@@ -62,7 +62,13 @@ def _clip_bound(node: SourceNode, reader: Reader, position: int, attribute: str,
     if not reader.has(node, position):
         return node.real(attribute, default)
     value = reader.value(node, position)
-    if isinstance(value, QuantizedConstant):
-        real = (value.values.astype(np.float32) - value.zero_points.astype(np.float32)) * value.scales
-        return float(np.asarray(real, np.float32).reshape(-1)[0])
-    return float(reader.constant(node, position).reshape(-1)[0])
+    real = (
+        reader.constant(node, position)
+        if not isinstance(value, QuantizedConstant)
+        else np.asarray(
+            (value.values.astype(np.float32) - value.zero_points.astype(np.float32)) * value.scales, np.float32
+        )
+    )
+    if real.size != 1:
+        raise node.invalid(f"its limit {attribute!r} has {real.size} values, expected one")
+    return float(real.reshape(()))

@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError
 
 from sima_compiler.errors import ModelError
 from sima_compiler.frontend.constants.external import load_external_data
+from sima_compiler.frontend.constants.names import check_text
 
 #: What the rest of the package calls a parsed ONNX file, so that only the frontend needs to import onnx.
 OnnxModel = onnx.ModelProto
@@ -27,6 +28,7 @@ def load_onnx(source: str | Path | onnx.ModelProto) -> onnx.ModelProto:
         ModelError: the file is missing, unreadable, not ONNX, or truncated.
     """
     if isinstance(source, onnx.ModelProto):
+        check_text(source)
         return source
     path = Path(source)
     try:
@@ -60,6 +62,7 @@ def parse_onnx(data: bytes, origin: str) -> onnx.ModelProto:
         model = onnx.load_model_from_string(data)
     except (DecodeError, ValueError, RuntimeError) as error:
         raise ModelError(f"{origin}: not an ONNX model ({len(data)} bytes that do not parse)", hint=hint) from error
+    check_text(model)
     if not model.graph.node or not model.graph.output or not model.opset_import:
         raise ModelError(f"{origin}: not an ONNX model (it has no nodes, outputs or operator set)", hint=hint)
     return model

@@ -63,6 +63,9 @@ def convert_slice(node: SourceNode, reader: Reader) -> Sequence[Value]:
     starts, ends = reader.integers(node, 1, "starts") or (), reader.integers(node, 2, "ends") or ()
     axes = reader.integers(node, 3, "axes") or tuple(range(len(starts)))
     steps = reader.integers(node, 4, "steps") or (1,) * len(starts)
+    if len({len(starts), len(ends), len(axes), len(steps)}) > 1:
+        found = f"{len(starts)} starts, {len(ends)} ends, {len(axes)} axes and {len(steps)} steps"
+        raise node.invalid(f"it has {found}, expected as many of each")
     rules.SLICE_STEP.check(node, f"steps {steps}", steps)
     first, step, size = [0] * len(shape), [1] * len(shape), list(shape)
     for axis, start, end, stride in zip(axes, starts, ends, steps, strict=True):

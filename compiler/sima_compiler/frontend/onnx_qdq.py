@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import onnx
 
-from sima_compiler.errors import ModelError
+from sima_compiler.errors import ModelError, UnsupportedError
 from sima_compiler.frontend import (
     elementwise,
     limits,
@@ -52,6 +52,10 @@ from sima_compiler.frontend.values import (
 from sima_compiler.ir.graph import Graph
 
 Converter = Callable[[SourceNode, Reader], Sequence[Value]]
+
+#: What Python raises where a damaged file holds something that no exporter writes: lists of different lengths, an axis
+#: that is not there. Converters check what users meet; the rest ends in an error here.
+DAMAGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +106,24 @@ def read_onnx(model: onnx.ModelProto, name: str, origin: str = "") -> Reading:
     obstacles = Obstacles(model)
     for index, proto in enumerate(model.graph.node):
         _read_node(proto, source_node(proto, index), reader, obstacles)
-    results = _results(model, reader, obstacles)
-    obstacles.raise_if_any(origin or name)
-    graph = reader.builder.finish(name, tuple(entry.name for entry in inputs), results, batch)
+    try:
+        results = _results(model, reader, obstacles)
+        obstacles.raise_if_any(origin or name)
+        graph = reader.builder.finish(name, tuple(entry.name for entry in inputs), results, batch)
+    except RecursionError as error:
+        raise _too_deep() from error
     graph = _without_idle_inputs(graph, [entry.name for entry in inputs])
     ends = {
         reader.builder.output_names[label]: value.source if isinstance(value, Cut) else label
         for label, value in results
     }
     return Reading(graph, dict(reader.reshapes), ends, dict(reader.builder.origins))
+
+
+def _too_deep() -> UnsupportedError:
+    return UnsupportedError(
+        "hundreds of operators stand in a row without a QuantizeLinear between them", rule=rules.QUANTIZED.sentence
+    )
 
 
 def _input_value(entry: GraphInput, reader: Reader) -> Value:
@@ -156,6 +169,10 @@ def _read_node(proto: onnx.NodeProto, node: SourceNode, reader: Reader, obstacle
         results = _convert(proto, node, reader) or obstacles.unknown(node)
     except ModelError as error:
         results = obstacles.record(error, node)
+    except RecursionError as error:
+        raise _too_deep() from error
+    except DAMAGE as error:
+        results = obstacles.record(node.invalid(f"it contradicts itself ({type(error).__name__}: {error})"), node)
     for name, value in zip(node.outputs, results, strict=False):
         if name:
             reader.values[name] = value

@@ -90,6 +90,9 @@ def _concat_layout(node: onnx.NodeProto) -> Layout:
 
 
 def _expand(node: onnx.NodeProto, label: str, layout: Layout, taken: _Taken) -> list[onnx.NodeProto]:
+    least = 1 + max(*layout.result, *(max(part) for part in layout.operands if part[0] >= 0))
+    if len(node.input) < least - 1 or not node.output:
+        raise ModelError(f"node {label!r} ({node.op_type}) has {len(node.input)} inputs, expected {least}")
     fresh = taken.names.fresh
     nodes: list[onnx.NodeProto] = []
     inputs: list[str] = []

@@ -18,6 +18,8 @@ from sima_compiler.errors import MachineError
 #: libyaml's safe loader where PyYAML has it: ten times faster.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+#: Characters of a value that a message shows.
+LONGEST_SHOWN = 80
 #: Smallest and largest value of every numeric field; sentences about them live in docs and errors.
 LIMITS: dict[str, tuple[int, int]] = {
     "clock_mhz": (1, 10_000),
@@ -117,7 +119,8 @@ class Machine:
         """The machine that a YAML text describes; `Machine.text` keeps the text."""
         try:
             raw = yaml.load(text, _LOADER)  # noqa: S506 - both are safe loaders
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+            # Beside its own: numbers of thousands of digits, dates that do not exist, lists as keys, deep nesting.
             raise MachineError(f"{origin}: not YAML: {error}") from error
         if not isinstance(raw, dict):
             raise MachineError(f"{origin}: expected a mapping of fields", hint="start from machine/specs/mlsoc.yaml")
@@ -151,7 +154,7 @@ def _check_names(raw: dict[Any, Any], origin: str) -> None:
     known = [field for field in fields(Machine) if field.name != "text"]
     wanted = {field.name for field in known}
     missing = sorted({field.name for field in known if field.default is MISSING} - set(raw))
-    unknown = sorted(str(key) for key in set(raw) - wanted)
+    unknown = sorted(key if isinstance(key, str) else _shown(key) for key in set(raw) - wanted)
     if missing:
         raise MachineError(f"{origin}: missing field{'s' * (len(missing) > 1)} {', '.join(missing)}")
     if unknown:
@@ -164,14 +167,23 @@ def _check_names(raw: dict[Any, Any], origin: str) -> None:
 def _check_values(raw: dict[str, Any], origin: str) -> None:
     name = raw["name"]
     if not isinstance(name, str) or not name:
-        raise MachineError(f"{origin}: name must be a text, found {name!r}")
+        raise MachineError(f"{origin}: name must be a text, found {_shown(name)}")
     for field in (name for name in LIMITS if name in raw):
         (low, high), value = LIMITS[field], raw[field]
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise MachineError(f"{origin}: {field} must be a whole number from {low} to {high}, found {value!r}")
+            raise MachineError(f"{origin}: {field} must be a whole number from {low} to {high}, found {_shown(value)}")
     if raw["tiles_per_quad"] % raw["tile_row"]:
         raise MachineError(f"{origin}: tile_row {raw['tile_row']} must divide tiles_per_quad {raw['tiles_per_quad']}")
     _check_vector_unit(raw, origin)
+
+
+def _shown(value: object) -> str:
+    """A value as messages show it; Python refuses to write numbers of thousands of digits."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
 def _check_vector_unit(raw: dict[str, Any], origin: str) -> None:

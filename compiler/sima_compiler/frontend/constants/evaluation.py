@@ -113,7 +113,7 @@ def _sizes_are_known(graph: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) ->
     """Whether every result's size follows from the nodes; refuses those that are too large."""
     try:
         inferred = onnx.shape_inference.infer_shapes(graph, data_prop=True).graph
-    except (RuntimeError, ValueError, TypeError):  # what onnx raises for a node that contradicts itself
+    except (RuntimeError, ValueError, TypeError, onnx.shape_inference.InferenceError):  # the node contradicts itself
         return False
     kinds = {entry.name: entry.type for entry in (*inferred.value_info, *inferred.output)}
     complete = True

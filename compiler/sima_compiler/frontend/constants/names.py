@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 
 import onnx
 
+from sima_compiler.errors import ModelError
+
 
 class Names:
     """The names that a model uses; grows with every name handed out. Values and nodes share one set."""
@@ -45,6 +47,37 @@ def _names(graph: onnx.GraphProto) -> Iterator[str]:
         yield from node.output
         for body in subgraphs(node):
             yield from _names(body)
+
+
+def check_text(model: onnx.ModelProto) -> None:
+    """Every name is text: protobuf hands out bytes for what is no UTF-8, or raises.
+
+    Raises:
+        ModelError: one is not.
+    """
+    try:
+        texts = [model.graph.name, *_texts(model.graph)]
+        texts += [text for function in model.functions for text in (function.name, function.domain)]
+        texts += [text for entry in model.metadata_props for text in (entry.key, entry.value)]
+        bad = next((text for text in texts if not isinstance(text, str)), None)
+    except UnicodeDecodeError as error:
+        bad, cause = error.object, error
+    else:
+        cause = None
+    if bad is not None:
+        raise ModelError(f"the name {bad!r} is no UTF-8 text", hint="the file is damaged; export it again") from cause
+
+
+def _texts(graph: onnx.GraphProto) -> Iterator[object]:
+    yield from _names(graph)
+    for node in graph.node:
+        yield from (node.op_type, node.domain)
+        for attribute in node.attribute:
+            yield attribute.name
+        for body in subgraphs(node):
+            yield from _texts(body)
+    for entry in (*graph.input, *graph.output):
+        yield from (dim.dim_param for dim in entry.type.tensor_type.shape.dim)
 
 
 def subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:

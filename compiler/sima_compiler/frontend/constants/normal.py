@@ -8,13 +8,24 @@ real numbers are float32. Always: the same function of the inputs; a file that c
 from __future__ import annotations
 
 import onnx
-from onnx import inliner
+from onnx import TensorProto, inliner
 
 from sima_compiler.errors import ModelError
 from sima_compiler.frontend.constants.floats import as_float32
 from sima_compiler.frontend.constants.folding import fold_constants
-from sima_compiler.frontend.constants.names import Names
+from sima_compiler.frontend.constants.names import Names, check_text
 from sima_compiler.frontend.constants.ordering import ordered_nodes
+from sima_compiler.frontend.constants.tensors import type_name
+from sima_compiler.frontend.constants.wellformed import check_nodes
+from sima_compiler.frontend.loading import default_opset
+
+#: What an input may hold, as far as this pass goes; the reader and calibration are stricter.
+NUMBERS = frozenset(TensorProto.DataType.values()) - {
+    TensorProto.UNDEFINED,
+    TensorProto.STRING,
+    TensorProto.COMPLEX64,
+    TensorProto.COMPLEX128,
+}
 
 
 def normalized(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -25,14 +36,13 @@ def normalized(model: onnx.ModelProto) -> onnx.ModelProto:
             text.
         UnsupportedError: a constant that can be computed neither by onnxruntime nor by onnx.
     """
-    try:
-        source = without_functions(model)
-        result = _empty_copy(source)
-        fold_constants(source, ordered_nodes(source.graph), result.graph, Names.of(source))
-    except UnicodeDecodeError as error:
-        raise ModelError(
-            "a name in the model is no UTF-8 text", hint="the file is damaged; export the model again"
-        ) from error
+    check_text(model)
+    source = without_functions(model)
+    _check_inputs(source.graph)
+    nodes = ordered_nodes(source.graph)
+    check_nodes(nodes, default_opset(source))
+    result = _empty_copy(source)
+    fold_constants(source, nodes, result.graph, Names.of(source))
     as_float32(result.graph)
     return result
 
@@ -47,8 +57,19 @@ def without_functions(model: onnx.ModelProto) -> onnx.ModelProto:
         return model
     try:
         return inliner.inline_local_functions(model)
-    except (RuntimeError, ValueError, TypeError) as error:
+    except (RuntimeError, ValueError, TypeError, onnx.checker.ValidationError) as error:
         raise ModelError(f"the model's own functions cannot be inlined: {error}") from error
+
+
+def _check_inputs(graph: onnx.GraphProto) -> None:
+    constants = {entry.name for entry in graph.initializer}
+    for entry in graph.input:
+        kind = entry.type.tensor_type.elem_type
+        if entry.name not in constants and kind not in NUMBERS:
+            raise ModelError(
+                f"input {entry.name!r} is no tensor of numbers: {type_name(kind)}",
+                hint="the file is damaged, or takes texts or sequences, which this compiler does not",
+            )
 
 
 def _empty_copy(model: onnx.ModelProto) -> onnx.ModelProto:

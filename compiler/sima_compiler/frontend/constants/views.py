@@ -17,7 +17,7 @@ from onnx import TensorProto, helper
 from sima_compiler.errors import ModelError
 from sima_compiler.frontend.constants.known import Dequantized, Known, Value, moved_axis
 from sima_compiler.frontend.constants.ordering import label
-from sima_compiler.frontend.constants.tensors import Array
+from sima_compiler.frontend.constants.tensors import Array, check_size
 
 Attributes = Mapping[str, Any]
 Inputs = Sequence[Value | None]
@@ -149,13 +149,17 @@ def _gather(inputs: Inputs, attributes: Attributes) -> Value | None:
     data, places = inputs
     if not isinstance(data, Known) or not isinstance(places, Known):
         return None
-    return Known(value=np.take(data.array(), places.array().astype(np.int64), axis=attributes.get("axis", 0)))
+    array, axis = data.array(), attributes.get("axis", 0)
+    size = array.nbytes // max(array.shape[axis], 1) * places.array().size
+    check_size("its result", (size,), 1)
+    return Known(value=np.take(array, places.array().astype(np.int64), axis=axis))
 
 
 def _concat(inputs: Inputs, attributes: Attributes) -> Value | None:
     arrays = [part.array() for part in inputs if isinstance(part, Known)]
     if len(arrays) != len(inputs) or len({array.dtype for array in arrays}) > 1:
         return None
+    check_size("its result", (sum(array.nbytes for array in arrays),), 1)
     return Known(value=np.concatenate(arrays, axis=attributes["axis"]))
 
 

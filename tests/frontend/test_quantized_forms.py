@@ -36,7 +36,7 @@ FORMS: dict[str, Build] = {
     "hard swish by HardSigmoid": lambda n, x: n.binary("Mul", hard_sigmoid(n, x), x),
     "swish": lambda n, x: n.binary("Mul", x, n.unary("Sigmoid", x)),
     "divided": lambda n, x: n.binary("Div", x, number(n, 3)),
-    "a number divided": lambda n, x: n.binary("Div", number(n, 1), n.clip(x, 0.5, 4), n.shapes[x]),
+    "a number divided": lambda n, x: n.binary("Div", number(n, 1), n.binary("Max", x, number(n, 0.5)), n.shapes[x]),
     "sum of three": lambda n, x: n.node("Sum", [x, n.conv(x, 6), x], n.shapes[x]),
     "sum of one": lambda n, x: n.node("Sum", [x], n.shapes[x]),
     "mean over the map": lambda n, x: n.node("ReduceMean", [x], (6,), axes=[2, 3], keepdims=0),

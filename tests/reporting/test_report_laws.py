@@ -144,6 +144,7 @@ def test_traffic_adds_up_and_parameters_are_the_same_things_twice(compiled: Arch
 def test_the_view_places_layers_and_lanes_as_the_report_does(compiled: Archive) -> None:
     view, report = view_of(compiled), report_of(compiled)
     causes = [cause.key for cause in view.palette.causes]
+    assert view.not_recorded == ()
     assert {*report.work_cycles, *report.stall_cycles} <= set(causes), "a cause without a label"
     events = list(view.events)
     for layer, row in zip(view.layers, report.layers, strict=True):

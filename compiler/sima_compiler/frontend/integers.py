@@ -7,7 +7,7 @@ sides, so a value between an integer input and its DequantizeLinear has one too.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,6 +75,20 @@ def _spread(links: Sequence[tuple[str, str]], quants: dict[str, Quantization], u
                 quants[target] = quants[source]
                 unsigned |= {target} if source in unsigned else set()
                 waiting.append(target)
+
+
+def read_values(model: onnx.ModelProto, constants: Mapping[str, npt.NDArray[np.generic]]) -> Iterator[str]:
+    """Every value as often as it is read, by nodes and as an output; equal QuantizeLinear nodes count as one."""
+    seen: set[tuple[str, ...]] = set()
+    for node in model.graph.node:
+        if node.op_type == "QuantizeLinear":
+            stated = [constants.get(name) for name in node.input[1:]]
+            key = (node.input[0], *(str(None if array is None else (array.dtype, array.tolist())) for array in stated))
+            if key in seen:
+                continue
+            seen.add(key)
+        yield from node.input
+    yield from (entry.name for entry in model.graph.output)
 
 
 def scale_and_zero_point(node: SourceNode, constants: Sequence[npt.NDArray[np.generic]]) -> tuple[Quantization, bool]:

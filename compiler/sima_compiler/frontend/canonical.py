@@ -20,7 +20,7 @@ from sima_compiler.frontend.constants.checks import refuse_bad_numbers
 from sima_compiler.frontend.constants.names import Names
 from sima_compiler.frontend.constants.normal import normalized
 from sima_compiler.frontend.constants.parameters import state_parameters
-from sima_compiler.frontend.constants.tensors import decode
+from sima_compiler.frontend.constants.tensors import Constants
 from sima_compiler.frontend.constants.weights import settle_weights
 from sima_compiler.frontend.container import WARNINGS_KEY
 from sima_compiler.frontend.loading import default_opset, is_quantized
@@ -99,7 +99,7 @@ class _Rewriter:
 
     def __init__(self, model: onnx.ModelProto, names: Names) -> None:
         self.model, self.names = model, names
-        self.constants = {entry.name: decode(entry) for entry in model.graph.initializer}
+        self.constants = Constants(model.graph)
         self.nodes: list[onnx.NodeProto] = []
 
     def run(self) -> None:

@@ -149,7 +149,7 @@ def _bounded(node: onnx.NodeProto, feeds: Mapping[str, Array]) -> None:
     if not node.domain and not onnx.defs.has(node.op_type):
         raise UnsupportedError(
             f"{label(node)}: its constant result cannot be computed, for ONNX has no operator {node.op_type!r}",
-            node=node.name, operator=node.op_type, hint="export the model again, or simplify it, for example with onnxsim",
+            node=node.name, operator=node.op_type, hint="export the model again, or simplify it with onnxsim",
         )  # fmt: skip
     shapes = ", ".join(str(array.shape) for array in feeds.values()) or "nothing"
     raise ModelError(

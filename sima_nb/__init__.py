@@ -1,20 +1,55 @@
 """sima-nb in a notebook: ``%load_ext sima_nb``, then ``%sima_compile MODEL``.
 
-In: a model or an archive. Out: the magic, `Summary` (what the magic shows, also for any archive by itself) and
-`write_html` (the same as an offline file). Importing this package imports neither IPython nor plotly.
+In: a model, an archive or statistics. Out: the magics; `Summary` (what ``%sima_compile`` shows, also for any archive by
+itself) and `write_html` (the same as an offline file); the widgets `StatsExplorer`, `ArchiveTree`, `BatchNegotiation`.
+Importing this package imports neither IPython nor ipywidgets nor plotly: widgets load on first use.
 """
 
 from __future__ import annotations
 
-import typing
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from sima_compiler import __version__
 from sima_nb.display import Summary, write_html
 
-if typing.TYPE_CHECKING:
+if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["Summary", "__version__", "load_ipython_extension", "unload_ipython_extension", "write_html"]
+    from sima_nb.widgets.archive import ArchiveTree
+    from sima_nb.widgets.batch import BatchNegotiation
+    from sima_nb.widgets.stats import StatsExplorer
+
+#: Widget -> module that defines it.
+_WIDGETS: dict[str, str] = {
+    "ArchiveTree": "sima_nb.widgets.archive",
+    "BatchNegotiation": "sima_nb.widgets.batch",
+    "StatsExplorer": "sima_nb.widgets.stats",
+}
+
+__all__ = [
+    "ArchiveTree",
+    "BatchNegotiation",
+    "StatsExplorer",
+    "Summary",
+    "__version__",
+    "load_ipython_extension",
+    "unload_ipython_extension",
+    "write_html",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _WIDGETS.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

@@ -8,13 +8,13 @@ form is made of decides.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sima_compiler.errors import CalibrationError, ModelError, UnsupportedError
 from sima_compiler.frontend.calibration import calibration_random
 from sima_compiler.frontend.container import refuse_foreign
-from sima_compiler.frontend.input_shapes import InputShapes, with_input_shapes
+from sima_compiler.frontend.input_shapes import InputShapes, assumed_shapes, with_input_shapes
 from sima_compiler.frontend.loading import OnnxModel, first_bytes, is_quantized, load_onnx
 from sima_compiler.frontend.obstacles import obstacle_of, refused_operators
 from sima_compiler.frontend.quantize import quantize_onnx
@@ -26,6 +26,8 @@ from sima_compiler.obstacle import Obstacle
 from sima_compiler.pipeline import lower
 from sima_compiler.view.check import CheckReport, ModelKind, verdict_of
 
+#: Sizes that are tried for open ones, in this order: usual for classifiers, for detectors, for segmenters.
+ASSUMED_SIZES = (224, 320, 640)
 #: Reads a quantized model, called by a name and an origin, as `Model` does.
 Read = Callable[[OnnxModel, str, str], Graph]
 
@@ -36,6 +38,7 @@ class _Found:
 
     obstacles: tuple[Obstacle, ...] = ()
     graph: Graph | None = None
+    notes: tuple[str, ...] = ()
 
 
 def check_model(source: str | Path | OnnxModel, read: Read, *, input_shapes: InputShapes | None = None) -> CheckReport:
@@ -51,7 +54,33 @@ def check_model(source: str | Path | OnnxModel, read: Read, *, input_shapes: Inp
         return _report(label, ModelKind.UNREADABLE, _Found((obstacle_of(error),)), None)
     model = with_input_shapes(loaded, input_shapes or {})
     kind = kind_of(model)
-    found = _checked_float(model, label, read) if kind is ModelKind.FLOAT else _checked(model, label, read)
+    look = _checked_float if kind is ModelKind.FLOAT else _checked
+    found = look(model, label, read)
+    return _looked_further(model, kind, found, label, lambda assumed: look(assumed, label, read))
+
+
+def _looked_further(
+    model: OnnxModel, kind: ModelKind, found: _Found, label: str, look: Callable[[OnnxModel], _Found]
+) -> CheckReport:
+    """Where sizes are open, what stands behind that is looked for with assumed ones.
+
+    For a float model open sizes are no obstacle, because the samples decide them.
+    """
+    for size in ASSUMED_SIZES:
+        shapes = assumed_shapes(model, size)
+        if not shapes:
+            break
+        assumed = with_input_shapes(model, shapes)
+        further = look(assumed)
+        if any(not obstacle.node for obstacle in further.obstacles):
+            continue  # such as a Reshape to the sizes of another image
+        options = " ".join(f"{name}={'x'.join(map(str, shape))}" for name, shape in shapes.items())
+        note = f"the file leaves sizes open; checked with --input-shape {options}"
+        if kind is ModelKind.FLOAT:
+            note += ", when quantizing the samples decide"
+        own = () if kind is ModelKind.FLOAT else found.obstacles
+        joined = replace(further, obstacles=(*own, *further.obstacles), notes=(note,))
+        return _report(label, kind, joined, assumed)
     return _report(label, kind, found, model)
 
 
@@ -76,7 +105,7 @@ def _checked(model: OnnxModel, label: str, read: Read) -> _Found:
     try:
         graph = read(model, "model", label)
     except ModelError as error:
-        return _Found(error.obstacles or (obstacle_of(error),))
+        return _Found(error.obstacles or (obstacle_of(error), *refused_operators(model)))
     try:
         lower(graph, Machine.load("mlsoc"))
     except UnsupportedError as error:
@@ -105,5 +134,5 @@ def _report(label: str, kind: ModelKind, found: _Found, model: OnnxModel | None)
         nodes=len(model.graph.node) if model else 0,
         macs=(total_work(model, inferred_shapes(model)) or None) if model else None,
         left_to_host=left,
-        warnings=graph.warnings if graph else (),
+        warnings=(*found.notes, *(graph.warnings if graph else ())),
     )

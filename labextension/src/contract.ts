@@ -24,7 +24,8 @@ export interface Column {
 /** Everything that is shown. ``kind``: archive or stats; ``report_version`` is None without a report.
  * 
  * ``wordings`` are the sentences and words that views share, by key. ``host_sentence`` says what the archive leaves to
- * the host; it is empty where nothing is left. ``left_out`` says which rows a shortened View lacks. */
+ * the host; it is empty where nothing is left. ``left_out`` says which rows a shortened View lacks,
+ * ``not_recorded`` what the file itself does not say. */
 export interface View {
   readonly schema_version: string;
   readonly kind: string;
@@ -42,6 +43,7 @@ export interface View {
   readonly warnings: readonly string[];
   readonly findings: readonly Finding[];
   readonly left_out: readonly string[];
+  readonly not_recorded: readonly string[];
 }
 
 /** The batch that was asked for and the one that was built; ``sentence`` says both and why. */

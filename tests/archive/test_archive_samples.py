@@ -55,6 +55,12 @@ def test_report_1_0() -> None:
     assert {key: cycles for key, cycles in causes.items() if cycles} == {"compute": 601, "weights": 228, "output": 104}
     assert [sum(layer.cause_cycles) for layer in view.layers] == [layer.runtime_cycles for layer in report.layers]
     assert "blocks" not in view.layers.columns
+    assert view.not_recorded == (
+        "what compute cycles are spent on",
+        "when each engine works",
+        "shapes and blocks",
+        "when buffers are in use",
+    )
 
 
 def test_report_1_0_of_a_batch_that_does_not_fit() -> None:

@@ -126,7 +126,7 @@ def _static(model: onnx.ModelProto, samples: Samples, options: Mapping[str, obje
 
 def by_us(model: onnx.ModelProto, samples: Samples) -> onnx.ModelProto:
     """This project's own quantizer."""
-    return quantize_onnx(model, samples)
+    return quantize_onnx(model, samples).model
 
 
 MAKERS: dict[str, Maker] = {

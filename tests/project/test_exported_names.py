@@ -44,13 +44,16 @@ ENGINE_NAMES = {
     "verify_from_arguments",
 }
 VIEW_NAMES = {
-    *("BatchCandidate", "FileRow", "Finding", "Label", "Layer", "Markup", "Plugin", "Table", "View"),
+    *("BatchCandidate", "FileRow", "Finding", "Label", "Layer", "Markup", "MemberPreviews", "Plugin", "Table", "View"),
     *("check_page_folder", "layer_details", "page_html", "saved_view", "summary_html", "tag", "to_binary", "to_json"),
     *("view_of", "view_of_path", "view_of_stats", "view_text", "write_page"),
 }
 #: Modules of numbers, words and colours that hosts use as a whole.
 VIEW_MODULES = {"palette", "units", "wordings"}
-NOTEBOOK_NAMES = {"Summary", "load_ipython_extension", "unload_ipython_extension", "write_html"}
+NOTEBOOK_NAMES = {
+    *("ArchiveTree", "BatchNegotiation", "StatsExplorer"),
+    *("Summary", "load_ipython_extension", "unload_ipython_extension", "write_html"),
+}
 
 
 def error_names() -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -213,6 +214,19 @@ def test_the_engine_knows_no_notebook() -> None:
         if found.root in NOTEBOOK_PACKAGES or found.root.startswith("jupyter")
     ]
     assert not wrong, f"the engine must run without any notebook package: {wrong}"
+
+
+def test_the_engine_names_no_notebook_package_in_a_string() -> None:
+    """`import_module("sima_nb")` is an import as well; only documentation may name the package."""
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {node.value!r}"
+        for path in ENGINE_FILES
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and re.fullmatch(r"sima_nb(\.\w+)*", node.value)
+    ]
+    assert not wrong, f"nothing in the engine imports upward by name: {wrong}"
 
 
 @pytest.mark.parametrize("path", files(NOTEBOOK), ids=lambda path: str(path.relative_to(ROOT)))

@@ -15,6 +15,7 @@ from sima_compiler.ir.program import Convolve, Engine, LoadConstants
 from sima_compiler.lm.reader import LmFile, read
 from sima_compiler.machine.cost import command_work, is_depthwise
 from sima_compiler.machine.description import Machine
+from sima_compiler.view.reading import view_of
 
 
 def report_of(archive: Archive) -> Any:
@@ -131,7 +132,28 @@ def test_traffic_adds_up_and_parameters_are_the_same_things_twice(compiled: Arch
         assert dram.stored_parameter_bytes == dram.parameter_bytes
     loaded = sum(found.stored_bytes[c.constants] for c in found.program.dma_in if isinstance(c, LoadConstants))
     assert dram.loaded_parameter_bytes == loaded
+    spills = {index for index, tensor in enumerate(found.program.tensors) if tensor.role == "spill"}
+    back = [c.box.bytes for c in found.program.dma_in if not isinstance(c, LoadConstants) and c.tensor in spills]
+    assert dram.loaded_spill_bytes == sum(back)
+    assert dram.stored_spill_bytes == sum(c.box.bytes for c in found.program.dma_out if c.tensor in spills)
+    (segment,) = report.segments
+    assert bool(segment.spilled) == bool(dram.loaded_spill_bytes)
     assert dram.instruction_bytes >= sum(map(sum, found.command_bytes))
+
+
+def test_the_view_places_layers_and_lanes_as_the_report_does(compiled: Archive) -> None:
+    view, report = view_of(compiled), report_of(compiled)
+    causes = [cause.key for cause in view.palette.causes]
+    assert view.not_recorded == ()
+    assert {*report.work_cycles, *report.stall_cycles} <= set(causes), "a cause without a label"
+    events = list(view.events)
+    for layer, row in zip(view.layers, report.layers, strict=True):
+        own = [event for event in events if (event.engine, event.layer) == ("compute", layer.id)]
+        assert layer.run_start_cycle == min((event.start_cycle for event in own), default=None)
+        assert layer.run_end_cycle == max((event.end_cycle for event in own), default=None)
+        told = dict(zip(causes, layer.cause_cycles, strict=True))
+        assert told == {**dict.fromkeys(causes, 0), **row.work_cycles, **row.stall_cycles}
+    assert any(len(row.intervals) > 1 for row in report.layers) or compiled.name != "unet_small"
 
 
 def test_intervals_are_those_of_the_trace(compiled: Archive) -> None:

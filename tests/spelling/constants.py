@@ -179,7 +179,7 @@ def weights_real_behind_a_pair(sheet: Sheet) -> None:
         scale = sheet.array(source.input[1])
         if scale is None or len(source.input) < 3:
             continue
-        axis = next((item.i for item in source.attribute if item.name == "axis"), 1)
+        axis = next((item.i for item in source.attribute if item.name == "axis"), 1) % values.ndim
         spread = scale if scale.ndim == 0 else scale.reshape([-1 if at == axis else 1 for at in range(values.ndim)])
         extra = {"axis": axis} if scale.ndim else {}
         real = (values.astype(np.float32) * spread).astype(np.float32)
@@ -261,6 +261,9 @@ def axis_of_scales_negative(sheet: Sheet) -> None:
 def _in_front(sheet: Sheet, made: list[onnx.NodeProto]) -> None:
     for node in reversed(made):
         sheet.graph.node.insert(0, node)
+    written = {node.output[0] for node in made}
+    for entry in [entry for entry in sheet.graph.input if entry.name in written]:
+        sheet.graph.input.remove(entry)
 
 
 CONSTANTS: list[Rewrite] = [

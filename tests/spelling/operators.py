@@ -17,15 +17,17 @@ def relu_as_clip(sheet: Sheet) -> None:
 
 
 def relu_as_maximum(sheet: Sheet) -> None:
+    """Behind products only: with a Max behind it, onnxruntime computes an Add in reals, which rounds differently."""
     zero = sheet.constant(np.float32(0))
     for node in sheet.some(sheet.nodes("Relu")):
-        node.op_type = "Max"
-        node.input.append(zero)
+        if _follows_product(sheet, node):
+            node.op_type = "Max"
+            node.input.append(zero)
 
 
 def clip_as_minimum_of_maximum(sheet: Sheet) -> None:
     for node in sheet.nodes("Clip"):
-        if len(node.input) == 3 and all(node.input):
+        if len(node.input) == 3 and all(node.input) and _follows_product(sheet, node):
             inner = sheet.fresh()
             first = sheet.node("Max", list(node.input[:2]), [inner])
             sheet.replace(node, first, sheet.node("Min", [inner, node.input[2]], node.output))
@@ -153,7 +155,7 @@ def global_pool_of_a_mean_that_drops_axes(sheet: Sheet) -> None:
 
 
 def dense_as_product_and_sum(sheet: Sheet) -> None:
-    """Gemm -> MatMul -> Add of the same dequantized bias."""
+    """Gemm -> MatMul -> Add of the same dequantized bias, which onnxruntime joins again; behind a Conv it does not."""
     for node in sheet.nodes("Gemm"):
         if len(node.input) < 3 or attribute(node, "transB", 0) or attribute(node, "transA", 0):
             continue
@@ -177,24 +179,6 @@ def dense_with_transposed_weights(sheet: Sheet) -> None:
         if attribute(source, "axis") is not None:
             set_attribute(source, "axis", 1 - axis)
         set_attribute(node, "transB", turned)
-
-
-def bias_as_addition(sheet: Sheet) -> None:
-    """Conv without bias, then Add of the same dequantized bias, shaped for broadcasting."""
-    for node in sheet.nodes("Conv"):
-        source = sheet.producer(node.input[2]) if len(node.input) > 2 else None
-        if source is None or source.op_type != "DequantizeLinear":
-            continue
-        inner, shaped = sheet.fresh(), sheet.fresh()
-        target = sheet.constant(np.array([1, -1, 1, 1], np.int64))
-        plain = sheet.node("Conv", list(node.input[:2]), [inner])
-        plain.attribute.extend(node.attribute)
-        sheet.replace(
-            node,
-            plain,
-            sheet.node("Reshape", [node.input[2], target], [shaped]),
-            sheet.node("Add", [inner, shaped], node.output),
-        )
 
 
 def slice_bounds_other_way(sheet: Sheet) -> None:
@@ -308,6 +292,11 @@ def _only_reader_chain(sheet: Sheet, name: str, operators: tuple[str, ...]) -> l
     return found
 
 
+def _follows_product(sheet: Sheet, node: onnx.NodeProto) -> bool:
+    source = sheet.producer(node.input[0])
+    return source is not None and source.op_type in ("Conv", "Gemm", "MatMul")
+
+
 def _shapes(sheet: Sheet) -> dict[str, list[int]]:
     """Sizes by value name, 0 where they are not known."""
     inferred = onnx.shape_inference.infer_shapes(sheet.model)
@@ -327,6 +316,6 @@ OPERATORS: list[Rewrite] = [
     relu_as_clip, relu_as_maximum, clip_as_minimum_of_maximum, clip_in_two, flatten_as_reshape, reshape_as_flatten,
     squeeze_as_reshape, squeeze_as_flatten, axes_negative, defaults_stated, defaults_left_out, pads_by_rule,
     global_pool_as_mean, global_pool_of_a_mean_that_drops_axes, dense_as_product_and_sum,
-    dense_with_transposed_weights, bias_as_addition, slice_bounds_other_way, resize_by_sizes, split_by_count,
+    dense_with_transposed_weights, slice_bounds_other_way, resize_by_sizes, split_by_count,
     concat_in_steps, transpose_in_two, newer_opset, types_by_attribute,
 ]  # fmt: skip

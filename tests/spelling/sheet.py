@@ -115,6 +115,8 @@ class Sheet:
             self.graph.initializer.remove(entry)
         for node in reversed(made):
             self.graph.node.insert(0, node)
+        for entry in [entry for entry in self.graph.input if entry.name == name]:
+            self.graph.input.remove(entry)
 
     def weights(self) -> Iterator[tuple[onnx.NodeProto, onnx.NodeProto, np.ndarray]]:
         """(operator, its weights' DequantizeLinear, the integers) of every product whose weights are plain."""

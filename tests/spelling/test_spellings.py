@@ -19,16 +19,7 @@ from tests.spelling.structure import STRUCTURE
 from tests.support.judges import assert_judges_agree
 from tests.support.qdq_graph import INT8, UINT8
 
-WAITING = {
-    "constants_among_the_inputs", "identities_between", "dropouts_between", "a_pair_for_every_reader", "relu_as_clip",
-    "relu_as_maximum", "sparse_weights", "nodes_shuffled", "values_renamed", "dead_nodes", "pairs_of_microsoft",
-    "casts_to_the_same", "wrapped_in_functions", "clip_as_minimum_of_maximum", "clip_in_two",
-    "global_pool_of_a_mean_that_drops_axes",
-    "concat_in_steps", "types_by_attribute",
-}  # fmt: skip
-REWRITES: dict[str, Rewrite] = {
-    rewrite.__name__: rewrite for rewrite in (*CONSTANTS, *STRUCTURE, *OPERATORS) if rewrite.__name__ not in WAITING
-}
+REWRITES: dict[str, Rewrite] = {rewrite.__name__: rewrite for rewrite in (*CONSTANTS, *STRUCTURE, *OPERATORS)}
 KINDS = {"int8": INT8, "uint8": UINT8}
 
 
@@ -74,6 +65,23 @@ def test_a_rewrite_gives_the_same_program(compiled: Compiled, rewrite: str) -> N
             changed += 1
             assert compiled(sheet.model) == compiled.plain(name), (rewrite, name, label)
     assert changed, "the rewrite applies to none of the networks"
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_rewrites_composed_at_random(compiled: Compiled, seed: int) -> None:
+    """Three to six of them, one after another, on a network and a type of bytes drawn with them."""
+    random = np.random.default_rng(seed)
+    name = list(NETWORKS)[seed % len(NETWORKS)]
+    label = list(KINDS)[seed // len(NETWORKS) % 2]
+    chosen = [
+        list(REWRITES)[index] for index in random.choice(len(REWRITES), size=random.integers(3, 7), replace=False)
+    ]
+    model = plain(name, KINDS[label])
+    for rewrite in chosen:
+        sheet = Sheet(model, random)
+        REWRITES[rewrite](sheet)
+        model = sheet.model
+    assert compiled(model) == compiled.plain(name), (name, label, chosen)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

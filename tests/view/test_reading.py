@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from sima_compiler import Archive, MlaStats
+from sima_compiler.archive.report_records import ReportLayer
 from sima_compiler.view.columns import to_binary
-from sima_compiler.view.layers import family_cycles, longest_layers
+from sima_compiler.view.layers import family_cycles, layer_table, longest_layers
 from sima_compiler.view.reading import view_of, view_of_path, view_of_stats
 from tests.support.archives import mpk_document, vendor_archive, write_archive
 
@@ -27,6 +28,9 @@ def test_a_statistics_file_knows_names_and_static_cycles(tmp_path: Path) -> None
         (2, "pooling", "MLA_0", 10, 20),
     ]
     assert {layer.macs for layer in view.layers} == {None}
+    assert {layer.processor for layer in view.layers} == {"MLA"}
+    assert "layers and their cycles" not in view.not_recorded
+    assert {"stalls", "the memory map", "the machine"} <= set(view.not_recorded)
     assert family_cycles(view.layers) == {"convolution": 10, "pooling": 20}
 
 
@@ -35,6 +39,13 @@ def test_overlaps_and_gaps_are_counted_with_a_sentence() -> None:
     assert view.totals.compute_cycles == 30
     assert view.totals.overlaps
     assert view.totals.overlaps in view.totals.counted
+
+
+def test_layers_of_one_name_stay_two_rows() -> None:
+    stats = MlaStats.from_columns([1, 2], ["a", "a"], [0, 10], [9, 29])
+    for rows in ((), (ReportLayer(1, "a"),)):
+        found = layer_table(stats, rows, (), ())
+        assert [(layer.id, layer.start_cycle) for layer in found] == [(1, 0), (2, 10)]
 
 
 def test_layers_without_length_keep_their_place() -> None:
@@ -46,7 +57,7 @@ def test_layers_without_length_keep_their_place() -> None:
 def test_another_compilers_archive_shows_what_it_has(tmp_path: Path) -> None:
     view = view_of(Archive.open(vendor_archive(tmp_path)), warnings=["mind this"])
     assert (view.batch.desired_batch_size, view.batch.actual_batch_size) == (4, 3)
-    assert [segment.name for segment in view.segments] == ["MLA_0"]
+    assert [(segment.name, segment.layers) for segment in view.segments] == [("MLA_0", 1)]
     assert len(view.candidates) == len(view.memory_map) == len(view.events) == 0
     assert [(file.name.rsplit("_", 1)[-1], file.role) for file in view.files] == [
         ("mpk.json", "mpk"), ("mla.elf", "mla"), ("stats.yaml", "stats"),

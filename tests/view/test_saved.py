@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sima_compiler import MlaStats
-from sima_compiler.archive.report_records import MemoryBuffer
+from sima_compiler.archive.report_records import BatchCandidate, MemoryBuffer
 from sima_compiler.view.reading import view_of_path, view_of_stats
 from sima_compiler.view.records import Event
-from sima_compiler.view.saved import MOST_BUFFERS, MOST_EVENTS, MOST_LAYERS, merged_events, saved_view
+from sima_compiler.view.saved import MOST_BUFFERS, MOST_CANDIDATES, MOST_EVENTS, MOST_LAYERS, merged_events, saved_view
 from sima_compiler.view.tables import Table
 
 SAMPLE = Path(__file__).parents[1] / "archive" / "samples" / "report_1_0_mpk.tar.gz"
@@ -47,6 +47,20 @@ def test_the_map_keeps_its_peak() -> None:
     assert "b0" not in {row.name for row in saved.memory_map}
     assert saved.left_out == (
         f"1 of {most + 1} smaller buffers are left out of the map; the report written with --html holds all.",
+    )
+
+
+def test_a_thousand_batch_sizes_keep_the_built_one_and_its_neighbours() -> None:
+    rows = [BatchCandidate(size, size <= 300, reason=f"{size} cycles") for size in range(1, 1001)]
+    view = view_of_path(SAMPLE)
+    batch = replace(view.batch, actual_batch_size=300)
+    saved = saved_view(replace(view, batch=batch, candidates=Table.of(BatchCandidate, rows)))
+    sizes = [row.batch_size for row in saved.candidates]
+    assert len(sizes) <= MOST_CANDIDATES
+    assert {1, 299, 300, 301, 1000} <= set(sizes)
+    assert sizes == sorted(sizes)
+    assert saved.left_out == (
+        f"{1000 - len(sizes)} of 1,000 batch sizes are not listed; the report written with --html holds all.",
     )
 
 

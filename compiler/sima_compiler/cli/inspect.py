@@ -15,6 +15,7 @@ from sima_compiler.cli.command import Command, Output, add_json_argument
 from sima_compiler.cli.layout import pairs, table
 from sima_compiler.errors import InvalidArchiveError
 from sima_compiler.screen import printable
+from sima_compiler.view import units
 
 
 def prepare(parser: argparse.ArgumentParser) -> None:
@@ -156,7 +157,7 @@ def _or_unknown(value: int | None) -> str:
 
 
 def _cycles(value: int | None) -> str:
-    return "" if value is None else f"{value:,}"
+    return "" if value is None else units.count(value)
 
 
 COMMAND = Command(

@@ -18,6 +18,7 @@ from sima_compiler.cli.layout import pairs
 from sima_compiler.errors import InputError, OutputError
 from sima_compiler.folders import check_folder
 from sima_compiler.sources import Array, read_npz
+from sima_compiler.view import units
 
 
 def prepare(parser: argparse.ArgumentParser) -> None:
@@ -95,14 +96,14 @@ def _umask() -> int:
 
 
 def _text(data: dict[str, Any]) -> str:
-    stalls = [(f"  {name} stalls", f"{cycles:,}") for name, cycles in data["stall_cycles"].items()]
+    stalls = [(f"  {name} stalls", units.count(cycles)) for name, cycles in data["stall_cycles"].items()]
     outputs = [("output", f"{name}  {shape}") for name, shape in data["outputs"].items()]
     written = ("written to", data["output_path"] or "")
     return pairs(
         [
             ("batch", str(data["actual_batch_size"])),
-            ("runtime cycles", f"{data['runtime_cycles']:,}"),
-            ("  compute", f"{data['compute_cycles']:,}"),
+            ("runtime cycles", units.count(data["runtime_cycles"])),
+            ("  compute", units.count(data["compute_cycles"])),
             *stalls,
             *outputs,
             written,

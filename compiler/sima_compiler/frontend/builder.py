@@ -253,11 +253,19 @@ class GraphBuilder:
         return copy.tensor
 
 
-def bounded(value: Pending, low: float, high: float, label: str) -> Pending:
-    """A pending operation with its result limited to an interval on top of the limits that it has."""
+def bounded(value: Pending, low: float, high: float) -> Pending:
+    """A pending operation with its result limited to an interval on top of the limits that it has.
+
+    The interval decides what the limits are called, so that all spellings of one have one name.
+    """
     # As onnxruntime limits: first from below, then from above, so that the upper limit wins where they cross.
     bounds = (min(max(value.bounds[0], low), high), min(max(value.bounds[1], low), high))
-    return replace(value, bounds=bounds, fused=(*value.fused, label), name="")
+    return replace(value, bounds=bounds, fused=(clamp_name(*bounds),), name="")
+
+
+def clamp_name(low: float, high: float) -> str:
+    """What layers call a limit: Relu's own interval is "relu", however the file writes it."""
+    return "relu" if (low, high) == (0.0, float("inf")) else "clip"
 
 
 def in_reals(value: Pending) -> Pending:

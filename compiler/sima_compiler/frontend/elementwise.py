@@ -13,6 +13,7 @@ import numpy as np
 from sima_compiler.frontend import rules
 from sima_compiler.frontend.dense_bias import takes_bias, with_bias
 from sima_compiler.frontend.functions import Rows, as_function, constant_rows, joined, real_constant, settles
+from sima_compiler.frontend.limits import bounded_inside
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
 from sima_compiler.frontend.values import (
@@ -79,12 +80,29 @@ def convert_many(node: SourceNode, reader: Reader) -> Sequence[Value]:
     values = [reader.value(node, place) for place in range(len(node.inputs))]
     if all(isinstance(value, Constant | QuantizedConstant) for value in values):
         raise node.unsupported("all its operands are constants", hint="fold constants before quantizing")
+    limited = _limited(node, reader, values)
+    if limited is not None:
+        return [limited]
     pair = len(values) == 2 and not any(isinstance(value, Constant | QuantizedConstant) for value in values)
     if not pair or not all(settles(reader.activation(node, place), node, reader) for place in (0, 1)):
         return [_real(node, reader)]
     left, right = reader.settled(node, 0), reader.settled(node, 1)
     op = {"Sum": Op.REAL_ADD, "Max": Op.MAX, "Min": Op.MIN}[node.operator]
     return [Pending(op, node.name, (left, right), broadcast(node, left.shape, right.shape))]
+
+
+def _limited(node: SourceNode, reader: Reader, values: Sequence[Value]) -> Value | None:
+    """Max and Min of one value that is not quantized yet and of single numbers: limits, as Relu and Clip are."""
+    places = [place for place, value in enumerate(values) if not isinstance(value, Constant | QuantizedConstant)]
+    numbers = [real_constant(value) for value in values if isinstance(value, Constant | QuantizedConstant)]
+    if node.operator == "Sum" or len(places) != 1 or any(number.size != 1 for number in numbers):
+        return None
+    source = reader.activation(node, places[0])
+    if any(number.ndim > len(source.shape) + 1 for number in numbers):
+        return None
+    limits = [float(number.reshape(-1)[0]) for number in numbers]
+    bounds = (max(limits), float("inf")) if node.operator == "Max" else (float("-inf"), min(limits))
+    return bounded_inside(source, bounds, kept=True)
 
 
 def _real(node: SourceNode, reader: Reader) -> Value:

@@ -49,6 +49,15 @@ def input_sizes(entry: onnx.ValueInfoProto) -> tuple[int, ...] | None:
     return tuple(max(int(dim.dim_value), 0) for dim in kind.shape.dim) if kind.HasField("shape") else None
 
 
+def assumed_shapes(model: onnx.ModelProto, size: int) -> dict[str, tuple[int, ...]]:
+    """Whole shapes of the inputs with open sizes, each of these taken for ``size``; inputs without any shape stay."""
+    return {
+        name: (1, *(known or size for known in sizes[1:]))
+        for name, sizes in sizes_of_inputs(model).items()
+        if sizes and is_open(sizes)
+    }
+
+
 def is_open(sizes: Sequence[int] | None) -> bool:
     """Whether a size behind the batch is missing; ``sizes`` holds 0 for those, None stands for no shape at all."""
     return sizes is None or any(size < 1 for size in sizes[1:])

@@ -7,7 +7,7 @@ sides, so a value between an integer input and its DequantizeLinear has one too.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy.typing as npt
 import onnx
 
 from sima_compiler.frontend.onnx_node import SourceNode
-from sima_compiler.frontend.rules import PER_TENSOR
+from sima_compiler.frontend.rules import ACTIVATION_BYTES, PER_TENSOR
 from sima_compiler.frontend.values import parameters
 from sima_compiler.ir.graph import Quantization
 
@@ -77,6 +77,20 @@ def _spread(links: Sequence[tuple[str, str]], quants: dict[str, Quantization], u
                 waiting.append(target)
 
 
+def read_values(model: onnx.ModelProto, constants: Mapping[str, npt.NDArray[np.generic]]) -> Iterator[str]:
+    """Every value as often as it is read, by nodes and as an output; equal QuantizeLinear nodes count as one."""
+    seen: set[tuple[str, ...]] = set()
+    for node in model.graph.node:
+        if node.op_type == "QuantizeLinear":
+            stated = [constants.get(name) for name in node.input[1:]]
+            key = (node.input[0], *(str(None if array is None else (array.dtype, array.tolist())) for array in stated))
+            if key in seen:
+                continue
+            seen.add(key)
+        yield from node.input
+    yield from (entry.name for entry in model.graph.output)
+
+
 def scale_and_zero_point(node: SourceNode, constants: Sequence[npt.NDArray[np.generic]]) -> tuple[Quantization, bool]:
     """The quantization that an activation's QuantizeLinear or DequantizeLinear states, and whether it is uint8.
 
@@ -86,7 +100,7 @@ def scale_and_zero_point(node: SourceNode, constants: Sequence[npt.NDArray[np.ge
     scale = constants[0]
     zero = constants[1] if len(constants) > 1 else np.zeros((), np.uint8)
     PER_TENSOR.check(node, f"it has {scale.size} scales", scale.size == 1 and zero.size == 1)
-    PER_TENSOR.check(node, f"it makes {zero.dtype} values, expected int8 or uint8", zero.dtype in (np.int8, np.uint8))
+    ACTIVATION_BYTES.check(node, f"its values are {zero.dtype}", zero.dtype in (np.int8, np.uint8))
     real = float(scale.reshape(-1)[0])
     if not np.isfinite(real) or real <= 0:
         raise node.invalid(f"its scale is {real}, expected a positive number")

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sima_compiler.frontend.builder import bounded, can_clamp
+from sima_compiler.frontend.builder import REAL_FORMS, bounded, can_clamp, clamp_name
 from sima_compiler.frontend.functions import (
     as_function,
     settles,
@@ -31,6 +31,8 @@ def convert_relu(node: SourceNode, reader: Reader) -> Sequence[Value]:
 def convert_clip(node: SourceNode, reader: Reader) -> Sequence[Value]:
     """Clip with constant bounds: as `convert_relu`."""
     low, high = _clip_bound(node, reader, 1, "min", -np.inf), _clip_bound(node, reader, 2, "max", np.inf)
+    if clamp_name(low, high) == "relu":
+        return convert_relu(node, reader)
     attributes = ActivationAttributes(minimum=low, maximum=high)
     return [_limited(node, reader, Pending(Op.CLIP, node.name, (), (), attributes), (low, high))]
 
@@ -38,23 +40,27 @@ def convert_clip(node: SourceNode, reader: Reader) -> Sequence[Value]:
 def _limited(node: SourceNode, reader: Reader, alone: Pending, bounds: tuple[float, float]) -> Value:
     """The node's input within ``bounds``; ``alone`` is the operation where it stands behind a DequantizeLinear."""
     source = reader.activation(node)
-    if (limited := _bounded_inside(source, bounds, node.operator.lower())) is not None:
+    if (limited := bounded_inside(source, bounds)) is not None:
         return limited
     if not settles(source, node, reader) and (function := as_function(source, node, reader)) is not None:
         low, high = (np.float32(bound) for bound in bounds)
-        return unary(function, node.operator.lower(), node.name, lambda x: np.minimum(np.maximum(x, low), high))
+        return unary(function, clamp_name(*bounds), node.name, lambda x: np.minimum(np.maximum(x, low), high))
     return replace(alone, inputs=(source,), shape=source.shape)
 
 
-def _bounded_inside(value: Value, bounds: tuple[float, float], label: str) -> Pending | None:
-    """A limit on the operation at the root of movements that only select; None where there is none to take it."""
+def bounded_inside(value: Value, bounds: tuple[float, float], *, kept: bool = False) -> Pending | None:
+    """A limit on the operation at the root of movements that only select; None where there is none to take it.
+
+    ``kept``: onnxruntime keeps the node of the limit, so that what stands in front of it is computed in float32.
+    """
     if not isinstance(value, Pending):
         return None
     if can_clamp(value):
-        return bounded(value, *bounds, label)
+        op = REAL_FORMS.get(value.op, value.op) if kept else value.op
+        return bounded(replace(value, op=op), *bounds)
     if value.op not in MOVEMENTS or value.op is Op.PAD:
         return None
-    inner = _bounded_inside(value.inputs[0], bounds, label)
+    inner = bounded_inside(value.inputs[0], bounds, kept=kept)
     return None if inner is None else replace(value, inputs=(inner,))
 
 

@@ -114,6 +114,15 @@ def _part(node: SourceNode, reader: Reader, position: int) -> Moving:
     return reader.settled(node, position)
 
 
+def _parts(node: SourceNode, reader: Reader, position: int, axis: int) -> Sequence[Moving]:
+    """One input of a Concat; those of a Concat along the same axis that nothing quantizes in between, one by one."""
+    value = reader.activation(node, position)
+    joined = isinstance(value, Pending) and value.op is Op.CONCAT and not value.fused
+    if joined and isinstance(value, Pending) and value.attributes == ShapeAttributes(axis=axis):
+        return value.inputs
+    return (_part(node, reader, position),)
+
+
 def convert_concat(node: SourceNode, reader: Reader) -> Sequence[Value]:
     """Concat behind the batch; inputs may have scales of their own."""
     sources = [reader.activation(node, position) for position in range(len(node.inputs))]
@@ -125,7 +134,7 @@ def convert_concat(node: SourceNode, reader: Reader) -> Sequence[Value]:
         if len(source.shape) != rank - 1 or rest != [size for place, size in enumerate(shape) if place != axis]:
             raise node.invalid(f"inputs of shapes {tuple(shape)} and {source.shape} do not fit along axis {axis + 1}")
     shape[axis] = sum(source.shape[axis] for source in sources)
-    parts = tuple(_part(node, reader, position) for position in range(len(sources)))
+    parts = tuple(part for position in range(len(sources)) for part in _parts(node, reader, position, axis))
     pending = Pending(Op.CONCAT, node.name, parts, tuple(shape), ShapeAttributes(axis=axis), name=node.outputs[0])
     if not all(isinstance(part, Activation) and part.integer for part in parts):
         return [pending]

@@ -37,9 +37,19 @@ class Obstacles:
 
     def record(self, error: ModelError, node: SourceNode | None = None) -> Sequence[Unknown]:
         """Takes the error of ``node`` (None: of an output or the file); one unknown value for each of its outputs."""
+        error.hint = error.hint or self._way_out(node)
         self._errors.append(error)
         self._found.append(obstacle_of(error, node))
         return () if node is None else self.unknown(node)
+
+    def _way_out(self, node: SourceNode | None) -> str:
+        """What is left where no rule knows better: the part in front of the node, and the rest on the host."""
+        value = next((name for name in node.inputs if name), "") if node else ""
+        inputs = [entry.name for entry in self._model.graph.input]
+        if not value or value in inputs:
+            return ""
+        command = f"onnx.utils.extract_model(MODEL, 'front.onnx', {inputs}, [{value!r}])"
+        return f"let the network end in front of it and run the rest on the host: {command}"
 
     def unknown(self, node: SourceNode) -> Sequence[Unknown]:
         """The outputs of a node of which only the shapes can be known."""

@@ -33,7 +33,7 @@ from sima_compiler.frontend.builder import output_node
 from sima_compiler.frontend.canonical import canonical, kept_warnings
 from sima_compiler.frontend.constants.evaluation import UNREPEATABLE
 from sima_compiler.frontend.constants.tensors import Constants
-from sima_compiler.frontend.integers import BYTE_MOVEMENTS, integer_values, scale_and_zero_point
+from sima_compiler.frontend.integers import BYTE_MOVEMENTS, integer_values, read_values, scale_and_zero_point
 from sima_compiler.frontend.loading import default_opset, is_quantized
 from sima_compiler.frontend.obstacles import Obstacles
 from sima_compiler.frontend.onnx_node import SourceNode, source_node
@@ -99,8 +99,7 @@ def read_onnx(model: onnx.ModelProto, name: str, origin: str = "") -> Reading:
     reader.unsigned = integers.unsigned
     reader.builder.warnings += [*kept_warnings(model), *warnings]
     reader.values.update({key: Constant(array) for key, array in constants.items()})
-    reader.readers.update(name for node in model.graph.node for name in node.input)
-    reader.readers.update(entry.name for entry in model.graph.output)
+    reader.readers.update(read_values(model, constants))
     for entry in inputs:
         reader.values[entry.name] = _input_value(entry, reader)
     obstacles = Obstacles(model)

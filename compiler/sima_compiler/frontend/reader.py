@@ -89,7 +89,7 @@ class Reader:
     def integers(self, node: SourceNode, position: int, attribute: str) -> tuple[int, ...] | None:
         """Integers that newer opsets pass as an input and older ones as an attribute; None when absent."""
         if self.has(node, position):
-            return tuple(int(entry) for entry in self.constant(node, position).reshape(-1))
+            return self._whole_numbers(node, position)
         return node.integers(attribute)
 
     def sizes(self, node: SourceNode, position: int) -> tuple[int | None, ...]:
@@ -100,12 +100,18 @@ class Reader:
         """
         value = self.value(node, position)
         if not isinstance(value, ShapeVector):
-            return tuple(int(entry) for entry in self.constant(node, position).reshape(-1))
+            return self._whole_numbers(node, position)
         sizes = value.sizes()
         if sizes is None:
             found = f"input {node.inputs[position]!r} holds a size that is calculated from the batch"
             raise node.unsupported(found, rule=BATCH_FIRST.sentence)
         return sizes
+
+    def _whole_numbers(self, node: SourceNode, position: int) -> tuple[int, ...]:
+        array = self.constant(node, position)
+        if array.dtype.kind not in "iu":
+            raise node.invalid(f"input {node.inputs[position]!r} holds {array.dtype}, expected whole numbers")
+        return tuple(int(entry) for entry in array.reshape(-1))
 
     def axis(self, node: SourceNode, axis: int, rank: int) -> int:
         """A source axis as a per-sample axis; ``rank`` counts the batch.

@@ -37,9 +37,16 @@ GEMM_FACTORS = Rule(
     lambda alpha, beta: 0.0 < alpha < float("inf") and abs(beta) < float("inf"),
 )
 MATMUL_CONSTANT = Rule("MatMul's right side is a constant matrix", bool)
-PER_TENSOR = Rule("activations have one scale and one zero point", bool)
-BROADREALS = Rule(
-    "operators compute with what DequantizeLinear makes; on bytes, values are only moved and limited", bool
+PER_TENSOR = Rule(
+    "activations have one scale and one zero point",
+    bool,
+    "quantize activations per tensor: simac quantize does, and onnxruntime's quantize_static",
+)
+ACTIVATION_BYTES = Rule(
+    "activations are int8 or uint8",
+    bool,
+    "quantize the float model with 8-bit activations: simac quantize MODEL --calibration SAMPLES.npz -o ., or "
+    "quantize_static with activation_type=QuantType.QInt8",
 )
 BROADCAST = Rule("elementwise operands have the same shape, or one of them is a scalar or one value per channel", bool)
 REAL_CONSTANT = Rule("a constant that is not quantized is one number, or varies along one axis", bool)

@@ -31,6 +31,8 @@ def convert_conv(node: SourceNode, reader: Reader) -> Sequence[Value]:
     groups = node.integer("group", 1)
     if source.shape[0] != values.shape[1] * groups or values.shape[0] % groups:
         raise node.invalid(f"weights {values.shape} with {groups} groups do not fit input {source.shape}")
+    if (node.integers("kernel_shape") or values.shape[2:]) != values.shape[2:]:
+        raise node.invalid(f"kernel_shape {node.integers('kernel_shape')} does not fit weights {values.shape}")
     attributes = window_attributes(node, source.shape[1:], values.shape[2:], groups)
     rules.CONV_STRIDE.check(node, f"strides {attributes.strides}", attributes.strides)
     rules.CONV_DILATION.check(node, f"dilations {attributes.dilations}", attributes.dilations)

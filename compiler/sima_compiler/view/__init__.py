@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sima_compiler.view.html.markup import Markup, tag
     from sima_compiler.view.html.summary import summary_html
     from sima_compiler.view.page import check_page_folder, page_html, write_page
+    from sima_compiler.view.previews import MemberPreviews
     from sima_compiler.view.reading import view_of, view_of_path, view_of_stats
     from sima_compiler.view.records import FileRow, Finding, Label, Layer, Plugin, View
     from sima_compiler.view.saved import saved_view
@@ -36,6 +37,7 @@ _HOMES: dict[str, str] = {
     "Finding": "sima_compiler.view.records",
     "Layer": "sima_compiler.view.records",
     "Markup": "sima_compiler.view.html.markup",
+    "MemberPreviews": "sima_compiler.view.previews",
     "Plugin": "sima_compiler.view.records",
     "Table": "sima_compiler.view.tables",
     "View": "sima_compiler.view.records",
@@ -74,6 +76,7 @@ __all__ = [
     "Label",
     "Layer",
     "Markup",
+    "MemberPreviews",
     "Plugin",
     "Table",
     "View",

@@ -16,6 +16,9 @@ from sima_compiler.view.palette import CAUSES, family, operator_of
 from sima_compiler.view.records import Layer, Segment
 from sima_compiler.view.tables import Table, coded_texts, integers
 
+#: The statistics file is the MLA's.
+_STATISTICS_OF = "MLA"
+
 
 def layer_table(
     stats: MlaStats | None, rows: Sequence[ReportLayer], placements: Sequence[Placement], segments: Sequence[Segment]
@@ -25,9 +28,12 @@ def layer_table(
         return _from_stats(stats)
     places = {placement.node: placement for placement in placements}
     processors = {segment.name: segment.processor for segment in segments}
-    entries = {entry.name: entry for entry in (stats.layers if stats is not None else ())}
+    entries: dict[str, LayerStats] = {}
+    listed = stats.layers if stats is not None else ()
+    # A second entry of the same name stays a row of its own.
+    others = [entry for entry in listed if entries.setdefault(entry.name, entry) is not entry]
     found = [_layer(row, entries.pop(row.name, None), places, processors) for row in rows]
-    unknown = [_bare(entry) for entry in entries.values()]
+    unknown = [_bare(entry) for entry in (*entries.values(), *others)]
     return Table.of(Layer, sorted([*found, *unknown], key=lambda layer: layer.id))
 
 
@@ -81,6 +87,7 @@ def _from_stats(stats: MlaStats | None) -> Table[Layer]:
         "family": coded_texts(np.asarray(family_of, np.int64)[codes] if count else [], tuple(families)),
         "operator": coded_texts(codes, tuple(operators)),
         "segment": coded_texts(segment_codes, tuple(segments)),
+        "processor": coded_texts(np.zeros(count, np.int64), (_STATISTICS_OF,)),
         "start_cycle": integers(stats.start_cycles),
         "end_cycle": integers(stats.end_cycles),
         "compute_cycles": integers(stats.end_cycles - stats.start_cycles + 1),
@@ -97,6 +104,7 @@ def _bare(entry: LayerStats) -> Layer:
         family=family(operator),
         operator=operator,
         segment=entry.name.rpartition("/")[0],
+        processor=_STATISTICS_OF,
         start_cycle=entry.start_cycle,
         end_cycle=entry.end_cycle,
         compute_cycles=entry.cycles,

@@ -5,6 +5,7 @@ In: an `Archive`. Out: tables and segments.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from sima_compiler.archive.mpk_document import MpkPlugin
@@ -34,12 +35,14 @@ def link_table(archive: Archive) -> Table[Link]:
 def segments_of(archive: Archive) -> tuple[Segment, ...]:
     """Segments in the order of execution: those of the report, or the MLA and A65 plugins where it names none."""
     report = archive.report
-    layers: dict[str, int] = {}
-    for row in report.layers if report else ():
-        layers[row.segment] = layers.get(row.segment, 0) + 1
+    layers = Counter(row.segment for row in report.layers) if report else Counter[str]()
+    if not layers and archive.stats is not None:
+        layers = Counter(name.rpartition("/")[0] for name in archive.stats.names)
     plugins = {plugin.name: plugin for plugin in archive.mpk.plugins if plugin.processor in _SEGMENTS}
     if not report or not report.segments:
-        return tuple(Segment(name, plugin.processor, plugin.executable) for name, plugin in plugins.items())
+        return tuple(
+            Segment(name, plugin.processor, plugin.executable, layers[name]) for name, plugin in plugins.items()
+        )
     found: list[Segment] = []
     static = 0
     for segment in report.segments:
@@ -49,7 +52,7 @@ def segments_of(archive: Archive) -> tuple[Segment, ...]:
                 name=segment.name,
                 processor=segment.processor,
                 file=segment.file or (plugin.executable if plugin else ""),
-                layers=layers.get(segment.name, 0),
+                layers=layers[segment.name],
                 start_cycle=segment.start_cycle,
                 static_start_cycle=None if segment.compute_cycles is None else static,
                 compute_cycles=segment.compute_cycles,

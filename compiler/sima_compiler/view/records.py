@@ -243,7 +243,8 @@ class View:
     """Everything that is shown. ``kind``: archive or stats; ``report_version`` is None without a report.
 
     ``wordings`` are the sentences and words that views share, by key. ``host_sentence`` says what the archive leaves to
-    the host; it is empty where nothing is left. ``left_out`` says which rows a shortened View lacks.
+    the host; it is empty where nothing is left. ``left_out`` says which rows a shortened View lacks,
+    ``not_recorded`` what the file itself does not say.
     """
 
     schema_version: str
@@ -270,6 +271,7 @@ class View:
     warnings: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     left_out: tuple[str, ...] = ()
+    not_recorded: tuple[str, ...] = ()
 
     @property
     def stall_cycles(self) -> dict[str, int]:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from sima_compiler.archive.report_records import MemoryBuffer
+from sima_compiler.archive.report_records import BatchCandidate, MemoryBuffer, Placement
 from sima_compiler.view import units
 from sima_compiler.view.records import Event, Layer, View
 from sima_compiler.view.tables import Table
@@ -24,6 +24,8 @@ MOST_LAYERS = 2000
 #: hundreds of stripes would otherwise need three times the room of its layers (a U-Net of 24 layers, 750 buffers).
 MOST_EVENTS = (200, 4)
 MOST_BUFFERS = (200, 3)
+#: Rows of the batch negotiation.
+MOST_CANDIDATES = 64
 _SEE_ALL = "the report written with --html holds all"
 
 Row = TypeVar("Row")
@@ -38,12 +40,14 @@ def saved_view(view: View) -> View:
         [event for event in view.events if whole or event.layer in kept], MOST_EVENTS[0] + MOST_EVENTS[1] * len(layers)
     )
     memory = _largest(view.memory_map, MOST_BUFFERS[0] + MOST_BUFFERS[1] * len(layers))
+    candidates = _telling(view)
     sentences = [
         _layers_sentence(view, layers),
         _sentence(
             len(view.events) - len(events), len(view.events), "stretches of work are joined with others or left out"
         ),
         _sentence(len(view.memory_map) - len(memory), len(view.memory_map), "smaller buffers are left out of the map"),
+        _sentence(len(view.candidates) - len(candidates), len(view.candidates), "batch sizes are not listed"),
     ]
     left_out = tuple(sentence for sentence in sentences if sentence)
     if not left_out:
@@ -53,6 +57,8 @@ def saved_view(view: View) -> View:
         layers=layers,
         events=Table.of(Event, events),
         memory_map=memory,
+        candidates=candidates,
+        placements=view.placements if whole else _placements(view.placements, layers),
         left_out=left_out,
     )
 
@@ -97,6 +103,23 @@ def _largest(buffers: Table[MemoryBuffer], most: int) -> Table[MemoryBuffer]:
     at_peak = ends == ends.max()  # what makes the peak stays, however small it is
     order = np.lexsort((-sizes, ~at_peak))
     return _rows(buffers, np.sort(order[:most]))
+
+
+def _telling(view: View) -> Table[BatchCandidate]:
+    """At most `MOST_CANDIDATES` batch sizes: those around the built one, and others at even distances."""
+    count, rows = len(view.candidates), view.candidates
+    if count <= MOST_CANDIDATES:
+        return rows
+    sizes = rows.columns["batch_size"].values
+    near = np.argsort(np.abs(sizes - (view.batch.actual_batch_size or 1)), kind="stable")[: MOST_CANDIDATES // 2]
+    even = np.linspace(0, count - 1, MOST_CANDIDATES - len(near)).round().astype(np.int64)
+    return _rows(rows, np.unique(np.concatenate([near, even])))
+
+
+def _placements(placements: Table[Placement], layers: Table[Layer]) -> Table[Placement]:
+    """Those of the layers that are kept."""
+    kept = {source for layer in layers for source in layer.sources}
+    return Table.of(Placement, [row for row in placements if row.node in kept])
 
 
 def _rows(table: Table[Row], chosen: npt.NDArray[Any]) -> Table[Row]:

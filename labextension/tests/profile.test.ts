@@ -20,6 +20,8 @@ function viewOf(layers: readonly Partial<Layer>[], events: readonly object[] = [
         engines: LABELS("compute", "dma_in"),
       },
       wordings: { no_events: "No events.", no_stats: "No statistics." },
+      left_out: ["Shortened"],
+      not_recorded: ["stalls", "the memory map"],
     },
     tables: {
       layers: tableOf(layers),
@@ -77,7 +79,7 @@ test("a layer lies where its engines worked, else where the schedule has it", ()
   assert.deepEqual([profile.start[1], profile.end[1]], [0, 300]);
   const plain = profileOf(viewOf(LAYERS));
   assert.deepEqual([plain.start[1], plain.end[1]], [100, 150]);
-  assert.deepEqual(plain.missing, ["No events."]);
+  assert.deepEqual(plain.missing, ["Shortened.", "Not recorded: stalls, the memory map."]);
 });
 
 test("cycles: of the run, else the entry's length, inclusive end", () => {

@@ -208,13 +208,11 @@ function searchable(layers: Table<Layer>): (index: number) => string {
   };
 }
 
-function missingOf(data: ViewData): string[] {
-  const { layers, events } = data.tables;
-  const words = data.view.wordings;
-  const found: string[] = [];
-  if (!layers.count) found.push(words["no_stats"] ?? "");
-  else if (!events.count) found.push(words["no_events"] ?? "");
-  return found.filter(Boolean);
+/** What a reader would miss, in sentences: rows that a shortened View lacks, and what the file does not say. */
+function missingOf({ view }: ViewData): string[] {
+  const unknown = view.not_recorded ?? [];
+  const sentences = (view.left_out ?? []).map(text => (/[.!?]$/.test(text) ? text : `${text}.`));
+  return unknown.length ? [...sentences, `Not recorded: ${unknown.join(", ")}.`] : sentences;
 }
 
 const UTILISATION: readonly Label[] = [

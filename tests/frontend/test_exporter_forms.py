@@ -407,7 +407,8 @@ REFUSED: dict[str, tuple[Build, str]] = {
     ),
     "gathering over the batch": (lambda net: gathered(net, [0, 0], 0), "first dimension"),
     "gathering by data": (
-        lambda net: net.op("Gather", net.input((4,)), net.op("Cast", net.float_input((2,), "at"), to=7), axis=1), "",
+        lambda net: net.op("Gather", net.input((4,)), net.op("Cast", net.float_input((2,), "at"), to=7), axis=1),
+        "Cast makes float32",
     ),
     "same far beyond the kernel": (
         lambda net: net.op("Conv", net.input((3, 14, 9)), net.weights((5, 3, 2, 2)), auto_pad="SAME_UPPER",

@@ -210,7 +210,7 @@ def test_what_check_says_is_what_compile_does(model: onnx.ModelProto, tmp_path: 
 
 def test_every_fact_stands_in_the_text_and_in_the_markup() -> None:
     report = Model.check(blocked("Erf", "Asin"))
-    for form in (repr(report), report._repr_html_().replace("&#x27;", "'").replace("&quot;", '"')):
+    for form in (" ".join(repr(report).split()), report._repr_html_().replace("&#x27;", "'").replace("&quot;", '"')):
         for obstacle in report.obstacles:
             for fact in (obstacle.node, obstacle.operator, obstacle.found, obstacle.rule, obstacle.hint):
                 assert fact in form

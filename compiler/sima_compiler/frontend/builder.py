@@ -27,6 +27,8 @@ EPSILON = float(np.finfo(np.float32).eps)
 #: Values of one sample of one tensor: 32-bit addresses reach no further.
 LARGEST_TENSOR = 2**31
 #: What onnxruntime computes in float32 unless quantizations stand on all sides of the operator.
+#: Operators that sum many products or values.
+SUMS = frozenset({Op.CONV, Op.GEMM, Op.AVERAGE_POOL, Op.GLOBAL_AVERAGE_POOL})
 REAL_FORMS = {Op.ADD: Op.REAL_ADD, Op.MUL: Op.REAL_MUL}
 
 
@@ -176,6 +178,7 @@ class GraphBuilder:
         inputs = tuple(self._operand(value, part, quant, node, place) for place, part in enumerate(value.inputs))
         if not (direct and all(part.direct for part in inputs) and is_loose(value, quant)):
             value = in_reals(value)
+            self.warnings += differing(value)
         target = self.tensor(name, value.shape, quant)
         names = tuple(part.tensor for part in inputs)
         self.append(self._node(with_one_bias(value), names, target.tensor, quant))
@@ -280,6 +283,22 @@ def clamp_name(low: float, high: float) -> str:
 def in_reals(value: Pending) -> Pending:
     """The operation as onnxruntime runs it where a quantization beside it is missing."""
     return replace(value, op=REAL_FORMS.get(value.op, value.op), always_real=True)
+
+
+def differing(value: Pending) -> list[str]:
+    """What onnxruntime then sums in float32, in an order of its host, where we sum integers."""
+    adds_nothing = value.weights is not None and not value.weights.has_bias and value.real_bias is not None
+    if value.op not in SUMS or (value.op is Op.GEMM and adds_nothing):
+        return []
+    return [float_sums(value.source)]
+
+
+def float_sums(name: str) -> str:
+    """The warning about a node ``name`` that sums in float32."""
+    return (
+        f"onnxruntime computes {name!r} in float32, for no quantization stands right beside it, and sums in an order "
+        "that its host decides: where a result lies half-way between two steps, the two may differ by one step"
+    )
 
 
 def with_one_bias(value: Pending) -> Pending:

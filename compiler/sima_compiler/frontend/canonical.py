@@ -12,18 +12,19 @@ import json
 from collections.abc import Sequence
 
 import onnx
-from onnx import helper, version_converter
+from onnx import version_converter
 
 from sima_compiler.errors import ModelError
+from sima_compiler.frontend.builder import float_sums
 from sima_compiler.frontend.byte_forms import bytes_as_reals
 from sima_compiler.frontend.constants.checks import refuse_bad_numbers
 from sima_compiler.frontend.constants.names import Names
 from sima_compiler.frontend.constants.normal import normalized
 from sima_compiler.frontend.constants.parameters import state_parameters
-from sima_compiler.frontend.constants.tensors import decode
 from sima_compiler.frontend.constants.weights import settle_weights
 from sima_compiler.frontend.container import WARNINGS_KEY
 from sima_compiler.frontend.loading import default_opset, is_quantized
+from sima_compiler.frontend.means import means_as_pools
 from sima_compiler.frontend.qoperator import desugar
 
 #: Oldest operator set whose DequantizeLinear knows scales per channel.
@@ -47,8 +48,8 @@ def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
     state_parameters(result, names)
     refuse_bad_numbers(result.graph)
     bytes_as_reals(result, names)
-    _Rewriter(result, names).run()
-    _keep_warnings(result, settle_weights(result, names))
+    means = [float_sums(name) for name in means_as_pools(result, names)]
+    _keep_warnings(result, [*means, *settle_weights(result, names)])
     return _with_output_shapes(result)
 
 
@@ -92,41 +93,3 @@ def with_minimum_opset(model: onnx.ModelProto) -> onnx.ModelProto:
             f"the model's operator set {default_opset(model)} cannot be converted to {MINIMUM_OPSET}: {error}",
             hint=f"export it with opset {MINIMUM_OPSET} or newer",
         ) from error
-
-
-class _Rewriter:
-    """Rewrites a model that it owns, node by node."""
-
-    def __init__(self, model: onnx.ModelProto, names: Names) -> None:
-        self.model, self.names = model, names
-        self.constants = {entry.name: decode(entry) for entry in model.graph.initializer}
-        self.nodes: list[onnx.NodeProto] = []
-
-    def run(self) -> None:
-        for node in self.model.graph.node:
-            if node.op_type == "ReduceMean":
-                self._mean(node)
-            self.nodes.append(node)
-        holder = onnx.GraphProto()
-        holder.node.extend(self.nodes)
-        del self.model.graph.node[:]
-        self.model.graph.node.extend(holder.node)
-
-    def _mean(self, node: onnx.NodeProto) -> None:
-        """ReduceMean over the last two of four axes."""
-        attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
-        axes = attributes.get("axes")
-        if axes is None and len(node.input) > 1:
-            axes = self.constants.get(node.input[1])
-        if axes is None or {int(axis) for axis in axes} not in ({2, 3}, {-2, -1}, {2, -1}, {-2, 3}):
-            return
-        label, source, target = node.name, node.input[0], node.output[0]
-        kept = bool(attributes.get("keepdims", 1))
-        pooled = target if kept else self.names.fresh(f"{target}_pooled")
-        pool = helper.make_node("GlobalAveragePool", [source], [pooled], label)
-        if kept:
-            node.CopyFrom(pool)
-            return
-        self.nodes.append(pool)
-        flatten = self.names.fresh(f"{label}_flatten")
-        node.CopyFrom(helper.make_node("Flatten", [pooled], [target], flatten, axis=1))

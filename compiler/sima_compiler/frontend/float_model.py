@@ -1,8 +1,8 @@
 """A float model made ready for quantization.
 
 In: a float ONNX model as exporters write it, float16 and double too. Out: the same function in float32 at opset 13 or
-newer with constants folded, batch normalization folded into convolutions, and a two-input Sum written as Add. Always:
-input and output names stay.
+newer with constants folded, batch normalization folded into convolutions, and the forms of `float_forms`. Always: input
+and output names stay.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from sima_compiler.frontend.constants.normal import normalized
 from sima_compiler.frontend.constants.ordering import arrange
 from sima_compiler.frontend.constants.parameters import state_parameters
 from sima_compiler.frontend.constants.tensors import decode, encode
+from sima_compiler.frontend.float_forms import with_plain_forms
 
 #: Rewrites into operators that the compiler does not have: four strided slices become SpaceToDepth.
 UNWANTED = ["SliceConcatToSpaceToDepthFusion"]
@@ -38,10 +39,9 @@ def prepare_float(model: onnx.ModelProto) -> onnx.ModelProto:
     state_parameters(result, Names.of(result))
     result = _optimized(result)
     names = Names.of(result)
+    with_plain_forms(result, names)
     for node in result.graph.node:
-        if node.op_type == "Sum" and len(node.input) == 2:
-            node.op_type = "Add"
-        elif node.op_type == "BatchNormalization":
+        if node.op_type == "BatchNormalization":
             _as_convolution(result, node, names)
     arrange(result.graph)
     return result

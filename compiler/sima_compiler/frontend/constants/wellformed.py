@@ -71,12 +71,19 @@ def _check_attributes(node: onnx.NodeProto, schema: defs.OpSchema) -> None:
         if entry is None:
             if formal.required:
                 raise _damaged(node, f"its attribute {name!r} is missing")
-        elif entry.type != formal.type.value and not entry.ref_attr_name:
+        elif entry.type != _NUMBERS[formal.type] and not entry.ref_attr_name:
             found = AttributeProto.AttributeType.Name(entry.type) if entry.type in _KNOWN else f"type {entry.type}"
-            raise _damaged(node, f"its attribute {name!r} is {found}, expected {formal.type.name}")
+            wanted = AttributeProto.AttributeType.Name(_NUMBERS[formal.type])
+            raise _damaged(node, f"its attribute {name!r} is {found}, expected {wanted}")
 
 
 _KNOWN = frozenset(AttributeProto.AttributeType.values())
+#: The number in a file of each type that a definition names.
+_NUMBERS = {
+    getattr(defs.OpSchema.AttrType, name): number
+    for name, number in AttributeProto.AttributeType.items()
+    if hasattr(defs.OpSchema.AttrType, name)
+}
 
 
 def _damaged(node: onnx.NodeProto, found: str) -> ModelError:

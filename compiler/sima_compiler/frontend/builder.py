@@ -17,7 +17,7 @@ from sima_compiler.arithmetic import FULL_RANGE, dequantize, quantize, quantize_
 from sima_compiler.errors import ModelError
 from sima_compiler.frontend.constants.names import Names
 from sima_compiler.frontend.onnx_node import SourceNode
-from sima_compiler.frontend.rules import CONCAT_SCALE, PAD_FILL, QUANTIZED
+from sima_compiler.frontend.rules import CONCAT_SCALE, INPUT_SCALE, INPUT_SCALE_HINT, PAD_FILL, QUANTIZED
 from sima_compiler.frontend.structure import structural
 from sima_compiler.frontend.values import MOVEMENTS, Activation, Cut, GraphInput, Moving, Pending, RealFunction, Value
 from sima_compiler.ir.graph import UNARY_OPS, Graph, Node, Op, Quantization, ShapeAttributes, TableAttributes, Tensor
@@ -144,11 +144,9 @@ class GraphBuilder:
         known = self._inputs.get(value.name)
         if known is None:
             return self.input(value, quant)
+        found = f"input {value.name!r} is quantized in two ways: {self.tensors[known].quant} and {quant}"
         if self.tensors[known].quant != quant:
-            raise node.unsupported(
-                f"input {value.name!r} is quantized in two ways: {self.tensors[known].quant} and {quant}",
-                hint="give the input one scale and one zero point",
-            )
+            raise node.unsupported(found, rule=INPUT_SCALE.sentence, hint=INPUT_SCALE_HINT)
         return Activation(known, value.shape, integer=True)
 
     def _tabled(self, value: RealFunction, quant: Quantization, name: str) -> Activation:

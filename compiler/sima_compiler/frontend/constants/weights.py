@@ -20,7 +20,7 @@ from onnx import helper
 from sima_compiler.frontend.constants.checks import SMALLEST_SCALE
 from sima_compiler.frontend.constants.names import Names
 from sima_compiler.frontend.constants.ordering import label
-from sima_compiler.frontend.constants.tensors import Array, decode, encode
+from sima_compiler.frontend.constants.tensors import Array, Constants
 
 #: Operators with weights at input 1 and, where they have one, a bias at input 2.
 WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
@@ -60,14 +60,14 @@ class _Settling:
 
     model: onnx.ModelProto
     names: Names
-    constants: dict[str, Array] = field(init=False)
+    constants: Constants = field(init=False)
     dequantizers: dict[str, onnx.NodeProto] = field(init=False)
     scales: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict[str, npt.NDArray[np.float32]])
     warnings: list[str] = field(default_factory=list[str])
 
     def __post_init__(self) -> None:
         graph = self.model.graph
-        self.constants = {entry.name: decode(entry) for entry in graph.initializer}
+        self.constants = Constants(graph)
         self.dequantizers = {node.output[0]: node for node in graph.node if node.op_type == "DequantizeLinear"}
         # As the file states them: a pruned channel's bias is computed with its scale of 0, or next to it.
         for name, node in self.dequantizers.items():
@@ -173,10 +173,7 @@ class _Settling:
         return np.broadcast_to(zero.reshape(-1) if scale.ndim else zero.reshape(-1)[:1].reshape(()), scale.shape)
 
     def _add(self, stem: str, array: Array) -> str:
-        name = self.names.fresh(stem)
-        self.constants[name] = array
-        self.model.graph.initializer.append(encode(array, name))
-        return name
+        return self.constants.add(self.names.fresh(stem), array)
 
 
 def _is_blocked(node: onnx.NodeProto) -> bool:

@@ -19,7 +19,7 @@ from sima_compiler.ir.graph import Graph, Node, Op, Quantization, Tensor
 from tests.gallery import fetching, run
 from tests.gallery.catalogue import Network, Package, read_catalogue
 from tests.gallery.fetching import ChangedError, UnreachableError, download, fetch, take_out
-from tests.gallery.hindrances import hindrances
+from tests.gallery.hindrances import Hindrance, hindrances
 from tests.gallery.matching import matched
 from tests.gallery.originals import make_samples, originals, with_shapes
 from tests.gallery.table import document
@@ -230,6 +230,14 @@ def test_a_refusal_is_told_by_its_rules(tmp_path: Path) -> None:
     assert "a float model" in outcome.obstacles[0].found
     error = UnsupportedError("node 'a' (Foo): no", operator="Foo", rule="no Foo")
     assert [entry.found for entry in hindrances(error)] == ["node 'a' (Foo): no"]
+
+
+def test_a_refusal_names_the_operators_in_the_way() -> None:
+    found = ["PRelu", "PRelu", "Conv", "Exp", "Log", "Erf", "PRelu", "Exp"]
+    obstacles = tuple(Hindrance(operator, "no", "no") for operator in found)
+    text = document([Outcome("net", "defaults", Verdict.REFUSED, obstacles=obstacles)], 1)
+    assert "| net | defaults | refused: 3 PRelu, 2 Exp, 1 Conv, 1 Log, others |" in text
+    assert "| Log | no | net |" in text
 
 
 def test_faults_of_one_kind_are_counted_together() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from sima_compiler.obstacle import Obstacle
 from sima_compiler.screen import printable
 from sima_compiler.view import plain, units
+from sima_compiler.view.html import plain as markup
 
 #: Nodes of one kind of obstacle that are named; the rest is counted.
 MOST_NODES = 6
@@ -87,8 +88,8 @@ def check_markup(report: CheckReport) -> str:
         for group in _groups(report.obstacles)
     ]
     columns = ("Where", "What is there", "Rule", "What to do", "Multiply-accumulates")
-    obstacles = plain.table_markup(f"Obstacles ({len(report.obstacles)})", columns, rows) if rows else ""
-    return f'<div class="sima-check">{plain.STYLE}{plain.pairs_markup("Check", _facts(report))}{obstacles}</div>'
+    obstacles = [markup.table(f"Obstacles ({len(report.obstacles)})", columns, rows)] if rows else []
+    return markup.report("check", markup.pairs("Check", _facts(report)), *obstacles)
 
 
 def _facts(report: CheckReport) -> list[tuple[str, str]]:

@@ -107,7 +107,8 @@ def _groups(obstacles: Sequence[Obstacle]) -> list[list[Obstacle]]:
     """Obstacles that differ in their node alone, in the order of the first of each kind."""
     groups: dict[tuple[str, str, str, str], list[Obstacle]] = {}
     for obstacle in obstacles:
-        key = (obstacle.operator, obstacle.found, obstacle.rule, obstacle.hint)
+        advice = obstacle.hint.partition(": ")[0]  # behind it stands a command with this node's own names
+        key = (obstacle.operator, obstacle.found, obstacle.rule, advice)
         groups.setdefault(key, []).append(obstacle)
     return list(groups.values())
 
@@ -141,7 +142,7 @@ def _work(group: Sequence[Obstacle], total: int | None) -> str:
 
 
 def _share(macs: int, total: int | None) -> str:
-    return units.short_count(macs) + (f" ({units.percent(macs / total)})" if total else "")
+    return units.short_count(macs) + (f" ({units.percent(min(macs / total, 1.0))})" if total else "")
 
 
 def verdict_of(kind: ModelKind, path: str, *, obstacles: int, left_to_host: Sequence[str]) -> str:

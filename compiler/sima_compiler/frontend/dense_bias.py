@@ -47,7 +47,7 @@ def with_bias(node: SourceNode, reader: Reader, value: Value, constant: Constant
     unit = np.asarray(np.float32(reader.builder.quant(source).scale) * root.weights.scales, np.float32)
     real = spread_real(real_constant(constant), outputs)
     if joins_on_bytes(constant, root) and value is root:
-        weights = replace(root.weights, bias=bias_of(node, reader, constant, unit, outputs), has_bias=True)
+        weights = replace(root.weights, bias=bias_of(node, reader, constant, unit, root.weights.values), has_bias=True)
         return replace(root, weights=weights, real_bias=real)
     biased = replace(root, weights=replace(root.weights, has_bias=True), real_bias=real, always_real=True)
     return _rooted(value, biased)

@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-long lint lab bench gallery views clean
+.PHONY: help demo test test-long lint lab bench bench-ui gallery views clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,9 @@ test-long: .venv/.stamp-dev ## Judge 20,000 damaged files (half an hour) and wri
 
 bench: .venv/.stamp-dev ## Run the benchmarks (some minutes) and write tests/benchmarks/results.md
 	@$(BIN)/python -m tests.benchmarks.run $(ARGS)
+
+bench-ui: .venv/.stamp-dev ## Measure the explorer in Chromium beside plotly and beside a bare canvas
+	@$(BIN)/python -m tests.benchmarks.ui
 
 gallery: .venv/.stamp-dev ## Try real networks from public packages (needs the network) and write tests/gallery/results.md
 	@$(BIN)/python -m tests.gallery.run $(ARGS)

@@ -176,7 +176,11 @@ function sliceOf(column: PackedColumn, bytes?: Uint8Array): Uint8Array<ArrayBuff
   return bytes ? bytes.slice(offset, offset + length) : new Uint8Array(0);
 }
 
+/** Browsers since 2025 do it themselves, ten times faster. */
+const NATIVE = (Uint8Array as unknown as { fromBase64?: (text: string) => Uint8Array<ArrayBuffer> }).fromBase64;
+
 export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  if (NATIVE) return NATIVE.call(Uint8Array, text);
   const binary = atob(text);
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);

@@ -14,8 +14,7 @@ const LAYERS: Filterable = {
 const ALL: LayerFilter = {
   words: [],
   least: 0,
-  from: 0,
-  to: Number.POSITIVE_INFINITY,
+  range: null,
   hidden: new Uint8Array(8),
 };
 
@@ -38,7 +37,7 @@ test("words are found in any case, all of them, and can be excluded", () => {
 
 test("fewest cycles, range and legend each take away, and together", () => {
   assert.deepEqual(shown({ least: 50 }), [0, 2]);
-  assert.deepEqual(shown({ from: 101, to: 104 }), [1]);
+  assert.deepEqual(shown({ range: [101, 104] }), [1]);
   assert.deepEqual(shown({ hidden: Uint8Array.from([1, 0]) }), [1]);
   assert.deepEqual(shown({ least: 50, hidden: Uint8Array.from([1, 0]) }), []);
 });

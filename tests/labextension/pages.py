@@ -1,4 +1,4 @@
-"""Pages that show the built scripts as their hosts do: a report that is upgraded in place, and a widget with a model."""
+"""Pages that show the built scripts as their hosts do: a report upgraded in place, and a widget with a model."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def report_page(data: dict[str, Any], *, packed: bool = False) -> str:
     static = '<section data-sima-upgrade="explorer"><p id="static">the static form</p></section>'
     script = (STATIC / "inline.js").read_text("ascii")
     if packed:
+        boot = (STATIC / "boot.js").read_text("ascii")
         scripts = (
             f'<script type="text/plain" data-sima-view data-sima-gzip>{packed_text(json.dumps(data))}</script>',
-            f'<script type="text/plain" data-sima-packed>{packed_text(script)}</script>'
-            f"<script>{(STATIC / 'boot.js').read_text('ascii')}</script>",
+            f'<script type="text/plain" data-sima-packed>{packed_text(script)}</script><script>{boot}</script>',
         )
     else:
         head = f'<script type="application/json" data-sima-view>{embedded(data)}</script>'

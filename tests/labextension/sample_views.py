@@ -30,7 +30,7 @@ def causes_of(layer: int, causes: int) -> tuple[int, ...]:
     cycles = cycles_of(layer)
     useful, weights = cycles // 2, cycles // 10
     found = [useful, cycles - useful - weights, 0, 0, weights]
-    return tuple([*found, *[0] * (causes - len(found))])
+    return (*found, *[0] * (causes - len(found)))
 
 
 def sample_view(suffix: str = "") -> View:

@@ -143,7 +143,7 @@ def test_a_comparison_lines_up_layers_and_adds_up(open_widget: Opened) -> None:
     pairs[0], pairs[1] = [0, 1], [1, 0]
     page = open_widget("comparison", before, _other_head=json.dumps(after), _other_columns=None, _pairs=pairs)
     change = cycles_of(LAYERS - 1) - cycles_of(LAYERS - 2)
-    sign = "+" if change > 0 else "−"
+    sign = "+" if change > 0 else "\N{MINUS SIGN}"
     expect(page.locator(".sima-count")).to_have_text(
         f"{LAYERS} of {LAYERS} layers: 1 added, 1 gone, 2 changed; {sign}{abs(change):,} cycles"
     )

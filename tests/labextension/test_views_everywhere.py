@@ -1,4 +1,4 @@
-"""What holds for every view: accessible, hostile names are text, narrow, zoomed, without colours, on paper, keys kept."""
+"""What holds for every view: accessible, hostile names as text, narrow, zoomed, without colours, on paper, keys."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_nothing_sticks_out(open_view: Opened, view: str, width: int) -> None:
     """320 px is a phone and 400 % zoom; 600 px with twice the pixels is a page of 1200 at 200 %."""
     page = open_view(view, "", viewport={"width": width, "height": 700}, device_scale_factor=2 if width == 600 else 1)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    sizes = page.evaluate("""() => [...document.querySelectorAll(".sima-view button, .sima-view select, .sima-view input")]
+    sizes = page.evaluate("""() => [...document.querySelectorAll(".sima-view :is(button, select, input)")]
         .map(node => node.getBoundingClientRect()).filter(box => box.width && box.height).map(box => box.height)""")
     assert all(height >= 15 for height in sizes)
 

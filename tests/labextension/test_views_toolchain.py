@@ -1,4 +1,4 @@
-"""The views' own checks, run from here: types, style, tests of pure modules, and that the committed files are up to date."""
+"""The views' own checks, run from here: types, style, tests of pure modules, committed files up to date."""
 
 from __future__ import annotations
 

@@ -18,10 +18,10 @@ at least as long as its traffic. A read that several tiles use counts once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
-from sima_compiler.ir.layers import Convolution, Elementwise, Layer, Pooling
+from sima_compiler.ir.layers import Convolution, Elementwise, Layer, Pooling, Window
 from sima_compiler.ir.program import (
     ArrayMapping,
     Box,
@@ -41,6 +41,7 @@ from sima_compiler.machine.traffic import (
     Traffic,
     buffered_bytes,
     ceil_div,
+    cells_on_map,
     keeps_windows,
     port_cycles,
     window_reads,
@@ -88,6 +89,18 @@ def is_depthwise(command: Convolve) -> bool:
     return command.groups == command.source.channels and command.groups > 1
 
 
+def worked_window(command: Convolve | Pool, machine: Machine) -> Window:
+    """The command's window without the rows and columns that none of its results sees on the map, where the machine
+    leaves those out.
+    """
+    window, source, target = command.window, command.source, command.target
+    if not machine.skips_padding or not any(window.pads):
+        return window
+    rows = cells_on_map(window, 0, target.rows, source.rows)
+    columns = cells_on_map(window, 1, target.columns, source.columns)
+    return replace(window, kernel=(max(1, rows), max(1, columns)))
+
+
 def macs(command: ComputeCommand) -> int:
     """Multiply-accumulates that a command stands for, padding cells included, padding lanes left out."""
     if not isinstance(command, Convolve):
@@ -98,7 +111,7 @@ def macs(command: ComputeCommand) -> int:
 
 def array_work(command: Convolve, machine: Machine) -> ArrayWork:
     """Weight blocks and pixels of a convolution; row folding packs window columns x channels into the lanes."""
-    height, width = command.window.kernel
+    height, width = worked_window(command, machine).kernel
     inputs = command.source.channels // command.groups
     outputs = command.target.channels // command.groups
     if command.mapping.folded:
@@ -124,7 +137,8 @@ def accumulators_needed(command: Convolve | Pool, machine: Machine, quads: int) 
 
 
 def _command_reach(command: Convolve, inputs: int, machine: Machine) -> Reach | None:
-    if command.groups > 1 or not keeps_windows(command.window, machine):
+    window = worked_window(command, machine)
+    if command.groups > 1 or not keeps_windows(window, machine):
         return None
     source, target = command.source, command.target
     return Reach(
@@ -133,8 +147,8 @@ def _command_reach(command: Convolve, inputs: int, machine: Machine) -> Reach | 
         source.columns,
         target.rows,
         target.columns,
-        command.window.strides[0],
-        window_span(command.window),
+        window.strides[0],
+        window_span(window),
         inputs if command.mapping.folded else machine.align(inputs),
     )
 
@@ -257,9 +271,11 @@ def _cycles_each(command: ComputeCommand, machine: Machine) -> int:
     """Cycles that one result vector keeps a tile's vector unit busy."""
     match command:
         case Convolve():
-            return depthwise_cycles(prod(command.window.kernel), machine) + (_second(command) is not None)
+            return depthwise_cycles(prod(worked_window(command, machine).kernel), machine) + (
+                _second(command) is not None
+            )
         case Pool():
-            return pool_cycles(prod(command.window.kernel), machine)
+            return pool_cycles(prod(worked_window(command, machine).kernel), machine)
         case Combine():
             return 1 if _second(command) is None else 2
         case Gather() | Translate() | Fill() | Resample():
@@ -292,10 +308,11 @@ def vector_traffic(command: ComputeCommand, machine: Machine, quads: int) -> Tra
     if isinstance(command, Convolve | Pool):
         source, target = command.source, command.target
         sizes = (source.rows, source.columns, target.rows, target.columns)
-        inputs = ceil_div(window_reads(sizes, command.window, machine) * busiest * lanes, target.rows * target.columns)
+        window = worked_window(command, machine)
+        inputs = ceil_div(window_reads(sizes, window, machine) * busiest * lanes, target.rows * target.columns)
     if isinstance(command, Convolve):
         channels = ceil_div(ceil_div(command.target.channels, lanes), quads) * lanes
-        weights = prod(command.window.kernel) * channels
+        weights = prod(worked_window(command, machine).kernel) * channels
     second = _second(command)
     operands = 0 if second is None else min(busiest, _vectors(second, machine)) * lanes
     return Traffic(inputs, weights, operands, busiest * lanes)

@@ -97,6 +97,17 @@ def keeps_windows(window: Window, machine: Machine) -> bool:
     return machine.input_buffer_pixels_per_quad > 0 and prod(window.kernel) > 1
 
 
+def cells_on_map(window: Window, axis: int, outputs: int, size: int) -> int:
+    """Window rows (axis 0) or columns (axis 1) that at least one of ``outputs`` results sees on a map of ``size``."""
+    stride, dilation, pad = window.strides[axis], window.dilations[axis], window.pads[axis]
+    found = 0
+    for cell in range(window.kernel[axis]):
+        start = cell * dilation - pad
+        first = max(0, ceil_div(-start, stride))  # the first result that sees this cell at or behind the map's edge
+        found += first < outputs and start + first * stride < size
+    return found
+
+
 def window_span(window: Window) -> int:
     """Rows from a window's first to its last."""
     return (window.kernel[0] - 1) * window.dilations[0] + 1

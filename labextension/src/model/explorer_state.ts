@@ -63,14 +63,14 @@ export function derive(profile: Profile, store: Store<ExplorerState>): Derived {
   });
   const passing = kept1(
     () => [state().filter, state().least, state().hidden, grouping()],
-    () => shownOf(filterable(), { ...filterOf(state(), grouping()), from: -1, to: Number.POSITIVE_INFINITY }),
+    () => shownOf(filterable(), { ...filterOf(state(), grouping()), range: null }),
   );
   const shown = kept1(
     () => [passing(), state().range],
     () => {
       const { range } = state();
       if (!range) return passing();
-      return shownOf(filterable(), { ...filterOf(state(), grouping()), from: range[0], to: range[1] });
+      return shownOf(filterable(), { ...filterOf(state(), grouping()), range });
     },
   );
   const sorted = kept1(

@@ -13,8 +13,8 @@ export interface Word {
 export interface LayerFilter {
   readonly words: readonly Word[];
   readonly least: number;
-  readonly from: number;
-  readonly to: number;
+  /** Cycles of which a layer must touch some; null for all layers, also those that have no place on the axis. */
+  readonly range: readonly [number, number] | null;
   /** 1 for each group that is hidden. */
   readonly hidden: Uint8Array;
 }
@@ -52,10 +52,11 @@ export function shownOf(layers: Filterable, filter: LayerFilter): Shown {
   const mask = new Uint8Array(layers.size);
   let count = 0;
   let cycles = 0;
+  const { range } = filter;
   for (let i = 0; i < layers.size; i++) {
     const own = layers.cycles[i] as number;
     if (own < filter.least || filter.hidden[layers.group[i] as number]) continue;
-    if ((layers.end[i] as number) < filter.from || (layers.start[i] as number) >= filter.to) continue;
+    if (range && !((layers.end[i] as number) > range[0] && (layers.start[i] as number) < range[1])) continue;
     if (filter.words.length && !matches(layers.text(i), filter.words)) continue;
     mask[i] = 1;
     count++;

@@ -12,17 +12,31 @@ export function byNumber(values: ArrayLike<number>, descending = false): Uint32A
     least = Math.min(least, value);
     most = Math.max(most, value);
   }
+  if (!descending && isRising(values)) return identity(size);
   if (whole && size > 0 && (most - least + 1) * size <= Number.MAX_SAFE_INTEGER) {
     return byPackedKey(values, descending ? most : least, descending ? -1 : 1);
   }
   const sign = descending ? -1 : 1;
   // A value that is not known goes last whichever way the rest is sorted.
   const key = (value: number) => (Number.isNaN(value) ? Number.POSITIVE_INFINITY : sign * value);
-  const order = Uint32Array.from({ length: size }, (_, index) => index);
-  return order.sort((a, b) => {
+  return identity(size).sort((a, b) => {
     const [x, y] = [key(values[a] as number), key(values[b] as number)];
     return x === y ? a - b : x < y ? -1 : 1;
   });
+}
+
+function isRising(values: ArrayLike<number>): boolean {
+  for (let at = 1; at < values.length; at++) {
+    // Written so that a value that is not a number is no rise.
+    if (!((values[at] as number) >= (values[at - 1] as number))) return false;
+  }
+  return true;
+}
+
+function identity(size: number): Uint32Array {
+  const order = new Uint32Array(size);
+  for (let at = 0; at < size; at++) order[at] = at;
+  return order;
 }
 
 function byPackedKey(values: ArrayLike<number>, base: number, sign: 1 | -1): Uint32Array {
@@ -30,15 +44,18 @@ function byPackedKey(values: ArrayLike<number>, base: number, sign: 1 | -1): Uin
   const keys = new Float64Array(size);
   for (let i = 0; i < size; i++) keys[i] = sign * ((values[i] as number) - base) * size + i;
   keys.sort();
-  return Uint32Array.from(keys, key => key % size);
+  const order = new Uint32Array(size);
+  for (let at = 0; at < size; at++) order[at] = (keys[at] as number) % size;
+  return order;
 }
 
 /** Indices sorted by text as people expect it: `conv_2` before `conv_10`. */
 export function byText(texts: readonly string[], descending = false): Uint32Array {
   const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
   const sign = descending ? -1 : 1;
-  const order = Uint32Array.from({ length: texts.length }, (_, index) => index);
-  return order.sort((a, b) => sign * collator.compare(texts[a] as string, texts[b] as string) || a - b);
+  return identity(texts.length).sort(
+    (a, b) => sign * collator.compare(texts[a] as string, texts[b] as string) || a - b,
+  );
 }
 
 /** The members of `order` that `mask` keeps, in that order. */

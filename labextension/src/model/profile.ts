@@ -4,7 +4,7 @@
  * Everything on one axis of cycles, half open. "Cycles" of a layer are those of the run where they are recorded, else those
  * of the static schedule. What a file does not know is null, and `missing` says it in sentences.
  */
-import type { Table, ViewData, ViewHead } from "../columns.ts";
+import type { Column, Table, Values, ViewData, ViewHead } from "../columns.ts";
 import type { Label, Layer } from "../contract.ts";
 import type { Range } from "./scale.ts";
 import { type Columns, type Track, trackOf } from "./track.ts";
@@ -51,7 +51,8 @@ export interface Profile {
 export function profileOf(data: ViewData): Profile {
   const { layers } = data.tables;
   const size = layers.count;
-  const ids = Int32Array.from({ length: size }, (_, index) => layers.get(index, "id") ?? index);
+  const known = layers.numbers("id");
+  const ids = known ? Int32Array.from(known) : Int32Array.from({ length: size }, (_, index) => index);
   const indexOf = new Map<number, number>();
   for (let index = size - 1; index >= 0; index--) indexOf.set(ids[index] as number, index);
   const lanes = lanesOf(data, indexOf);
@@ -77,20 +78,34 @@ export function profileOf(data: ViewData): Profile {
   };
 }
 
+const NOTHING: Values = [];
+
+/** Cycles of the run, else of the schedule, else the length of the entry. Raw columns: this runs over a million layers. */
 function cyclesOf(layers: Table<Layer>): Float64Array {
-  return Float64Array.from({ length: layers.count }, (_, row) => {
-    const known = layers.get(row, "runtime_cycles") ?? layers.get(row, "compute_cycles");
-    if (known !== null) return known;
-    const [from, to] = [layers.get(row, "start_cycle"), layers.get(row, "end_cycle")];
-    return from !== null && to !== null ? to - from + 1 : 0;
-  });
+  const column = (name: keyof Layer & string) => layers.numbers(name) ?? NOTHING;
+  const [run, compute] = [column("runtime_cycles"), column("compute_cycles")];
+  const [first, last] = [column("start_cycle"), column("end_cycle")];
+  const cycles = new Float64Array(layers.count);
+  for (let row = 0; row < cycles.length; row++) {
+    if (isKnown(run[row])) cycles[row] = run[row] as number;
+    else if (isKnown(compute[row])) cycles[row] = compute[row] as number;
+    else if (isKnown(first[row]) && isKnown(last[row]))
+      cycles[row] = (last[row] as number) - (first[row] as number) + 1;
+  }
+  return cycles;
+}
+
+/** Not recorded is -1 or NaN in a column, undefined where there is none. */
+function isKnown(value: number | undefined): boolean {
+  return value !== undefined && value >= 0;
 }
 
 function lanesOf(data: ViewData, indexOf: ReadonlyMap<number, number>): Lane[] {
   const { layers, events } = data.tables;
   const { palette, wordings } = data.view;
+  const byEngine = rowsByEngine(data);
   const lanes = palette.engines.map((engine): Lane => {
-    const columns = engineColumns(data, engine.key, indexOf);
+    const columns = engineColumns(data, byEngine.get(engine.key) ?? [], indexOf);
     return { key: engine.key, label: engine.label, note: engine.note ?? "", track: trackOf(columns) };
   });
   if (!events.count) lanes.length = 0;
@@ -99,28 +114,56 @@ function lanesOf(data: ViewData, indexOf: ReadonlyMap<number, number>): Lane[] {
   return lanes.filter(lane => lane.track.count);
 }
 
-function engineColumns(data: ViewData, engine: string, indexOf: ReadonlyMap<number, number>): Columns {
+/** The rows of each engine, by its key. */
+function rowsByEngine(data: ViewData): Map<string, number[]> {
   const { events } = data.tables;
-  const mine: number[] = [];
+  const column = events.columns.get("engine");
+  const byCode = new Map<number, number[]>();
   for (let row = 0; row < events.count; row++) {
-    if (events.get(row, "engine") === engine) mine.push(row);
+    const code = column?.values[row] ?? -1;
+    if (code < 0) continue;
+    const known = byCode.get(code);
+    if (known) known.push(row);
+    else byCode.set(code, [row]);
   }
-  return {
-    start: Float64Array.from(mine, row => events.get(row, "start_cycle") ?? 0),
-    end: Float64Array.from(mine, row => (events.get(row, "end_cycle") ?? -1) + 1),
-    layer: Int32Array.from(mine, row => indexOf.get(events.get(row, "layer") ?? -1) ?? -1),
+  return new Map([...byCode].map(([code, rows]) => [column?.texts?.[code] ?? "", rows]));
+}
+
+function engineColumns(data: ViewData, rows: readonly number[], indexOf: ReadonlyMap<number, number>): Columns {
+  const { events } = data.tables;
+  const [first, last, layer] = [events.numbers("start_cycle"), events.numbers("end_cycle"), events.numbers("layer")];
+  const columns = {
+    start: new Float64Array(rows.length),
+    end: new Float64Array(rows.length),
+    layer: new Int32Array(rows.length),
   };
+  for (let at = 0; at < rows.length; at++) {
+    const row = rows[at] as number;
+    columns.start[at] = first?.[row] ?? 0;
+    columns.end[at] = (last?.[row] ?? -1) + 1;
+    columns.layer[at] = indexOf.get(layer?.[row] ?? -1) ?? -1;
+  }
+  return columns;
 }
 
 function spanColumns(layers: Table<Layer>, first: "start_cycle", last: "end_cycle"): Columns {
-  const rows: number[] = [];
+  const [from, to] = [layers.numbers(first) ?? NOTHING, layers.numbers(last) ?? NOTHING];
+  let size = 0;
+  const columns = {
+    start: new Float64Array(layers.count),
+    end: new Float64Array(layers.count),
+    layer: new Int32Array(layers.count),
+  };
   for (let row = 0; row < layers.count; row++) {
-    if (layers.get(row, first) !== null && layers.get(row, last) !== null) rows.push(row);
+    if (!isKnown(from[row]) || !isKnown(to[row])) continue;
+    columns.start[size] = from[row] as number;
+    columns.end[size] = (to[row] as number) + 1;
+    columns.layer[size++] = row;
   }
   return {
-    start: Float64Array.from(rows, row => layers.get(row, first) ?? 0),
-    end: Float64Array.from(rows, row => (layers.get(row, last) ?? 0) + 1),
-    layer: Int32Array.from(rows),
+    start: columns.start.subarray(0, size),
+    end: columns.end.subarray(0, size),
+    layer: columns.layer.subarray(0, size),
   };
 }
 
@@ -197,7 +240,7 @@ export function groupingOf(profile: Profile, mode: ColourMode): Grouping {
   const { layers, view, size, cycles } = profile;
   const [labels, groupOf] =
     mode === "kind"
-      ? byKey(view.palette.families, row => layers.get(row, "family"))
+      ? byKey(view.palette.families, layers.columns.get("family"))
       : mode === "cause"
         ? byCause(profile)
         : byUtilisation(layers);
@@ -215,9 +258,20 @@ export function groupingOf(profile: Profile, mode: ColourMode): Grouping {
 
 type Groups = [readonly Label[], (row: number) => number];
 
-function byKey(labels: readonly Label[], key: (row: number) => string | null): Groups {
+/** Groups by a text column: each of its codes is looked up once, not each row. */
+function byKey(labels: readonly Label[], column: Column | undefined): Groups {
   const places = new Map(labels.map((label, index) => [label.key, index]));
-  return [[...labels, UNKNOWN], row => places.get(key(row) ?? "") ?? labels.length];
+  const ofCode = new Map<number, number>();
+  const find = (row: number): number => {
+    const code = column?.values[row] ?? -1;
+    let group = ofCode.get(code);
+    if (group === undefined) {
+      group = places.get(column?.texts?.[code] ?? "") ?? labels.length;
+      ofCode.set(code, group);
+    }
+    return group;
+  };
+  return [[...labels, UNKNOWN], find];
 }
 
 /** A layer's cause is the one that takes most of its cycles. */

@@ -4,7 +4,8 @@
  * `mount` puts it into an element. What the host sets comes through `update`; what the person changes goes out through
  * `host.onState`, and an echo of it changes nothing.
  */
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { ComponentChildren } from "preact";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { ViewData } from "../columns.ts";
 import type { Handle, Host, ViewState } from "../hosts/host.ts";
 import {
@@ -74,19 +75,26 @@ function Explorer({ data, store }: { data: ViewData; store: Store<ExplorerState>
       ) : (
         <p class="sima-note">{wordings["no_stats"]}</p>
       )}
-      <div class="sima-columns">
-        <Section title="Layers">
-          <LayerTable derived={derived} printing={printing} />
-        </Section>
-        <Details derived={derived} copy={text => navigator.clipboard.writeText(text)} />
-      </div>
-      <Whole derived={derived} />
-      <Findings
-        findings={profile.view.findings ?? []}
-        layers={profile.layers}
-        onShow={ids => store.set({ selected: ids })}
-      />
-      <Memory derived={derived} />
+      <Later>
+        {() => (
+          <>
+            {" "}
+            <div class="sima-columns">
+              <Section title="Layers">
+                <LayerTable derived={derived} printing={printing} />
+              </Section>
+              <Details derived={derived} copy={text => navigator.clipboard.writeText(text)} />
+            </div>
+            <Whole derived={derived} />
+            <Findings
+              findings={profile.view.findings ?? []}
+              layers={profile.layers}
+              onShow={ids => store.set({ selected: ids })}
+            />
+            <Memory derived={derived} />
+          </>
+        )}
+      </Later>
       {profile.missing.length > 0 && <p class="sima-note">{profile.missing.join(" ")}</p>}
     </>
   );
@@ -113,7 +121,8 @@ function TimelineHolder(props: {
   keep: (found: Timeline | null) => void;
 }) {
   const holder = useRef<HTMLDivElement>(null);
-  useEffect(() => {
+  // Before the browser lays out for the first time: its first frame has the bars.
+  useLayoutEffect(() => {
     const made = createTimeline(props.derived, props.announce);
     holder.current?.append(made.element);
     props.keep(made);
@@ -162,6 +171,13 @@ function Whole({ derived }: { derived: Derived }) {
       ))}
     </Section>
   );
+}
+
+/** What is below the timeline comes in the frame after the first, so that the bars are there sooner. */
+function Later({ children }: { children: () => ComponentChildren }) {
+  const [ready, setReady] = useState(false);
+  useEffect(() => setReady(true), []);
+  return <>{ready && children()}</>;
 }
 
 function usePrinting(): boolean {

@@ -1,5 +1,5 @@
 /** On-chip memory: address over time, one rectangle per buffer; what is selected elsewhere is framed here, and back. */
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Derived } from "../model/explorer_state.ts";
 import { bufferAt, type MemoryMap, memoryMaps } from "../model/memory.ts";
 import { scaleOf, toCycle } from "../model/scale.ts";
@@ -84,7 +84,7 @@ function MapPicture({ map, derived }: { map: MemoryMap; derived: Derived }) {
   const [at, setAt] = useState(-1);
   const state = useStore(derived.store);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!canvas.current) return;
     let theme: Theme | null = null;
     const made = surfaceOn(canvas.current, found => {

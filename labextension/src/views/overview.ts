@@ -2,6 +2,7 @@
 import { densityOf } from "../model/density.ts";
 import type { Derived } from "../model/explorer_state.ts";
 import { type Range, scaleOf, toCycle, toPixel, within } from "../model/scale.ts";
+import { element } from "./elements.ts";
 import { type Surface, surfaceOn } from "./surface.ts";
 import type { Theme } from "./theme.ts";
 
@@ -22,33 +23,39 @@ export function overviewOn(canvas: HTMLCanvasElement, derived: Derived, wiring: 
   const { profile } = derived;
   // Compute says most about a run; a statistics file has one lane only.
   const lane = profile.lanes.find(found => found.key === "compute") ?? profile.lanes[0];
-  let kept: { mask: Uint8Array; width: number; busy: Float32Array } | null = null;
+  const backdrop = element("canvas");
+  let drawn: readonly unknown[] = [];
 
-  const busyOf = (width: number): Float32Array => {
+  /** The strip without the frame around what is seen: painted only when what it shows has changed. */
+  const backdropOf = (width: number, height: number, gutter: number): HTMLCanvasElement => {
     const { mask } = derived.passing();
-    if (!kept || kept.mask !== mask || kept.width !== width) {
-      kept = {
-        mask,
-        width,
-        busy: lane ? densityOf(lane.track, profile.whole, width, mask) : new Float32Array(width),
-      };
+    const theme = wiring.theme();
+    const ratio = globalThis.devicePixelRatio || 1;
+    const key = [mask, theme, width, height, gutter, ratio];
+    if (key.every((part, at) => part === drawn[at])) return backdrop;
+    drawn = key;
+    backdrop.width = Math.round(width * ratio);
+    backdrop.height = Math.round(height * ratio);
+    const context = backdrop.getContext("2d", { alpha: false });
+    if (!context) return backdrop;
+    context.scale(ratio, ratio);
+    context.fillStyle = theme.panel;
+    context.fillRect(0, 0, width, height);
+    context.fillStyle = theme.soft;
+    const inner = Math.max(1, Math.floor(width - gutter));
+    const busy = lane ? densityOf(lane.track, profile.whole, inner, mask) : new Float32Array(inner);
+    for (let x = 0; x < inner; x++) {
+      const bar = Math.round((busy[x] as number) * (height - 6));
+      if (bar) context.fillRect(gutter + x, height - 2 - bar, 1, bar);
     }
-    return kept.busy;
+    return backdrop;
   };
 
   const paint = ({ context, width, height }: Surface): void => {
     const theme = wiring.theme();
     const gutter = wiring.gutter();
-    const inner = Math.max(1, Math.floor(width - gutter));
-    const scale = scaleOf(profile.whole, inner);
-    context.fillStyle = theme.panel;
-    context.fillRect(0, 0, width, height);
-    context.fillStyle = theme.soft;
-    const busy = busyOf(inner);
-    for (let x = 0; x < inner; x++) {
-      const bar = Math.round((busy[x] as number) * (height - 6));
-      if (bar) context.fillRect(gutter + x, height - 2 - bar, 1, bar);
-    }
+    context.drawImage(backdropOf(width, height, gutter), 0, 0, width, height);
+    const scale = scaleOf(profile.whole, Math.max(1, width - gutter));
     const range = wiring.range();
     const [left, right] = [gutter + toPixel(scale, range.from), gutter + toPixel(scale, range.to)];
     context.globalAlpha = 0.55;
@@ -99,6 +106,7 @@ export function overviewOn(canvas: HTMLCanvasElement, derived: Derived, wiring: 
     dispose: () => {
       canvas.removeEventListener("pointerdown", press);
       surface.dispose();
+      backdrop.width = 0;
     },
   };
 }

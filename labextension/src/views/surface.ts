@@ -17,9 +17,9 @@ export function surfaceOn(canvas: HTMLCanvasElement, paint: (surface: Surface) =
   const context = canvas.getContext("2d", { alpha: false });
   if (!context) throw new Error("This browser gives no canvas to draw on.");
   let frame = 0;
-  const run = () => {
+  const run = (): void => {
     frame = 0;
-    fit(surface);
+    scale(surface);
     if (surface.width > 0 && surface.height > 0) paint(surface);
   };
   const surface: Surface = {
@@ -32,6 +32,8 @@ export function surfaceOn(canvas: HTMLCanvasElement, paint: (surface: Surface) =
     },
     flush: () => {
       cancelAnimationFrame(frame);
+      surface.width = canvas.clientWidth;
+      surface.height = canvas.clientHeight;
       run();
     },
     dispose: () => {
@@ -42,21 +44,26 @@ export function surfaceOn(canvas: HTMLCanvasElement, paint: (surface: Surface) =
       canvas.height = 0;
     },
   };
-  const resized = new ResizeObserver(surface.invalidate);
+  // Told after the browser's own layout and before its paint: the first frame has its bars, and nobody forces a layout.
+  const resized = new ResizeObserver(entries => {
+    const box = entries.at(-1)?.contentRect;
+    if (!box) return;
+    surface.width = box.width;
+    surface.height = box.height;
+    cancelAnimationFrame(frame);
+    run();
+  });
   resized.observe(canvas);
-  surface.invalidate();
   return surface;
 }
 
-function fit(surface: Surface): void {
-  const { canvas, context } = surface;
+/** As many pixels as the screen has for the canvas. */
+function scale({ canvas, context, width, height }: Surface): void {
   const ratio = globalThis.devicePixelRatio || 1;
-  surface.width = canvas.clientWidth;
-  surface.height = canvas.clientHeight;
-  const [width, height] = [Math.round(surface.width * ratio), Math.round(surface.height * ratio)];
-  if (canvas.width !== width || canvas.height !== height) {
-    canvas.width = width;
-    canvas.height = height;
+  const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
+  if (canvas.width !== wide || canvas.height !== high) {
+    canvas.width = wide;
+    canvas.height = high;
   }
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
 }

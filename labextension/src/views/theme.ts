@@ -21,15 +21,14 @@ const TEXTURED = "(forced-colors: active), (prefers-contrast: more), print";
 
 export function readTheme(element: HTMLElement): Theme {
   const style = getComputedStyle(element);
-  const colour = (name: string) => plain(style.getPropertyValue(`--sima-${name}`).trim(), element);
-  const paper = colour("paper");
+  const [ink, soft, paper, panel, line, accent] = plain(element, ["ink", "soft", "paper", "panel", "line", "accent"]);
   return {
-    ink: colour("ink"),
-    soft: colour("soft"),
+    ink,
+    soft,
     paper,
-    panel: colour("panel"),
-    line: colour("line"),
-    accent: colour("accent"),
+    panel,
+    line,
+    accent,
     dark: luminance(paper) < 0.3,
     textured: matchMedia(TEXTURED).matches,
     font: style.fontFamily,
@@ -37,14 +36,19 @@ export function readTheme(element: HTMLElement): Theme {
   };
 }
 
-/** Any colour that CSS knows, as `rgb()`: what an element computes for it. */
-function plain(value: string, element: HTMLElement): string {
-  const probe = element.ownerDocument.createElement("i");
-  probe.style.color = value;
-  element.append(probe);
-  const found = getComputedStyle(probe).color;
-  probe.remove();
-  return found;
+type Six<Item> = [Item, Item, Item, Item, Item, Item];
+
+/** Our colours by name, as `rgb()`: what elements compute for them. All at once, so that styles are computed once. */
+function plain(element: HTMLElement, names: Six<string>): Six<string> {
+  const probes = names.map(name => {
+    const probe = element.ownerDocument.createElement("i");
+    probe.style.color = `var(--sima-${name})`;
+    element.append(probe);
+    return probe;
+  });
+  const found = probes.map(probe => getComputedStyle(probe).color);
+  for (const probe of probes) probe.remove();
+  return found as Six<string>;
 }
 
 /** Relative luminance of `#rrggbb` or `rgb()`, from 0 to 1. */

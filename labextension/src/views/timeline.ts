@@ -11,6 +11,7 @@ import { panned, type Range, revealing, scaleOf, toCycle, within, zoomed } from 
 import { visible } from "../model/text.ts";
 import { intervalAt, sharing } from "../model/track.ts";
 import { count, spoken } from "../model/units.ts";
+import { TALLEST } from "../model/virtual.ts";
 import { element, type Release } from "./elements.ts";
 import { OWN_KEYS } from "./keys.ts";
 import { overviewOn } from "./overview.ts";
@@ -24,6 +25,11 @@ const SETTLE = 120;
 const ROWS_SEEN = 16;
 /** Below this width names stand on bars only. */
 const NARROW = 480;
+
+function setHeight(element: HTMLElement, pixels: number): void {
+  const height = `${pixels}px`;
+  if (element.style.height !== height) element.style.height = height;
+}
 
 export interface Timeline {
   readonly element: HTMLElement;
@@ -136,7 +142,7 @@ class TimelineView implements Timeline {
       derived.store.watch((_, changed) => {
         if (changed.has("range")) this.range = this.sharedRange();
         if (changed.has("selected")) this.reveal();
-        if (changed.has("layout")) this.resize();
+        this.resize();
         this.surface.invalidate();
         this.overview.invalidate();
       }),
@@ -161,7 +167,7 @@ class TimelineView implements Timeline {
     return {
       width,
       height,
-      top: this.scroller.scrollTop,
+      top: isLanes ? 0 : this.scroller.scrollTop,
       gutter: wide ? (isLanes ? 64 : 200) : isLanes ? 52 : 96,
     };
   }
@@ -172,14 +178,13 @@ class TimelineView implements Timeline {
     const isLanes = layout === "lanes";
     const rows = this.derived.order().length;
     const height = isLanes ? lanesHeight(this.derived.profile) : RULER + ROW * Math.min(rows, ROWS_SEEN);
-    this.canvas.style.height = `${height}px`;
-    this.scroller.style.maxHeight = `${height}px`;
-    // The height that a page can have ends where a million rows would not: `ROW` pixels each up to eight million.
-    this.spacer.style.height = isLanes ? "0" : `${Math.min(8e6, Math.max(0, (rows - ROWS_SEEN) * ROW))}px`;
+    setHeight(this.canvas, height);
+    this.scroller.style.maxHeight = `${height + 2}px`;
+    // Pages end at some height that a million rows would exceed.
+    setHeight(this.spacer, isLanes ? 0 : Math.min(TALLEST, Math.max(0, (rows - ROWS_SEEN) * ROW)));
   }
 
   private paint(surface: Surface): void {
-    if (this.derived.store.get().layout !== "lanes") this.resize();
     const { context } = surface;
     const scene = {
       context,

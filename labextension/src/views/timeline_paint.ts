@@ -19,6 +19,8 @@ export const LANE = 30;
 export const ROW = 20;
 /** Names of bars narrower than this would be one letter and dots. */
 const NAMED = 44;
+/** Wider bars end one pixel early, which tells neighbours apart. */
+const GAPPED = 3;
 
 export interface Place {
   readonly gutter: number;
@@ -183,9 +185,14 @@ function paintBars(scene: Scene, strip: Strip, memory: Memory): void {
       filled = category;
     }
     const left = bars.left[i] as number;
-    const width = (bars.right[i] as number) - left;
-    // A gap of one pixel tells neighbours apart where there is room for it.
-    context.fillRect(place.gutter + left, strip.top, width > 3 ? width - 1 : width, strip.height - 1);
+    let right = bars.right[i] as number;
+    if (right - left > GAPPED) {
+      context.fillRect(place.gutter + left, strip.top, right - left - 1, strip.height - 1);
+      continue;
+    }
+    // Neighbours of one colour that are too narrow for a gap are one rectangle: half the work where bars are pixels.
+    while (i + 1 < bars.length && isJoined(bars, i + 1, right, category)) right = bars.right[++i] as number;
+    context.fillRect(place.gutter + left, strip.top, right - left, strip.height - 1);
   }
   if (strip.height < 14) return;
   for (let i = 0; i < bars.length; i++) {
@@ -197,6 +204,11 @@ function paintBars(scene: Scene, strip: Strip, memory: Memory): void {
     if (scene.theme.textured) context.fillStyle = plate(scene, place.gutter + left, strip, width);
     drawName(context, nameOf(derived.profile, layer), place.gutter + left + 4, strip.top + strip.height / 2, width - 9);
   }
+}
+
+function isJoined(bars: Bars, at: number, left: number, category: number): boolean {
+  const width = (bars.right[at] as number) - (bars.left[at] as number);
+  return bars.left[at] === left && bars.category[at] === category && width <= GAPPED;
 }
 
 /** A plain ground for a name on a pattern; gives the colour to write in. */

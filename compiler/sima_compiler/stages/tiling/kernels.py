@@ -6,7 +6,7 @@ constants that a block needs. A command's ``parameters`` is the buffer index, or
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -42,12 +42,13 @@ from sima_compiler.ir.program import (
     WayOut,
 )
 from sima_compiler.lm.constants import ConstantSections
-from sima_compiler.machine.cost import array_work, ceil_div
+from sima_compiler.machine.cost import array_work, ceil_div, compute_cycles
 from sima_compiler.machine.description import Machine
 from sima_compiler.stages.tiling.contraction import Extent, Reduction, Taps, part_region
 from sima_compiler.stages.tiling.copies import CoordinateMove, byte_dimensions
 from sima_compiler.stages.tiling.geometry import Held, Range, Region, block_window, operand_of
 from sima_compiler.stages.tiling.mapping import best_mapping, holding_mapping
+from sima_compiler.stages.tiling.margins import margin_cuts
 from sima_compiler.stages.tiling.reach import input_region
 
 NO_WAIT = Wait()
@@ -171,9 +172,9 @@ def block_commands(block: Block) -> Sequence[ComputeCommand]:
     kernel = block.layer.kernel
     match kernel:
         case Convolution():
-            return [_convolve(block, kernel)]
+            return _least(block, kernel.window, lambda part: _convolve(part, kernel))
         case Pooling():
-            return [_pool(block, kernel)]
+            return _least(block, kernel.window, lambda part: _pool(part, kernel))
         case Elementwise():
             step = _binary_step(block, kernel.binary)
             return [Combine(block.index, NO_WAIT, block.source(0), block.output, block.parameters, step)]
@@ -184,6 +185,31 @@ def block_commands(block: Block) -> Sequence[ComputeCommand]:
             return [Resample(block.index, NO_WAIT, block.source(0), block.output, block.parameters, has_lookup)]
         case Copy():
             return []
+
+
+def _least(block: Block, window: Window, command: Callable[[Block], Convolve | Pool]) -> Sequence[Convolve | Pool]:
+    """The block as one command, or cut at its margins where that is faster; parts of a reduction stay whole."""
+    best = [command(block)]
+    if not _may_be_cut(block, best[0]):
+        return best
+    cycles = _cycles(best, block)
+    for regions in margin_cuts(block.region, window, block.inputs[0].map):
+        found = [command(replace(block, region=region)) for region in regions]
+        taken = _cycles(found, block)
+        if taken < cycles:
+            best, cycles = found, taken
+    return best
+
+
+def _may_be_cut(block: Block, whole: Convolve | Pool) -> bool:
+    """Whether smaller windows could pay, and constants fit any part of the block: values per pixel would not."""
+    if not block.machine.skips_padding or block.taps is not None or not any(whole.window.pads):
+        return False
+    return not needs_region_constants(block.layer)
+
+
+def _cycles(commands: Sequence[ComputeCommand], block: Block) -> int:
+    return sum(compute_cycles(command, block.machine, block.quads) for command in commands)
 
 
 def _convolve(block: Block, kernel: Convolution) -> Convolve:

@@ -13,12 +13,16 @@ import re
 import shutil
 import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("ci")
@@ -131,6 +135,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def chromium() -> str:
     """Path of a Chromium or Chrome executable; tests that ask for it are left out where there is none."""
     return _found("chromium")
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    """The run's one Chromium: a second one beside it is more than playwright's plain interface allows."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--js-flags=--expose-gc", "--enable-precise-memory-info"]
+        )
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

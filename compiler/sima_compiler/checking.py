@@ -18,7 +18,7 @@ from sima_compiler.frontend.input_shapes import InputShapes, assumed_shapes, wit
 from sima_compiler.frontend.loading import OnnxModel, first_bytes, is_quantized, load_onnx
 from sima_compiler.frontend.obstacles import obstacle_of, refused_operators
 from sima_compiler.frontend.quantize import quantize_onnx
-from sima_compiler.frontend.refusals import DYNAMIC, WEIGHT_ONLY
+from sima_compiler.frontend.refusals import DYNAMIC, whole_kind
 from sima_compiler.frontend.work import inferred_shapes, total_work
 from sima_compiler.ir.graph import Graph
 from sima_compiler.machine.description import Machine
@@ -86,11 +86,9 @@ def _looked_further(
 
 def kind_of(model: OnnxModel) -> ModelKind:
     """What the operators of a model say about it."""
-    operators = {node.op_type for node in model.graph.node}
-    if operators & DYNAMIC.operators:
-        return ModelKind.DYNAMIC
-    if operators & WEIGHT_ONLY.operators:
-        return ModelKind.WEIGHT_ONLY
+    kind = whole_kind(model)
+    if kind:
+        return ModelKind.DYNAMIC if kind is DYNAMIC else ModelKind.WEIGHT_ONLY
     return ModelKind.QUANTIZED if is_quantized(model) else ModelKind.FLOAT
 
 

@@ -25,7 +25,7 @@ export interface Column {
  * 
  * ``wordings`` are the sentences and words that views share, by key. ``host_sentence`` says what the archive leaves to
  * the host; it is empty where nothing is left. ``left_out`` says which rows a shortened View lacks,
- * ``not_recorded`` what the file itself does not say. */
+ * ``not_recorded`` what the file itself does not say, in sentences that may follow "not recorded:". */
 export interface View {
   readonly schema_version: string;
   readonly kind: string;

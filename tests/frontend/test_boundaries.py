@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, helper, numpy_helper
 
-from sima_compiler import Model, ModelError, UnsupportedError
+from sima_compiler import Model, ModelError, UnsupportedError, quantize
 from tests.support.judges import assert_reference_agrees, model_inputs
 from tests.support.oracle import run_onnxruntime
 from tests.support.qdq_graph import INT8, QdqGraph
@@ -144,3 +144,38 @@ def test_nodes_without_names_get_one_each() -> None:
         node.name = ""
     names = [node.name for node in Model.from_onnx(source).to_onnx().graph.node]
     assert len(set(names)) == len(names)
+
+
+def test_an_input_that_is_cut_before_it_is_quantized_keeps_to_one_scale() -> None:
+    """Slices of the input, as a focus layer makes them: one scale reads exactly, two are refused with the way out."""
+
+    def halves(second: float) -> QdqGraph:
+        net = QdqGraph()
+        image = net.float_input((4, 4, 4))
+        parts: list[str] = []
+        for start, scale in ((0, 0.02), (2, second)):
+            bounds = [net.constant([number], np.int64) for number in (start, start + 2, 2)]
+            parts.append(net.pair(net.op("Slice", image, *bounds), scale, 3))
+        net.output(net.pair(net.op("Add", *parts), 0.05, 1))
+        return net
+
+    assert_reference_agrees(halves(0.02).model())
+    with pytest.raises(UnsupportedError) as caught:
+        Model.from_onnx(halves(0.03).model())
+    assert caught.value.rule == "an input of the network is quantized with one scale and one zero point"
+    assert "simac quantize MODEL" in caught.value.hint
+
+
+def test_our_own_quantizer_quantizes_an_input_before_it_is_cut() -> None:
+    """What the hint of that refusal promises, with halves of very different ranges."""
+    cut = [helper.make_node("Slice", ["image", start, end, "axes"], [end + "_half"]) for start, end in ("ab", "bc")]
+    cut.append(helper.make_node("Add", ["b_half", "c_half"], ["sum"]))
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 4, 4, 4])
+    total = helper.make_tensor_value_info("sum", TensorProto.FLOAT, ["batch", 4, 2, 4])
+    numbers = {"a": 0, "b": 2, "c": 4, "axes": 2}
+    constants = [numpy_helper.from_array(np.array([number], np.int64), name) for name, number in numbers.items()]
+    graph = helper.make_graph(cut, "halves", [image], [total], constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    samples = np.random.default_rng(0).standard_normal((2, 4, 4, 4)).astype(np.float32)
+    samples[:, :, 2:] *= 20
+    assert quantize(model, [{"image": samples}]).outputs == {"sum": (4, 2, 4)}

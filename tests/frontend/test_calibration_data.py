@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from onnxruntime.quantization import CalibrationDataReader
+from onnxruntime.quantization import CalibrationDataReader, quantize_dynamic
 
-from sima_compiler import CalibrationError, quantize
+from sima_compiler import CalibrationError, Model, ModelError, quantize, verify
 from sima_compiler.frontend.calibration import calibration_random
+from sima_compiler.view.check import ModelKind
 from tests.networks.float_net import FloatNet
+from tests.support.oracle import quiet_onnxruntime
 
 
 def network() -> onnx.ModelProto:
@@ -68,6 +71,19 @@ def test_random_samples_have_the_type_of_their_input(kind: int, dtype: type) -> 
     samples = calibration_random(bytes_network(kind), 3)
     assert {sample["raw"].dtype for sample in samples} == {np.dtype(dtype)}
     assert len(np.unique(np.concatenate([sample["raw"] for sample in samples]))) > (1 if dtype is bool else 6)
+
+
+@pytest.mark.parametrize("kind", [TensorProto.UINT8, TensorProto.INT8, TensorProto.INT32, TensorProto.INT64])
+def test_integer_inputs_are_quantized_as_the_numbers_that_they_are(kind: int) -> None:
+    source = bytes_network(kind)
+    dtype = helper.tensor_dtype_to_np_dtype(kind)
+    random = np.random.default_rng(0)
+    samples = [{"raw": random.integers(0, 100, (2, 3, 8, 8)).astype(dtype)} for _ in range(3)]
+    report = verify(source, calibration_data=samples)
+    assert report.exact
+    (against_float,) = report.forms[0].outputs
+    assert against_float.snr_db is not None
+    assert against_float.snr_db > 30
 
 
 def test_numbers_that_are_none_of_the_inputs_type_are_refused() -> None:
@@ -130,3 +146,29 @@ def test_ranges_that_cut_values_off_are_named_per_tensor(capfd: pytest.CaptureFi
 def test_warnings_travel_with_the_model() -> None:
     model = quantize(network(), images(1) * 3)
     assert "hardly differ" in model.renamed("other").graph.warnings[0]
+
+
+# --- models that are no float models ----------------------------------------------------------------------------------
+
+
+def test_dynamic_quantization_is_sent_back_to_the_float_model(tmp_path: Path) -> None:
+    onnx.save(network(), tmp_path / "float.onnx")
+    with quiet_onnxruntime():
+        quantize_dynamic(tmp_path / "float.onnx", tmp_path / "dynamic.onnx")
+    with pytest.raises(ModelError, match="dynamic quantization") as caught:
+        quantize(tmp_path / "dynamic.onnx", images(1))
+    assert "float model" in caught.value.hint
+    assert Model.check(tmp_path / "dynamic.onnx").kind is ModelKind.DYNAMIC
+
+
+def test_a_fill_beyond_the_inputs_range_survives_quantization() -> None:
+    """Pad with -2.5 around values from 0 to 1; its range is that of its own result."""
+    net = FloatNet(3)
+    x = net.input((3, 8, 8), "image")
+    pads, fill = net.constant(np.array([0, 0, 1, 1, 0, 0, 1, 1])), net.constant(np.float32(-2.5))
+    padded = net.node("Pad", [x, pads, fill], (3, 10, 10))
+    source = net.model([padded, net.conv(padded, 4, 3)])
+    samples = [{"image": np.random.default_rng(0).random((2, 3, 8, 8), np.float32)} for _ in range(3)]
+    report = verify(source, calibration_data=samples)
+    assert report.exact
+    assert min(output.snr_db or 99 for output in report.forms[0].outputs) > 30

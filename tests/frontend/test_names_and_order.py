@@ -167,7 +167,9 @@ def test_nodes_may_be_called_alike(name: str, label: str, tmp_path: Path) -> Non
 def test_the_report_names_the_nodes_of_the_file(tmp_path: Path) -> None:
     model = written("two_branches")
     result = Model.from_onnx(model).compile(tmp_path)
-    sources = {name for layer in Archive.open(result.path).report.to_dict()["layers"] for name in layer["sources"]}
+    report = Archive.open(result.path).report
+    assert report is not None
+    sources = {name for layer in report.layers for name in layer.sources}
     assert {node.name for node in model.graph.node if node.op_type == "Conv"} <= sources
 
 

@@ -2,7 +2,8 @@
 
 In: a file's graph and the compiler's. Out: value names by tensor name. The compiler renames what lies within, but a
 node keeps the name of the ONNX node that it came from; behind that node, over Relu and Clip, stands the value that a
-QuantizeLinear reads. What is not as plain as that is left out: a wrong pairing would accuse the innocent.
+QuantizeLinear reads. What is not as plain as that is left out, and so is a tensor of another scale (a pool that keeps
+its input's, requantized afterwards): a wrong pairing would accuse the innocent.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 import onnx
+from onnx import numpy_helper
 
 from sima_compiler.ir.graph import Graph
 
@@ -25,21 +27,31 @@ def matched(source: onnx.GraphProto, graph: Graph) -> dict[str, str]:
         for name in node.input:
             readers[name].append(node)
     made = Counter(node.source for node in graph.nodes)
-    found = {node.output: _quantized(nodes[node.source], readers) for node in graph.nodes
-             if node.source in nodes and made[node.source] == 1}  # fmt: skip
-    return {tensor: value for tensor, value in found.items() if value}
+    scales = {entry.name: float(numpy_helper.to_array(entry)) for entry in source.initializer if _is_scale(entry)}
+    found: dict[str, str] = {}
+    for node in graph.nodes:
+        quantizer = _quantizer(nodes[node.source], readers) if node.source in nodes else None
+        if quantizer is None or made[node.source] > 1:
+            continue
+        if scales.get(quantizer.input[1]) == graph.tensors[node.output].quant.scale:
+            found[node.output] = quantizer.input[0]
+    return found
 
 
-def _quantized(node: onnx.NodeProto, readers: dict[str, list[onnx.NodeProto]]) -> str:
-    """The value behind ``node`` that is quantized, empty where there is none or more than one reader."""
+def _is_scale(entry: onnx.TensorProto) -> bool:
+    return entry.data_type == onnx.TensorProto.FLOAT and not entry.dims
+
+
+def _quantizer(node: onnx.NodeProto, readers: dict[str, list[onnx.NodeProto]]) -> onnx.NodeProto | None:
+    """The QuantizeLinear behind ``node``, None where there is none or something else reads the value too."""
     if len(node.output) != 1 or node.op_type in ("QuantizeLinear", "DequantizeLinear"):
-        return ""
+        return None
     value = node.output[0]
     while len(readers[value]) == 1:
         reader = readers[value][0]
         if reader.op_type == "QuantizeLinear":
-            return value
+            return reader
         if reader.op_type not in CLAMPS or reader.input[0] != value:
-            return ""
+            return None
         value = reader.output[0]
-    return ""
+    return None

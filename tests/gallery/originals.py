@@ -9,6 +9,7 @@ files repeat.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import chdir
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -70,7 +71,7 @@ def with_shapes(model: onnx.ModelProto, inputs: Mapping[str, tuple[int, ...]]) -
 
 
 def make_samples(model: onnx.ModelProto, values: tuple[float, float], count: int, seed: int = 0) -> Samples:
-    """Seeded smooth random data in ``values`` for every input; an open batch is 1."""
+    """Seeded random bytes, scaled into ``values`` as pixels are, for every input; an open batch is 1."""
     random = np.random.default_rng(seed)
     constants = {entry.name for entry in model.graph.initializer}
     entries = [entry for entry in model.graph.input if entry.name not in constants]
@@ -80,7 +81,8 @@ def make_samples(model: onnx.ModelProto, values: tuple[float, float], count: int
 def _sample(entry: onnx.ValueInfoProto, values: tuple[float, float], random: np.random.Generator) -> np.ndarray:
     kind = entry.type.tensor_type
     shape = [max(dimension.dim_value, 1) for dimension in kind.shape.dim]
-    data = random.uniform(*values, shape)
+    low, high = values
+    data = low + random.integers(0, 256, shape) * ((high - low) / 255)
     return data.astype(helper.tensor_dtype_to_np_dtype(kind.elem_type))
 
 
@@ -106,7 +108,8 @@ def by_operators(model: onnx.ModelProto, samples: Samples) -> onnx.ModelProto:
 def _prepared(model: onnx.ModelProto) -> onnx.ModelProto:
     # Per-channel scales exist from operator set 13 on; quantize_static writes a file that nothing loads below that.
     modern = model if default_opset(model) >= PER_CHANNEL_OPSET else convert_version(model, PER_CHANNEL_OPSET)
-    with TemporaryDirectory() as folder, quiet_onnxruntime():
+    # Where its symbolic shape inference fails, it leaves files in the working directory.
+    with TemporaryDirectory() as folder, chdir(folder), quiet_onnxruntime():
         source, target = Path(folder) / "float.onnx", Path(folder) / "prepared.onnx"
         onnx.save(modern, source)
         try:

@@ -19,7 +19,7 @@ from sima_compiler.ir.graph import Graph, Node, Op, Quantization, Tensor
 from tests.gallery import fetching, run
 from tests.gallery.catalogue import Network, Package, read_catalogue
 from tests.gallery.fetching import ChangedError, UnreachableError, download, fetch, take_out
-from tests.gallery.hindrances import hindrances
+from tests.gallery.hindrances import Hindrance, hindrances
 from tests.gallery.matching import matched
 from tests.gallery.originals import make_samples, originals, with_shapes
 from tests.gallery.table import document
@@ -198,7 +198,7 @@ def test_a_wrong_tensor_within_is_seen(network: Network, cache: Path, monkeypatc
 
 
 def test_only_what_is_certain_is_matched() -> None:
-    names = ["conv -> relu -> q", "relu -> transpose -> q", "two readers"]
+    names = {"conv": "conv -> relu -> q", "moved": "relu -> transpose -> q", "twice": "two readers", "pool": "rescaled"}
     nodes = [
         helper.make_node("Conv", ["x", "w"], ["a"], "conv"),
         helper.make_node("Relu", ["a"], ["b"], "relu"),
@@ -210,13 +210,15 @@ def test_only_what_is_certain_is_matched() -> None:
         helper.make_node("QuantizeLinear", ["g", "s"], ["h"], "q3"),
         helper.make_node("QuantizeLinear", ["g", "t"], ["i"], "q4"),
     ]
-    source = helper.make_graph(nodes, "names", [], [])
-    quant = Quantization(1.0, 0)
-    tensors = {name: Tensor(name, (1,), quant) for name in names}
-    made = [
-        Node(node, Op.RELU, (), name, source=node) for node, name in zip(("conv", "moved", "twice"), names, strict=True)
+    nodes += [
+        helper.make_node("MaxPool", ["x"], ["k"], "pool", kernel_shape=[2, 2]),
+        helper.make_node("QuantizeLinear", ["k", "t"], ["l"], "q5"),
     ]
-    graph = Graph("names", (), (), tensors, tuple(made))
+    scales = [numpy_helper.from_array(np.float32(size), name) for name, size in (("s", 1.0), ("t", 2.0))]
+    source = helper.make_graph(nodes, "names", [], [], scales)
+    tensors = {name: Tensor(name, (1,), Quantization(1.0, 0)) for name in names.values()}
+    made = tuple(Node(node, Op.RELU, (), name, source=node) for node, name in names.items())
+    graph = Graph("names", (), (), tensors, made)
     assert matched(source, graph) == {"conv -> relu -> q": "b"}
 
 
@@ -228,6 +230,14 @@ def test_a_refusal_is_told_by_its_rules(tmp_path: Path) -> None:
     assert "a float model" in outcome.obstacles[0].found
     error = UnsupportedError("node 'a' (Foo): no", operator="Foo", rule="no Foo")
     assert [entry.found for entry in hindrances(error)] == ["node 'a' (Foo): no"]
+
+
+def test_a_refusal_names_the_operators_in_the_way() -> None:
+    found = ["PRelu", "PRelu", "Conv", "Exp", "Log", "Erf", "PRelu", "Exp"]
+    obstacles = tuple(Hindrance(operator, "no", "no") for operator in found)
+    text = document([Outcome("net", "defaults", Verdict.REFUSED, obstacles=obstacles)], 1)
+    assert "| net | defaults | refused: 3 PRelu, 2 Exp, 1 Conv, 1 Log, others |" in text
+    assert "| Log | no | net |" in text
 
 
 def test_faults_of_one_kind_are_counted_together() -> None:

@@ -1,4 +1,4 @@
-"""One Chromium for the browser tests, and pages that fail on any error, warning of the console, dialog or request."""
+"""Pages that fail on any error, warning of the console, dialog or request."""
 
 from __future__ import annotations
 
@@ -7,21 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.labextension.pages import widget_page
+from tests.support.node import VIEWS as SOURCES
+from tests.support.node import install
 
 Opened = Callable[..., Page]
 
 
 @pytest.fixture(scope="session")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--js-flags=--expose-gc", "--enable-precise-memory-info"]
-        )
-        yield browser
-        browser.close()
+def axe() -> str:
+    """The script of axe-core, from the packages that the views are built with."""
+    install()
+    return (SOURCES / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
 
 
 @pytest.fixture

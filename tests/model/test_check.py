@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_static
 
@@ -210,7 +211,7 @@ def test_what_check_says_is_what_compile_does(model: onnx.ModelProto, tmp_path: 
 
 def test_every_fact_stands_in_the_text_and_in_the_markup() -> None:
     report = Model.check(blocked("Erf", "Asin"))
-    for form in (repr(report), report._repr_html_().replace("&#x27;", "'").replace("&quot;", '"')):
+    for form in (" ".join(repr(report).split()), report._repr_html_().replace("&#x27;", "'").replace("&quot;", '"')):
         for obstacle in report.obstacles:
             for fact in (obstacle.node, obstacle.operator, obstacle.found, obstacle.rule, obstacle.hint):
                 assert fact in form
@@ -226,3 +227,37 @@ def test_names_out_of_files_are_text_in_every_form() -> None:
     assert "<script>" not in report._repr_html_()
     assert "\x1b" not in repr(report)
     assert "\\x1b[31m\\n" in repr(report)
+
+
+def test_sizes_beyond_any_memory_are_named() -> None:
+    model = small_float_model()
+    model.graph.input[0].type.tensor_type.shape.dim[3].dim_value = 10**12
+    report = Model.check(model)
+    assert not report.compiles
+    assert "has more than 268,435,456 values" in report.obstacles[0].found
+
+
+def damaged(model: onnx.ModelProto, random: np.random.Generator) -> onnx.ModelProto | None:
+    """A few bytes of the file changed; None where it is no ONNX any more."""
+    data = bytearray(model.SerializeToString())
+    for place in random.integers(0, len(data), 3):
+        data[place] = random.integers(0, 256)
+    try:
+        return onnx.load_model_from_string(bytes(data))
+    except (ValueError, RuntimeError, DecodeError):
+        return None
+
+
+def test_damaged_models_are_reports_or_errors_of_ours() -> None:
+    random = np.random.default_rng(0)
+    bases = [blocked("Erf"), opened(blocked()), small_float_model()]
+    reports = 0
+    for number in range(60):
+        model = damaged(bases[number % 3], random)
+        if model is not None:
+            report = Model.check(model)
+            assert report.compiles or report.obstacles
+            assert repr(report)
+            assert report.to_dict()
+            reports += 1
+    assert reports > 20

@@ -93,3 +93,13 @@ def test_many_events_become_few() -> None:
     assert len(saved.events) <= MOST_EVENTS[0] + MOST_EVENTS[1] * len(view.layers)
     assert (saved.events[0].start_cycle, saved.events[-1].end_cycle) == (0, 49_994)
     assert len(saved.left_out) == 1
+
+
+def test_of_layers_that_take_turns_the_longest_stretches_stay() -> None:
+    view = view_of_path(SAMPLE)
+    most = MOST_EVENTS[0] + MOST_EVENTS[1] * len(view.layers)
+    turns = [Event("dma_in", 1 + index % 2, 10 * index, 10 * index + index % 7) for index in range(most + 100)]
+    saved = saved_view(replace(view, events=Table.of(Event, turns)))
+    assert len(saved.events) == most
+    assert min(event.end_cycle - event.start_cycle for event in saved.events) >= 1
+    assert [event.start_cycle for event in saved.events] == sorted(event.start_cycle for event in saved.events)

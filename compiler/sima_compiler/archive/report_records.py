@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sima_compiler.archive.typed_json import encode
+
 
 @dataclass(frozen=True, slots=True)
 class ReportMachine:
@@ -221,6 +223,4 @@ class CompileReport:
 
     def to_dict(self) -> dict[str, object]:
         """The report as plain JSON values, keys in the order of the fields."""
-        from sima_compiler.archive.typed_json import encode
-
         return encode(self)

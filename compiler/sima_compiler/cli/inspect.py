@@ -8,7 +8,6 @@ from typing import Any
 
 from sima_compiler.archive.acceptance import accepts, check_archive
 from sima_compiler.archive.mpk_document import MpkPlugin
-from sima_compiler.archive.names import FileKind
 from sima_compiler.archive.reader import Archive
 from sima_compiler.archive.rule import Outcome, Verdict
 from sima_compiler.cli.command import Command, Output, add_json_argument
@@ -16,6 +15,7 @@ from sima_compiler.cli.layout import pairs, table
 from sima_compiler.errors import InvalidArchiveError
 from sima_compiler.screen import printable
 from sima_compiler.view import units
+from sima_compiler.view.unknown import archive_lacks
 
 
 def prepare(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +57,7 @@ def _inspect_archive(path: Path) -> Output:
         "files": [{"name": file.name, "bytes": file.bytes} for file in archive.files],
         "plugins": [_plugin(plugin) for plugin in archive.mpk.plugins],
         "warnings": list(archive.warnings),
-        "not_recorded": _not_recorded(archive),
+        "not_recorded": list(archive_lacks(archive)),
     }
     return Output(data, _archive_text(archive, data))
 
@@ -97,16 +97,6 @@ def _plugin(plugin: MpkPlugin) -> dict[str, Any]:
         "kernel": plugin.kernel,
         "executable": plugin.executable,
     }
-
-
-def _not_recorded(archive: Archive) -> list[str]:
-    """What an archive that holds no more than the published form promises cannot tell."""
-    kinds = {file.kind for file in archive.files}
-    sentences = {
-        FileKind.STATS: "cycles of layers: the archive holds no *_mla_stats.yaml",
-        FileKind.REPORT: "stalls, memory, the reason of the batch size: only archives of this compiler hold a report",
-    }
-    return [sentence for kind, sentence in sentences.items() if kind not in kinds]
 
 
 def _archive_text(archive: Archive, data: dict[str, Any]) -> str:

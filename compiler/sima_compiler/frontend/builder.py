@@ -7,21 +7,25 @@ pending operation becomes a node as soon as its quantization is known, and the s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from sima_compiler.arithmetic import FULL_RANGE, dequantize, quantize, quantize_bounds, quantize_result
+from sima_compiler.errors import ModelError
 from sima_compiler.frontend.constants.names import Names
 from sima_compiler.frontend.onnx_node import SourceNode
-from sima_compiler.frontend.rules import CONCAT_SCALE, PAD_FILL, QUANTIZED
+from sima_compiler.frontend.rules import CONCAT_SCALE, INPUT_SCALE, INPUT_SCALE_HINT, PAD_FILL, QUANTIZED
 from sima_compiler.frontend.structure import structural
 from sima_compiler.frontend.values import MOVEMENTS, Activation, Cut, GraphInput, Moving, Pending, RealFunction, Value
 from sima_compiler.ir.graph import UNARY_OPS, Graph, Node, Op, Quantization, ShapeAttributes, TableAttributes, Tensor
 
 #: How much onnxruntime lets a Relu or Clip limit a value that it then drops the node of.
 EPSILON = float(np.finfo(np.float32).eps)
+#: Values of one sample of one tensor: 32-bit addresses reach no further.
+LARGEST_TENSOR = 2**31
 #: What onnxruntime computes in float32 unless quantizations stand on all sides of the operator.
 #: Operators that sum many products or values.
 SUMS = frozenset({Op.CONV, Op.GEMM, Op.AVERAGE_POOL, Op.GLOBAL_AVERAGE_POOL})
@@ -44,6 +48,11 @@ class GraphBuilder:
 
     def tensor(self, name: str, shape: tuple[int, ...], quant: Quantization) -> Activation:
         """A new tensor, called ``name`` or that with a number when the name is taken."""
+        if math.prod(shape) > LARGEST_TENSOR:
+            raise ModelError(
+                f"tensor {name!r} of shape {shape} has {math.prod(shape):,} values per sample, "
+                f"more than the {LARGEST_TENSOR:,} that can be addressed"
+            )
         unique = _unique(name, self.tensors.__contains__)
         self.tensors[unique] = Tensor(unique, shape, quant)
         return Activation(unique, shape, integer=True)
@@ -135,11 +144,9 @@ class GraphBuilder:
         known = self._inputs.get(value.name)
         if known is None:
             return self.input(value, quant)
+        found = f"input {value.name!r} is quantized in two ways: {self.tensors[known].quant} and {quant}"
         if self.tensors[known].quant != quant:
-            raise node.unsupported(
-                f"input {value.name!r} is quantized in two ways: {self.tensors[known].quant} and {quant}",
-                hint="give the input one scale and one zero point",
-            )
+            raise node.unsupported(found, rule=INPUT_SCALE.sentence, hint=INPUT_SCALE_HINT)
         return Activation(known, value.shape, integer=True)
 
     def _tabled(self, value: RealFunction, quant: Quantization, name: str) -> Activation:

@@ -23,6 +23,8 @@ from sima_compiler.ir.graph import Quantization
 
 #: What onnxruntime computes with integers only where quantizations stand right beside it.
 PRODUCTS = frozenset({"Conv", "Gemm", "MatMul"})
+#: Types whose values stand for others, by a scale and a zero point.
+BYTES = frozenset({TensorProto.INT8, TensorProto.UINT8})
 #: Name of the symbolic leading dimension.
 BATCH = "batch"
 
@@ -148,7 +150,7 @@ class _Boundary:
         front: list[onnx.NodeProto] = []
         for name in self.reading.graph.inputs:
             tensor = self.reading.graph.tensors[name]
-            if kept[name].type.tensor_type.elem_type != TensorProto.FLOAT:
+            if kept[name].type.tensor_type.elem_type in BYTES:  # wider integers are read as the reals that they are
                 stored = self.names.fresh(f"{name}_quantized")
                 _rename(model, {name: stored})
                 inputs = [name, *self._parameters(f"{name}_input", tensor.quant)]
@@ -159,7 +161,7 @@ class _Boundary:
     def end(self) -> None:
         """Outputs become the graph's; values that hold bytes get a DequantizeLinear."""
         graph = self.model.graph
-        integers = {entry.name for entry in graph.output if entry.type.tensor_type.elem_type != TensorProto.FLOAT}
+        integers = {entry.name for entry in graph.output if entry.type.tensor_type.elem_type in BYTES}
         del graph.output[:]
         for name, source in self.reading.ends.items():
             tensor = self.reading.graph.tensors[name]

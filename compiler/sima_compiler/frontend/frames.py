@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 
 from sima_compiler.frontend.constants.names import Names
 from sima_compiler.frontend.constants.ordering import arrange
-from sima_compiler.frontend.constants.tensors import decode, encode
+from sima_compiler.frontend.constants.tensors import Constants
 from sima_compiler.frontend.integers import integer_values
 
 #: Consumers whose dequantized constants are activations rather than weights.
@@ -51,7 +51,7 @@ class _Shifter:
         self.model = model
         self.dtype = np.dtype(np.uint8 if unsigned else np.int8)
         self.names = Names.of(model)
-        self.constants = {entry.name: decode(entry) for entry in model.graph.initializer}
+        self.constants = Constants(model.graph)
         self.made: dict[str, str] = {}
         self.integers = frozenset(integer_values(model, self.constants).quants)
 
@@ -103,10 +103,7 @@ class _Shifter:
         return self.made[name]
 
     def _constant(self, stem: str, array: npt.NDArray[np.generic]) -> str:
-        name = self.names.fresh(stem)
-        self.constants[name] = array
-        self.model.graph.initializer.append(encode(array, name))
-        return name
+        return self.constants.add(self.names.fresh(stem), array)
 
 
 def dequantize_node(source: str, target: str, scale: str, zero_point: str) -> onnx.NodeProto:

@@ -33,7 +33,7 @@ from sima_compiler.frontend.batch import source_batch
 from sima_compiler.frontend.builder import output_node
 from sima_compiler.frontend.canonical import canonical, kept_warnings
 from sima_compiler.frontend.constants.evaluation import UNREPEATABLE
-from sima_compiler.frontend.constants.tensors import decode
+from sima_compiler.frontend.constants.tensors import Constants
 from sima_compiler.frontend.integers import BYTE_MOVEMENTS, integer_values, read_values, scale_and_zero_point
 from sima_compiler.frontend.loading import default_opset, is_quantized
 from sima_compiler.frontend.obstacles import Obstacles
@@ -93,7 +93,7 @@ def read_onnx(model: onnx.ModelProto, name: str, origin: str = "") -> Reading:
             f"{origin or name}: a float model, it holds no QuantizeLinear",
             hint="quantize it with calibration data: sima_compiler.quantize(model, data), or simac quantize",
         )
-    constants = {entry.name: decode(entry) for entry in model.graph.initializer}
+    constants = Constants(model.graph)
     integers = integer_values(model, constants)
     inputs, batch, warnings = source_batch(model, set(constants))
     reader = Reader(default_opset(model), batch, integers.quants)

@@ -80,8 +80,10 @@ class Original:
         if entry.name not in inputs:
             return np.zeros([len(rows), *(size if isinstance(size, int) else 1 for size in entry.shape[1:])], dtype)
         values, quant = inputs[entry.name][rows], self._quants.get(entry.name)
-        if dtype.kind == "f" or quant is None:
+        if dtype.kind == "f":
             return values.astype(dtype)
+        if dtype.itemsize > 1 or quant is None:  # wider integers are read as the reals that they are
+            return np.rint(values).astype(dtype)
         frame = quantize(values, quant).astype(np.int16)
         return (frame + 128).astype(np.uint8) if dtype == np.uint8 else frame.astype(dtype)
 

@@ -27,6 +27,7 @@ from sima_compiler.frontend.float_model import prepare_float
 from sima_compiler.frontend.input_shapes import InputShapes, with_input_shapes
 from sima_compiler.frontend.kept_clamps import restore_clamps
 from sima_compiler.frontend.loading import is_quantized, load_onnx
+from sima_compiler.frontend.refusals import whole_kind
 from sima_compiler.frontend.taps import with_taps, without_taps
 
 #: Operators that are quantized on top of onnxruntime's own list, so that each stands between quantizations.
@@ -68,6 +69,9 @@ def quantize_onnx(
     if method not in METHODS:
         raise CalibrationError(f"calibration method {method!r} is unknown", hint=f"choose one of {', '.join(METHODS)}")
     model = load_onnx(source)
+    kind = whole_kind(model)
+    if kind:
+        raise ModelError(f"the model has {kind.what}", hint="give the float model that it was made of")
     if is_quantized(model):
         raise ModelError(
             "the model is quantized already", hint="leave the calibration out: Model.from_onnx, or simac compile MODEL"

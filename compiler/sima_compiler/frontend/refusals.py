@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NoReturn
 
+import onnx
+
 from sima_compiler.frontend import rules
 from sima_compiler.frontend.onnx_node import Rule, SourceNode
 
@@ -86,6 +88,12 @@ LATER = OperatorKind(
     "end the model in front of it and run the rest on the host: onnx.utils.extract_model cuts it there",
 )
 KINDS = (LATER, DYNAMIC, WEIGHT_ONLY, RECURRENT, CONTROL_FLOW, DATA_DEPENDENT)
+
+
+def whole_kind(model: onnx.ModelProto) -> OperatorKind | None:
+    """The kind of quantization, other than static, that a model as a whole is of; None for any other model."""
+    operators = {node.op_type for node in model.graph.node}
+    return next((kind for kind in (DYNAMIC, WEIGHT_ONLY) if operators & kind.operators), None)
 
 
 def refuse_operator(node: SourceNode) -> NoReturn:

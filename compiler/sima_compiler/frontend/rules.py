@@ -75,8 +75,13 @@ SOFTMAX_LAST = Rule("Softmax is supported as the last operator, where the archiv
 REDUCE_SPATIAL = Rule("ReduceMean runs over rows and columns", bool)
 BATCH_FIRST = Rule("the first dimension of every tensor is the batch", bool)
 QUANTIZED = Rule("every activation is quantized: QuantizeLinear stands behind each operator", bool)
+INPUT_SCALE = Rule("an input of the network is quantized with one scale and one zero point", bool)
 STATIC_SCALES = Rule("scales and zero points are constants of the file", bool)
 KNOWN_OPERATOR = Rule("the operator is one that this compiler lowers", bool)
 
 #: What helps where an operator's result is never quantized.
 REQUANTIZE_HINT = "quantize the float model with simac quantize MODEL --calibration SAMPLES.npz: it leaves none out"
+#: What helps where an input was cut before it was quantized, so that calibration saw another range in each part.
+INPUT_SCALE_HINT = (
+    "quantize the float model with simac quantize MODEL --calibration SAMPLES.npz: it quantizes inputs whole"
+)

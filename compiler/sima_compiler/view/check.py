@@ -15,8 +15,6 @@ from sima_compiler.obstacle import Obstacle
 from sima_compiler.screen import printable
 from sima_compiler.view import plain, units
 
-#: Longest name of a node in full; exporters join the names of what they fused.
-LONGEST_NAME = 60
 #: Nodes of one kind of obstacle that are named; the rest is counted.
 MOST_NODES = 6
 
@@ -96,7 +94,7 @@ def check_markup(report: CheckReport) -> str:
 def _facts(report: CheckReport) -> list[tuple[str, str]]:
     return [
         ("model", f"{report.path}  ({report.kind})"),
-        ("verdict", report.verdict),
+        *plain.paragraph("verdict", report.verdict),
         ("nodes", units.count(report.nodes) if report.nodes else ""),
         ("work", f"{units.short_count(report.macs)} multiply-accumulates per sample" if report.macs else ""),
         *(("left to host", operator) for operator in report.left_to_host),
@@ -114,18 +112,12 @@ def _groups(obstacles: Sequence[Obstacle]) -> list[list[Obstacle]]:
 
 
 def _places(group: Sequence[Obstacle]) -> str:
-    nodes = [_shortened(obstacle.node) for obstacle in group if obstacle.node]
+    nodes = [plain.shortened(obstacle.node) for obstacle in group if obstacle.node]
     if not nodes:
         return "the whole file"
     more = f" and {len(nodes) - MOST_NODES} more" if len(nodes) > MOST_NODES else ""
     count = f"{len(nodes)} nodes" if len(nodes) > 1 else "node"
     return f"{group[0].operator}, {count} {', '.join(nodes[:MOST_NODES])}{more}"
-
-
-def _shortened(name: str) -> str:
-    """A long name with its middle left out; the JSON has it whole."""
-    half = LONGEST_NAME // 2
-    return name if len(name) <= LONGEST_NAME else f"{name[:half]}…{name[-half:]}"
 
 
 def _details(group: Sequence[Obstacle], total: int | None) -> list[tuple[str, str]]:

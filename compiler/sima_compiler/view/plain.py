@@ -7,10 +7,15 @@ glyph, whatever stands in it.
 from __future__ import annotations
 
 import html
+import textwrap
 from collections.abc import Iterable, Sequence
 
 from sima_compiler.screen import printable
 
+#: Longest name of a node in full: exporters join the names of what they fused.
+LONGEST_NAME = 60
+#: Where sentences are broken, so that with a label they fit a terminal of 120 columns.
+LONGEST_LINE = 100
 #: Own light and dark defaults, so that a table reads well in any notebook and on a page of its own.
 STYLE = (
     "<style>.sima-plain{border-collapse:collapse;margin:.4em 0;color:inherit;font-size:inherit}"
@@ -26,6 +31,17 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence
     rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(cell) for cell in cells) for cells in zip(columns, *rows, strict=True)]
     return "\n".join(_line(row, widths, right) for row in (columns, *rows))
+
+
+def shortened(name: str) -> str:
+    """A long name with its middle left out; what is left out stands in the JSON."""
+    half = LONGEST_NAME // 2
+    return name if len(name) <= LONGEST_NAME else f"{name[:half]}…{name[-half:]}"
+
+
+def paragraph(label: str, sentence: str) -> list[tuple[str, str]]:
+    """A long sentence as pairs, its label at the first line."""
+    return [("" if number else label, line) for number, line in enumerate(textwrap.wrap(sentence, LONGEST_LINE))]
 
 
 def pairs(rows: Iterable[tuple[str, str]]) -> str:

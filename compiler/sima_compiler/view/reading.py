@@ -30,6 +30,7 @@ from sima_compiler.view.records import (
     ViewMachine,
 )
 from sima_compiler.view.tables import Table
+from sima_compiler.view.unknown import STATISTICS_ONLY, archive_lacks
 
 #: The published clock of the MLA, for files that do not name theirs.
 PUBLISHED_CLOCK_MHZ = 1000.0
@@ -77,7 +78,7 @@ def view_of(archive: Archive, warnings: Sequence[str] = ()) -> View:
         left_to_host=report.cut,
         host_sentence=wordings.host_sentence(report.cut),
         warnings=wordings.other_warnings([*warnings, *archive.warnings, *report.warnings], report.cut),
-        not_recorded=_not_recorded(report, archive.stats),
+        not_recorded=archive_lacks(archive),
     )
 
 
@@ -106,7 +107,7 @@ def view_of_stats(stats: MlaStats, path: str = "") -> View:
         files=Table.of(FileRow, ()),
         plugins=Table.of(Plugin, ()),
         links=Table.of(Link, ()),
-        not_recorded=_not_recorded(CompileReport(""), stats),
+        not_recorded=(STATISTICS_ONLY,),
     )
 
 
@@ -149,25 +150,6 @@ def _totals(
         counted=_counted(report, stats),
         overlaps=stats.counting if stats is not None else "",
     )
-
-
-def _not_recorded(report: CompileReport, stats: MlaStats | None) -> tuple[str, ...]:
-    """What the file does not say, in words that follow "not recorded:"."""
-    known = {
-        "layers and their cycles": stats is not None or bool(report.layers),
-        "stalls": bool(report.stall_cycles),
-        "what compute cycles are spent on": bool(report.work_cycles),
-        "when each engine works": any(row.load_intervals for row in report.layers),
-        "source nodes": any(row.sources for row in report.layers),
-        "shapes and blocks": any(row.output_shape for row in report.layers),
-        "the memory map": bool(report.memory_map),
-        "when buffers are in use": any(row.start_cycle is not None for row in report.memory_map),
-        "DRAM traffic": report.dram is not None,
-        "bounds": report.bound_cycles is not None,
-        "batch sizes that were weighed": bool(report.candidates),
-        "the machine": report.machine is not None,
-    }
-    return tuple(name for name, is_known in known.items() if not is_known)
 
 
 def _counted(report: CompileReport, stats: MlaStats | None) -> tuple[str, ...]:

@@ -244,7 +244,7 @@ class View:
 
     ``wordings`` are the sentences and words that views share, by key. ``host_sentence`` says what the archive leaves to
     the host; it is empty where nothing is left. ``left_out`` says which rows a shortened View lacks,
-    ``not_recorded`` what the file itself does not say.
+    ``not_recorded`` what the file itself does not say, in sentences that may follow "not recorded:".
     """
 
     schema_version: str

@@ -36,9 +36,9 @@ def saved_view(view: View) -> View:
     layers = _costliest(view.layers, MOST_LAYERS)
     kept = {layer.id for layer in layers}
     whole = len(layers) == len(view.layers)
-    events = merged_events(
-        [event for event in view.events if whole or event.layer in kept], MOST_EVENTS[0] + MOST_EVENTS[1] * len(layers)
-    )
+    most = MOST_EVENTS[0] + MOST_EVENTS[1] * len(layers)
+    events = merged_events([event for event in view.events if whole or event.layer in kept], most)
+    events = _longest(events, most)
     memory = _largest(view.memory_map, MOST_BUFFERS[0] + MOST_BUFFERS[1] * len(layers))
     candidates = _telling(view)
     sentences = [
@@ -73,6 +73,13 @@ def merged_events(events: Sequence[Event], most: int) -> list[Event]:
         found = _joined(found, gap)
         gap *= 2
     return found
+
+
+def _longest(events: list[Event], most: int) -> list[Event]:
+    """Where transfers of many layers take turns, joining is not enough: the longest stay, in their own order."""
+    lengths = np.array([event.end_cycle - event.start_cycle for event in events], np.int64)
+    kept = np.sort(np.argsort(-lengths, kind="stable")[:most])
+    return [events[index] for index in kept.tolist()]
 
 
 def _joined(events: Sequence[Event], gap: int) -> list[Event]:

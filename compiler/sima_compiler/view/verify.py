@@ -6,6 +6,7 @@ form of the network that onnxruntime was given stands beside the numbers, with w
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -153,7 +154,8 @@ def verify_text(report: VerifyReport) -> str:
     parts = [plain.pairs(_facts(report))]
     for form in report.forms:
         body = form.problem or plain.table(_COLUMNS, _rows(form), right=(1, 2, 3, 4))
-        parts.append(f"{form.form}: {EXPLANATIONS[form.form]}\n{body}")
+        title = "\n".join(textwrap.wrap(f"{form.form}: {EXPLANATIONS[form.form]}", plain.LONGEST_LINE))
+        parts.append(f"{title}\n{body}")
     for title, layers in _rankings(report):
         parts.append(f"{title}\n{plain.table(_LAYER_COLUMNS, [_layer_row(layer) for layer in layers], right=(2, 3))}")
     return "\n\n".join(parts)
@@ -204,9 +206,9 @@ def decibels(value: float | None) -> str:
 def _facts(report: VerifyReport) -> list[tuple[str, str]]:
     return [
         ("model", report.path),
-        ("verdict", report.verdict),
+        *plain.paragraph("verdict", report.verdict),
         ("samples", f"{report.samples}, simulated in batches of {report.actual_batch_size}"),
-        ("int8", INT8_SENTENCE if report.int8_activations else ""),
+        *(plain.paragraph("int8", INT8_SENTENCE) if report.int8_activations else []),
         *(("warning", warning) for warning in report.warnings),
     ]
 
@@ -239,4 +241,4 @@ def _rankings(report: VerifyReport) -> list[tuple[str, list[LayerComparison]]]:
 
 
 def _layer_row(layer: LayerComparison) -> tuple[str, ...]:
-    return (layer.node, layer.operator, decibels(layer.snr_db), units.percent(layer.saturated))
+    return (plain.shortened(layer.node), layer.operator, decibels(layer.snr_db), units.percent(layer.saturated))

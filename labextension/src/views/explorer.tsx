@@ -18,6 +18,7 @@ import {
 } from "../model/explorer_state.ts";
 import { causesOf, profileOf } from "../model/profile.ts";
 import type { Store } from "../model/store.ts";
+import { visible } from "../model/text.ts";
 import { count, percent } from "../model/units.ts";
 import { Causes } from "./causes.tsx";
 import { Controls, Legend, stepsOf, TimelineControls } from "./controls.tsx";
@@ -95,7 +96,11 @@ function Explorer({ data, store }: { data: ViewData; store: Store<ExplorerState>
           </>
         )}
       </Later>
-      {profile.missing.length > 0 && <p class="sima-note">{profile.missing.join(" ")}</p>}
+      {profile.missing.map(sentence => (
+        <p class="sima-note" key={sentence}>
+          {visible(sentence)}
+        </p>
+      ))}
     </>
   );
 }

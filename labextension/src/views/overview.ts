@@ -60,8 +60,8 @@ export function overviewOn(canvas: HTMLCanvasElement, derived: Derived, wiring: 
     const [left, right] = [gutter + toPixel(scale, range.from), gutter + toPixel(scale, range.to)];
     context.globalAlpha = 0.55;
     context.fillStyle = theme.paper;
-    context.fillRect(0, 0, left, height);
-    context.fillRect(right, 0, width - right, height);
+    context.fillRect(0, 0, left, height + 1);
+    context.fillRect(right, 0, width - right, height + 1);
     context.globalAlpha = 1;
     context.strokeStyle = theme.accent;
     context.lineWidth = 2;

@@ -146,6 +146,11 @@ def _bounded(node: onnx.NodeProto, feeds: Mapping[str, Array]) -> None:
     largest = max((array.size * max(array.ndim, 1) * 8 for array in feeds.values()), default=0)
     if node.op_type in BOUNDED_BY_INPUT and largest <= LARGEST_CONSTANT:
         return
+    if not node.domain and not onnx.defs.has(node.op_type):
+        raise UnsupportedError(
+            f"{label(node)}: its constant result cannot be computed, for ONNX has no operator {node.op_type!r}",
+            node=node.name, operator=node.op_type, hint="export the model again, or simplify it with onnxsim",
+        )  # fmt: skip
     shapes = ", ".join(str(array.shape) for array in feeds.values()) or "nothing"
     raise ModelError(
         f"{label(node)}: the size of its constant result, made of {shapes}, cannot be known before it is computed",

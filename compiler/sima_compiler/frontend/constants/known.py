@@ -7,7 +7,7 @@ weights are integers to the machine. Always: frozen; arrays are never written to
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import prod
 
 import numpy as np
@@ -25,6 +25,7 @@ class Known:
 
     tensor: onnx.TensorProto | None = None
     value: Array | None = None
+    _decoded: list[Array] = field(default_factory=list[Array], repr=False, compare=False)
 
     def array(self) -> Array:
         """The values.
@@ -34,8 +35,10 @@ class Known:
         """
         if self.value is not None:
             return self.value
-        assert self.tensor is not None
-        return decode(self.tensor)
+        if not self._decoded:
+            assert self.tensor is not None
+            self._decoded.append(decode(self.tensor))
+        return self._decoded[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,11 +43,12 @@ def arrange(graph: onnx.GraphProto) -> None:
     constants = {entry.name: entry for entry in graph.initializer}
     used = dict.fromkeys(name for node in nodes for name in operands(node) if name in constants)
     used.update(dict.fromkeys(entry.name for entry in graph.output if entry.name in constants))
-    holder = onnx.GraphProto()
-    holder.node.extend(nodes)
-    holder.initializer.extend(constants[name] for name in used)
-    del graph.node[:], graph.initializer[:]
-    graph.MergeFrom(holder)
+    if [*used] != [entry.name for entry in graph.initializer]:
+        kept = [constants[name] for name in used]
+        del graph.initializer[:]
+        graph.initializer.extend(kept)
+    del graph.node[:]
+    graph.node.extend(nodes)
 
 
 def _given(graph: onnx.GraphProto) -> set[str]:

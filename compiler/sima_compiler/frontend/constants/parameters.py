@@ -1,7 +1,7 @@
 """What a file leaves unsaid about types, said.
 
 Before: Q without a zero point (uint8, or what ``output_dtype`` says), DQ without one (the type of what it reads), Cast
-to the type that is there already, Identity, Dropout. After: zero points, and only nodes that do something.
+to the type that is there already, Identity, Dropout, Max of one. After: zero points, and only nodes that do something.
 
 In: a QDQ model in structural order. Out: the same model, in place.
 """
@@ -108,7 +108,8 @@ def _does_nothing(node: onnx.NodeProto, types: dict[str, int]) -> bool:
     if node.op_type == "Cast":
         target = next((entry.i for entry in node.attribute if entry.name == "to"), 0)
         return target != 0 and types.get(node.input[0]) == target
-    return node.op_type == "Identity" or (node.op_type == "Dropout" and len(node.input) < 3)
+    alone = node.op_type in ("Max", "Min", "Sum") and len(node.input) == 1
+    return alone or node.op_type == "Identity" or (node.op_type == "Dropout" and len(node.input) < 3)
 
 
 def _result_types(node: onnx.NodeProto, types: dict[str, int]) -> dict[str, int]:

@@ -6,6 +6,7 @@ written to. Always: a tensor that contradicts itself (sizes, types, cut data) is
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from math import prod
 from typing import Any
 
@@ -44,6 +45,36 @@ def decode(tensor: onnx.TensorProto, owner: str = "") -> Array:
         kind = type_name(tensor.data_type)
         raise ModelError(f"{label}: its data does not make {sizes} of {kind} ({error})",
                          hint="the file is damaged; export the model again") from error  # fmt: skip
+
+
+class Constants(Mapping[str, Array]):
+    """Initializers by name, each decoded when it is first asked for: most weights are never looked at here."""
+
+    def __init__(self, graph: onnx.GraphProto) -> None:
+        self._graph = graph
+        self._tensors = {entry.name: entry for entry in graph.initializer}
+        self._arrays: dict[str, Array] = {}
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._tensors
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self._arrays:
+            self._arrays[name] = decode(self._tensors[name])
+        return self._arrays[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        return len(self._tensors)
+
+    def add(self, name: str, array: Array) -> str:
+        """Append an initializer to the graph; ``name`` must be free."""
+        self._graph.initializer.append(encode(array, name))
+        self._tensors[name] = self._graph.initializer[-1]
+        self._arrays[name] = array
+        return name
 
 
 def check_size(label: str, dims: tuple[int, ...], item_bytes: int) -> None:

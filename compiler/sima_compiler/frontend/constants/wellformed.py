@@ -71,12 +71,13 @@ def _check_attributes(node: onnx.NodeProto, schema: defs.OpSchema) -> None:
         if entry is None:
             if formal.required:
                 raise _damaged(node, f"its attribute {name!r} is missing")
-        elif entry.type != formal.type.value and not entry.ref_attr_name:
-            found = AttributeProto.AttributeType.Name(entry.type) if entry.type in _KNOWN else f"type {entry.type}"
-            raise _damaged(node, f"its attribute {name!r} is {found}, expected {formal.type.name}")
+        elif not entry.ref_attr_name:
+            wanted, found = str(formal.type).rpartition(".")[2], _TYPES.get(entry.type, f"type {entry.type}")
+            if found != wanted:
+                raise _damaged(node, f"its attribute {name!r} is {found}, expected {wanted}")
 
 
-_KNOWN = frozenset(AttributeProto.AttributeType.values())
+_TYPES = {value: name for name, value in AttributeProto.AttributeType.items()}
 
 
 def _damaged(node: onnx.NodeProto, found: str) -> ModelError:

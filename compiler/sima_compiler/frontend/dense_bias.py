@@ -46,13 +46,8 @@ def with_bias(node: SourceNode, reader: Reader, value: Value, constant: Constant
     rules.BIAS_BEHIND.check(node, found, _per_output(constant, value, outputs))
     unit = np.asarray(np.float32(reader.builder.quant(source).scale) * root.weights.scales, np.float32)
     real = spread_real(real_constant(constant), outputs)
-<<<<<<< HEAD
     if joins_on_bytes(constant, root, reader.batch) and value is root:
-        weights = replace(root.weights, bias=bias_of(node, reader, constant, unit, outputs), has_bias=True)
-=======
-    if joins_on_bytes(constant, root) and value is root:
         weights = replace(root.weights, bias=bias_of(node, reader, constant, unit, root.weights.values), has_bias=True)
->>>>>>> main
         return replace(root, weights=weights, real_bias=real)
     biased = replace(root, weights=replace(root.weights, has_bias=True), real_bias=real, always_real=True)
     return _rooted(value, biased)

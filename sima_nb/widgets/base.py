@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import logging
-import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -98,7 +97,7 @@ class ViewWidget(anywidget.AnyWidget):
         kept = saved_view(self.view)
         data = {
             VIEW_MIME: {"model_id": self.model_id, "view": self.KIND, "data": to_json(kept)},
-            "text/html": summary_html(kept, secrets.token_hex(4)),
+            "text/html": summary_html(kept),
             "text/plain": self._text or view_text(kept),
         }
         return data, {}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sima_compiler.view.details import layer_details
     from sima_compiler.view.html.markup import Markup, tag
     from sima_compiler.view.html.summary import summary_html
-    from sima_compiler.view.page import check_page_folder, page_html, write_page
+    from sima_compiler.view.page import check_page_folder, output_html, page_html, write_page
     from sima_compiler.view.previews import MemberPreviews
     from sima_compiler.view.reading import view_of, view_of_path, view_of_stats
     from sima_compiler.view.records import FileRow, Finding, Label, Layer, Plugin, View
@@ -44,6 +44,7 @@ _HOMES: dict[str, str] = {
     "check_page_folder": "sima_compiler.view.page",
     "Label": "sima_compiler.view.records",
     "layer_details": "sima_compiler.view.details",
+    "output_html": "sima_compiler.view.page",
     "page_html": "sima_compiler.view.page",
     "saved_view": "sima_compiler.view.saved",
     "summary_html": "sima_compiler.view.html.summary",
@@ -82,6 +83,7 @@ __all__ = [
     "View",
     "check_page_folder",
     "layer_details",
+    "output_html",
     "page_html",
     "palette",
     "saved_view",

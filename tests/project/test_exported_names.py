@@ -45,7 +45,17 @@ ENGINE_NAMES = {
 }
 VIEW_NAMES = {
     *("BatchCandidate", "FileRow", "Finding", "Label", "Layer", "Markup", "MemberPreviews", "MemoryBuffer", "Plugin"),
-    *("Table", "View", "check_page_folder", "layer_details", "output_html", "page_html", "saved_view", "summary_html"),
+    *(
+        "Table",
+        "View",
+        "check_page_folder",
+        "first_layers",
+        "layer_details",
+        "output_html",
+        "page_html",
+        "saved_view",
+        "summary_html",
+    ),
     *("tag", "to_binary", "to_json"),
     *("view_of", "view_of_path", "view_of_stats", "view_text", "write_page"),
 }

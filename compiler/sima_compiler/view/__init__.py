@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sima_compiler.view.previews import MemberPreviews
     from sima_compiler.view.reading import view_of, view_of_path, view_of_stats
     from sima_compiler.view.records import FileRow, Finding, Label, Layer, Plugin, View
-    from sima_compiler.view.saved import saved_view
+    from sima_compiler.view.saved import first_layers, saved_view
     from sima_compiler.view.tables import Table
     from sima_compiler.view.text import view_text
 
@@ -43,6 +43,7 @@ _HOMES: dict[str, str] = {
     "Table": "sima_compiler.view.tables",
     "View": "sima_compiler.view.records",
     "check_page_folder": "sima_compiler.view.page",
+    "first_layers": "sima_compiler.view.saved",
     "Label": "sima_compiler.view.records",
     "layer_details": "sima_compiler.view.details",
     "output_html": "sima_compiler.view.page",
@@ -84,6 +85,7 @@ __all__ = [
     "Table",
     "View",
     "check_page_folder",
+    "first_layers",
     "layer_details",
     "output_html",
     "page_html",

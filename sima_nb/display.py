@@ -170,6 +170,16 @@ class Summary:
             **({"counting": overlaps} if overlaps else {}),
         }
 
+    def figure(self, kind: str) -> go.Figure:
+        """A plotly figure: gantt, kinds, causes, cumulative, roofline, memory or batch.
+
+        Raises:
+            OptionError: an unknown name, or an archive that does not record what the figure shows.
+        """
+        from sima_nb.figures import figure
+
+        return figure(self.view, kind)
+
     def gantt(self) -> go.Figure:
         """The static schedule as a plotly figure."""
         from sima_nb.figures import gantt

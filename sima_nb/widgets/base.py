@@ -12,7 +12,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import anywidget
 import ipywidgets
@@ -20,6 +20,9 @@ import traitlets
 
 from sima_compiler import OptionError, SimaError, printable
 from sima_compiler.view import View, saved_view, summary_html, to_binary, to_json, view_text
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 #: What a saved notebook holds of a widget; the JupyterLab extension shows it.
 VIEW_MIME = "application/vnd.sima-nb.view+json"
@@ -77,6 +80,16 @@ class ViewWidget(anywidget.AnyWidget):
     def widget(self) -> ipywidgets.VBox:
         """The bare widget, for places that our extension cannot reach: it is live, but not saved with a notebook."""
         return ipywidgets.VBox([self])
+
+    def figure(self, kind: str) -> go.Figure:
+        """The same as a plotly figure: gantt, kinds, causes, cumulative, roofline, memory or batch.
+
+        Raises:
+            OptionError: an unknown name, or a file that does not record what the figure shows.
+        """
+        from sima_nb.figures import figure
+
+        return figure(self.view, kind)
 
     def with_text(self, text: str) -> None:
         """Set the plain form, for a terminal where the widget was made by a command that says it in its own way."""

@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sima_compiler.archive.report_records import BatchCandidate
+    from sima_compiler.archive.report_records import BatchCandidate, MemoryBuffer
     from sima_compiler.view import palette, units, wordings
     from sima_compiler.view.columns import to_binary, to_json
     from sima_compiler.view.details import layer_details
@@ -38,6 +38,7 @@ _HOMES: dict[str, str] = {
     "Layer": "sima_compiler.view.records",
     "Markup": "sima_compiler.view.html.markup",
     "MemberPreviews": "sima_compiler.view.previews",
+    "MemoryBuffer": "sima_compiler.archive.report_records",
     "Plugin": "sima_compiler.view.records",
     "Table": "sima_compiler.view.tables",
     "View": "sima_compiler.view.records",
@@ -78,6 +79,7 @@ __all__ = [
     "Layer",
     "Markup",
     "MemberPreviews",
+    "MemoryBuffer",
     "Plugin",
     "Table",
     "View",

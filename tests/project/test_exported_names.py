@@ -45,6 +45,7 @@ ENGINE_NAMES = {
 }
 VIEW_NAMES = {
     *("BatchCandidate", "FileRow", "Finding", "Label", "Layer", "Markup", "MemberPreviews", "Plugin", "Table", "View"),
+    *("Comparison", "compare_paths", "compare_views", "comparison_text"),
     *("check_page_folder", "layer_details", "page_html", "saved_view", "summary_html", "tag", "to_binary", "to_json"),
     *("view_of", "view_of_path", "view_of_stats", "view_text", "write_page"),
 }

@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sima_compiler.archive.report_records import BatchCandidate
+    from sima_compiler.archive.report_records import BatchCandidate, MemoryBuffer
     from sima_compiler.view import palette, units, wordings
     from sima_compiler.view.columns import to_binary, to_json
     from sima_compiler.view.compare import Comparison, compare_paths, compare_views
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sima_compiler.view.details import layer_details
     from sima_compiler.view.html.markup import Markup, tag
     from sima_compiler.view.html.summary import summary_html
-    from sima_compiler.view.page import check_page_folder, page_html, write_page
+    from sima_compiler.view.page import check_page_folder, output_html, page_html, write_page
     from sima_compiler.view.previews import MemberPreviews
     from sima_compiler.view.reading import view_of, view_of_path, view_of_stats
     from sima_compiler.view.records import FileRow, Finding, Label, Layer, Plugin, View
@@ -41,6 +41,7 @@ _HOMES: dict[str, str] = {
     "Layer": "sima_compiler.view.records",
     "Markup": "sima_compiler.view.html.markup",
     "MemberPreviews": "sima_compiler.view.previews",
+    "MemoryBuffer": "sima_compiler.archive.report_records",
     "Plugin": "sima_compiler.view.records",
     "Table": "sima_compiler.view.tables",
     "View": "sima_compiler.view.records",
@@ -50,6 +51,7 @@ _HOMES: dict[str, str] = {
     "comparison_text": "sima_compiler.view.compare_text",
     "Label": "sima_compiler.view.records",
     "layer_details": "sima_compiler.view.details",
+    "output_html": "sima_compiler.view.page",
     "page_html": "sima_compiler.view.page",
     "saved_view": "sima_compiler.view.saved",
     "summary_html": "sima_compiler.view.html.summary",
@@ -84,6 +86,7 @@ __all__ = [
     "Layer",
     "Markup",
     "MemberPreviews",
+    "MemoryBuffer",
     "Plugin",
     "Table",
     "View",
@@ -92,6 +95,7 @@ __all__ = [
     "compare_views",
     "comparison_text",
     "layer_details",
+    "output_html",
     "page_html",
     "palette",
     "saved_view",

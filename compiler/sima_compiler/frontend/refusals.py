@@ -59,7 +59,37 @@ DATA_DEPENDENT = OperatorKind(
     rules.KNOWN_OPERATOR,
     "",
 )
-KINDS = (DYNAMIC, WEIGHT_ONLY, RECURRENT, CONTROL_FLOW, DATA_DEPENDENT)
+LATER = OperatorKind(
+    frozenset(
+        {
+            "PRelu",
+            "ConvTranspose",
+            "Softmax",
+            "LogSoftmax",
+            "LayerNormalization",
+            "InstanceNormalization",
+            "GroupNormalization",
+            "LpNormalization",
+            "Attention",
+            "MultiHeadAttention",
+            "Einsum",
+            "ReduceMax",
+            "ReduceMin",
+            "ReduceSum",
+            "ArgMax",
+            "ArgMin",
+            "CumSum",
+            "GridSample",
+            "Where",
+            "LRN",
+            "GlobalMaxPool",
+        }
+    ),
+    "one that this compiler has no kernel for yet",
+    rules.KNOWN_OPERATOR,
+    "",
+)
+KINDS = (LATER, DYNAMIC, WEIGHT_ONLY, RECURRENT, CONTROL_FLOW, DATA_DEPENDENT)
 
 
 def whole_kind(model: onnx.ModelProto) -> OperatorKind | None:

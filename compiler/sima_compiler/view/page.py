@@ -98,5 +98,5 @@ def _script(name: str) -> str:
 
 
 def packed_text(text: str) -> str:
-    """base85 of gzip, the same for the same text, in letters that mean nothing in HTML (``hosts/unpack.ts`` reads it)."""
+    """base85 of gzip, in letters that mean nothing in HTML; always the same. ``hosts/unpack.ts`` reads it."""
     return base64.b85encode(gzip.compress(text.encode("utf-8"), 9, mtime=0)).decode("ascii").translate(_PLAIN_LETTERS)

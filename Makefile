@@ -61,6 +61,6 @@ $(BIN)/python:
 	@echo "Installing sima-nb and its test tools (once; a few minutes) ..."
 	@$(PIP) install --editable '.[dev]' && touch $@ .venv/.stamp-run
 
-.venv/.stamp-lab: pyproject.toml | $(BIN)/python
+.venv/.stamp-lab: pyproject.toml sima_nb/labextension/package.json | $(BIN)/python
 	@echo "Installing sima-nb and JupyterLab (once; a few minutes) ..."
 	@$(PIP) install --editable '.[lab]' && touch $@ .venv/.stamp-run

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from sima_compiler.archive.reader import Archive
 from sima_compiler.arithmetic import dequantize
 from sima_compiler.errors import InputError, ModelError
-from sima_compiler.frontend.calibration import CalibrationData, samples_of
+from sima_compiler.frontend.calibration import CalibrationData, check_drawable, samples_of
 from sima_compiler.frontend.float_model import prepare_float
 from sima_compiler.frontend.input_shapes import InputShapes, with_input_shapes
 from sima_compiler.frontend.loading import OnnxModel, is_quantized, load_onnx
@@ -132,6 +132,7 @@ def random_samples(model: Model, count: int, seed: int) -> dict[str, Float32Arra
     random = np.random.default_rng(seed)
     samples: dict[str, Float32Array] = {}
     for name, shape in model.inputs.items():
+        check_drawable(name, shape)
         quant = model.graph.tensors[name].quant
         low, high = (-128 - quant.zero_point) * quant.scale, (127 - quant.zero_point) * quant.scale
         samples[name] = random.uniform(low, high, (count, *shape)).astype(np.float32)

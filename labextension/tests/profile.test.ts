@@ -20,6 +20,8 @@ function viewOf(layers: readonly Partial<Layer>[], events: readonly object[] = [
         engines: LABELS("compute", "dma_in"),
       },
       wordings: { no_events: "No events.", no_stats: "No statistics." },
+      left_out: ["Shortened"],
+      not_recorded: ["stalls", "the memory map"],
     },
     tables: {
       layers: tableOf(layers),
@@ -74,10 +76,10 @@ test("lanes: the schedule and each engine that worked, on one axis that ends wit
 test("a layer lies where its engines worked, else where the schedule has it", () => {
   const profile = profileOf(viewOf(LAYERS, EVENTS));
   assert.deepEqual([profile.start[0], profile.end[0]], [10, 110]);
-  assert.deepEqual([profile.start[1], profile.end[1]], [0, 300]);
+  assert.deepEqual([profile.start[1], profile.end[1]], [150, 300], "an early load does not widen it");
   const plain = profileOf(viewOf(LAYERS));
   assert.deepEqual([plain.start[1], plain.end[1]], [100, 150]);
-  assert.deepEqual(plain.missing, ["No events."]);
+  assert.deepEqual(plain.missing, ["Shortened.", "Not recorded: stalls, the memory map."]);
 });
 
 test("cycles: of the run, else the entry's length, inclusive end", () => {
@@ -110,7 +112,7 @@ test("what is shown follows filter, order and selection", () => {
   assert.deepEqual([...derived.order()], [1, 0, 2]);
   store.set({ filter: "node_9" });
   assert.deepEqual([...derived.order()], [2], "found by its source node");
-  store.set({ filter: "", range: [120, 125], selected: [7, 12345] });
+  store.set({ filter: "", range: [150, 160], selected: [7, 12345] });
   assert.deepEqual([...derived.order()], [1]);
   assert.deepEqual(derived.chosen(), [1]);
   assert.equal(derived.order(), derived.order(), "kept until something changes");

@@ -46,8 +46,15 @@ def download(package: Package, folder: Path) -> Path:
     target = folder / package.file
     if not target.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
-        command += [*_platform(package.file), "--dest", str(folder), f"{package.name}=={package.version}"]
+        command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--retries", "1", "download"]
+        command += [
+            "--quiet",
+            "--no-deps",
+            *_platform(package.file),
+            "--dest",
+            str(folder),
+            f"{package.name}=={package.version}",
+        ]
         finished = subprocess.run(command, capture_output=True, text=True, timeout=900)
         if finished.returncode or not target.exists():
             reason = (finished.stderr.strip().splitlines() or ["no such file was served"])[-1]

@@ -25,7 +25,7 @@ def hindrances(error: SimaError) -> tuple[Hindrance, ...]:
             for obstacle in error.obstacles
         )
     first = error.message.splitlines()[0]
-    return (Hindrance(type(error).__name__, _kind(first), first),)
+    return (Hindrance("", _kind(first), first),)
 
 
 def _kind(found: str) -> str:

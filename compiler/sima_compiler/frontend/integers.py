@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
+from sima_compiler.frontend.constants.checks import LARGEST_SCALE, SMALLEST_SCALE
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.rules import ACTIVATION_BYTES, PER_TENSOR
 from sima_compiler.frontend.values import parameters
@@ -102,7 +103,7 @@ def scale_and_zero_point(node: SourceNode, constants: Sequence[npt.NDArray[np.ge
     PER_TENSOR.check(node, f"it has {scale.size} scales", scale.size == 1 and zero.size == 1)
     ACTIVATION_BYTES.check(node, f"its values are {zero.dtype}", zero.dtype in (np.int8, np.uint8))
     real = float(scale.reshape(-1)[0])
-    if not np.isfinite(real) or real <= 0:
-        raise node.invalid(f"its scale is {real}, expected a positive number")
+    if not SMALLEST_SCALE <= real <= LARGEST_SCALE:
+        raise node.invalid(f"its scale is {real}, expected a positive number from 2^-100 to 2^100")
     unsigned = zero.dtype == np.uint8
     return parameters(real, int(zero.reshape(-1)[0]), unsigned=unsigned), unsigned

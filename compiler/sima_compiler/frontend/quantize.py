@@ -37,6 +37,8 @@ EXTRA_OPERATORS = (
 )  # fmt: skip
 #: Severities of onnxruntime's own log: its default, and what silences it.
 ORT_WARNING, ORT_FATAL = 2, 4
+#: What onnxruntime appends to the name of a value for what its pair of Q and DQ makes of it.
+DEQUANTIZED_SUFFIX = "_DequantizeLinear_Output"
 #: How calibration turns observed values into ranges.
 METHODS = ("minmax", "percentile")
 

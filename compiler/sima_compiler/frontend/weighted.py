@@ -139,20 +139,24 @@ def make_weights(
     if bias is None or not reader.has(node, bias):
         return Weights(values, scales, np.zeros(values.shape[0], np.int32), has_bias=False)
     unit = np.float32(reader.quant(node).scale) * scales
-    return Weights(values, scales, bias_of(node, reader, reader.value(node, bias), unit, values.shape[0]))
+    return Weights(values, scales, bias_of(node, reader, reader.value(node, bias), unit, values))
 
 
-def bias_of(node: SourceNode, reader: Reader, value: Value, unit: Float32Array, outputs: int) -> Int32Array:
-    """The bias in units of sx * sw, one int32 per output channel; in another unit it is requantized with a warning."""
+def bias_of(node: SourceNode, reader: Reader, value: Value, unit: Float32Array, values: Int8Array) -> Int32Array:
+    """The bias of weights ``values`` in units of sx * sw, one int32 per output channel.
+
+    In another unit it is requantized with a warning.
+    """
+    outputs, terms = values.shape[0], values[0].size
     if isinstance(value, Constant) and value.array.dtype.kind == "f":
-        steps, _ = in_units(value.array.astype(np.float64).reshape(-1), unit)
+        steps, _ = in_units(value.array.astype(np.float64).reshape(-1), unit, terms)
         return _spread(node, steps, outputs)
     rules.WEIGHTS_CONSTANT.check(node, "its bias is no constant", isinstance(value, QuantizedConstant))
     assert isinstance(value, QuantizedConstant), "checked above"
     if value.values.dtype == np.int32 and not value.zero_points.any() and same_unit(value.scales, unit):
         return _spread(node, value.values.reshape(-1), outputs)
     real = (value.values.astype(np.float64).reshape(-1) - value.zero_points) * value.scales.astype(np.float64)
-    steps, error = in_units(real, unit)
+    steps, error = in_units(real, unit, terms)
     reader.builder.warnings += requantized_bias(node.label, error)
     return _spread(node, steps, outputs)
 

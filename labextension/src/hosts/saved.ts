@@ -6,7 +6,8 @@
 
 import { decode } from "../columns.ts";
 import type { ViewFile } from "../contract.ts";
-import { VIEWS } from "../views/views.ts";
+import type { Pair } from "../model/comparison.ts";
+import { mountComparison, VIEWS } from "../views/views.ts";
 
 /** The payload of our MIME type. `model_id` is null where no widget was ever made. */
 export interface SavedView {
@@ -19,15 +20,35 @@ export type Unmount = () => void;
 
 /** Show `saved` in `element`; errors of a view are shown in its place, so that one broken output spoils no notebook. */
 export function mountSaved(element: HTMLElement, saved: SavedView): Unmount {
-  const mount = VIEWS[saved.view];
+  if (saved.view === "comparison") return mountPair(element, saved.data as SavedPair);
+  const mount = VIEWS.get(saved.view);
   if (mount === undefined) {
     return say(element, `This release of sima-nb cannot show a view of the kind "${saved.view}".`);
   }
   try {
     return mount(element, decode(saved.data as ViewFile), {}).dispose;
   } catch (error) {
-    return say(element, `This view could not be shown: ${error instanceof Error ? error.message : String(error)}`);
+    return say(element, failed(error));
   }
+}
+
+/** What a saved comparison carries: both sides, and which rows belong together. */
+interface SavedPair {
+  readonly before: ViewFile;
+  readonly after: ViewFile;
+  readonly pairs: readonly Pair[];
+}
+
+function mountPair(element: HTMLElement, { before, after, pairs }: SavedPair): Unmount {
+  try {
+    return mountComparison(element, { before: decode(before), after: decode(after), pairs }, {}).dispose;
+  } catch (error) {
+    return say(element, failed(error));
+  }
+}
+
+function failed(error: unknown): string {
+  return `This view could not be shown: ${error instanceof Error ? error.message : String(error)}`;
 }
 
 function say(element: HTMLElement, sentence: string): Unmount {

@@ -95,7 +95,7 @@ function mountModel(model: Model, el: HTMLElement, ask: Ask): Handle {
     const pairs = (model.get("_pairs") ?? []) as readonly Pair[];
     return mountComparison(el, { before: data, after: dataOf(model, "_other_"), pairs }, {});
   }
-  const mount = VIEWS[name];
+  const mount = VIEWS.get(name);
   if (!mount) throw new Error(`This release has no view called ${name}.`);
   return mount(el, data, hostOf(model, ask));
 }

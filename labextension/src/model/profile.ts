@@ -167,24 +167,30 @@ function spanColumns(layers: Table<Layer>, first: "start_cycle", last: "end_cycl
   };
 }
 
-/** The stretch of the axis that a layer takes in the run; in the static schedule where the run is not recorded. */
+/**
+ * The stretch of the axis that a layer takes: its compute in the run; where it has none, its transfers; where the run is not
+ * recorded, its place in the schedule. Weights may be loaded long before: they do not make a layer part of that time.
+ */
 function spansOf(lanes: readonly Lane[], size: number): [Float64Array, Float64Array] {
   const start = new Float64Array(size).fill(Number.POSITIVE_INFINITY);
   const end = new Float64Array(size).fill(Number.NEGATIVE_INFINITY);
-  const runs = lanes.filter(lane => lane.key !== "static");
-  for (const lane of runs.length ? runs : lanes) extend(lane, start, end);
-  for (const lane of lanes) {
-    if (lane.key === "static") extend(lane, start, end, true);
+  const isTransfer = (lane: Lane) => lane.key !== "static" && lane.key !== "compute";
+  for (const kind of [
+    lanes.filter(lane => lane.key === "compute"),
+    lanes.filter(isTransfer),
+    lanes.filter(lane => lane.key === "static"),
+  ]) {
+    const known = end.slice();
+    for (const lane of kind) extend(lane, start, end, known);
   }
   return [start, end];
 }
 
-function extend(lane: Lane, start: Float64Array, end: Float64Array, onlyMissing = false): void {
-  const known = onlyMissing ? end.slice() : null;
+function extend(lane: Lane, start: Float64Array, end: Float64Array, known: Float64Array): void {
   for (const row of lane.track.rows) {
     for (let i = 0; i < row.start.length; i++) {
       const layer = row.layer[i] as number;
-      if (layer < 0 || (known && Number.isFinite(known[layer] as number))) continue;
+      if (layer < 0 || Number.isFinite(known[layer] as number)) continue;
       start[layer] = Math.min(start[layer] as number, row.start[i] as number);
       end[layer] = Math.max(end[layer] as number, row.end[i] as number);
     }
@@ -208,13 +214,11 @@ function searchable(layers: Table<Layer>): (index: number) => string {
   };
 }
 
-function missingOf(data: ViewData): string[] {
-  const { layers, events } = data.tables;
-  const words = data.view.wordings;
-  const found: string[] = [];
-  if (!layers.count) found.push(words["no_stats"] ?? "");
-  else if (!events.count) found.push(words["no_events"] ?? "");
-  return found.filter(Boolean);
+/** What a reader would miss, in sentences: rows that a shortened View lacks, and what the file does not say. */
+function missingOf({ view }: ViewData): string[] {
+  const unknown = view.not_recorded ?? [];
+  const sentences = (view.left_out ?? []).map(text => (/[.!?]$/.test(text) ? text : `${text}.`));
+  return unknown.length ? [...sentences, `Not recorded: ${unknown.join(", ")}.`] : sentences;
 }
 
 const UTILISATION: readonly Label[] = [

@@ -10,7 +10,7 @@ import { OWN_KEYS } from "./keys.ts";
 import { mountView } from "./mounting.tsx";
 import { Pipeline } from "./pipeline.tsx";
 import { Preview } from "./preview.tsx";
-import { Button, Name, Section, TaskSays, useTask } from "./ui.tsx";
+import { Action, Button, Name, Section, TaskSays, useTask } from "./ui.tsx";
 
 /** Letters typed within this time belong to one word. */
 const TYPING = 700;
@@ -166,14 +166,7 @@ function Extraction({ host, marked }: { host: Host; marked: ReadonlySet<string> 
 }
 
 function Opening({ host, item }: { host: Host; item: Item | null }) {
-  const task = useTask();
-  if (!item || item.open !== null) return null;
-  return (
-    <div class="sima-action">
-      <Button disabled={task.busy} onClick={() => task.run(() => host.open?.(item.node.path) ?? Promise.resolve(""))}>
-        Open
-      </Button>
-      <TaskSays task={task} />
-    </div>
-  );
+  const { open } = host;
+  if (!open || !item || item.open !== null) return null;
+  return <Action key={item.node.path} label="Open" run={() => open(item.node.path)} />;
 }

@@ -9,6 +9,7 @@ import { axisFormat, count, size } from "../model/units.ts";
 import { type Brush, brushesOf } from "./brushes.ts";
 import type { Surface } from "./surface.ts";
 import type { Theme } from "./theme.ts";
+import { drawName } from "./timeline_paint.ts";
 
 export const GUTTER = 64;
 export const FOOT = 22;
@@ -162,8 +163,7 @@ function label(
   room: number,
 ): void {
   const name = visible((map.buffers.get(map.rows[at] as number, "name") ?? "").slice(0, 60));
-  const most = Math.floor(room / (context.measureText("m").width * 0.72));
-  if (most > 3) context.fillText(name.length > most ? `${name.slice(0, most - 1)}\u2026` : name, x, y, room);
+  drawName(context, name, x, y, room);
 }
 
 function axes({ context, theme, map, scale, inner, top }: Picture, derived: Derived, width: number): void {

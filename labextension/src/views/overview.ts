@@ -28,7 +28,7 @@ export function overviewOn(canvas: HTMLCanvasElement, derived: Derived, wiring: 
 
   /** The strip without the frame around what is seen: painted only when what it shows has changed. */
   const backdropOf = (width: number, height: number, gutter: number): HTMLCanvasElement => {
-    const { mask } = derived.passing();
+    const mask = derived.painted();
     const theme = wiring.theme();
     const ratio = globalThis.devicePixelRatio || 1;
     const key = [mask, theme, width, height, gutter, ratio];
@@ -60,8 +60,8 @@ export function overviewOn(canvas: HTMLCanvasElement, derived: Derived, wiring: 
     const [left, right] = [gutter + toPixel(scale, range.from), gutter + toPixel(scale, range.to)];
     context.globalAlpha = 0.55;
     context.fillStyle = theme.paper;
-    context.fillRect(0, 0, left, height);
-    context.fillRect(right, 0, width - right, height);
+    context.fillRect(0, 0, left, height + 1);
+    context.fillRect(right, 0, width - right, height + 1);
     context.globalAlpha = 1;
     context.strokeStyle = theme.accent;
     context.lineWidth = 2;

@@ -6,7 +6,7 @@ import { visible } from "../model/text.ts";
 import { count, duration, percent, shortRate } from "../model/units.ts";
 import { Findings } from "./findings.tsx";
 import { mountView } from "./mounting.tsx";
-import { Button, Name, Section, Swatch, TaskSays, useTask } from "./ui.tsx";
+import { Action, Name, Section, Swatch } from "./ui.tsx";
 
 export function mount(element: HTMLElement, data: ViewData, host: Host): Handle {
   const mounted = mountView(element, "Summary", () => <Summary data={data} host={host} />);
@@ -39,7 +39,7 @@ function Summary({ data, host }: { data: ViewData; host: Host }) {
           {sentence}
         </p>
       ))}
-      {host.simulate && <Simulate host={host} />}
+      {host.simulate && <Action label="Simulate" run={host.simulate} />}
     </>
   );
 }
@@ -94,17 +94,5 @@ function Processors({ data }: { data: ViewData }) {
         );
       })}
     </p>
-  );
-}
-
-function Simulate({ host }: { host: Host }) {
-  const task = useTask();
-  return (
-    <div class="sima-action">
-      <Button disabled={task.busy} onClick={() => task.run(() => host.simulate?.() ?? Promise.resolve(""))}>
-        Simulate
-      </Button>
-      <TaskSays task={task} />
-    </div>
   );
 }

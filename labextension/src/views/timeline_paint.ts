@@ -134,7 +134,7 @@ function brushes(scene: Scene, memory: Memory): readonly Brush[] {
 
 function shades(row: Row, derived: Derived, memory: Memory): Shades {
   const grouping = derived.grouping();
-  const { mask } = derived.passing();
+  const mask = derived.painted();
   const known = memory.shades.get(row);
   if (known && known.key[0] === grouping && known.key[1] === mask) return known.shades;
   const made = shadesOf(row, grouping.ofLayer, grouping.labels.length, mask);
@@ -145,7 +145,7 @@ function shades(row: Row, derived: Derived, memory: Memory): Shades {
 function paintLanes(scene: Scene, scale: Scale, memory: Memory): void {
   const { context, theme, derived, place } = scene;
   const { profile } = derived;
-  const { mask } = derived.passing();
+  const mask = derived.painted();
   for (const strip of stripsOf(profile)) {
     fillBars(
       {
@@ -225,11 +225,19 @@ export function nameOf(profile: Profile, layer: number): string {
   return shortened(name.slice(name.lastIndexOf("/") + 1) || name, 60);
 }
 
-function drawName(context: CanvasRenderingContext2D, name: string, left: number, middle: number, room: number): void {
+/** A name in so much room: its end stays, because that is where names differ. */
+export function drawName(
+  context: CanvasRenderingContext2D,
+  name: string,
+  left: number,
+  middle: number,
+  room: number,
+): void {
   const letter = context.measureText("m").width * 0.72;
   const most = Math.floor(room / letter);
   if (most < 3) return;
-  const text = name.length > most ? `${name.slice(0, most - 1)}\u2026` : name;
+  const tail = Math.min(8, Math.floor(most / 2));
+  const text = name.length > most ? `${name.slice(0, most - tail - 1)}\u2026${name.slice(-tail)}` : name;
   context.fillText(text, left, middle, room);
 }
 

@@ -9,6 +9,6 @@ import { mount as summary } from "./summary.tsx";
 export type Mount = (element: HTMLElement, data: ViewData, host: Host) => Handle;
 
 /** Views of one archive or file; a comparison has two and is mounted by `mountComparison`. */
-export const VIEWS: Readonly<Record<string, Mount>> = { explorer, archive, batch, summary };
+export const VIEWS: ReadonlyMap<string, Mount> = new Map(Object.entries({ explorer, archive, batch, summary }));
 
 export { mount as mountComparison } from "./comparison.tsx";

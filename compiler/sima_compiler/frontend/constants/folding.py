@@ -17,7 +17,7 @@ import onnx
 from onnx import helper
 
 from sima_compiler.errors import ModelError
-from sima_compiler.frontend.constants.checks import check_finite
+from sima_compiler.frontend.constants.checks import check_finite, check_parameters
 from sima_compiler.frontend.constants.evaluation import UNREPEATABLE, evaluate
 from sima_compiler.frontend.constants.known import Dequantized, Known, Value
 from sima_compiler.frontend.constants.names import Names, subgraphs
@@ -247,14 +247,5 @@ def dequantized(node: onnx.NodeProto, inputs: Sequence[Value | None]) -> Dequant
     shape = tuple(values.tensor.dims) if values.tensor is not None else values.array().shape
     scales = scale.array()
     axis = int(attributes.get("axis", 1))
-    if zero is not None and zero.array().size not in (1, scales.size):
-        raise ModelError(f"{label(node)}: {zero.array().size} zero points for {scales.size} scales")
-    if scales.size == 0:
-        raise ModelError(f"{label(node)}: it has no scale")
-    if scales.size > 1 and not block and not _runs_over(scales.shape, axis, shape):
-        raise ModelError(f"{label(node)}: scales of shape {scales.shape} do not run over axis {axis} of {shape}")
+    check_parameters(node, shape, scales.shape, scales.shape if zero is None else zero.array().shape)
     return Dequantized(values, scale, zero, axis % len(shape) if shape else 0, block, node)
-
-
-def _runs_over(scales: tuple[int, ...], axis: int, shape: tuple[int, ...]) -> bool:
-    return len(scales) == 1 and -len(shape) <= axis < len(shape) and shape[axis] == scales[0]

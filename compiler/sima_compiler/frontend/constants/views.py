@@ -35,7 +35,7 @@ def view(node: onnx.NodeProto, inputs: Inputs) -> Value | None:
     attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
     try:
         return rule(inputs, attributes)
-    except (ValueError, IndexError, TypeError, KeyError, OverflowError) as error:
+    except (ValueError, IndexError, TypeError, KeyError, ArithmeticError) as error:
         raise ModelError(f"{label(node)}: it does not fit its constant ({error})") from error
 
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper
 
+from sima_compiler.frontend.constants.checks import SMALLEST_SCALE
 from sima_compiler.frontend.constants.names import Names
 from sima_compiler.frontend.constants.ordering import label
 from sima_compiler.frontend.constants.tensors import Array, Constants
@@ -26,6 +27,8 @@ WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 #: Largest relative difference between a bias's scale and sx * sw that is float32 rounding, not another meaning.
 UNIT_TOLERANCE = 1e-4
 INT32 = np.iinfo(np.int32)
+#: Of a weight in int8 and an activation's distance from its zero point.
+LARGEST_PRODUCT = 128 * 255
 #: The scale that constants of scale 0 get. Small, so that a bias of such a channel keeps its value to 1/65536 of an
 #: input step, and large enough that int32 still reaches 32,768 input steps.
 PRUNED_SCALE = 2.0**-16
@@ -66,11 +69,11 @@ class _Settling:
         graph = self.model.graph
         self.constants = Constants(graph)
         self.dequantizers = {node.output[0]: node for node in graph.node if node.op_type == "DequantizeLinear"}
-        # As the file states them: a pruned channel's bias is computed with its scale of 0.
+        # As the file states them: a pruned channel's bias is computed with its scale of 0, or next to it.
         for name, node in self.dequantizers.items():
             scale = self.constants.get(node.input[1])
             if scale is not None:
-                self.scales[name] = scale.astype(np.float32)
+                self.scales[name] = np.where(scale < SMALLEST_SCALE, 0, scale).astype(np.float32)
 
     def weights(self, name: str) -> None:
         """Weights behind DequantizeLinear as int8 around 0, when they fit."""
@@ -89,19 +92,26 @@ class _Settling:
         node.input.append(self._add(f"{name}_zero_point", np.zeros(zero.shape, np.int8)))
 
     def pruned(self, node: onnx.NodeProto) -> None:
-        """Constants of scale 0 are zeros of `PRUNED_SCALE`: real zeros too, with a scale that can be divided by.
+        """Constants of scale 0, or next to it, are zeros of `PRUNED_SCALE`: real zeros, and a scale to divide by.
 
         The integers become the lowest of their type, so that the uint8 form multiplies a true 0 by the new scale.
         """
         values, scale = self.constants.get(node.input[0]), self.constants.get(node.input[1])
-        if values is None or scale is None or scale.all() or values.dtype.kind not in "iu" or _is_blocked(node):
+        if (
+            values is None
+            or scale is None
+            or (scale >= SMALLEST_SCALE).all()
+            or values.dtype.kind not in "iu"
+            or _is_blocked(node)
+        ):
             return
         lowest = 0 if values.dtype == np.int32 else np.iinfo(values.dtype).min
-        zero = np.where(scale == 0, lowest, self._zero_point(node, values).reshape(-1)).reshape(scale.shape)
-        is_pruned = np.broadcast_to(_spread(scale == 0, values, node), values.shape)
+        tiny = scale < SMALLEST_SCALE
+        zero = np.where(tiny, lowest, self._zero_point(node, values).reshape(-1)).reshape(scale.shape)
+        is_pruned = np.broadcast_to(_spread(tiny, values, node), values.shape)
         name = node.output[0]
         node.input[0] = self._add(f"{name}_values", np.where(is_pruned, lowest, values).astype(values.dtype))
-        node.input[1] = self._add(f"{name}_scale", np.where(scale == 0, PRUNED_SCALE, scale).astype(scale.dtype))
+        node.input[1] = self._add(f"{name}_scale", np.where(tiny, PRUNED_SCALE, scale).astype(scale.dtype))
         del node.input[2:]
         node.input.append(self._add(f"{name}_zero_point", zero.astype(values.dtype)))
 
@@ -122,10 +132,16 @@ class _Settling:
             lost = np.broadcast_to(unit == 0, np.broadcast_shapes(unit.shape, real.shape)) & (real != 0)
             self.warnings += _lost_bias(node, np.abs(np.broadcast_to(real, lost.shape)[lost]))
             real = np.where(unit == 0, 0, real)  # onnxruntime quantizes a real bias by sx * sw, and loses it too
-        steps, error = in_units(real, used)
+        steps, error = in_units(real, used, self._terms(node, real.size))
         if given is not None or error > used.max():  # more than rounding
             self.warnings += requantized_bias(label(node), error)
         return self._dequantizer(node, steps, used)
+
+    def _terms(self, node: onnx.NodeProto, outputs: int) -> int:
+        """How many products make one result; all of the weights where that is not known."""
+        weights = self.dequantizers.get(node.input[1])
+        values = self.constants.get(weights.input[0]) if weights is not None else None
+        return 0 if values is None else values.size // max(outputs, 1)
 
     def _real_bias(self, name: str) -> tuple[npt.NDArray[np.float64] | None, bool]:
         """Its real values, and whether they are integers around 0 already."""
@@ -170,10 +186,16 @@ def same_unit(given: npt.NDArray[np.float32], unit: npt.NDArray[np.float32]) -> 
     return sizes_fit and bool(np.allclose(given.reshape(-1), unit, rtol=UNIT_TOLERANCE, atol=0.0) and unit.all())
 
 
-def in_units(real: npt.NDArray[np.float64], unit: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int32], float]:
-    """A bias in real numbers as int32 multiples of ``unit``, and the largest error that this makes."""
+def in_units(
+    real: npt.NDArray[np.float64], unit: npt.NDArray[np.float32], terms: int
+) -> tuple[npt.NDArray[np.int32], float]:
+    """A bias in real numbers as int32 multiples of ``unit``, and the largest error that this makes.
+
+    A sum of ``terms`` products on top of it never leaves int32: beyond that it would wrap to the other sign.
+    """
     wide = unit.astype(np.float64).reshape(-1)
-    steps = np.clip(np.rint(real / wide), INT32.min, INT32.max).astype(np.int32)
+    limit = max(INT32.max - terms * LARGEST_PRODUCT, 0)
+    steps = np.clip(np.rint(real / wide), -limit, limit).astype(np.int32)
     return steps, float(np.abs(steps * wide - real).max(initial=0.0))
 
 

@@ -1,0 +1,161 @@
+"""What is left of a widget: live while its kernel has it, and whole without it, in JupyterLab and Notebook 7."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbconvert import HTMLExporter
+from playwright.sync_api import Browser, Locator, expect
+
+from sima_compiler import Archive
+from tests.jupyterlab.conftest import Opened
+from tests.support.jupyterlab import Lab, NotebookPage, open_notebook
+
+CELLS = (
+    'from sima_nb import ArchiveTree, BatchNegotiation, StatsExplorer\nw = StatsExplorer("small_mpk.tar.gz")\nw',
+    'ArchiveTree("small_mpk.tar.gz")',
+    'BatchNegotiation("small_mpk.tar.gz")',
+)
+#: What a cell of the third kind would run in a page that trusts it.
+SCRIPT = "<script>window.ran = true</script>"
+
+
+def layers_of(lab: Lab) -> list[str]:
+    stats = Archive.open(lab.folder / "small_mpk.tar.gz").stats
+    assert stats is not None
+    return [layer.name.rpartition("/")[2] for layer in stats.layers]
+
+
+def rows(place: Locator) -> Locator:
+    """Rows of the explorer's table of layers."""
+    return place.locator("[role=grid] [role=row]:not(:has([role=columnheader]))")
+
+
+def explorer(notebook: NotebookPage) -> Locator:
+    return notebook.outputs.nth(0)
+
+
+def expect_live(notebook: NotebookPage) -> None:
+    """Python sets what the page shows, and sees what is clicked there."""
+    count = rows(explorer(notebook)).count()
+    assert count == 4
+    notebook.python("w.filter = 'global'")
+    expect(rows(explorer(notebook))).to_have_count(1)
+    rows(explorer(notebook)).first.click()
+    expect(rows(explorer(notebook)).first).to_have_attribute("aria-selected", "true")
+    notebook.page.wait_for_timeout(300)
+    assert notebook.python("print(w.selected)") == "[3]"
+    notebook.python("w.filter, w.selected = '', []")
+    expect(rows(explorer(notebook))).to_have_count(4)
+
+
+def expect_data(notebook: NotebookPage, lab: Lab) -> None:
+    """Every view is whole and works by itself."""
+    place = explorer(notebook)
+    for name in layers_of(lab):
+        expect(place.get_by_role("row").filter(has_text=name)).to_have_count(1)
+    place.get_by_role("searchbox").fill("global")
+    expect(rows(place)).to_have_count(1)
+    place.get_by_role("searchbox").fill("")
+    expect(notebook.outputs.nth(1).get_by_role("treeitem").filter(has_text="small_stage1_mla.lm")).to_be_visible()
+    expect(notebook.outputs.nth(2)).to_contain_text("Batch 3 fits and is built.")
+    assert notebook.page.get_by_text("model not found").count() == 0
+    assert notebook.page.get_by_text("Loading widget").count() == 0
+
+
+def wait_live(notebook: NotebookPage) -> None:
+    expect(notebook.page.locator(".sima-nb-output[data-sima-live=true]")).to_have_count(3, timeout=30_000)
+
+
+def wait_data(notebook: NotebookPage) -> None:
+    expect(notebook.page.locator(".sima-nb-output[data-sima-live=false]")).to_have_count(3, timeout=30_000)
+
+
+@pytest.mark.parametrize("app", ["lab", "notebook"])
+def test_a_widget_is_live_while_its_kernel_has_it(open_cells: Opened, lab: Lab, app: str) -> None:
+    notebook = open_cells(*CELLS, app=app)
+    notebook.run_all()
+    wait_live(notebook)
+    expect_live(notebook)
+    notebook.save()
+
+    notebook.reload()
+    wait_live(notebook)
+    expect_live(notebook)
+
+    notebook.python("w.close()")
+    expect(explorer(notebook)).to_have_attribute("data-sima-live", "false")
+    expect(notebook.outputs.nth(1)).to_have_attribute("data-sima-live", "true")
+    expect_data(notebook, lab)
+
+    notebook.restart()
+    wait_data(notebook)
+    expect_data(notebook, lab)
+    notebook.run_all()
+    wait_live(notebook)
+    expect_live(notebook)
+    notebook.shut_down()
+    wait_data(notebook)
+    expect_data(notebook, lab)
+
+
+@pytest.fixture(scope="module")
+def saved(browser: Browser, lab: Lab) -> Path:
+    """A notebook that was run, saved and closed; its kernel is gone."""
+    lab.write("saved.ipynb", CELLS)
+    with open_notebook(browser, lab, "saved.ipynb") as notebook:
+        notebook.run_all()
+        notebook.save()
+    return lab.folder / "saved.ipynb"
+
+
+def test_reopened_with_a_fresh_kernel_it_is_whole(open_cells: Opened, lab: Lab, saved: Path) -> None:
+    notebook = open_cells(name=saved.name)
+    notebook.wait_idle()
+    wait_data(notebook)
+    expect_data(notebook, lab)
+
+
+def test_untrusted_it_is_whole_and_runs_nothing(open_cells: Opened, lab: Lab, saved: Path) -> None:
+    """A notebook from somebody else: one character more in a cell, so that no signature fits."""
+    changed = nbformat.read(saved, nbformat.NO_CONVERT)
+    changed.cells[0].source += " "
+    for cell in changed.cells:
+        for output in cell.outputs:
+            output["data"]["text/html"] += SCRIPT
+    nbformat.write(changed, lab.folder / "untrusted.ipynb")
+    notebook = open_cells(name="untrusted.ipynb")
+    notebook.wait_idle()
+    wait_data(notebook)
+    expect_data(notebook, lab)
+    assert notebook.page.evaluate("window.ran") is None
+
+
+def test_converted_it_is_whole_offline(browser: Browser, lab: Lab, saved: Path) -> None:
+    """What nbconvert writes holds every layer, and asks for nothing that the page of an empty notebook does not."""
+    empty = lab.write("empty.ipynb", [])
+    _, of_any_page = converted(browser, empty, "")
+    text, asked = converted(browser, saved, ".jp-OutputArea-output")
+    for name in layers_of(lab):
+        assert name in text
+    assert asked == of_any_page
+
+
+def converted(browser: Browser, notebook: Path, place: str) -> tuple[str, list[str]]:
+    """The text of the first such place on the converted page, opened offline, and the addresses that the page asks."""
+    html, _ = HTMLExporter().from_filename(str(notebook))
+    path = notebook.with_suffix(".html")
+    path.write_text(html, "utf-8")
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    errors: list[str] = []
+    asked: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda sent: asked.append(sent.url))
+    page.goto(path.as_uri(), wait_until="domcontentloaded")
+    text = page.locator(place).first.inner_text() if place else ""
+    context.close()
+    assert not errors
+    return text, [url for url in asked if not url.startswith("file:")]

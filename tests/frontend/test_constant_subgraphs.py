@@ -169,10 +169,9 @@ def weights_behind_reshape_and_transpose(net: QdqGraph) -> None:
 
 @case("Reshape", "Transpose")
 def weights_whose_scales_run_over_the_last_of_two_equal_sizes(net: QdqGraph) -> None:
-    """(36, 4) with scales along its 4, then (4, 9, 4): the other 4 is not theirs."""
-    split = net.op("Reshape", net.weights((36, 4), axis=1), net.constant([4, 9, 4], np.int64))
-    turned = net.op("Transpose", split, perm=[2, 0, 1])
-    conv(net, net.op("Reshape", turned, net.constant([0, 0, 3, 3], np.int64)), 4)
+    """(36, 4) with scales along its 4, then (4, 3, 3, 4): the other 4 is not theirs."""
+    split = net.op("Reshape", net.weights((36, 4), axis=1), net.constant([4, 3, 3, 4], np.int64))
+    conv(net, net.op("Transpose", split, perm=[3, 0, 1, 2]), 4)
 
 
 @case(computed=True)

@@ -17,7 +17,14 @@ from sima_compiler.arithmetic import FULL_RANGE, dequantize, quantize, quantize_
 from sima_compiler.errors import ModelError
 from sima_compiler.frontend.constants.names import Names
 from sima_compiler.frontend.onnx_node import SourceNode
-from sima_compiler.frontend.rules import CONCAT_SCALE, INPUT_SCALE, INPUT_SCALE_HINT, PAD_FILL, QUANTIZED
+from sima_compiler.frontend.rules import (
+    CONCAT_SCALE,
+    INPUT_SCALE,
+    INPUT_SCALE_HINT,
+    PAD_FILL,
+    QUANTIZED,
+    REQUANTIZE_HINT,
+)
 from sima_compiler.frontend.structure import structural
 from sima_compiler.frontend.values import MOVEMENTS, Activation, Cut, GraphInput, Moving, Pending, RealFunction, Value
 from sima_compiler.ir.graph import (
@@ -95,7 +102,7 @@ class GraphBuilder:
             return self._complete(value, quant, name, node, direct=direct)
         if isinstance(value, RealFunction):
             return self._tabled(value, quant, name)
-        raise node.unsupported("its input is no activation", rule=QUANTIZED.sentence)
+        raise node.unsupported("its input is no activation", rule=QUANTIZED.sentence, hint=REQUANTIZE_HINT)
 
     def settled(self, value: Value, name: str, node: SourceNode) -> Activation:
         """``value`` as a tensor, where the file writes no QuantizeLinear: movements and Relu keep the input's scale.
@@ -130,11 +137,12 @@ class GraphBuilder:
         elif isinstance(value, Pending | RealFunction):
             source = value.source if isinstance(value, Pending) else value.nodes[-1]
             found = f"its input comes from {source!r} without a QuantizeLinear between them"
-            raise node.unsupported(found, rule=QUANTIZED.sentence, hint="quantize this operator type too")
+            raise node.unsupported(found, rule=QUANTIZED.sentence, hint=REQUANTIZE_HINT)
         elif isinstance(value, GraphInput):
-            raise node.unsupported(f"input {value.name!r} reaches it unquantized", rule=QUANTIZED.sentence)
+            found = f"input {value.name!r} reaches it unquantized"
+            raise node.unsupported(found, rule=QUANTIZED.sentence, hint=REQUANTIZE_HINT)
         elif not isinstance(value, Activation):
-            raise node.unsupported("its input is no activation", rule=QUANTIZED.sentence)
+            raise node.unsupported("its input is no activation", rule=QUANTIZED.sentence, hint=REQUANTIZE_HINT)
 
     def _kept_quant(self, value: Moving) -> Quantization:
         """The quantization that a settling movement keeps: that of the tensor at its root."""

@@ -1,4 +1,5 @@
 /** Two archives (or statistics files) side by side: totals, batch, files, and every layer with what became of it. */
+
 import { useId, useMemo, useState } from "preact/hooks";
 import type { ViewData } from "../columns.ts";
 import type { Handle, Host } from "../hosts/host.ts";
@@ -12,13 +13,14 @@ import {
 } from "../model/comparison.ts";
 import { matches, wordsOf } from "../model/filter.ts";
 import { count, duration, percent, shortRate, size } from "../model/units.ts";
+import parts from "../styles/parts.css";
 import { OWN_KEYS } from "./keys.ts";
 import { mountView } from "./mounting.tsx";
 import { Name, Section, Swatch, TextField } from "./ui.tsx";
 import { VirtualRows } from "./virtual_rows.tsx";
 
 export function mount(element: HTMLElement, data: ComparisonData, _host: Host): Handle {
-  const mounted = mountView(element, "Comparison", () => <Comparison data={data} />);
+  const mounted = mountView(element, "Comparison", () => <Comparison data={data} />, parts);
   return { update: () => undefined, dispose: mounted.dispose };
 }
 

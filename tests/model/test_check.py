@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx.utils
 import pytest
 from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
@@ -17,6 +20,9 @@ from tests.networks.float_net import FloatNet
 from tests.support.oracle import SampleReader, quiet_onnxruntime
 from tests.support.qdq_graph import QdqGraph
 from tests.support.small_models import small_float_model, write_small_model
+
+#: Multiply-accumulates of one sample of each convolution of `blocked`: 8 x 8 places, 3 x 3 x 4 weights, 4 channels.
+CONVOLUTION = 8 * 8 * 9 * 4 * 4
 
 
 def convolution(pen: QdqGraph, value: str) -> str:
@@ -100,7 +106,7 @@ def test_a_float_model_is_checked_for_what_its_quantized_form_would_hold() -> No
     assert "2 obstacles" in report.verdict
     for obstacle in report.obstacles:  # the command holds for the file that the person has
         (ends,) = [node.input[0] for node in source.graph.node if node.op_type == obstacle.operator]
-        assert f"['{ends}'])" in obstacle.hint
+        assert f"['{ends}'], check_model=False)" in obstacle.hint
 
 
 def opened(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -169,7 +175,7 @@ def test_an_obstacle_without_advice_of_its_own_says_how_to_end_in_front_of_it() 
     pen.output(pen.pair(pen.op("MaxPool", first, kernel_shape=[2, 2], dilations=[3, 3])))
     (obstacle,) = Model.check(pen.model()).obstacles
     assert obstacle.rule == "pooling dilations are 1"
-    assert f"onnx.utils.extract_model(MODEL, 'front.onnx', ['image'], ['{first}'])" in obstacle.hint
+    assert f"onnx.utils.extract_model(MODEL, 'front.onnx', ['image'], ['{first}'], check_model=False)" in obstacle.hint
 
 
 def test_dynamic_quantization_is_called_that_with_the_next_step() -> None:
@@ -266,3 +272,19 @@ def test_damaged_models_are_reports_or_errors_of_ours() -> None:
             assert report.to_dict()
             reports += 1
     assert reports > 20
+
+
+@pytest.mark.parametrize("source", [blocked("Asin", "Acos"), opened(blocked("Asin"))], ids=["two", "open sizes too"])
+def test_the_command_that_an_obstacle_gives_makes_a_model_that_compiles(
+    source: onnx.ModelProto, tmp_path: Path
+) -> None:
+    onnx.save(source, tmp_path / "net.onnx")
+    obstacle = next(found for found in Model.check(tmp_path / "net.onnx").obstacles if found.node)
+    inputs, outputs = re.findall(r"\[[^]]*\]", obstacle.hint)
+    front = tmp_path / "front.onnx"
+    paths = (str(tmp_path / "net.onnx"), str(front))
+    onnx.utils.extract_model(*paths, ast.literal_eval(inputs), ast.literal_eval(outputs), check_model=False)
+    assert "check_model=False" in obstacle.hint
+    report = Model.check(front, input_shapes={"image": (1, 4, 8, 8)})
+    assert report.compiles
+    assert report.macs == CONVOLUTION

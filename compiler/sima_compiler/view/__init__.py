@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from sima_compiler.archive.report_records import BatchCandidate, MemoryBuffer
     from sima_compiler.view import palette, units, wordings
     from sima_compiler.view.columns import to_binary, to_json
+    from sima_compiler.view.compare import Comparison, compare_paths, compare_views
+    from sima_compiler.view.compare_text import comparison_text
     from sima_compiler.view.details import layer_details
     from sima_compiler.view.html.markup import Markup, tag
     from sima_compiler.view.html.summary import summary_html
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 #: Public name -> module that defines it.
 _HOMES: dict[str, str] = {
     "BatchCandidate": "sima_compiler.archive.report_records",
+    "Comparison": "sima_compiler.view.compare",
     "FileRow": "sima_compiler.view.records",
     "Finding": "sima_compiler.view.records",
     "Layer": "sima_compiler.view.records",
@@ -43,6 +46,9 @@ _HOMES: dict[str, str] = {
     "Table": "sima_compiler.view.tables",
     "View": "sima_compiler.view.records",
     "check_page_folder": "sima_compiler.view.page",
+    "compare_paths": "sima_compiler.view.compare",
+    "compare_views": "sima_compiler.view.compare",
+    "comparison_text": "sima_compiler.view.compare_text",
     "first_layers": "sima_compiler.view.saved",
     "Label": "sima_compiler.view.records",
     "layer_details": "sima_compiler.view.details",
@@ -74,6 +80,7 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "BatchCandidate",
+    "Comparison",
     "FileRow",
     "Finding",
     "Label",
@@ -85,6 +92,9 @@ __all__ = [
     "Table",
     "View",
     "check_page_folder",
+    "compare_paths",
+    "compare_views",
+    "comparison_text",
     "first_layers",
     "layer_details",
     "output_html",

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from sima_compiler.view.columns import to_json
 from sima_compiler.view.compare import compare_views
-from sima_compiler.view.folding import folded
+from sima_compiler.view.folding import folded, why_not_faster
 from sima_compiler.view.records import Layer
 from sima_compiler.view.tables import Table
 from tests.labextension.conftest import Opened
@@ -128,7 +128,8 @@ def test_equal_rows_are_folded_and_questions_answered(open_widget: Opened) -> No
     ]  # fmt: skip
     text = page.locator(".sima-view").inner_text()
     assert "5: needs 1,250,000 bytes on chip. The layer that limits it: MLA_0/conv_5, with map (976.6 KiB)." in text
-    assert "2 needs 19,800 cycles per sample where 4 needs 20,000: 1.0 % fewer" in text
+    assert "Batch 2 needs 19,800 cycles per sample where 4 needs 20,000: 1.0 % fewer" in text
+    assert why_not_faster(sample_view()) in text, "Python says it in the same words"
     assert "With 4 quads it fits. Largest batch with it: 8." in text
     assert "what if A machine with 2 MiB" in text
     assert page.locator('.sima-point[data-verdict="does not fit"] path').count() > 0

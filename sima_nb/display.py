@@ -6,8 +6,6 @@ attributes, under the names that ``simac compile --json`` uses.
 
 from __future__ import annotations
 
-import json
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +19,7 @@ from sima_compiler.view import (
     Plugin,
     Table,
     View,
-    summary_html,
+    output_html,
     view_of,
     view_text,
     write_page,
@@ -29,10 +27,6 @@ from sima_compiler.view import (
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
-
-#: Layers up to which the interactive chart is shown unasked; `Summary.gantt` draws any number.
-MOST_BARS = 10_000
-PLOTLY_MIME = "application/vnd.plotly.v1+json"
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -176,6 +170,16 @@ class Summary:
             **({"counting": overlaps} if overlaps else {}),
         }
 
+    def figure(self, kind: str) -> go.Figure:
+        """A plotly figure: gantt, kinds, causes, cumulative, roofline, memory or batch.
+
+        Raises:
+            OptionError: an unknown name, or an archive that does not record what the figure shows.
+        """
+        from sima_nb.figures import figure
+
+        return figure(self.view, kind)
+
     def gantt(self) -> go.Figure:
         """The static schedule as a plotly figure."""
         from sima_nb.figures import gantt
@@ -200,7 +204,7 @@ class Summary:
         return view_text(self.view)
 
     def _repr_html_(self) -> str:
-        return summary_html(self.view, secrets.token_hex(4))
+        return output_html(self.view)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG002 - IPython's signature
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
@@ -215,13 +219,10 @@ class Summary:
         self.show()
 
     def show(self) -> None:
-        """Show summary and interactive chart here and now."""
+        """Show the report here and now."""
         from IPython.display import display
 
         display(self._repr_mimebundle_(), raw=True)
-        figure = figure_bundle(self.view)
-        if figure and not in_terminal():
-            display(figure, raw=True)
 
 
 def write_html(archive: Archive | str | Path, path: str | Path, warnings: Sequence[str] = ()) -> Path:
@@ -231,20 +232,6 @@ def write_html(archive: Archive | str | Path, path: str | Path, warnings: Sequen
         ArchiveError: not a readable archive. OutputError: the file cannot be written.
     """
     return Summary.of(archive, warnings=warnings).to_html(path)
-
-
-def figure_bundle(view: View) -> dict[str, Any]:
-    """The interactive chart as a MIME bundle; empty without plotly, without layers, or with too many for a page."""
-    if not 0 < len(view.layers) <= MOST_BARS:
-        return {}
-    try:
-        from sima_nb.figures import gantt
-
-        figure = gantt(view)
-    except ImportError:
-        return {}
-    text = f"Interactive Gantt chart of {len(view.layers)} layers; this viewer cannot draw it, the summary lists them."
-    return {PLOTLY_MIME: json.loads(str(figure.to_json())), "text/plain": text}
 
 
 def in_terminal() -> bool:

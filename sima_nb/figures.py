@@ -1,22 +1,35 @@
 """Plotly figures of a compile: pure functions from a `View` to `plotly.graph_objects.Figure`.
 
-In: a `View`. Out: a figure; nothing is shown. Bars of one operator family share a trace, so that the legend can hide a
-family.
+In: a `View`. Out: a figure; nothing is shown. `figure` knows all of them by name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from sima_compiler import printable
-from sima_compiler.view import BatchCandidate, Label, Layer, View, layer_details, palette, units, wordings
+from sima_compiler import OptionError, printable
+from sima_compiler.view import Label, Layer, View, layer_details, units
+from sima_nb.machine_figures import batch_chart, memory, roofline
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 _ROW_PIXELS = 18
 _MOST_PIXELS = 900
+_STATS_HINT = "give an archive, or a statistics file that holds layers"
+
+
+def figure(view: View, kind: str) -> go.Figure:
+    """The figure of that name: one of `FIGURES`.
+
+    Raises:
+        OptionError: an unknown name, or a file that does not record what the figure shows.
+    """
+    if kind not in FIGURES:
+        raise OptionError(f"no figure {kind!r}", hint=f"figures: {', '.join(FIGURES)}")
+    return FIGURES[kind](view)
 
 
 def gantt(view: View) -> go.Figure:
@@ -24,60 +37,123 @@ def gantt(view: View) -> go.Figure:
 
     Cycles are the unit of the axis; the hover adds microseconds at the machine's clock.
     """
-    import plotly.graph_objects as go
+    from sima_nb.charts import chart
 
     layers = [layer for layer in view.layers if layer.start_cycle is not None]
     traces = [
         _family_trace(family, [layer for layer in layers if layer.family == family.key], view)
         for family in view.palette.families
     ]
-    figure = go.Figure([trace for trace in traces if trace.x])
-    figure.update_layout({**_layout(len(layers)), "barmode": "overlay", "bargap": 0.25})
-    figure.update_xaxes(
-        title={"text": "cycles", "standoff": 2},
-        side="top",
-        rangemode="tozero",
-        gridcolor="rgba(128,128,128,0.25)",
-        zeroline=False,
+    drawn = chart(
+        [trace for trace in traces if trace.x],
+        height=min(_MOST_PIXELS, 110 + _ROW_PIXELS * len(layers)),
+        margin={"l": 8, "r": 16, "t": 76, "b": 16},
+        barmode="overlay",
+        bargap=0.25,
     )
-    figure.update_yaxes(
+    drawn.update_xaxes(title={"text": "cycles", "standoff": 2}, side="top", rangemode="tozero")
+    drawn.update_yaxes(
         categoryorder="array",
         categoryarray=[_row_label(layer) for layer in layers],
         autorange="reversed",
         showgrid=False,
-        automargin=True,
         tickfont={"family": "monospace", "size": 11},
         ticks="outside",
         ticklen=6,
         tickcolor="rgba(0,0,0,0)",
     )
-    return figure
+    return drawn
 
 
-def batch_chart(view: View) -> go.Figure:
-    """Samples per second by batch size; the built size is blue, infeasible sizes are hatched."""
+def kinds(view: View) -> go.Figure:
+    """Cycles by kind of layer, stalls included where the file records them."""
+    sums = {
+        label.label: (sum(layer.cycles for layer in view.layers if layer.family == label.key), label.colour)
+        for label in view.palette.families
+    }
+    return _sums(sums)
+
+
+def causes(view: View) -> go.Figure:
+    """Cycles of the run by cause; they sum to the runtime.
+
+    Raises:
+        OptionError: the file does not record where the cycles went.
+    """
+    if not view.totals.cause_cycles:
+        raise OptionError(f"{view.name} does not record where the cycles went", hint="figure('kinds') needs no causes")
+    pairs = zip(view.palette.causes, view.totals.cause_cycles, strict=True)
+    return _sums({cause.label: (cycles, cause.colour) for cause, cycles in pairs})
+
+
+def cumulative(view: View) -> go.Figure:
+    """The share of all cycles that the costliest layers take together: how many layers are worth a look."""
     import plotly.graph_objects as go
 
-    rows, built = list(view.candidates), view.batch.actual_batch_size
-    bars = go.Bar(
-        x=[str(row.batch_size) for row in rows],
-        y=[row.samples_per_second or 0.0 for row in rows],
-        marker={
-            "color": [palette.BLUE if row.batch_size == built else palette.GREY for row in rows],
-            "pattern": {"shape": ["" if row.feasible else "/" for row in rows]},
-        },
-        hovertext=[_plain(_candidate_details(row)) for row in rows],
+    from sima_nb.charts import chart, plain
+
+    layers = sorted(view.layers, key=lambda layer: -layer.cycles)
+    total = sum(layer.cycles for layer in layers)
+    if not total:
+        raise OptionError(f"{view.name} records no cycles of layers", hint=_STATS_HINT)
+    shares = [reached / total for reached in accumulate(layer.cycles for layer in layers)]
+    line = go.Scatter(
+        x=list(range(1, len(layers) + 1)),
+        y=shares,
+        mode="lines+markers",
+        hovertext=[
+            plain(f"{rank} of {len(layers)} layers: {units.percent(share)}\n{layer_details(layer, view)}")
+            for rank, (share, layer) in enumerate(zip(shares, layers, strict=True), 1)
+        ],
         hoverinfo="text",
     )
-    figure = go.Figure(bars)
-    figure.update_layout({**_layout(0), "height": 320, "margin": {"l": 8, "r": 16, "t": 16, "b": 40}})
-    figure.update_xaxes(title="batch size", type="category")
-    figure.update_yaxes(title="samples per second", gridcolor="rgba(128,128,128,0.25)")
-    return figure
+    drawn = chart([line], margin={"l": 8, "r": 16, "t": 16, "b": 40})
+    drawn.update_xaxes(title="layers, the costliest first", rangemode="tozero")
+    drawn.update_yaxes(title="share of all cycles", tickformat=".0%", range=[0, 1.02])
+    return drawn
+
+
+#: Name -> figure; `figure` and ``--plotly`` take these.
+FIGURES: dict[str, Callable[[View], Any]] = {
+    "gantt": gantt,
+    "kinds": kinds,
+    "causes": causes,
+    "cumulative": cumulative,
+    "roofline": roofline,
+    "memory": memory,
+    "batch": batch_chart,
+}
+
+
+def _sums(sums: dict[str, tuple[int, str]]) -> go.Figure:
+    """A bar for every sum that is not 0, with its cycles and its share beside it."""
+    import plotly.graph_objects as go
+
+    from sima_nb.charts import chart
+
+    kept = {label: pair for label, pair in sums.items() if pair[0]}
+    total = sum(cycles for cycles, _ in kept.values())
+    if not total:
+        raise OptionError("no cycles of layers are recorded", hint=_STATS_HINT)
+    bars = go.Bar(
+        orientation="h",
+        y=list(kept),
+        x=[cycles for cycles, _ in kept.values()],
+        marker={"color": [colour for _, colour in kept.values()]},
+        text=[f"{units.count(cycles)}, {units.percent(cycles / total)}" for cycles, _ in kept.values()],
+        textposition="auto",
+        hoverinfo="none",
+    )
+    drawn = chart([bars], height=90 + 2 * _ROW_PIXELS * len(kept), margin={"l": 8, "r": 16, "t": 16, "b": 40})
+    drawn.update_xaxes(title=f"cycles, {units.count(total)} in all", rangemode="tozero")
+    drawn.update_yaxes(autorange="reversed", showgrid=False)
+    return drawn
 
 
 def _family_trace(family: Label, layers: Sequence[Layer], view: View) -> go.Bar:
     import plotly.graph_objects as go
+
+    from sima_nb.charts import plain
 
     return go.Bar(
         name=family.label,
@@ -86,38 +162,12 @@ def _family_trace(family: Label, layers: Sequence[Layer], view: View) -> go.Bar:
         base=[layer.start_cycle for layer in layers],
         x=[layer.compute_cycles for layer in layers],
         marker={"color": family.colour, "line": {"width": 0}},
-        hovertext=[_plain(layer_details(layer, view)) for layer in layers],
+        hovertext=[plain(layer_details(layer, view)) for layer in layers],
         hoverinfo="text",
     )
 
 
 def _row_label(layer: Layer) -> str:
-    return _plain(printable(layer.name))
+    from sima_nb.charts import plain
 
-
-def _plain(text: str) -> str:
-    """Text that plotly shows as it is: it would take ``<b>`` and entities for markup."""
-    text = "\n".join(printable(line) for line in text.split("\n"))
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", "<br>")
-
-
-def _layout(rows: int) -> dict[str, Any]:
-    return {
-        "height": min(_MOST_PIXELS, 110 + _ROW_PIXELS * rows),
-        "margin": {"l": 8, "r": 16, "t": 76, "b": 16},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"color": "#808890", "size": 12},
-        "legend": {"orientation": "h", "yref": "container", "y": 1.0, "yanchor": "top", "x": 0},
-        "hoverlabel": {"align": "left"},
-    }
-
-
-def _candidate_details(row: BatchCandidate) -> str:
-    lines = [f"batch {row.batch_size}: {'feasible' if row.feasible else 'not feasible'}"]
-    if row.samples_per_second:
-        lines.append(f"{units.short_rate(row.samples_per_second)} samples per second")
-    if row.peak_on_chip_bytes:
-        lines.append(f"{units.size(row.peak_on_chip_bytes)} on chip at the peak")
-    levers = "; ".join(lever.text for lever in row.levers)
-    return "\n".join([*lines, *(text for text in (wordings.limited_by(row), row.reason, levers) if text)])
+    return plain(printable(layer.name))

@@ -15,6 +15,7 @@ import numpy as np
 import onnx
 from hypothesis import strategies as st
 
+from tests.exporter_steps import EXPORTER_STEPS
 from tests.networks.float_net import FloatNet, window_shape
 from tests.support.qdq_writer import Style, write_qdq
 
@@ -365,7 +366,7 @@ def _resize(c: Choice, net: FloatNet, pool: list[str], x: str) -> list[str] | No
 STEPS: list[Step] = [
     _conv, _conv, _conv_clamp, _conv_clamp, _residual, _residual, _dense, _two_operands, _two_operands, _two_operands,
     _clamp, _function, _function, _window, _window, _global_pool, _concat, _concat, _view, _transpose, _slice, _split,
-    _pad, _resize,
+    _pad, _resize, *EXPORTER_STEPS,
 ]  # fmt: skip
 #: What onnxruntime's static quantization turns into integers in both of its forms.
 COMMON_STEPS: list[Step] = [

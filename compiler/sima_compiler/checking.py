@@ -17,7 +17,7 @@ from sima_compiler.frontend.container import refuse_foreign
 from sima_compiler.frontend.input_shapes import InputShapes, assumed_shapes, with_input_shapes
 from sima_compiler.frontend.loading import OnnxModel, first_bytes, is_quantized, load_onnx
 from sima_compiler.frontend.obstacles import obstacle_of, refused_operators
-from sima_compiler.frontend.quantize import quantize_onnx
+from sima_compiler.frontend.quantize import DEQUANTIZED_SUFFIX, quantize_onnx
 from sima_compiler.frontend.refusals import DYNAMIC, whole_kind
 from sima_compiler.frontend.work import inferred_shapes, total_work
 from sima_compiler.ir.graph import Graph
@@ -34,11 +34,12 @@ Read = Callable[[OnnxModel, str, str], Graph]
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What a look at a model gave: obstacles, or the graph."""
+    """What a look at a model gave: obstacles, or the graph. ``read`` is the quantized model of a float one."""
 
     obstacles: tuple[Obstacle, ...] = ()
     graph: Graph | None = None
     notes: tuple[str, ...] = ()
+    read: OnnxModel | None = None
 
 
 def check_model(source: str | Path | OnnxModel, read: Read, *, input_shapes: InputShapes | None = None) -> CheckReport:
@@ -117,11 +118,18 @@ def _checked_float(model: OnnxModel, label: str, read: Read) -> _Found:
         quantized = quantize_onnx(model, calibration_random(model, 1)).model
     except (ModelError, CalibrationError) as error:
         return _Found((obstacle_of(error), *refused_operators(model)))
-    return _checked(quantized, label, read)
+    found = _checked(quantized, label, read)
+    named = tuple(_in_the_files_names(obstacle) for obstacle in found.obstacles)
+    return replace(found, obstacles=named, read=quantized)
+
+
+def _in_the_files_names(obstacle: Obstacle) -> Obstacle:
+    """Values that quantizing added to are called as the float file calls them."""
+    return replace(obstacle, hint=obstacle.hint.replace(f"{DEQUANTIZED_SUFFIX}'", "'"))
 
 
 def _report(label: str, kind: ModelKind, found: _Found, model: OnnxModel | None) -> CheckReport:
-    graph = found.graph
+    graph, counted = found.graph, found.read or model
     left = graph.cut if graph else ()
     return CheckReport(
         path=label,
@@ -130,7 +138,7 @@ def _report(label: str, kind: ModelKind, found: _Found, model: OnnxModel | None)
         verdict=verdict_of(kind, label, obstacles=len(found.obstacles), left_to_host=left),
         obstacles=found.obstacles,
         nodes=len(model.graph.node) if model else 0,
-        macs=(total_work(model, inferred_shapes(model)) or None) if model else None,
+        macs=(total_work(counted, inferred_shapes(counted)) or None) if counted else None,
         left_to_host=left,
         warnings=(*found.notes, *(graph.warnings if graph else ())),
     )

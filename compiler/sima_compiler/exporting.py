@@ -16,6 +16,7 @@ from sima_compiler.frontend.container import write_atomically
 from sima_compiler.frontend.original import check_runs
 from sima_compiler.model import Model
 from sima_compiler.view import plain, units
+from sima_compiler.view.html import plain as markup
 
 SUFFIX = ".onnx"
 
@@ -46,7 +47,7 @@ class ExportResult:
         return plain.pairs(self._rows())
 
     def _repr_html_(self) -> str:
-        return f'<div class="sima-export">{plain.STYLE}{plain.pairs_markup("Export", self._rows())}</div>'
+        return markup.report("export", markup.pairs("Export", self._rows()))
 
     def _rows(self) -> list[tuple[str, str]]:
         return [

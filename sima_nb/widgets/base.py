@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import json
 import logging
-import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import anywidget
 import ipywidgets
@@ -21,6 +20,9 @@ import traitlets
 
 from sima_compiler import OptionError, SimaError, printable
 from sima_compiler.view import View, saved_view, summary_html, to_binary, to_json, view_text
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 #: What a saved notebook holds of a widget; the JupyterLab extension shows it.
 VIEW_MIME = "application/vnd.sima-nb.view+json"
@@ -79,6 +81,16 @@ class ViewWidget(anywidget.AnyWidget):
         """The bare widget, for places that our extension cannot reach: it is live, but not saved with a notebook."""
         return ipywidgets.VBox([self])
 
+    def figure(self, kind: str) -> go.Figure:
+        """The same as a plotly figure: gantt, kinds, causes, cumulative, roofline, memory or batch.
+
+        Raises:
+            OptionError: an unknown name, or a file that does not record what the figure shows.
+        """
+        from sima_nb.figures import figure
+
+        return figure(self.view, kind)
+
     def with_text(self, text: str) -> None:
         """Set the plain form, for a terminal where the widget was made by a command that says it in its own way."""
         self._text = text
@@ -98,7 +110,7 @@ class ViewWidget(anywidget.AnyWidget):
         kept = saved_view(self.view)
         data = {
             VIEW_MIME: {"model_id": self.model_id, "view": self.KIND, "data": to_json(kept)},
-            "text/html": summary_html(kept, secrets.token_hex(4)),
+            "text/html": summary_html(kept),
             "text/plain": self._text or view_text(kept),
         }
         return data, {}

@@ -106,6 +106,13 @@ def maps_times_a_matrix_plus_a_real_bias(net: QdqGraph) -> str:
 
 
 @form
+def one_sequence_of_stated_sizes_times_a_matrix_plus_a_bias(net: QdqGraph) -> str:
+    """onnxruntime makes two axes of three, and then a product on bytes with the bias in integers."""
+    net.batch = 2
+    return net.op("Add", real_bias(net, 40), net.op("MatMul", net.input((25, 12)), net.weights((12, 40))))
+
+
+@form
 def a_sequence_times_a_matrix_rectified(net: QdqGraph) -> str:
     return net.op("Relu", net.op("MatMul", net.input((25, 12)), net.weights((12, 40))))
 

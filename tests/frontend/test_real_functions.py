@@ -46,6 +46,15 @@ def gate(net: QdqGraph, x: str) -> str:
     return net.pair(net.op("Sigmoid", x), 1 / 256, -128)
 
 
+def gelu(net: QdqGraph, x: str) -> str:
+    half = net.op("Mul", x, net.op("Add", net.op("Erf", net.op("Div", x, real(net, 2**0.5))), real(net, 1)))
+    return net.op("Mul", half, real(net, 0.5))
+
+
+def silu(net: QdqGraph, x: str) -> str:
+    return net.op("Mul", x, net.op("Sigmoid", x))
+
+
 #: One tensor and constants: every one becomes a single table, or one per channel.
 CHAINS: dict[str, Build] = {
     "divided by a number": lambda net, x: net.op("Div", x, real(net, 3)),
@@ -97,6 +106,20 @@ CHAINS: dict[str, Build] = {
     ),
     "channels as a list of one image": lambda net, x: net.op(
         "Mul", x, real(net, net.random.uniform(-1, 1, (1, SHAPE[0], 1, 1)))
+    ),
+    "exponential": lambda net, x: net.op("Exp", x),
+    "logarithm": lambda net, x: net.op("Log", net.op("Add", net.op("Abs", x), real(net, 0.3))),
+    "error function": lambda net, x: net.op("Erf", x),
+    "squared": lambda net, x: net.op("Pow", x, real(net, 2)),
+    "a power": lambda net, x: net.op("Pow", net.op("Sigmoid", x), real(net, 1.5)),
+    "soft plus, mish": lambda net, x: net.op("Mul", x, net.op("Tanh", net.op("Softplus", x))),
+    "elu": lambda net, x: net.op("Elu", x, alpha=0.7),
+    "selu and soft sign": lambda net, x: net.op("Softsign", net.op("Selu", x)),
+    "gelu written out": gelu,
+    "gelu of a multiple": lambda net, x: gelu(net, net.op("Mul", x, real(net, 1.5))),
+    "swish of what is no tensor": lambda net, x: silu(net, net.op("Mul", x, real(net, 1.5))),
+    "a box decoded": lambda net, x: net.op(
+        "Mul", net.op("Pow", net.op("Mul", net.op("Sigmoid", x), real(net, 2)), real(net, 2)), channels(net, 0.1, 0.3)
     ),
     "rows scaled": lambda net, x: net.op("Mul", x, real(net, net.random.uniform(-1, 1, (SHAPE[1], 1)))),
     "columns scaled": lambda net, x: net.op("Mul", x, real(net, net.random.uniform(-1, 1, SHAPE[2]))),

@@ -233,7 +233,7 @@ def test_a_plain_statistics_file_shows_what_it_has_and_says_what_it_has_not(
     frames(page, 3)
     assert shown_names(page) == ["conv2d_0", "add_1", "conv2d_2"]
     text = page.locator(".sima-view").inner_text()
-    for sentence in ("Not recorded: stalls", "source nodes", "no memory map", "not record why"):
+    for sentence in ("Not recorded: all but names", "no memory map", "not record why"):
         assert sentence in text, sentence
     expect(page.get_by_label("Colour").locator("option")).to_have_count(1)
     box = page.locator(".sima-timeline canvas").bounding_box()

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 
+import plotly.io
 import pytest
 
-from sima_compiler import Archive, MlaStats
+from sima_compiler import Archive, MlaStats, OptionError
 from sima_compiler.archive.report_records import BatchCandidate
 from sima_compiler.view.palette import BLUE, PALETTE, family
 from sima_compiler.view.reading import view_of, view_of_stats
 from sima_compiler.view.records import ViewMachine
 from sima_compiler.view.tables import Table
-from sima_nb.figures import batch_chart, gantt
+from sima_nb import StatsExplorer, Summary
+from sima_nb.figures import FIGURES, batch_chart, causes, cumulative, figure, gantt, kinds, memory, roofline
 
 
 def bars_of(figure) -> dict[str, tuple[int, int, str, str]]:
@@ -125,3 +127,80 @@ def test_the_batch_chart_marks_the_built_size(small_archive: Archive) -> None:
 def test_the_batch_chart_takes_the_archives_own_rows(small_archive: Archive) -> None:
     chart = batch_chart(view_of(small_archive))
     assert list(chart.data[0].x) == [str(row.batch_size) for row in small_archive.batch.candidates]
+
+
+def test_every_figure_is_reached_by_its_name_and_offers_no_upload(
+    small_archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plotly.io.renderers, "default", "plotly_mimetype")
+    view = view_of(small_archive)
+    for kind in FIGURES:
+        drawn = figure(view, kind)
+        assert drawn.data, kind
+        for bundle in (drawn._repr_mimebundle_(), shown_bundle(drawn)):
+            (content,) = (data for mime, data in bundle.items() if "plotly" in mime)
+            assert content["config"]["showSendToCloud"] is False, kind
+    with pytest.raises(OptionError, match="no figure 'pie'") as caught:
+        figure(view, "pie")
+    assert "roofline" in (caught.value.hint or "")
+
+
+def shown_bundle(drawn) -> dict:
+    """What `show` publishes in a notebook."""
+    published: list[dict] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("plotly.io._renderers.ipython_display.display", lambda bundle, **_: published.append(bundle))
+        drawn.show(renderer="plotly_mimetype")
+    return published[0]
+
+
+def test_causes_sum_to_the_runtime_and_kinds_to_the_layers(small_archive: Archive) -> None:
+    view = view_of(small_archive)
+    assert sum(causes(view).data[0].x) == view.totals.runtime_cycles
+    by_kind = dict(zip(kinds(view).data[0].y, kinds(view).data[0].x, strict=True))
+    assert by_kind["convolution"] == sum(layer.cycles for layer in view.layers if layer.family == "convolution")
+    assert sum(by_kind.values()) == view.totals.runtime_cycles
+
+
+def test_the_cumulative_share_rises_to_one_by_the_costliest_first(small_archive: Archive) -> None:
+    view = view_of(small_archive)
+    line = cumulative(view).data[0]
+    cycles = sorted((layer.cycles for layer in view.layers), reverse=True)
+    assert line.y[0] == pytest.approx(cycles[0] / sum(cycles))
+    assert line.y[-1] == pytest.approx(1)
+    assert list(line.x) == list(range(1, len(cycles) + 1))
+
+
+def test_no_layer_is_above_the_roof(small_archive: Archive) -> None:
+    view = view_of(small_archive)
+    peak, bandwidth = view.machine.macs_per_cycle, view.machine.dram_bytes_per_cycle
+    assert peak
+    assert bandwidth
+    roof, *families = roofline(view).data
+    assert max(roof.y) == peak
+    points = [point for trace in families for point in zip(trace.x, trace.y, strict=True)]
+    assert len(points) == sum(1 for layer in view.layers if layer.macs)
+    assert all(0 < y <= min(peak, x * bandwidth) * 1.001 for x, y in points)
+
+
+def test_memory_over_time_holds_what_the_map_says(small_archive: Archive) -> None:
+    view = view_of(small_archive)
+    traces = memory(view).data
+    highest = max(sum(values) for values in zip(*(trace.y for trace in traces), strict=True))
+    alive = max(sum(b.bytes for b in view.memory_map if b.start_cycle <= cycle <= b.end_cycle) for cycle in traces[0].x)
+    assert highest == alive
+    assert highest <= max(buffer.address + buffer.bytes for buffer in view.memory_map)
+    assert all(trace.y[-1] == 0 for trace in traces)
+
+
+@pytest.mark.parametrize("kind", ["causes", "roofline", "memory", "batch"])
+def test_what_a_statistics_file_cannot_tell_is_said(kind: str) -> None:
+    view = view_of_stats(MlaStats.from_columns([1], ["MLA_0/conv2d_0"], [0], [9]), "x_mla_stats.yaml")
+    with pytest.raises(OptionError, match=r"x_mla_stats\.yaml .*record"):
+        figure(view, kind)
+
+
+def test_results_and_widgets_draw_themselves(small_archive: Archive) -> None:
+    view = view_of(small_archive)
+    for source in (Summary.of(small_archive), StatsExplorer(small_archive)):
+        assert source.figure("memory").to_dict() == memory(view).to_dict()

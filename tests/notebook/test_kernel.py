@@ -85,10 +85,10 @@ def test_the_stop_button_gives_one_line(kernel: Kernel) -> None:
     assert "stopped" in error["traceback"][0]
 
 
-def test_a_compile_publishes_progress_summary_and_figure(kernel: Kernel, small_model: Path, tmp_path: Path) -> None:
+def test_a_compile_publishes_progress_and_report(kernel: Kernel, small_model: Path, tmp_path: Path) -> None:
     reply, published = kernel.execute(f"r = %sima_compile {small_model} -o {tmp_path} --batch-size 2")
     assert reply["status"] == "ok", reply
     kinds = [message["msg_type"] for message in published if message["msg_type"] in {"display_data", "execute_result"}]
-    assert kinds == ["display_data"] * 3
+    assert kinds == ["display_data"] * 2
     assert any(message["msg_type"] == "update_display_data" for message in published)
     assert not errors_of(published)

@@ -13,7 +13,6 @@ import pytest
 from sima_compiler import Archive, CompileInterrupted, Model, ModelError, OptionError, add_compile_arguments
 from sima_compiler.cli.dispatch import build_parser
 from sima_nb import Summary
-from sima_nb.display import PLOTLY_MIME
 from sima_nb.magics import magic_parser
 from tests.notebook.conftest import Notebook
 from tests.support.small_models import small_float_model
@@ -41,28 +40,27 @@ def test_progress_comes_first_and_is_updated_in_place(notebook: Notebook, small_
     assert any("[####" in output["data"]["text/plain"] for output in progress)
     assert "done in" in progress[-1]["data"]["text/plain"]
     rest = notebook.displays[len(progress) :]
-    assert [sorted(output["data"]) for output in rest] == [
-        ["text/html", "text/plain"],
-        sorted([PLOTLY_MIME, "text/plain"]),
-    ]
+    assert [sorted(output["data"]) for output in rest] == [["text/html", "text/plain"]]
 
 
 def test_the_summary_appears_once_and_again_when_asked_for(
     notebook: Notebook, small_model: Path, tmp_path: Path
 ) -> None:
     notebook.run(f"%sima_compile {small_model} -o {tmp_path}")
-    assert len(notebook.bundles(with_html="sima-tabs")) == 1
+    assert len(notebook.bundles(with_html="data-sima-report")) == 1
     notebook.run(f"r = %sima_compile {small_model} -o {tmp_path}")
-    assert len(notebook.bundles(with_html="sima-tabs")) == 2
+    assert len(notebook.bundles(with_html="data-sima-report")) == 2
     notebook.run("r")
-    assert len(notebook.bundles(with_html="sima-tabs")) == 3
+    assert len(notebook.bundles(with_html="data-sima-report")) == 3
 
 
-def test_the_figure_draws_every_layer(notebook: Notebook, small_model: Path, tmp_path: Path) -> None:
+def test_the_output_holds_every_layer_as_table_and_as_data(
+    notebook: Notebook, small_model: Path, tmp_path: Path
+) -> None:
     summary = notebook.run(f"%sima_compile {small_model} -o {tmp_path}")
-    figure = next(output["data"][PLOTLY_MIME] for output in notebook.displays if PLOTLY_MIME in output["data"])
-    bars = [name for trace in figure["data"] for name in trace["y"]]
-    assert sorted(bars) == sorted(layer.name for layer in summary.layers)
+    (bundle,) = notebook.bundles(with_html="data-sima-report")
+    assert all(f">{layer.name}<" in bundle["text/html"] for layer in summary.layers)
+    assert "data-sima-gzip" in bundle["text/html"]
 
 
 @pytest.mark.parametrize("kind", [Model.from_onnx, Path, str], ids=["model", "path", "text"])
@@ -193,7 +191,7 @@ def test_json_prints_one_object_and_shows_no_summary(
 ) -> None:
     summary = notebook.run(f"%sima_compile {small_model} -o {tmp_path} --json")
     assert json.loads(capsys.readouterr().out.splitlines()[0]) == summary.to_dict()
-    assert not notebook.bundles(with_html="sima-tabs")
+    assert not notebook.bundles(with_html="data-sima-report")
 
 
 @pytest.mark.parametrize("line", ["net.onnx --nonsense", "net.onnx --batch-size many", "--batch-size 2", "'net.onnx"])

@@ -48,11 +48,11 @@ def test_check_takes_variables(notebook: Notebook, small_model: Path, kind) -> N
 
 
 def test_check_prints_the_object_of_the_command(notebook: Notebook, capsys: pytest.CaptureFixture[str]) -> None:
-    notebook.shell.user_ns["net"] = blocked("Erf", "Asin")
+    notebook.shell.user_ns["net"] = blocked("Sinh", "Asin")
     capsys.readouterr()
     assert notebook.run("%sima_check net --json") is None
     data = json.loads(capsys.readouterr().out)
-    assert data == Model.check(blocked("Erf", "Asin")).to_dict()
+    assert data == Model.check(blocked("Sinh", "Asin")).to_dict()
 
 
 def test_errors_are_shown_as_their_message(notebook: Notebook) -> None:

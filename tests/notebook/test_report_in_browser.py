@@ -11,8 +11,6 @@ from playwright.sync_api import Browser, Page, expect
 from sima_compiler import Archive
 from sima_nb import Summary
 
-TABS = ("Gantt", "Archive", "Batch")
-
 
 @pytest.fixture(scope="module")
 def report(small_archive: Archive, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -20,41 +18,55 @@ def report(small_archive: Archive, tmp_path_factory: pytest.TempPathFactory) -> 
     return summary.to_html(tmp_path_factory.mktemp("report") / "r.html")
 
 
-@pytest.fixture(params=[("light", 1200), ("light", 380), ("dark", 1200), ("dark", 380)], ids=lambda p: f"{p[0]}-{p[1]}")
+@pytest.fixture(
+    params=[
+        (scheme, width, script) for scheme in ("light", "dark") for width in (1200, 320) for script in (True, False)
+    ],
+    ids=lambda p: f"{p[0]}-{p[1]}-{'script' if p[2] else 'no script'}",
+)
 def page(browser: Browser, report: Path, request: pytest.FixtureRequest) -> Iterator[Page]:
-    scheme, width = request.param
-    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    scheme, width, script = request.param
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, color_scheme=scheme, java_script_enabled=script
+    )
+    page = context.new_page()
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda sent: complaints.extend([] if sent.url.startswith("file:") else [sent.url]))
     page.goto(report.as_uri())
+    if script:
+        page.wait_for_selector("[data-sima-live]")
     yield page
-    page.close()
+    context.close()
     assert not complaints
 
 
-def test_bars_are_drawn_and_nothing_sticks_out(page: Page, small_archive: Archive) -> None:
-    stats = small_archive.stats
-    assert stats is not None
-    boxes = [bar.bounding_box() for bar in page.locator("rect.sima-bar").all()]
-    assert len(boxes) == len(stats.layers)
-    assert all(box is not None and box["width"] > 0.3 and box["height"] > 5 for box in boxes)
-    lefts = [box["x"] for box in boxes if box]
-    assert lefts == sorted(lefts)
+def test_nothing_sticks_out(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
 
 
-def test_tabs_show_one_panel_each_by_mouse_and_by_keyboard(page: Page) -> None:
-    panels = page.locator(".sima-panel")
-    for index, name in enumerate(TABS):
-        page.locator(".sima-tabs > label", has_text=name).click()
-        for other in range(len(TABS)):
-            expect(panels.nth(other)).to_be_visible(visible=other == index)
-    page.get_by_role("radio", name="Gantt").focus()
-    page.keyboard.press("ArrowRight")
-    expect(panels.nth(1)).to_be_visible()
-    expect(panels.nth(0)).to_be_hidden()
+def test_every_layer_is_there_on_screen_and_in_print(page: Page, small_archive: Archive) -> None:
+    """Without a script the table is on the screen; in print it is there either way, whole."""
+    assert small_archive.stats is not None
+    rows = page.locator(".layers tbody tr")
+    assert rows.count() == len(small_archive.stats.layers)
+    live = page.locator("[data-sima-live]").count() > 0
+    expect(rows.first).to_be_visible(visible=not live)
+    page.emulate_media(media="print")
+    for index in range(rows.count()):
+        expect(rows.nth(index)).to_be_visible()
+    expect(page.locator(".sima-view")).to_have_count(1 if live else 0)
+    if live:
+        expect(page.locator(".sima-view")).to_be_hidden()
+
+
+def test_bars_stand_in_order_and_can_be_seen(page: Page) -> None:
+    page.emulate_media(media="print")
+    boxes = [bar.bounding_box() for bar in page.locator(".layers td > i").all()]
+    assert all(box is not None and box["width"] >= 0.3 and box["height"] > 5 for box in boxes)
+    lefts = [box["x"] for box in boxes if box]
+    assert lefts == sorted(lefts)
 
 
 def test_text_stands_out_from_its_background(page: Page) -> None:
@@ -79,7 +91,7 @@ CONTRAST = """() => {
   let weakest = {ratio: 99, text: ""};
   for (const node of document.querySelectorAll(".sima *")) {
     const own = [...node.childNodes].some(child => child.nodeType === 3 && child.textContent.trim());
-    if (!own || !node.getClientRects().length || node.tagName === "STYLE" || node.tagName === "title") continue;
+    if (!own || !node.getClientRects().length || ["STYLE", "SCRIPT"].includes(node.tagName)) continue;
     const style = getComputedStyle(node);
     const ink = numbers(node instanceof SVGElement ? style.fill : style.color);
     const [a, b] = [light(ink), light(behind(node))].sort((x, y) => y - x);

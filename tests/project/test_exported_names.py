@@ -44,8 +44,9 @@ ENGINE_NAMES = {
     "verify_from_arguments",
 }
 VIEW_NAMES = {
-    *("BatchCandidate", "FileRow", "Finding", "Label", "Layer", "Markup", "MemberPreviews", "Plugin", "Table", "View"),
-    *("check_page_folder", "layer_details", "page_html", "saved_view", "summary_html", "tag", "to_binary", "to_json"),
+    *("BatchCandidate", "FileRow", "Finding", "Label", "Layer", "Markup", "MemberPreviews", "MemoryBuffer", "Plugin"),
+    *("Table", "View", "check_page_folder", "layer_details", "output_html", "page_html", "saved_view", "summary_html"),
+    *("tag", "to_binary", "to_json", "Comparison", "compare_paths", "compare_views", "comparison_text"),
     *("view_of", "view_of_path", "view_of_stats", "view_text", "write_page"),
 }
 #: Modules of numbers, words and colours that hosts use as a whole.

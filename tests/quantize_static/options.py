@@ -90,7 +90,9 @@ OPTIONS: tuple[Option, ...] = (
     _switch("UseQDQContribOps"),
     _switch("MinimumRealRange", 0.5),
     Option("TensorQuantOverrides, scale and zero point", {},
-           {"TensorQuantOverrides": {ACTIVATION: [{"scale": np.float32(0.031), "zero_point": np.int8(-9)}]}}),
+           {"TensorQuantOverrides": {ACTIVATION: [
+               {"scale": np.array(0.031, np.float32), "zero_point": np.array(-9, np.int8)}
+           ]}}),
     Option("TensorQuantOverrides, symmetric", {}, {"TensorQuantOverrides": {ACTIVATION: [{"symmetric": True}]}}),
     Option("TensorQuantOverrides, weights reduce_range", {},
            {"TensorQuantOverrides": {WEIGHTS: [{"reduce_range": True}]}}),

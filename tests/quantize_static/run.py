@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import copy
+import io
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,10 +40,10 @@ VERDICTS = ("exact", "refused", "not written")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """``verdict``: "exact", "refused" or "not written" (by onnxruntime); ``reason``: rule and hint of a refusal."""
+    """``verdict``: "exact", "refused" or "not written" (by onnxruntime); ``reasons``: rules and hints of a refusal."""
 
     verdict: str
-    reason: str = ""
+    reasons: tuple[str, ...] = ()
 
 
 def outcome(option: Option, form: str, name: str, folder: Path) -> Outcome:
@@ -52,11 +55,11 @@ def outcome(option: Option, form: str, name: str, folder: Path) -> Outcome:
     try:
         path = written(option, form, name, folder)
     except Exception as error:  # noqa: BLE001 -- onnxruntime's own refusals are of many kinds
-        return Outcome("not written", _first_line(error))
+        return Outcome("not written", (_first_line(error),))
     try:
         model = Model.from_onnx(path)
     except (ModelError, UnsupportedError) as error:
-        return Outcome("refused", _reason(error))
+        return Outcome("refused", _reasons(error))
     assert_judges_agree(path, folder, batch=2, compress=True, machine="tiny", model=model)
     return Outcome("exact")
 
@@ -67,7 +70,7 @@ def written(option: Option, form: str, name: str, folder: Path) -> Path:
     samples = [random_inputs(model, 1, np.random.default_rng(seed)) for seed in range(3)]
     target = folder / f"{name}.onnx"
     arguments = copy.deepcopy(dict(option.arguments))
-    with quiet_onnxruntime():
+    with quiet_onnxruntime(), redirect_stdout(io.StringIO()):
         quantize_static(
             model, target, SampleReader(samples), quant_format=FORMS[form],
             extra_options={key: list(value) if isinstance(value, tuple) else copy.deepcopy(value)
@@ -77,9 +80,14 @@ def written(option: Option, form: str, name: str, folder: Path) -> Path:
     return target
 
 
-def _reason(error: ModelError | UnsupportedError) -> str:
-    rule = getattr(error, "rule", "") or _first_line(error)
-    return f"{rule} ({error.hint})"
+def _reasons(error: ModelError) -> tuple[str, ...]:
+    """Each rule once, with what to do about it."""
+    return tuple(sorted({f"{entry.rule or entry.message}: {_command(entry.hint)}" for entry in error.obstacles}))
+
+
+def _command(hint: str) -> str:
+    """The hint without the names of one file."""
+    return re.sub(r"extract_model\(.*\)", "extract_model(...)", hint)
 
 
 def _first_line(error: Exception) -> str:
@@ -89,7 +97,8 @@ def _first_line(error: Exception) -> str:
 def page(outcomes: dict[tuple[str, str], list[Outcome]]) -> str:
     """The committed table."""
     total = Counter(entry.verdict for entries in outcomes.values() for entry in entries)
-    reasons = Counter(entry.reason for entries in outcomes.values() for entry in entries if entry.verdict == "refused")
+    refused = [entry for entries in outcomes.values() for entry in entries if entry.verdict == "refused"]
+    reasons = Counter(reason for entry in refused for reason in entry.reasons)
     lines = [
         "# Files that onnxruntime's `quantize_static` writes",
         "",

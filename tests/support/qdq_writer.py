@@ -18,7 +18,8 @@ from onnx import helper, numpy_helper
 
 MATRIX_OPS = {"Conv", "Gemm", "MatMul"}
 ELEMENTWISE = {"Add", "Sub", "Mul"}
-MOVES = {"MaxPool", "Reshape", "Flatten", "Transpose", "Slice", "Split", "Resize", "Pad", "Squeeze", "Unsqueeze"}
+MOVES = {"MaxPool", "Reshape", "Flatten", "Transpose", "Slice", "Split", "Resize", "Pad", "Squeeze", "Unsqueeze",
+         "SpaceToDepth", "DepthToSpace", "Gather", "Tile"}  # fmt: skip
 #: Moves that may get a scale of their own. The rest never do: onnxruntime merges two pairs that meet into a third.
 RESCALING_MOVES = {"MaxPool", "Resize", "Pad"}
 CLAMPS = {"Relu", "Clip"}
@@ -141,7 +142,8 @@ class _Writer:
         return f"{name}_dq"
 
     def _node(self, node: onnx.NodeProto) -> None:
-        if node.op_type in CLAMPS and node.input[0] in self.raw and self.style.clamp == "removed":
+        removed = self.style.clamp == "removed" and not node.doc_string
+        if node.op_type in CLAMPS and node.input[0] in self.raw and removed:
             return self._pair(self.raw[node.input[0]], node.output[0])
         copy = onnx.NodeProto()
         copy.CopyFrom(node)
@@ -151,7 +153,7 @@ class _Writer:
         copy.output.extend(f"{name}_raw" for name in node.output)
         self.nodes.append(copy)
         for name in node.output:
-            if self._meets_clamp(name):
+            if node.doc_string == "unpaired" or self._meets_clamp(name):
                 self.raw[name] = f"{name}_raw"
             elif self.readers[name] or name in self.outputs:
                 self._pair(f"{name}_raw", name)
@@ -160,6 +162,8 @@ class _Writer:
     def _meets_clamp(self, name: str) -> bool:
         """Whether the tensor goes straight into its only reader, a Relu or Clip, without a pair between."""
         if self.style.clamp == "pair" or name in self.outputs or self.readers[name] != 1:
+            return False
+        if self.producer[name].doc_string == "bias":
             return False
         if self.producer[name].op_type not in {"Conv", "Gemm", "MatMul", "Add"}:
             return False
@@ -176,11 +180,22 @@ class _Writer:
         for position, name in enumerate(node.input):
             if name not in self.floats or not name:
                 names.append(self._read(name) if name else "")
+            elif node.doc_string == "bias":
+                names.append(self._bias_behind(node, name))
+            elif node.doc_string in ("unpaired", "real"):
+                names.append(name)
             elif node.op_type in ELEMENTWISE or (node.op_type == "Pad" and position == 2):
                 names.append(self._constant(name) if node.op_type != "Pad" else name)
             else:
                 names.append(name)
         return names
+
+    def _bias_behind(self, node: onnx.NodeProto, name: str) -> str:
+        """The constant of an Add behind a product without a pair: in int32 or in float."""
+        product = self.producer[next(value for value in node.input if value not in self.floats)]
+        if self.random.integers(2):
+            return name
+        return self._bias(name, self.quants[product.input[0]][0], self.initializers[f"{product.input[1]}_scale"])
 
     def _constant(self, name: str) -> str:
         values = self.floats[name]

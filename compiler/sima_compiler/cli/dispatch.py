@@ -25,7 +25,10 @@ from sima_compiler.errors import CompileInterrupted, SimaError
 from sima_compiler.screen import printable_lines
 from sima_compiler.version import __version__
 
-COMMANDS = ("quantize", "check", "compile", "inspect", "stats", "simulate", "verify", "export", "disassemble")
+COMMANDS = (
+    *("quantize", "check", "compile", "inspect", "stats", "batch", "compare"),
+    *("simulate", "verify", "export", "disassemble"),
+)
 WRONG_USAGE, INTERRUPTED = 2, 130
 
 _DESCRIPTION = "Compile quantized networks for an open model of SiMa's MLA, look into the result, and run it."

@@ -17,10 +17,27 @@ from sima_compiler.arithmetic import FULL_RANGE, dequantize, quantize, quantize_
 from sima_compiler.errors import ModelError
 from sima_compiler.frontend.constants.names import Names
 from sima_compiler.frontend.onnx_node import SourceNode
-from sima_compiler.frontend.rules import CONCAT_SCALE, INPUT_SCALE, INPUT_SCALE_HINT, PAD_FILL, QUANTIZED
+from sima_compiler.frontend.rules import (
+    CONCAT_SCALE,
+    INPUT_SCALE,
+    INPUT_SCALE_HINT,
+    PAD_FILL,
+    QUANTIZED,
+    REQUANTIZE_HINT,
+)
 from sima_compiler.frontend.structure import structural
 from sima_compiler.frontend.values import MOVEMENTS, Activation, Cut, GraphInput, Moving, Pending, RealFunction, Value
-from sima_compiler.ir.graph import UNARY_OPS, Graph, Node, Op, Quantization, ShapeAttributes, TableAttributes, Tensor
+from sima_compiler.ir.graph import (
+    UNARY_OPS,
+    Float32Array,
+    Graph,
+    Node,
+    Op,
+    Quantization,
+    ShapeAttributes,
+    TableAttributes,
+    Tensor,
+)
 
 #: How much onnxruntime lets a Relu or Clip limit a value that it then drops the node of.
 EPSILON = float(np.finfo(np.float32).eps)
@@ -85,7 +102,7 @@ class GraphBuilder:
             return self._complete(value, quant, name, node, direct=direct)
         if isinstance(value, RealFunction):
             return self._tabled(value, quant, name)
-        raise node.unsupported("its input is no activation", rule=QUANTIZED.sentence)
+        raise node.unsupported("its input is no activation", rule=QUANTIZED.sentence, hint=REQUANTIZE_HINT)
 
     def settled(self, value: Value, name: str, node: SourceNode) -> Activation:
         """``value`` as a tensor, where the file writes no QuantizeLinear: movements and Relu keep the input's scale.
@@ -120,11 +137,12 @@ class GraphBuilder:
         elif isinstance(value, Pending | RealFunction):
             source = value.source if isinstance(value, Pending) else value.nodes[-1]
             found = f"its input comes from {source!r} without a QuantizeLinear between them"
-            raise node.unsupported(found, rule=QUANTIZED.sentence, hint="quantize this operator type too")
+            raise node.unsupported(found, rule=QUANTIZED.sentence, hint=REQUANTIZE_HINT)
         elif isinstance(value, GraphInput):
-            raise node.unsupported(f"input {value.name!r} reaches it unquantized", rule=QUANTIZED.sentence)
+            found = f"input {value.name!r} reaches it unquantized"
+            raise node.unsupported(found, rule=QUANTIZED.sentence, hint=REQUANTIZE_HINT)
         elif not isinstance(value, Activation):
-            raise node.unsupported("its input is no activation", rule=QUANTIZED.sentence)
+            raise node.unsupported("its input is no activation", rule=QUANTIZED.sentence, hint=REQUANTIZE_HINT)
 
     def _kept_quant(self, value: Moving) -> Quantization:
         """The quantization that a settling movement keeps: that of the tensor at its root."""
@@ -154,7 +172,8 @@ class GraphBuilder:
         if key not in self._done:
             self._alive.append(value)
             tables = quantize_result(value.values, quant)
-            attributes = TableAttributes(tables, value.axis, value.steps, value.nodes)
+            line = line_of(value.values, self.quant(value.source)) if len(tables) > 1 else None
+            attributes = TableAttributes(tables, value.axis, value.steps, value.nodes, line)
             target = self.tensor(name, value.shape, quant)
             label = value.nodes[-1]
             self.append(Node(label, Op.TABLE, (value.source.tensor,), target.tensor, attributes, source=label))
@@ -276,6 +295,15 @@ def bounded(value: Pending, low: float, high: float) -> Pending:
 def clamp_name(low: float, high: float) -> str:
     """What layers call a limit: Relu's own interval is "relu", however the file writes it."""
     return "relu" if (low, high) == (0.0, float("inf")) else "clip"
+
+
+def line_of(values: Float32Array, source: Quantization) -> tuple[Float32Array, Float32Array] | None:
+    """Slope and offset of each row, as if rows were lines; whether they are, the tables tell."""
+    ends = values[:, [0, -1]].astype(np.float64)
+    if not np.isfinite(ends).all():
+        return None
+    slopes = ((ends[:, 1] - ends[:, 0]) / (len(values[0]) - 1)).astype(np.float32)
+    return slopes, np.ascontiguousarray(values[:, source.zero_point + 128])
 
 
 def in_reals(value: Pending) -> Pending:

@@ -46,17 +46,20 @@ def with_bias(node: SourceNode, reader: Reader, value: Value, constant: Constant
     rules.BIAS_BEHIND.check(node, found, _per_output(constant, value, outputs))
     unit = np.asarray(np.float32(reader.builder.quant(source).scale) * root.weights.scales, np.float32)
     real = spread_real(real_constant(constant), outputs)
-    if joins_on_bytes(constant, root) and value is root:
+    if joins_on_bytes(constant, root, reader.batch) and value is root:
         weights = replace(root.weights, bias=bias_of(node, reader, constant, unit, root.weights.values), has_bias=True)
         return replace(root, weights=weights, real_bias=real)
     biased = replace(root, weights=replace(root.weights, has_bias=True), real_bias=real, always_real=True)
     return _rooted(value, biased)
 
 
-def joins_on_bytes(constant: Constant | QuantizedConstant, root: Pending) -> bool:
-    """Whether onnxruntime makes one product on bytes of both: matrices and a vector, or a row of integers."""
+def joins_on_bytes(constant: Constant | QuantizedConstant, root: Pending, batch: int) -> bool:
+    """Whether onnxruntime makes one product on bytes of both: of a matrix and a vector, or a row of integers.
+
+    More axes than two become two only where the file states all sizes, a ``batch`` (0: symbolic) among them.
+    """
     vector = isinstance(constant, QuantizedConstant) or constant.array.ndim == 1
-    return root.op is Op.GEMM and len(root.shape) == 1 and not root.always_real and vector
+    return root.op is Op.GEMM and (len(root.shape) == 1 or batch > 0) and not root.always_real and vector
 
 
 def _root(value: Value) -> Pending | None:

@@ -37,19 +37,10 @@ class Obstacles:
 
     def record(self, error: ModelError, node: SourceNode | None = None) -> Sequence[Unknown]:
         """Takes the error of ``node`` (None: of an output or the file); one unknown value for each of its outputs."""
-        error.hint = error.hint or self._way_out(node)
+        error.hint = error.hint or way_out(self._model, node)
         self._errors.append(error)
         self._found.append(obstacle_of(error, node))
         return () if node is None else self.unknown(node)
-
-    def _way_out(self, node: SourceNode | None) -> str:
-        """What is left where no rule knows better: the part in front of the node, and the rest on the host."""
-        value = next((name for name in node.inputs if name), "") if node else ""
-        inputs = [entry.name for entry in self._model.graph.input]
-        if not value or value in inputs:
-            return ""
-        command = f"onnx.utils.extract_model(MODEL, 'front.onnx', {inputs}, [{value!r}])"
-        return f"let the network end in front of it and run the rest on the host: {command}"
 
     def unknown(self, node: SourceNode) -> Sequence[Unknown]:
         """The outputs of a node of which only the shapes can be known."""
@@ -84,6 +75,18 @@ def listed(found: Sequence[Obstacle], origin: str) -> str:
     return "\n".join(lines)
 
 
+def way_out(model: onnx.ModelProto, node: SourceNode | None) -> str:
+    """What is left where no rule knows better: the part in front of the node, and the rest on the host."""
+    produced = {name for proto in model.graph.node for name in proto.output}
+    value = next((name for name in node.inputs if name in produced), "") if node else ""
+    if not value:
+        return ""
+    inputs = [entry.name for entry in model.graph.input]
+    # The check would refuse operators of other domains, which may be why the network must end there.
+    command = f"onnx.utils.extract_model(MODEL, 'front.onnx', {inputs}, [{value!r}], check_model=False)"
+    return f"let the network end in front of it and run the rest on the host: {command}"
+
+
 def refused_operators(model: onnx.ModelProto) -> tuple[Obstacle, ...]:
     """Operators that are refused wherever they stand, for a model that cannot be read any further."""
     found: list[Obstacle] = []
@@ -93,6 +96,7 @@ def refused_operators(model: onnx.ModelProto) -> tuple[Obstacle, ...]:
             try:
                 refuse_operator(node)
             except ModelError as error:
+                error.hint = error.hint or way_out(model, node)
                 found.append(obstacle_of(error, node))
     return tuple(found)
 

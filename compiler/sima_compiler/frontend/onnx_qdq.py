@@ -16,6 +16,7 @@ import onnx
 from sima_compiler.errors import ModelError, UnsupportedError
 from sima_compiler.frontend import (
     elementwise,
+    host_functions,
     limits,
     movement,
     pads,
@@ -278,6 +279,7 @@ CONVERTERS: dict[str, Converter] = {
     "Max": elementwise.convert_many,
     "Min": elementwise.convert_many,
     **dict.fromkeys(unary.EXACT, unary.convert_exact),
+    **dict.fromkeys(host_functions.FUNCTIONS, host_functions.convert_host_function),
     "BatchNormalization": unary.convert_batch_normalization,
     "Relu": limits.convert_relu,
     "Clip": limits.convert_clip,

@@ -118,7 +118,8 @@ def _qoperators() -> str:
 
 
 def _refused() -> str:
-    rows = [(", ".join(f"`{name}`" for name in sorted(kind.operators)), kind.what, kind.hint) for kind in KINDS]
+    rest = "let the network end in front of it and run the rest on the host; `simac check` gives the command"
+    rows = [(", ".join(f"`{name}`" for name in sorted(kind.operators)), kind.what, kind.hint or rest) for kind in KINDS]
     return "## Operators that are refused by name\n\n" + _table(("operators", "what they are", "what to do"), rows)
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from sima_compiler.frontend.builder import GraphBuilder
 from sima_compiler.frontend.onnx_node import SourceNode
-from sima_compiler.frontend.rules import BATCH_FIRST, QUANTIZED
+from sima_compiler.frontend.rules import BATCH_FIRST, QUANTIZED, REQUANTIZE_HINT
 from sima_compiler.frontend.values import (
     Activation,
     Constant,
@@ -130,5 +130,5 @@ class Reader:
         value = self.value(node, position)
         if not isinstance(value, QuantizedConstant):
             found = f"input {node.inputs[position]!r} is no quantized constant"
-            raise node.unsupported(found, rule=QUANTIZED.sentence, hint="quantize weights and constants too")
+            raise node.unsupported(found, rule=QUANTIZED.sentence, hint=REQUANTIZE_HINT)
         return value

@@ -16,7 +16,9 @@ from sima_compiler.frontend.onnx_node import Rule, SourceNode
 
 @dataclass(frozen=True, slots=True)
 class OperatorKind:
-    """Operators that are refused for one reason. ``what`` completes "operator X is ..."."""
+    """Operators that are refused for one reason. ``what`` completes "operator X is ..."; without a ``hint`` the network
+    may end in front of them.
+    """
 
     operators: frozenset[str]
     what: str
@@ -43,21 +45,51 @@ RECURRENT = OperatorKind(
     frozenset({"LSTM", "GRU", "RNN"}),
     "recurrent: it keeps a state from step to step",
     rules.KNOWN_OPERATOR,
-    "run it on the host: split the model there with onnx.utils.extract_model",
+    "",
 )
 CONTROL_FLOW = OperatorKind(
     frozenset({"If", "Loop", "Scan"}),
     "control flow: which nodes run is decided while the network runs",
     rules.KNOWN_OPERATOR,
-    "export the model for one case, or split it there with onnx.utils.extract_model",
+    "export the model for one case, without the condition",
 )
 DATA_DEPENDENT = OperatorKind(
     frozenset({"NonMaxSuppression", "NonZero", "TopK", "Unique", "Compress", "GatherND", "ScatterND", "RoiAlign"}),
     "post-processing whose result depends on the data",
     rules.KNOWN_OPERATOR,
-    "run it on the host: end the model in front of it with onnx.utils.extract_model",
+    "",
 )
-KINDS = (DYNAMIC, WEIGHT_ONLY, RECURRENT, CONTROL_FLOW, DATA_DEPENDENT)
+LATER = OperatorKind(
+    frozenset(
+        {
+            "PRelu",
+            "ConvTranspose",
+            "Softmax",
+            "LogSoftmax",
+            "LayerNormalization",
+            "InstanceNormalization",
+            "GroupNormalization",
+            "LpNormalization",
+            "Attention",
+            "MultiHeadAttention",
+            "Einsum",
+            "ReduceMax",
+            "ReduceMin",
+            "ReduceSum",
+            "ArgMax",
+            "ArgMin",
+            "CumSum",
+            "GridSample",
+            "Where",
+            "LRN",
+            "GlobalMaxPool",
+        }
+    ),
+    "one that this compiler has no kernel for yet",
+    rules.KNOWN_OPERATOR,
+    "",
+)
+KINDS = (LATER, DYNAMIC, WEIGHT_ONLY, RECURRENT, CONTROL_FLOW, DATA_DEPENDENT)
 
 
 def whole_kind(model: onnx.ModelProto) -> OperatorKind | None:
@@ -76,8 +108,4 @@ def refuse_operator(node: SourceNode) -> NoReturn:
     for kind in KINDS:
         if node.operator in kind.operators:
             raise node.unsupported(f"operator {place} is {kind.what}", rule=kind.rule.sentence, hint=kind.hint)
-    raise node.unsupported(
-        f"operator {place} is not supported",
-        rule=rules.KNOWN_OPERATOR.sentence,
-        hint="docs/operators.md lists those that are; what stands behind the last of them can run on the host",
-    )
+    raise node.unsupported(f"operator {place} is not supported", rule=rules.KNOWN_OPERATOR.sentence)

@@ -77,7 +77,7 @@ BATCH_FIRST = Rule("the first dimension of every tensor is the batch", bool)
 QUANTIZED = Rule("every activation is quantized: QuantizeLinear stands behind each operator", bool)
 INPUT_SCALE = Rule("an input of the network is quantized with one scale and one zero point", bool)
 STATIC_SCALES = Rule("scales and zero points are constants of the file", bool)
-KNOWN_OPERATOR = Rule("the operator is one that this compiler lowers", bool)
+KNOWN_OPERATOR = Rule("the operator is one that this compiler lowers (docs/operators.md lists them)", bool)
 
 #: What helps where an operator's result is never quantized.
 REQUANTIZE_HINT = "quantize the float model with simac quantize MODEL --calibration SAMPLES.npz: it leaves none out"

@@ -16,13 +16,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sima_compiler.archive.report_records import BatchCandidate
+    from sima_compiler.archive.report_records import BatchCandidate, MemoryBuffer
     from sima_compiler.view import palette, units, wordings
     from sima_compiler.view.columns import to_binary, to_json
+    from sima_compiler.view.compare import Comparison, compare_paths, compare_views
+    from sima_compiler.view.compare_text import comparison_text
     from sima_compiler.view.details import layer_details
     from sima_compiler.view.html.markup import Markup, tag
     from sima_compiler.view.html.summary import summary_html
-    from sima_compiler.view.page import check_page_folder, page_html, write_page
+    from sima_compiler.view.page import check_page_folder, output_html, page_html, write_page
     from sima_compiler.view.previews import MemberPreviews
     from sima_compiler.view.reading import view_of, view_of_path, view_of_stats
     from sima_compiler.view.records import FileRow, Finding, Label, Layer, Plugin, View
@@ -33,17 +35,23 @@ if TYPE_CHECKING:
 #: Public name -> module that defines it.
 _HOMES: dict[str, str] = {
     "BatchCandidate": "sima_compiler.archive.report_records",
+    "Comparison": "sima_compiler.view.compare",
     "FileRow": "sima_compiler.view.records",
     "Finding": "sima_compiler.view.records",
     "Layer": "sima_compiler.view.records",
     "Markup": "sima_compiler.view.html.markup",
     "MemberPreviews": "sima_compiler.view.previews",
+    "MemoryBuffer": "sima_compiler.archive.report_records",
     "Plugin": "sima_compiler.view.records",
     "Table": "sima_compiler.view.tables",
     "View": "sima_compiler.view.records",
     "check_page_folder": "sima_compiler.view.page",
+    "compare_paths": "sima_compiler.view.compare",
+    "compare_views": "sima_compiler.view.compare",
+    "comparison_text": "sima_compiler.view.compare_text",
     "Label": "sima_compiler.view.records",
     "layer_details": "sima_compiler.view.details",
+    "output_html": "sima_compiler.view.page",
     "page_html": "sima_compiler.view.page",
     "saved_view": "sima_compiler.view.saved",
     "summary_html": "sima_compiler.view.html.summary",
@@ -71,17 +79,23 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "BatchCandidate",
+    "Comparison",
     "FileRow",
     "Finding",
     "Label",
     "Layer",
     "Markup",
     "MemberPreviews",
+    "MemoryBuffer",
     "Plugin",
     "Table",
     "View",
     "check_page_folder",
+    "compare_paths",
+    "compare_views",
+    "comparison_text",
     "layer_details",
+    "output_html",
     "page_html",
     "palette",
     "saved_view",

@@ -14,6 +14,7 @@ from typing import Any
 from sima_compiler.obstacle import Obstacle
 from sima_compiler.screen import printable
 from sima_compiler.view import plain, units
+from sima_compiler.view.html import plain as markup
 
 #: Nodes of one kind of obstacle that are named; the rest is counted.
 MOST_NODES = 6
@@ -87,8 +88,8 @@ def check_markup(report: CheckReport) -> str:
         for group in _groups(report.obstacles)
     ]
     columns = ("Where", "What is there", "Rule", "What to do", "Multiply-accumulates")
-    obstacles = plain.table_markup(f"Obstacles ({len(report.obstacles)})", columns, rows) if rows else ""
-    return f'<div class="sima-check">{plain.STYLE}{plain.pairs_markup("Check", _facts(report))}{obstacles}</div>'
+    obstacles = [markup.table(f"Obstacles ({len(report.obstacles)})", columns, rows)] if rows else []
+    return markup.report("check", markup.pairs("Check", _facts(report)), *obstacles)
 
 
 def _facts(report: CheckReport) -> list[tuple[str, str]]:
@@ -106,7 +107,8 @@ def _groups(obstacles: Sequence[Obstacle]) -> list[list[Obstacle]]:
     """Obstacles that differ in their node alone, in the order of the first of each kind."""
     groups: dict[tuple[str, str, str, str], list[Obstacle]] = {}
     for obstacle in obstacles:
-        key = (obstacle.operator, obstacle.found, obstacle.rule, obstacle.hint)
+        advice = obstacle.hint.partition(": ")[0]  # behind it stands a command with this node's own names
+        key = (obstacle.operator, obstacle.found, obstacle.rule, advice)
         groups.setdefault(key, []).append(obstacle)
     return list(groups.values())
 
@@ -140,7 +142,7 @@ def _work(group: Sequence[Obstacle], total: int | None) -> str:
 
 
 def _share(macs: int, total: int | None) -> str:
-    return units.short_count(macs) + (f" ({units.percent(macs / total)})" if total else "")
+    return units.short_count(macs) + (f" ({units.percent(min(macs / total, 1.0))})" if total else "")
 
 
 def verdict_of(kind: ModelKind, path: str, *, obstacles: int, left_to_host: Sequence[str]) -> str:

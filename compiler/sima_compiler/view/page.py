@@ -6,6 +6,8 @@ complete; text out of files can neither close the element that carries the data 
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 from importlib import resources
 from pathlib import Path
@@ -17,12 +19,15 @@ from sima_compiler.view.columns import to_json
 from sima_compiler.view.html.markup import Markup, join, tag
 from sima_compiler.view.html.summary import summary_html
 from sima_compiler.view.records import View
+from sima_compiler.view.saved import saved_view
 
+#: Letters of base85 that an HTML reader might take for its own -> letters that base85 does not use.
+_PLAIN_LETTERS = str.maketrans("<>&", ",:.")
 #: Characters that end or open an element, a comment or a line of script, in a form that JSON reads as the same.
 _ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 
 
-def page_html(view: View, identifier: str = "report") -> Markup:
+def page_html(view: View) -> Markup:
     """A whole HTML document that needs no network and no other file."""
     head = tag(
         "head",
@@ -31,9 +36,23 @@ def page_html(view: View, identifier: str = "report") -> Markup:
         tag("meta", name="color-scheme", content="light dark"),
         tag("title", f"{view.name}: compile report" if view.kind == "archive" else view.name),
     )
-    report = tag("div", summary_html(view, identifier), data_element(view), data_sima_report=True)
+    report = tag("div", summary_html(view), data_element(view), data_sima_report=True)
     body = tag("body", tag("main", report), script_element(), class_="sima-page")
     return Markup(f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n")
+
+
+def output_html(view: View) -> Markup:
+    """The report as a notebook keeps it: the costliest part of a large View, data and script in compressed form."""
+    kept = saved_view(view)
+    data = json.dumps(to_json(kept), ensure_ascii=False, separators=(",", ":"))
+    script, boot = (_script(name) for name in ("inline.js", "boot.js"))
+    return tag(
+        "div",
+        summary_html(kept),
+        Markup(f'<script type="text/plain" data-sima-view data-sima-gzip>{packed_text(data)}</script>'),
+        Markup(f'<script type="text/plain" data-sima-packed>{packed_text(script)}</script><script>{boot}</script>'),
+        data_sima_report=True,
+    )
 
 
 def write_page(view: View, path: str | Path) -> Path:
@@ -71,5 +90,13 @@ def data_element(view: View) -> Markup:
 
 def script_element() -> Markup:
     """The built script, inline; it looks for reports on its page once and upgrades them."""
-    script = (resources.files("sima_compiler.view") / "static" / "inline.js").read_text("ascii")
-    return join([Markup("<script>"), Markup(script), Markup("</script>")])
+    return join([Markup("<script>"), Markup(_script("inline.js")), Markup("</script>")])
+
+
+def _script(name: str) -> str:
+    return (resources.files("sima_compiler.view") / "static" / name).read_text("ascii")
+
+
+def packed_text(text: str) -> str:
+    """base85 of gzip, in letters that mean nothing in HTML; always the same. ``hosts/unpack.ts`` reads it."""
+    return base64.b85encode(gzip.compress(text.encode("utf-8"), 9, mtime=0)).decode("ascii").translate(_PLAIN_LETTERS)

@@ -166,6 +166,11 @@ class Layer:
     block_shape: str | None = None
     placement: str | None = None
 
+    @property
+    def cycles(self) -> int:
+        """Cycles with stalls where the run is recorded, else those of the static schedule; 0 where neither is."""
+        return self.compute_cycles or 0 if self.runtime_cycles is None else self.runtime_cycles
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

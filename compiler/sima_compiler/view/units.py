@@ -6,6 +6,8 @@ browser's code does the same sums and is held to the same committed cases. JSON 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sima_compiler.archive.tree import human_size
 
 #: What stands where a number is not recorded.
@@ -64,6 +66,19 @@ def short_count(value: float) -> str:
 def clock(mhz: float) -> str:
     """A clock: ``1,000 MHz``, ``1,333.5 MHz``."""
     return f"{mhz:,.10g} MHz"
+
+
+def percents(parts: Sequence[int]) -> list[str]:
+    """Shares of the whole whose printed tenths sum up to 100.0 %, each at most one tenth from its own.
+
+    Every part is cut to tenths, and those that lost most get the tenths that are missing.
+    """
+    whole = sum(parts)
+    tenths = [1000 * part // whole for part in parts] if whole else [0] * len(parts)
+    lost = sorted(range(len(parts)), key=lambda place: -(1000 * parts[place] % whole if whole else 0))
+    for place in lost[: 1000 - sum(tenths)] if whole else ():
+        tenths[place] += 1
+    return [percent(tenth / 1000) for tenth in tenths]
 
 
 def ticks(limit: int, wanted: int = 6) -> tuple[int, ...]:

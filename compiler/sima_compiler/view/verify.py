@@ -12,6 +12,8 @@ from enum import StrEnum
 from typing import Any
 
 from sima_compiler.view import plain, units
+from sima_compiler.view.html import plain as markup
+from sima_compiler.view.html.markup import Markup
 
 #: Layers in the text and HTML forms; the JSON holds all.
 TOP_LAYERS = 12
@@ -163,19 +165,19 @@ def verify_text(report: VerifyReport) -> str:
 
 def verify_markup(report: VerifyReport) -> str:
     """The report as HTML that needs no script."""
-    tables = [
-        plain.pairs_markup(f"{form.form}: {EXPLANATIONS[form.form]}", [("problem", form.problem)])
-        if form.problem
-        else plain.table_markup(f"{form.form}: {EXPLANATIONS[form.form]}", _COLUMNS, _rows(form), right=(1, 2, 3, 4))
-        for form in report.forms
-    ]
+    tables = [_form_markup(form) for form in report.forms]
     tables += [
-        plain.table_markup(title, _LAYER_COLUMNS, [_layer_row(layer) for layer in layers], right=(2, 3))
+        markup.table(title, _LAYER_COLUMNS, [_layer_row(layer) for layer in layers], right=(2, 3))
         for title, layers in _rankings(report)
     ]
-    return (
-        f'<div class="sima-verify">{plain.STYLE}{plain.pairs_markup("Verify", _facts(report))}{"".join(tables)}</div>'
-    )
+    return markup.report("verify", markup.pairs("Verify", _facts(report)), *tables)
+
+
+def _form_markup(form: FormComparison) -> Markup:
+    caption = f"{form.form}: {EXPLANATIONS[form.form]}"
+    if form.problem:
+        return markup.pairs(caption, [("problem", form.problem)])
+    return markup.table(caption, _COLUMNS, _rows(form), right=(1, 2, 3, 4))
 
 
 def verdict_of(forms: tuple[FormComparison, ...], *, int8: bool) -> str:

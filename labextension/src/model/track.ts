@@ -8,8 +8,8 @@
  */
 import { gallop, lowerBound } from "./search.ts";
 
-/** Intervals per block of sums: 64 keeps the sums at 1/64 of the data, and the rest of a pixel within two blocks. */
-const BLOCK = 64;
+/** Intervals per block of sums: 32 keeps the sums small beside the data, and what is left of a pixel within two blocks. */
+const BLOCK = 32;
 /** Beyond this many rows a lane would take the page; what overlaps deeper is drawn in the last row. */
 export const MOST_ROWS = 4;
 
@@ -196,17 +196,20 @@ function put(painting: Painting, bars: Bars, left: number, right: number, index:
   return true;
 }
 
+/** Intervals of one pixel that are looked at for its longest, where nothing is hidden. */
+const LOOKED_AT = 32;
+
 /** A pixel's intervals `[from, to)`: coloured by what takes most of it, wide as its longest needs. */
 function merge(painting: Painting, bars: Bars, left: number, from: number, to: number): void {
   const { row, mask } = painting;
+  // Where hundreds share a pixel a few of them stand for all, but the last: of intervals that do not overlap only that one
+  // can reach beyond the pixel. Their colour comes from the sums, their count from the indices.
+  const step = mask.length || to - from <= LOOKED_AT ? 1 : Math.ceil((to - from) / LOOKED_AT);
   let longest = -1;
   let length = -1;
   let count = 0;
-  // A pixel of many thousands needs no exact winner: its colour comes from the sums, its count from the indices.
-  const sample = to - from <= 4 * BLOCK ? 1 : Math.ceil((to - from) / (4 * BLOCK));
-  for (let i = from; i < to; i += sample) {
-    const layer = row.layer[i] as number;
-    if (mask.length && !mask[layer]) continue;
+  for (let i = to - 1; i >= from; i -= step) {
+    if (mask.length && !mask[row.layer[i] as number]) continue;
     count++;
     const cycles = (row.end[i] as number) - (row.start[i] as number);
     if (cycles > length) {
@@ -219,7 +222,7 @@ function merge(painting: Painting, bars: Bars, left: number, from: number, to: n
   const edge = Math.min(Math.max(right, left + 1), painting.width);
   if (!put(painting, bars, Math.max(left, 0), edge, longest)) return;
   const at = bars.length - 1;
-  bars.count[at] = sample === 1 ? count : to - from;
+  bars.count[at] = step === 1 ? count : to - from;
   if (to - from > 1) bars.category[at] = commonest(painting.shades, row, mask, from, to);
 }
 

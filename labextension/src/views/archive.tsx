@@ -1,4 +1,5 @@
 /** An archive: its tree of files, what is in them (where the host can look), and the pipeline that they make up. */
+
 import { useMemo, useRef, useState } from "preact/hooks";
 import type { ViewData } from "../columns.ts";
 import type { Handle, Host } from "../hosts/host.ts";
@@ -6,17 +7,18 @@ import { type Key, treeMove, typedAhead } from "../model/keyboard.ts";
 import { labelOf } from "../model/profile.ts";
 import { filesBelow, type Item, itemsOf, type Node, treeOf } from "../model/tree.ts";
 import { count, size } from "../model/units.ts";
+import parts from "../styles/parts.css";
 import { OWN_KEYS } from "./keys.ts";
 import { mountView } from "./mounting.tsx";
 import { Pipeline } from "./pipeline.tsx";
 import { Preview } from "./preview.tsx";
-import { Button, Name, Section, TaskSays, useTask } from "./ui.tsx";
+import { Action, Button, Name, Section, TaskSays, useTask } from "./ui.tsx";
 
 /** Letters typed within this time belong to one word. */
 const TYPING = 700;
 
 export function mount(element: HTMLElement, data: ViewData, host: Host): Handle {
-  const mounted = mountView(element, "Archive", () => <ArchiveView data={data} host={host} />);
+  const mounted = mountView(element, "Archive", () => <ArchiveView data={data} host={host} />, parts);
   return { update: () => undefined, dispose: mounted.dispose };
 }
 
@@ -166,14 +168,7 @@ function Extraction({ host, marked }: { host: Host; marked: ReadonlySet<string> 
 }
 
 function Opening({ host, item }: { host: Host; item: Item | null }) {
-  const task = useTask();
-  if (!item || item.open !== null) return null;
-  return (
-    <div class="sima-action">
-      <Button disabled={task.busy} onClick={() => task.run(() => host.open?.(item.node.path) ?? Promise.resolve(""))}>
-        Open
-      </Button>
-      <TaskSays task={task} />
-    </div>
-  );
+  const { open } = host;
+  if (!open || !item || item.open !== null) return null;
+  return <Action key={item.node.path} label="Open" run={() => open(item.node.path)} />;
 }

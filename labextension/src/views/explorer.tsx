@@ -28,7 +28,7 @@ import { Memory } from "./memory.tsx";
 import { mountView } from "./mounting.tsx";
 import { LayerTable } from "./table.tsx";
 import { createTimeline, type Timeline } from "./timeline.ts";
-import { Section, useStore } from "./ui.tsx";
+import { Action, Section, useStore } from "./ui.tsx";
 
 export function mount(element: HTMLElement, data: ViewData, host: Host): Handle {
   const store = createExplorerStore(host.state);
@@ -36,7 +36,7 @@ export function mount(element: HTMLElement, data: ViewData, host: Host): Handle 
   store.watch((state, changed, origin) => {
     if (origin !== outward) tell(host, state, changed);
   });
-  const mounted = mountView(element, "Profile", () => <Explorer data={data} store={store} />);
+  const mounted = mountView(element, "Profile", () => <Explorer data={data} store={store} host={host} />);
   return {
     update: patch => store.set(understood({ ...patch }), outward),
     dispose: () => {
@@ -54,7 +54,7 @@ function tell(host: Host, state: ExplorerState, changed: ReadonlySet<keyof Explo
   if (Object.keys(news).length) host.onState?.(news as Partial<ViewState>);
 }
 
-function Explorer({ data, store }: { data: ViewData; store: Store<ExplorerState> }) {
+function Explorer({ data, store, host }: { data: ViewData; store: Store<ExplorerState>; host: Host }) {
   const derived = useMemo(() => derive(profileOf(data), store), [data, store]);
   const steps = useMemo(() => stepsOf(derived), [derived]);
   const timeline = useRef<Timeline | null>(null);
@@ -96,6 +96,7 @@ function Explorer({ data, store }: { data: ViewData; store: Store<ExplorerState>
           </>
         )}
       </Later>
+      {host.simulate && <Action label="Simulate" run={host.simulate} />}
       {profile.missing.map(sentence => (
         <p class="sima-note" key={sentence}>
           {visible(sentence)}

@@ -28,7 +28,7 @@ export function overviewOn(canvas: HTMLCanvasElement, derived: Derived, wiring: 
 
   /** The strip without the frame around what is seen: painted only when what it shows has changed. */
   const backdropOf = (width: number, height: number, gutter: number): HTMLCanvasElement => {
-    const { mask } = derived.passing();
+    const mask = derived.painted();
     const theme = wiring.theme();
     const ratio = globalThis.devicePixelRatio || 1;
     const key = [mask, theme, width, height, gutter, ratio];

@@ -1,15 +1,17 @@
 /** The facts at a glance: batch, cycles, latency, rate, efficiency, processors, warnings and advice. */
+
 import type { ViewData } from "../columns.ts";
 import type { Handle, Host } from "../hosts/host.ts";
 import { labelOf } from "../model/profile.ts";
 import { visible } from "../model/text.ts";
 import { count, duration, percent, shortRate } from "../model/units.ts";
+import parts from "../styles/parts.css";
 import { Findings } from "./findings.tsx";
 import { mountView } from "./mounting.tsx";
-import { Button, Name, Section, Swatch, TaskSays, useTask } from "./ui.tsx";
+import { Action, Name, Section, Swatch } from "./ui.tsx";
 
 export function mount(element: HTMLElement, data: ViewData, host: Host): Handle {
-  const mounted = mountView(element, "Summary", () => <Summary data={data} host={host} />);
+  const mounted = mountView(element, "Summary", () => <Summary data={data} host={host} />, parts);
   return { update: () => undefined, dispose: mounted.dispose };
 }
 
@@ -39,7 +41,7 @@ function Summary({ data, host }: { data: ViewData; host: Host }) {
           {sentence}
         </p>
       ))}
-      {host.simulate && <Simulate host={host} />}
+      {host.simulate && <Action label="Simulate" run={host.simulate} />}
     </>
   );
 }
@@ -94,17 +96,5 @@ function Processors({ data }: { data: ViewData }) {
         );
       })}
     </p>
-  );
-}
-
-function Simulate({ host }: { host: Host }) {
-  const task = useTask();
-  return (
-    <div class="sima-action">
-      <Button disabled={task.busy} onClick={() => task.run(() => host.simulate?.() ?? Promise.resolve(""))}>
-        Simulate
-      </Button>
-      <TaskSays task={task} />
-    </div>
   );
 }

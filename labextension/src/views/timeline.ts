@@ -242,7 +242,7 @@ class TimelineView implements Timeline {
     const reach = (3 * (this.range.to - this.range.from)) / Math.max(1, box.width);
     const strip = stripsOf(this.derived.profile).find(found => y >= found.top && y < found.top + found.height);
     if (!strip || event.clientX - box.left < this.place().gutter) return -1;
-    const index = intervalAt(strip.row, cycle, reach, this.derived.passing().mask);
+    const index = intervalAt(strip.row, cycle, reach, this.derived.painted());
     if (index < 0) return -1;
     this.merged = sharing(strip.row, index, this.range.from, 3 / reach);
     return strip.row.layer[index] as number;

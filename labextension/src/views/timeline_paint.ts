@@ -134,7 +134,7 @@ function brushes(scene: Scene, memory: Memory): readonly Brush[] {
 
 function shades(row: Row, derived: Derived, memory: Memory): Shades {
   const grouping = derived.grouping();
-  const { mask } = derived.passing();
+  const mask = derived.painted();
   const known = memory.shades.get(row);
   if (known && known.key[0] === grouping && known.key[1] === mask) return known.shades;
   const made = shadesOf(row, grouping.ofLayer, grouping.labels.length, mask);
@@ -145,7 +145,7 @@ function shades(row: Row, derived: Derived, memory: Memory): Shades {
 function paintLanes(scene: Scene, scale: Scale, memory: Memory): void {
   const { context, theme, derived, place } = scene;
   const { profile } = derived;
-  const { mask } = derived.passing();
+  const mask = derived.painted();
   for (const strip of stripsOf(profile)) {
     fillBars(
       {

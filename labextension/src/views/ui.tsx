@@ -196,3 +196,16 @@ export function TaskSays({ task }: { task: { busy: boolean; said: string; failed
     </p>
   );
 }
+
+/** One thing that the host can do, and what came of it. */
+export function Action({ label, run }: { label: string; run: () => Promise<string> }) {
+  const task = useTask();
+  return (
+    <div class="sima-action">
+      <Button disabled={task.busy} onClick={() => task.run(run)}>
+        {label}
+      </Button>
+      <TaskSays task={task} />
+    </div>
+  );
+}

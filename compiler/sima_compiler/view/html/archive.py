@@ -1,64 +1,68 @@
-"""The archive view: the files as a tree with sizes, and the pipeline's plugins in order.
+"""What is in the archive: files with role and size, and the pipeline's plugins with their processors and buffers.
 
-In: a `View`. Out: markup.
+In: a `View`. Out: markup; nothing for plain statistics.
 """
 
 from __future__ import annotations
 
-from pathlib import PurePath
+from collections.abc import Sequence
 
 from sima_compiler.view import units
-from sima_compiler.view.html.markup import Markup, tag
+from sima_compiler.view.html.markup import Child, Markup, join, tag
 from sima_compiler.view.palette import label_of
-from sima_compiler.view.records import FileRow, Plugin, View
-from sima_compiler.view.tables import Table
+from sima_compiler.view.records import FileRow, Placement, Plugin, Port, View
 
 
-def archive_view(view: View) -> Markup:
-    """File tree and plugin table side by side."""
-    return tag("div", _files(view), _plugins(view.plugins), class_="sima-columns")
-
-
-def _files(view: View) -> Markup:
-    total = sum(file.bytes for file in view.files)
-    head = tag(
-        "div",
-        tag("span", PurePath(view.path).name or view.name, class_="sima-name"),
-        tag("span", units.size(total), class_="sima-size"),
-        class_="sima-root",
-    )
-    tree = tag("ul", *(_file(file, view) for file in view.files), class_="sima-tree")
-    return tag("section", tag("h4", f"Files ({len(view.files)})"), head, tree)
-
-
-def _file(file: FileRow, view: View) -> Markup:
-    return tag(
-        "li",
-        tag("span", file.name, class_="sima-name"),
-        tag("small", label_of(view.palette.roles, file.role).label),
-        tag("span", units.size(file.bytes), class_="sima-size", title=f"{units.count(file.bytes)} bytes"),
-    )
-
-
-def _plugins(plugins: Table[Plugin]) -> Markup:
-    if not plugins:
+def archive_html(view: View) -> Markup:
+    """Files, plugins and placements."""
+    if not view.files:
         return Markup("")
-    head = tag(
-        "tr",
-        tag("th", "#", scope="col", class_="sima-number"),
-        tag("th", "Plugin", scope="col"),
-        tag("th", "Runs on", scope="col"),
-        tag("th", "Kernel or file", scope="col"),
-    )
-    table = tag("table", tag("thead", head), tag("tbody", *map(_plugin, plugins)), class_="sima-table")
-    return tag("section", tag("h4", f"Plugins ({len(plugins)})"), tag("div", table, class_="sima-scroll"))
+    total = units.size(sum(file.bytes for file in view.files))
+    parts = [
+        tag("h4", f"Files: {len(view.files)}, {total} unpacked"),
+        _table("Files", ("File", "Role", "Size"), [_file(file, view) for file in view.files]),
+    ]
+    if view.plugins:
+        columns = ("#", "Plugin", "Runs on", "Kernel or file", "Reads", "Writes")
+        parts += [
+            tag("h4", f"Plugins: {len(view.plugins)}"),
+            _table("Plugins", columns, [_plugin(one) for one in view.plugins]),
+        ]
+    elsewhere = [one for one in view.placements if one.processor != "MLA"]
+    if elsewhere:
+        columns = ("Node", "Runs on", "Why")
+        parts += [
+            tag("h4", "Not on the MLA"),
+            _table("Not on the MLA", columns, [_placement(one) for one in elsewhere]),
+        ]
+    return join(parts)
 
 
-def _plugin(plugin: Plugin) -> Markup:
+def _table(label: str, columns: Sequence[str], rows: Sequence[Sequence[Child]]) -> Markup:
+    head = tag("tr", *(tag("th", column, scope="col") for column in columns))
+    body = [tag("tr", *(tag("td", cell) for cell in row)) for row in rows]
     return tag(
-        "tr",
-        tag("td", plugin.sequence, class_="sima-number"),
-        tag("th", tag("span", plugin.name, class_="sima-name"), scope="row"),
-        tag("td", plugin.processor),
-        tag("td", plugin.detail),
+        "div",
+        tag("table", tag("thead", head), tag("tbody", *body)),
+        class_="scroll",
+        tabindex="0",
+        role="region",
+        aria_label=label,
     )
+
+
+def _file(file: FileRow, view: View) -> tuple[Child, ...]:
+    return tag("code", file.name), label_of(view.palette.roles, file.role).label, units.size(file.bytes)
+
+
+def _plugin(plugin: Plugin) -> tuple[Child, ...]:
+    reads, writes = _ports(plugin.inputs), _ports(plugin.outputs)
+    return plugin.sequence, tag("code", plugin.name), plugin.processor, plugin.detail, reads, writes
+
+
+def _ports(ports: tuple[Port, ...]) -> str:
+    return ", ".join(port.name if port.bytes is None else f"{port.name} ({units.size(port.bytes)})" for port in ports)
+
+
+def _placement(placement: Placement) -> tuple[Child, ...]:
+    return tag("code", placement.node), placement.processor, placement.reason

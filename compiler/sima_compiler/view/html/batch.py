@@ -1,117 +1,61 @@
-"""The batch view: candidates as a chart and as a table, with what limited the choice.
+"""The batch sizes that were weighed: one row for all that say the same, with what limited each and what would help.
 
-In: a `View`. Out: markup; a sentence when the archive holds no report of the negotiation.
+In: a `View`. Out: markup; a sentence where the archive holds no report of the negotiation.
 """
 
 from __future__ import annotations
 
-from sima_compiler.archive.report_records import BatchCandidate
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from sima_compiler.view import units, wordings
+from sima_compiler.view.folding import Folded, folded, why_not_faster
 from sima_compiler.view.html.markup import Markup, join, tag
-from sima_compiler.view.palette import BLUE, GREY
 from sima_compiler.view.records import View
 
+_NUMBERS = ("Cycles per sample", "Samples per second", "Peak on chip")
 
-def batch_view(view: View) -> Markup:
-    """Chart and table of the batch sizes."""
+
+def batch_html(view: View) -> Markup:
+    """Answers and table."""
     if not view.candidates:
-        text = f"{view.batch.sentence} {view.wordings['no_candidates']}"
-        return tag("p", text, class_="sima-note")
-    return join([_chart(view), tag("div", _table(view), class_="sima-scroll", tabindex="0")])
+        return tag("p", f"{view.batch.sentence} {view.wordings['no_candidates']}".strip())
+    columns = ("Batch", "Speed", "Verdict", *_NUMBERS, "Limited by", "Reason", "What would help")
+    head = tag("tr", *(tag("th", c, scope="col", class_="n" if c in _NUMBERS else None) for c in columns))
+    best = max((row.samples_per_second or 0.0 for row in view.candidates), default=0.0)
+    body = tag("tbody", *(_row(row, best) for row in folded(view)))
+    table = tag("div", tag("table", tag("thead", head), body), class_="scroll", tabindex="0", role="region",
+                aria_label="Batch sizes")  # fmt: skip
+    faster = why_not_faster(view)
+    return join([tag("p", faster) if faster else "", table])
 
 
-def _chart(view: View) -> Markup:
-    rated = [candidate for candidate in view.candidates if candidate.samples_per_second]
-    if len(rated) < 2:
-        return Markup("")
-    best = max(candidate.samples_per_second or 0.0 for candidate in rated)
-    slot = 100 / len(rated)
-    bars = [_column(view, candidate, index, slot, best) for index, candidate in enumerate(rated)]
-    label = "samples per second by batch size; " + "; ".join(
-        f"{c.batch_size}: {units.short_rate(c.samples_per_second or 0)}" for c in rated
-    )
-    caption = "Samples per second by batch size; blue is built"
-    caption += "." if all(candidate.feasible for candidate in rated) else ", outlined is not feasible."
-    chart = tag("svg", *bars, width="100%", height="150", role="img", aria_label=label)
-    return tag("figure", chart, tag("figcaption", caption), class_="sima-chart")
-
-
-def _column(view: View, candidate: BatchCandidate, index: int, slot: float, best: float) -> Markup:
-    height = 100 * (candidate.samples_per_second or 0.0) / best
-    middle = slot * (index + 0.5)
-    where, anchor = _label_place(middle, slot)
-    built = candidate.batch_size == view.batch.actual_batch_size
-    width = min(slot * 0.7, 9.0)
-    fill = BLUE if built else GREY if candidate.feasible else "none"
-    bar = tag(
-        "rect",
-        x=f"{middle - width / 2:.2f}%",
-        y=f"{128 - height:.1f}",
-        width=f"{width:.2f}%",
-        height=f"{height:.1f}",
-        rx="2",
-        fill=fill,
-        stroke=GREY if fill == "none" else fill,
-        stroke_dasharray="3 2" if fill == "none" else None,
-    )
-    top = tag(
-        "text",
-        units.short_rate(candidate.samples_per_second or 0.0),
-        x=f"{where:.2f}%",
-        y=f"{122 - height:.1f}",
-        text_anchor=anchor,
-        class_="sima-built" if built else None,
-    )
-    bottom = tag(
-        "text",
-        candidate.batch_size,
-        x=f"{middle:.2f}%",
-        y="145",
-        text_anchor="middle",
-        class_="sima-built" if built else None,
-    )
-    parts = [bar, bottom] if len(view.candidates) > 12 and not built else [bar, top, bottom]
-    return tag("g", tag("title", _title(candidate)), *parts)
-
-
-def _label_place(middle: float, slot: float) -> tuple[float, str]:
-    """Where a number wider than its slot stands: outer ones lean inwards, so that none is cut at the chart's edge."""
-    if slot > 10:
-        return middle, "middle"
-    if middle + slot > 100:
-        return 100, "end"
-    return (0, "start") if middle < slot else (middle, "middle")
-
-
-def _title(candidate: BatchCandidate) -> str:
-    state = "feasible" if candidate.feasible else "not feasible"
-    return f"batch {candidate.batch_size}: {state}. {candidate.reason}".strip()
-
-
-def _table(view: View) -> Markup:
-    columns = ("Batch", "Verdict", "Cycles / sample", "Samples / s", "Peak on chip", "Limited by", "What would help")
-    numeric = {"Batch", "Cycles / sample", "Samples / s", "Peak on chip"}
-    head = tag("tr", *(tag("th", c, scope="col", class_="sima-number" if c in numeric else None) for c in columns))
-    return tag(
-        "table", tag("thead", head), tag("tbody", *(_row(view, c) for c in view.candidates)), class_="sima-table"
-    )
-
-
-def _row(view: View, candidate: BatchCandidate) -> Markup:
-    built = candidate.batch_size == view.batch.actual_batch_size
-    verdict, how = wordings.verdict(candidate, view.batch.actual_batch_size), wordings.basis(candidate)
-    basis = tag("small", f" {how}") if how else ""
-    cycles, speed, peak = candidate.cycles_per_sample, candidate.samples_per_second, candidate.peak_on_chip_bytes
-    limited = wordings.limited_by(candidate) or ("" if candidate.feasible else candidate.reason)
+def _row(row: Folded, best: float) -> Markup:
+    candidate, ends = row.first, (row.first, row.last)
+    how = wordings.basis(candidate)
+    built = row.verdict == "built"
     return tag(
         "tr",
-        tag("th", candidate.batch_size, scope="row", class_="sima-number"),
-        tag("td", tag("span", verdict, class_="sima-verdict" if candidate.feasible else "sima-refused"), basis),
-        tag("td", units.count(cycles) if cycles else "–", class_="sima-number"),
-        tag("td", units.short_rate(speed) if speed else "–", class_="sima-number"),
-        tag("td", units.size(peak) if peak else "–", class_="sima-number"),
-        tag("td", limited or "–"),
-        tag("td", "; ".join(lever.text for lever in candidate.levers) or "–"),
-        class_="sima-row-built" if built else None,
-        title=candidate.reason or None,
+        tag("th", row.sizes, scope="row"),
+        tag("td", _speed(candidate.samples_per_second, best, is_feasible=candidate.feasible)),
+        tag("td", tag("b", row.verdict) if built else row.verdict, f", {how}" if how else ""),
+        tag("td", _span(units.count, [end.cycles_per_sample for end in ends]), class_="n"),
+        tag("td", _span(units.short_rate, [end.samples_per_second for end in ends]), class_="n"),
+        tag("td", _span(units.size, [end.peak_on_chip_bytes for end in ends]), class_="n"),
+        tag("td", wordings.limited_by(candidate) or units.NOT_RECORDED),
+        tag("td", candidate.reason or units.NOT_RECORDED),
+        tag("td", "; ".join(map(wordings.lever_sentence, candidate.levers)) or units.NOT_RECORDED),
+        class_="built" if built else None,
     )
+
+
+def _span(written: Callable[[Any], str], values: Sequence[float | None]) -> str:
+    """The number of one row, or those of the first and the last of several."""
+    return " to ".join(dict.fromkeys(written(value) for value in values if value)) or units.NOT_RECORDED
+
+
+def _speed(speed: float | None, best: float, *, is_feasible: bool) -> Markup:
+    """A bar as long as the rate; an outline where the size is not feasible."""
+    if not speed or not best:
+        return Markup("")
+    return tag("i", class_="rate" if is_feasible else "rate refused", style=f"width:{100 * speed / best:.4g}%")

@@ -1,7 +1,8 @@
-"""The whole summary as one piece of HTML: facts on top, three tabs below, no scripts.
+"""The whole report as one piece of HTML, complete without a script: facts, causes, layers, memory, batch, archive.
 
-In: a `View` and an identifier that is unique on the page. Out: markup with its own style element. Without styles (as
-GitHub shows notebooks) every tab's content stands below the other, each under its heading.
+In: a `View`. Out: markup with its own style element. Where styles are taken away too (an untrusted notebook, GitHub)
+headings, lists and tables still tell everything, and blanks stand between words. Parts that a script may upgrade are
+marked by ``data-sima-upgrade``; they are shown again in print.
 """
 
 from __future__ import annotations
@@ -9,129 +10,96 @@ from __future__ import annotations
 from importlib import resources
 
 from sima_compiler.view import units
-from sima_compiler.view.html.archive import archive_view
-from sima_compiler.view.html.batch import batch_view
-from sima_compiler.view.html.gantt import gantt_table, swatch
+from sima_compiler.view.html.archive import archive_html
+from sima_compiler.view.html.batch import batch_html
+from sima_compiler.view.html.causes import causes_html
+from sima_compiler.view.html.layers import layers_html
 from sima_compiler.view.html.markup import Markup, join, tag
-from sima_compiler.view.records import View
+from sima_compiler.view.html.memory import memory_html
+from sima_compiler.view.records import Finding, View
 
 
-def summary_html(view: View, identifier: str) -> Markup:
-    """The summary of one archive as an HTML fragment."""
-    return join(
-        [
-            tag("style", stylesheet()),
-            tag(
-                "div",
-                _header(view),
-                _tiles(view),
-                _stalls(view),
-                _warnings(view),
-                _tabs(view, identifier),
-                class_="sima",
-            ),
-        ]
-    )
+def summary_html(view: View) -> Markup:
+    """The report as an HTML fragment."""
+    explorer = [causes_html(view), tag("h4", "Layers"), layers_html(view), memory_html(view)]
+    parts = [
+        _header(view),
+        _facts(view),
+        *(tag("p", sentence) for sentence in (view.batch.sentence, view.host_sentence) if sentence),
+        _notes("Warnings", view.warnings),
+        _findings(view),
+        tag("section", *explorer, data_sima_upgrade="explorer"),
+        tag("section", tag("h4", "Batch sizes"), batch_html(view)) if view.kind == "archive" else "",
+        tag("section", archive_html(view)) if view.files else "",
+        _notes("How it was counted", view.totals.counted),
+        _notes("Not recorded in this file", view.not_recorded),
+    ]
+    return join([tag("style", stylesheet()), tag("div", *parts, class_="sima")])
 
 
 def stylesheet() -> Markup:
-    """The style sheet that every summary carries along."""
-    return Markup((resources.files("sima_compiler.view.html") / "summary.css").read_text("utf-8"))
+    """The style sheet that every report carries along, without its comments and line breaks."""
+    text = (resources.files("sima_compiler.view.html") / "summary.css").read_text("utf-8")
+    lines = [line.strip() for line in text.split("\n")]
+    return Markup("".join(line for line in lines if not line.startswith("/*")))
 
 
 def _header(view: View) -> Markup:
     found = view.machine
     machine = f"{found.name or 'machine not named'}, {units.clock(found.clock_mhz)}"
-    if found.clock_assumed:
-        machine += " assumed"
-    if found.quads:
-        machine += f", {found.quads} quads"
-    return tag(
-        "header",
-        tag("h3", view.name),
-        tag("span", machine, class_="sima-machine"),
-        tag("code", view.path, class_="sima-path"),
-    )
+    machine += " (assumed)" if found.clock_assumed else ""
+    machine += f", {found.quads} quads" if found.quads else ""
+    return join([tag("h3", view.name), tag("p", machine, ", ", tag("code", view.path), class_="note")])
 
 
-def _tiles(view: View) -> Markup:
-    tiles = [_batch_tile(view)]
+def _facts(view: View) -> Markup:
     totals, clock = view.totals, view.machine.clock_mhz
+    facts = [_batch_fact(view)] if view.kind == "archive" else []
     if totals.cycles:
         samples = view.batch.actual_batch_size or 1
         per_run = f"for {samples} samples" if samples > 1 else "for one sample"
         known = view.wordings["cycles_static" if totals.runtime_cycles is None else "cycles_run"]
-        tiles += [
-            _tile("Latency", units.duration(totals.cycles, clock), f"{per_run}, {view.wordings['mla_alone']}"),
-            _tile("Throughput", units.short_rate(totals.samples_per_second or 0.0), "samples per second"),
-            _tile("Cycles", units.count(totals.cycles), known),
+        alone = view.wordings["mla_alone"]
+        facts += [
+            ("Latency", units.duration(totals.cycles, clock), f"{per_run}, {alone}"),
+            ("Throughput", units.short_rate(totals.samples_per_second or 0.0), f"samples per second, {alone}"),
+            ("Cycles", units.count(totals.cycles), known),
         ]
     if totals.efficiency is not None:
-        bound = f"bound {units.count(totals.bound_cycles)}" if totals.bound_cycles else "of the lower bound"
-        tiles.append(_tile("Efficiency", units.percent(totals.efficiency), bound))
+        bound = f"of the bound, {units.count(totals.bound_cycles)} cycles" if totals.bound_cycles else "of the bound"
+        facts.append(("Efficiency", units.percent(totals.efficiency), bound))
     if view.plugins:
-        counts = " · ".join(f"{count} {name}" for name, count in view.plugin_counts.items())
-        tiles.append(_tile("Plugins", str(len(view.plugins)), counts))
-    host = tag("p", view.host_sentence, class_="sima-lead") if view.left_to_host else ""
-    return join([tag("dl", *tiles, class_="sima-tiles"), tag("p", view.batch.sentence, class_="sima-lead"), host])
-
-
-def _batch_tile(view: View) -> Markup:
-    desired, actual = view.batch.desired_batch_size, view.batch.actual_batch_size
-    if desired is None or desired == actual:
-        return _tile("Batch", str(actual or "?"), "as asked" if desired else "")
-    value = join([tag("span", desired, class_="sima-desired"), " → ", str(actual)])
-    return _tile("Batch", value, "desired → actual")
+        counts = ", ".join(f"{count} {name}" for name, count in view.plugin_counts.items())
+        facts.append(("Plugins", str(len(view.plugins)), counts))
+    return tag("dl", *(_tile(*fact) for fact in facts), class_="facts")
 
 
 def _tile(label: str, value: str, note: str) -> Markup:
-    return tag("div", tag("dt", label), tag("dd", tag("b", value), tag("small", note)))
+    return tag("div", tag("dt", label), tag("dd", tag("b", value), " ", tag("small", note)))
 
 
-def _stalls(view: View) -> Markup:
-    """Where the run's cycles go, as one bar and a legend that adds up."""
-    totals = view.totals
-    if not totals.runtime_cycles or not totals.cause_cycles:
+def _batch_fact(view: View) -> tuple[str, str, str]:
+    desired, actual = view.batch.desired_batch_size, view.batch.actual_batch_size
+    shown = "?" if actual is None else str(actual)
+    if desired is None or desired == actual:
+        return "Batch", shown, "as asked" if desired else "desired size not recorded"
+    return "Batch", f"{desired} → {shown}", "desired → actual"
+
+
+def _findings(view: View) -> Markup:
+    if not view.findings:
         return Markup("")
-    parts = [(cause, cycles) for cause, cycles in zip(view.palette.causes, totals.cause_cycles, strict=True) if cycles]
-    left, bars = 0.0, list[Markup]()
-    for cause, cycles in parts:
-        width = 100 * cycles / totals.runtime_cycles
-        title = tag("title", f"{cause.label}: {units.count(cycles)} cycles")
-        bar = tag("rect", x=f"{left:.3f}%", y="0", width=f"{width:.3f}%", height="12", fill=cause.colour)
-        bars.append(tag("g", title, bar))
-        left += width
-    chart = tag(
-        "svg", *bars, width="100%", height="12", role="img", aria_label="runtime cycles by cause", class_="sima-stack"
-    )
-    entries = [
-        tag("li", swatch(cause.colour), cause.label, tag("b", units.count(cycles)), title=cause.note)
-        for cause, cycles in parts
-    ]
-    total = tag("li", "= runtime", tag("b", units.count(sum(cycles for _, cycles in parts))))
-    return tag("div", chart, tag("ul", *entries, total, class_="sima-legend"), class_="sima-stalls")
+    return join([tag("h4", "Advice"), tag("ol", *map(_finding, view.findings))])
 
 
-def _warnings(view: View) -> Markup:
-    if not view.warnings:
+def _finding(finding: Finding) -> Markup:
+    gain = f" Up to {units.count(finding.cycles)} cycles." if finding.cycles is not None else ""
+    return tag("li", tag("b", finding.title), f": {finding.evidence} {finding.advice}{gain}")
+
+
+def _notes(title: str, sentences: tuple[str, ...]) -> Markup:
+    if not sentences:
         return Markup("")
-    return tag(
-        "ul",
-        *(tag("li", warning) for warning in view.warnings),
-        class_="sima-warnings",
-        role="note",
-        aria_label="Warnings",
-    )
-
-
-def _tabs(view: View, identifier: str) -> Markup:
-    views = (("Gantt", gantt_table(view)), ("Archive", archive_view(view)), ("Batch", batch_view(view)))
-    controls, panels = list[Markup](), list[Markup]()
-    for index, (name, content) in enumerate(views):
-        key = f"sima-{identifier}-{index}"
-        controls.append(
-            tag("input", type="radio", name=f"sima-{identifier}", id=key, checked=index == 0, aria_label=name)
-        )
-        controls.append(tag("label", name, for_=key))
-        panels.append(tag("section", tag("h4", name, class_="sima-heading"), content, class_="sima-panel"))
-    return tag("div", *controls, *panels, class_="sima-tabs")
+    items = [tag("li", sentence) for sentence in sentences]
+    kind = "warnings" if title == "Warnings" else "note"
+    return join([tag("h4", title), tag("ul", *items, class_=kind)])

@@ -104,7 +104,7 @@ export class ViewOutput extends Panel implements IRenderMime.IRenderer {
   private showLive(found: Widget): void {
     this.clear();
     this.live = found;
-    this.node.dataset.simaLive = "true";
+    this.node.dataset["simaLive"] = "true";
     found.disposed.connect(this.onLiveDisposed, this);
     this.addWidget(found);
     // A closed widget disposes its view and leaves an empty renderer behind.
@@ -120,7 +120,7 @@ export class ViewOutput extends Panel implements IRenderMime.IRenderer {
   private showData(): void {
     this.attempt += 1;
     this.clear();
-    this.node.dataset.simaLive = "false";
+    this.node.dataset["simaLive"] = "false";
     if (this.saved !== null) {
       const holder = new Widget();
       this.addWidget(holder);

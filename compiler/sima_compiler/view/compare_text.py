@@ -1,0 +1,100 @@
+"""A comparison as plain text.
+
+In: a `Comparison`. Out: lines; the numbers of `Comparison.to_dict`.
+"""
+
+from __future__ import annotations
+
+from sima_compiler.screen import printable
+from sima_compiler.view import units
+from sima_compiler.view.compare import Comparison, LayerChange, TotalChange
+from sima_compiler.view.plain import pairs, paragraph, table
+
+
+def comparison_text(found: Comparison, over: float | None = None) -> str:
+    """Totals, layers (with ``over`` those that changed by more than so many percent), files, notes."""
+    head = pairs([("before", found.before.path), ("after", found.after.path), *_notes(found)])
+    return "\n\n".join(part for part in (head, _totals(found), _layers(found, over), _files(found)) if part)
+
+
+def _notes(found: Comparison) -> list[tuple[str, str]]:
+    return [line for note in found.notes for line in paragraph("note", note)]
+
+
+def _totals(found: Comparison) -> str:
+    rows = [
+        (row.name.replace("_", " "), _value(row, row.before), _value(row, row.after), _total_change(row))
+        for row in found.totals
+    ]
+    return table(("total", "before", "after", "change"), rows, right=(1, 2, 3))
+
+
+def _layers(found: Comparison, over: float | None) -> str:
+    shown = found.layers if over is None else found.over(over)
+    counts = ", ".join(f"{units.count(number)} {what}" for what, number in found.counts.items())
+    summary = f"{units.count(len(found.layers))} layers: {counts}; together {_signed(found.layer_change)} cycles"
+    if over is not None:
+        summary += f"; {units.count(len(shown))} over {over:g} % shown"
+    if not shown:
+        return summary
+    rows = [_layer(row) for row in shown]
+    columns = ("layer", "before", "after", "difference", "change", "")
+    title = "Layers, run" if found.measure == "runtime_cycles" else "Layers, static schedule"
+    return f"{title}\n{table(columns, rows, right=(1, 2, 3, 4))}\n{summary}"
+
+
+def _layer(row: LayerChange) -> tuple[str, ...]:
+    remark = row.what if row.what in {"added", "gone"} else f"was {row.other}" if row.other else ""
+    return (
+        row.name,
+        _cycles(row.before),
+        _cycles(row.after),
+        _signed(row.change),
+        _percent(row.before, row.after) if row.what in {"changed", "same"} else "",
+        remark,
+    )
+
+
+def _files(found: Comparison) -> str:
+    rows = [(printable(file.name), _size(file.before), _size(file.after)) for file in found.files]
+    return table(("file", "before", "after"), rows, right=(1, 2)) if rows else ""
+
+
+def _size(value: int | None) -> str:
+    return units.NOT_RECORDED if value is None else units.size(value)
+
+
+def _value(row: TotalChange, value: float | None) -> str:
+    if value is None:
+        return units.NOT_RECORDED
+    match row.unit:
+        case "bytes":
+            return units.size(int(value))
+        case "share":
+            return units.percent(value)
+        case "rate":
+            return units.short_rate(value)
+        case _:
+            return units.count(value)
+
+
+def _total_change(row: TotalChange) -> str:
+    """Shares change by points: a percentage of a percentage misleads."""
+    if row.unit == "share" and row.before is not None and row.after is not None:
+        return f"{100 * (row.after - row.before):+.1f} points" if row.after != row.before else ""
+    return _percent(row.before, row.after)
+
+
+def _cycles(value: int | None) -> str:
+    return units.NOT_RECORDED if value is None else units.count(value)
+
+
+def _signed(value: int) -> str:
+    return f"{value:+,}" if value else "0"
+
+
+def _percent(before: float | None, after: float | None) -> str:
+    """The change as a share of what was; empty where that says nothing."""
+    if not before or after is None or after == before:
+        return ""
+    return f"{'+' if after > before else ''}{units.percent(after / before - 1)}"

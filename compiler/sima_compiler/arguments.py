@@ -20,6 +20,13 @@ def add_compile_arguments(parser: argparse.ArgumentParser) -> None:
     """Every option of a compile, the model included."""
     add_model_arguments(parser)
     add_output_argument(parser)
+    add_planning_arguments(parser)
+    parser.add_argument("--html", default=None, metavar="FILE", help="write a report that opens offline in any browser")
+    add_report_arguments(parser)
+
+
+def add_planning_arguments(parser: argparse.ArgumentParser) -> None:
+    """What is planned for: batch, compression, machine, and whether to plan what would help."""
     parser.add_argument(
         "--batch-size",
         type=int,
@@ -35,13 +42,19 @@ def add_compile_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--exact", action="store_true", help="place on-chip buffers with OR-Tools: slower (needs the extra [exact])"
     )
-    parser.add_argument("--html", default=None, metavar="FILE", help="write a report that opens offline in any browser")
-    add_report_arguments(parser)
+    parser.add_argument(
+        "--levers", action="store_true", help="plan what would help the batch size too: one more planning for each"
+    )
 
 
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+def add_model_arguments(
+    parser: argparse.ArgumentParser,
+    *,
+    metavar: str = "MODEL",
+    accepts: str = ".sima file, quantized .onnx, or float .onnx with calibration",
+) -> None:
     """The model, how to calibrate it when it is a float one, and its name."""
-    parser.add_argument("model", metavar="MODEL", help=".sima file, quantized .onnx, or float .onnx with calibration")
+    parser.add_argument("model", metavar=metavar, help=accepts)
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
         "--calibration",
@@ -139,8 +152,9 @@ def compile_keywords(arguments: argparse.Namespace) -> dict[str, Any]:
         keywords["quads"] = arguments.quads
     if arguments.machine != "mlsoc":
         keywords["machine"] = arguments.machine
-    if arguments.exact:
-        keywords["exact"] = True
+    for switch in ("exact", "levers"):
+        if getattr(arguments, switch):
+            keywords[switch] = True
     return keywords
 
 

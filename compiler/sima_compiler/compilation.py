@@ -24,6 +24,7 @@ from sima_compiler.folders import check_output_folder, output_folder
 from sima_compiler.ir.graph import Graph
 from sima_compiler.ir.layers import Layout, Segment
 from sima_compiler.ir.schedule import STALLS, Schedule
+from sima_compiler.levers import planned_levers, with_levers
 from sima_compiler.machine.description import Machine
 from sima_compiler.negotiate import Negotiation, negotiate
 from sima_compiler.pipeline import ConstantStore, Target, assemble, lower
@@ -83,7 +84,7 @@ class CompileResult:
 
 @dataclass(frozen=True, slots=True)
 class CompileOptions:
-    """How to compile; sizes are checked by `check_options`."""
+    """How to compile; sizes are checked by `check_options`. ``levers``: plan what would help the batch size, too."""
 
     output_path: Path
     batch_size: int
@@ -93,6 +94,7 @@ class CompileOptions:
     source_checksum: str
     progress: ProgressCallback | None = None
     exact: bool = False
+    levers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,11 @@ def compile_graph(graph: Graph, options: CompileOptions) -> CompileResult:
     found = negotiate(
         segment, target, options.batch_size, store, lambda done, total: progress(Progress("plan", done, total))
     )
+    if options.levers:
+        tried = planned_levers(
+            graph, target, options.batch_size, lambda done, total: progress(Progress("levers", done, total))
+        )
+        found = with_levers(found, tried)
     progress(Progress("encode", 0, 1))
     sizes = weight_sizes(segment, store.least_bytes)
     loads = layer_loads(segment, sizes, options.machine, quads=options.quads, batch=found.actual)

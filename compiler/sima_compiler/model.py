@@ -174,19 +174,21 @@ class Model:
         quads: int | None = None,
         progress: ProgressCallback | None = None,
         exact: bool = False,
+        levers: bool = False,
         **sdk_keywords: Any,
     ) -> CompileResult:
         """Compile to ``output_path/<name>_mpk.tar.gz`` for the largest feasible batch up to ``batch_size``.
 
         ``quads`` is how many of the machine's quads to use, all of them when None. ``progress`` receives `Progress`
         records and may raise to stop; nothing is half-written then. ``exact`` lets OR-Tools place the on-chip buffers
-        (``pip install 'sima-nb[exact]'``): slower, and sometimes a lower peak.
+        (``pip install 'sima-nb[exact]'``): slower, and sometimes a lower peak. ``levers`` plans what would help the
+        batch size (more quads, compression, as a what-if more on-chip memory), each about as long as the compile.
 
         Raises:
             OptionError: a value is out of range. UnsupportedError: a non-default tessellation or caching mode.
             MachineError, DoesNotFitError, OutputError, CompileInterrupted: as their names say.
         """
-        _check_options(batch_size, {"compress": compress, "exact": exact}, quads, log_level)
+        _check_options(batch_size, {"compress": compress, "exact": exact, "levers": levers}, quads, log_level)
         _refuse_reserved(tessellate_parameters, l2_caching_mode)
         _warn_ignored(preserve, sdk_keywords)
         chosen = machine if isinstance(machine, Machine) else Machine.load(machine)
@@ -199,6 +201,7 @@ class Model:
             source_checksum=self.checksum,
             progress=progress,
             exact=exact,
+            levers=levers,
         )
         with _log_level(log_level):
             return compile_graph(self.graph, options)

@@ -11,7 +11,7 @@ another and each would take too long.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sima_compiler.errors import DoesNotFitError
 from sima_compiler.ir.layers import Segment
@@ -22,6 +22,20 @@ from sima_compiler.stages.tiling.demand import DemandTable
 
 #: A larger batch may cost this much more per sample than the best smaller one.
 TOLERANCE = 1.01
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedLever:
+    """A change of the compile, or with ``what_if`` of the machine, and what negotiating with it gave.
+
+    ``feasible``: the desired size is; ``cycles_per_sample`` are those of the largest size, None where nothing fits.
+    """
+
+    text: str
+    feasible: bool
+    largest_batch_size: int | None
+    cycles_per_sample: float | None
+    what_if: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +55,7 @@ class Candidate:
     limiting_layer: str
     limiting_tensors: tuple[tuple[str, int], ...]
     reason: str
-    levers: tuple[str, ...] = ()
+    levers: tuple[PlannedLever, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +133,7 @@ def _refuse_repeated(search: _Search) -> bool:
     )  # fmt: skip
     reason = f"the maps of all samples together do not fit on chip; one sample after the other, {why}"
     for size in search.repeated:
-        search.rows[size] = Candidate(size, False, "does_not_fit", None, None, (), "", (), reason, _levers(search))
+        search.rows[size] = Candidate(size, False, "does_not_fit", None, None, (), "", (), reason)
     return True
 
 
@@ -134,10 +148,23 @@ def _start(search: _Search) -> None:
     if isinstance(first, Misfit):
         raise DoesNotFitError(
             f"{search.segment.name}: one sample does not fit: {first.sentence()}",
-            hint="; ".join(first.levers),
+            hint=_what_would_fit(search),
         )
     search.plans[1] = first
     search.allowed = frozenset(first.memory.tiling.spilled) | search.at_home
+
+
+def _what_would_fit(search: _Search) -> str:
+    """Whether more quads are enough for one sample, which is planned for rather than supposed."""
+    machine, quads = search.target.machine, search.target.quads
+    if quads == machine.quads:
+        return f"these are all quads of {machine.name}: the maps of that layer must become smaller"
+    whole = replace(search.target, quads=machine.quads)
+    if isinstance(plan(search.segment, whole, 1, search.store), Misfit):
+        return (
+            f"nor does it fit all {machine.quads} quads of {machine.name}: the maps of that layer must become smaller"
+        )
+    return f"it fits {machine.quads} quads: --quads {machine.quads}, quads={machine.quads}"
 
 
 def _at_home(segment: Segment) -> frozenset[str]:
@@ -180,17 +207,7 @@ def _proof(search: _Search, table: DemandTable, batch: int, layer: int | None = 
     found = table.worst(batch) if layer is None else table.at(layer, batch)
     if found.bytes <= capacity:
         return None
-    return Misfit(search.segment.layers[found.layer].name, found.bytes, capacity, found.maps, _levers(search))
-
-
-def _levers(search: _Search) -> tuple[str, ...]:
-    machine, quads = search.target.machine, search.target.quads
-    levers = ["a smaller input resolution"]
-    if quads < machine.quads:
-        levers.insert(
-            0, f"use {machine.quads} quads instead of {quads}: {machine.sram_bytes(machine.quads):,} bytes on chip"
-        )
-    return tuple(levers)
+    return Misfit(search.segment.layers[found.layer].name, found.bytes, capacity, found.maps)
 
 
 def _to_schedule(fitting: Sequence[int]) -> list[int]:
@@ -265,7 +282,6 @@ def _scheduled(search: _Search, size: int, *, feasible: bool, best: tuple[float,
         search.segment.layers[slowest].name,
         (),
         reason,
-        () if feasible else ("a smaller batch",),
     )
 
 
@@ -284,7 +300,6 @@ def _spills(search: _Search, size: int, found: Plan, extra: Sequence[str]) -> Ca
         f"{', '.join(extra[:3])}{' and others' if len(extra) > 3 else ''} would spill to DRAM, "
         f"{sum(count for _, count in listed):,} bytes that batch 1 keeps on chip; "
         f"{found.schedule.runtime / size:,.0f} cycles per sample",
-        _levers(search),
     )
 
 
@@ -299,7 +314,6 @@ def _refused(size: int, misfit: Misfit) -> Candidate:
         misfit.where,
         misfit.contributors[:4],
         misfit.sentence(),
-        misfit.levers,
     )
 
 

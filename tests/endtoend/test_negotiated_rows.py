@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from sima_compiler import Machine, Model
+from sima_compiler import DoesNotFitError, Machine, Model
+from sima_compiler.ir.layers import Segment
 from sima_compiler.ir.tiles import Misfit, Tiling
 from sima_compiler.negotiate import TOLERANCE, negotiate
-from sima_compiler.pipeline import ConstantStore, Target, lower, plan
+from sima_compiler.pipeline import ConstantStore, Plan, Target, lower, plan
 from sima_compiler.stages.tile import TileOptions, tile
 from tests.networks.float_net import FloatNet
 from tests.support.qdq_writer import Style, write_qdq
@@ -104,7 +105,28 @@ def test_a_row_that_spills_says_how_much_and_what_it_would_take() -> None:
     assert not others
     assert f"would spill to DRAM, {size:,} bytes that batch 1 keeps on chip; " in row.reason
     assert f"{(row.cycles or 0) / 3:,.0f} cycles per sample" in row.reason
-    assert row.levers[0].startswith("use 2 quads instead of 1")
+    assert row.levers == ()  # nothing is advised that nobody planned with
+
+
+@pytest.mark.parametrize(
+    ("quads", "enough", "words"),
+    [(1, 2, "it fits 2 quads: --quads 2"), (1, 3, "nor does it fit all 2 quads"), (2, 3, "these are all quads")],
+)
+def test_where_no_sample_fits_the_hint_says_what_was_planned_with(
+    monkeypatch: pytest.MonkeyPatch, quads: int, enough: int, words: str
+) -> None:
+    """Hardly any network is refused by a real machine: the planner is made to refuse too few quads."""
+
+    def refusing(segment: Segment, target: Target, batch: int, store: ConstantStore) -> Plan | Misfit:
+        return plan(segment, target, batch, store) if target.quads >= enough else Misfit("layer", 2, 1, ())
+
+    monkeypatch.setattr("sima_compiler.negotiate.plan", refusing)
+    machine = Machine.load("tiny")
+    (segment,) = lower(_model("small_maps").graph, machine).segments
+    target, store = Target(machine, quads, compress=False), ConstantStore(compress=False)
+    with pytest.raises(DoesNotFitError) as caught:
+        negotiate(segment, target, 1, store, lambda done, total: None)
+    assert words in caught.value.hint
 
 
 def test_resnet_50_at_the_edge_of_the_memory_keeps_its_maps_on_chip(quantized_networks) -> None:

@@ -167,6 +167,19 @@ def weights_behind_reshape_and_transpose(net: QdqGraph) -> None:
     conv(net, kernel, 4)
 
 
+@case("Reshape", "Transpose")
+def weights_whose_scales_run_over_the_last_of_two_equal_sizes(net: QdqGraph) -> None:
+    """(36, 4) with scales along its 4, then (4, 3, 3, 4): the other 4 is not theirs."""
+    split = net.op("Reshape", net.weights((36, 4), axis=1), net.constant([4, 3, 3, 4], np.int64))
+    conv(net, net.op("Transpose", split, perm=[3, 0, 1, 2]), 4)
+
+
+@case(computed=True)
+def integers_through_a_cast_that_numpy_leaves_alone(net: QdqGraph) -> None:
+    stored = net.op("Cast", net.constant(net.random.integers(-99, 100, (4, 3, 3, 3)), np.float16), to=TensorProto.INT8)
+    conv(net, net.op("DequantizeLinear", stored, net.constant(0.01, np.float32), net.constant(0, np.int8)))
+
+
 @case("Unsqueeze", "Squeeze")
 def weights_behind_unsqueeze_and_squeeze(net: QdqGraph) -> None:
     wide = net.op("Unsqueeze", net.weights((5, 3), axis=0), net.constant([0, 3, -1], np.int64))

@@ -154,6 +154,16 @@ def test_an_undefined_input_whatever_the_operator_set(opset: int) -> None:
         Model.from_onnx(model)
 
 
+def test_an_operator_set_of_nobody() -> None:
+    """The converter of old files then finds no definition of any node."""
+    net = QdqGraph()
+    net.output(net.pair(net.op("Sigmoid", net.input((3,)))))
+    model = net.model()
+    model.opset_import[0].domain = "nobody"
+    with pytest.raises(ModelError, match="cannot be converted"):
+        Model.from_onnx(model)
+
+
 @pytest.mark.parametrize("text", ["image", "conv_", "node_Conv", "Conv", "strides", "small"])
 def test_names_that_are_no_text(text: str, tmp_path: Path) -> None:
     model = network()

@@ -13,6 +13,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from sima_compiler import Model, ModelError, UnsupportedError, quantize
+from sima_compiler.frontend.canonical import canonical
 from tests.support.judges import assert_judges_agree
 from tests.support.oracle import run_onnxruntime
 from tests.support.qdq_graph import INT8, UINT8, QdqGraph
@@ -208,6 +209,9 @@ def test_a_bias_of_another_unit_on_gemm_keeps_its_meaning() -> None:
     (expected,) = run_onnxruntime(net.model(), inputs, optimized=False).values()
     assert np.array_equal(model.execute(inputs)[0], expected)
     assert len(model.graph.warnings) == 1
+    # What is exported says so in its own units, which onnxruntime then fuses.
+    (exported,) = run_onnxruntime(model.to_onnx(uint8=True), inputs).values()
+    assert np.array_equal(exported, expected)
 
 
 # Scale 0: pruned channels.
@@ -236,6 +240,11 @@ def a_pruned_channel_whose_bias_has_its_own_unit(net: QdqGraph) -> None:
     weights, scales = pruned(net, 3)
     unit = np.where(scales, np.float32(0.02) * scales, np.float32(0.0005))
     conv(net, weights, dequantized(net, drawn(net, -3000, 3000, (4,)), np.int32, unit, axis=0))
+
+
+@exact()
+def a_pruned_channel_with_a_real_bias(net: QdqGraph) -> None:
+    conv(net, pruned(net, 1)[0], net.constant([1.0, 2.5, -3.0, 0.4], np.float32))
 
 
 @exact()
@@ -511,25 +520,38 @@ def test_constants_of_other_floats(kind: type, tmp_path: Path) -> None:
     assert_judges_agree(net.model(), tmp_path, batch=2, compress=True)
 
 
-def test_a_float16_model_is_quantized_as_float32(tmp_path: Path) -> None:
+@pytest.mark.parametrize("inside", [True, False], ids=["float16 behind Cast", "float16 at the boundary"])
+def test_a_float16_model_is_quantized_as_float32(inside: bool, tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     weights = numpy_helper.from_array(random.normal(0, 0.3, (8, 3, 3, 3)).astype(np.float16), "w")
-    nodes = [
+    layer = [helper.make_node("Conv", ["h", "w"], ["c"]), helper.make_node("Relu", ["c"], ["r"])]
+    casts = [
         helper.make_node("Cast", ["x"], ["h"], to=TensorProto.FLOAT16),
-        helper.make_node("Conv", ["h", "w"], ["c"]),
-        helper.make_node("Relu", ["c"], ["r"]),
         helper.make_node("Cast", ["r"], ["y"], to=TensorProto.FLOAT),
     ]
-    image = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 8, 8])
-    result = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    kind, names = (TensorProto.FLOAT, ("x", "y")) if inside else (TensorProto.FLOAT16, ("h", "r"))
+    image = helper.make_tensor_value_info(names[0], kind, [1, 3, 8, 8])
+    result = helper.make_tensor_value_info(names[1], kind, None)
+    nodes = [casts[0], *layer, casts[1]] if inside else layer
     float_model = helper.make_model(
         helper.make_graph(nodes, "half", [image], [result], [weights]),
         opset_imports=[helper.make_opsetid("", 13)], ir_version=8,
     )  # fmt: skip
-    samples = [{"x": random.standard_normal((1, 3, 8, 8), dtype=np.float32)} for _ in range(4)]
+    samples = [{names[0]: random.standard_normal((1, 3, 8, 8), dtype=np.float32)} for _ in range(4)]
     model = quantize(float_model, samples)
     assert [node.op for node in model.graph.nodes] == ["Conv"]
-    (expected,) = run_onnxruntime(float_model, samples[0]).values()
-    noise = model.execute(samples[0])[0] - expected
-    assert 10 * np.log10(np.square(expected).mean() / np.square(noise).mean()) > 30  # decibels
+    dtype = helper.tensor_dtype_to_np_dtype(kind)
+    (expected,) = run_onnxruntime(float_model, {names[0]: samples[0][names[0]].astype(dtype)}).values()
+    noise = model.execute(samples[0])[0] - expected.astype(np.float32)
+    assert 10 * np.log10(np.square(expected.astype(np.float64)).mean() / np.square(noise).mean()) > 30  # decibels
     assert_judges_agree(model.to_onnx(), tmp_path, batch=1, compress=True)
+
+
+def test_nodes_that_do_nothing_are_gone_before_reading() -> None:
+    net = QdqGraph()
+    x = net.op("Cast", net.input((3, 6, 6)), to=TensorProto.FLOAT)
+    x = net.op("Dropout", net.op("Identity", net.op("Max", x)))
+    stored = net.op("Cast", net.quantize(net.op("Sigmoid", x), 1 / 256, -128), to=TensorProto.UINT8)
+    net.output(net.op("Identity", net.dequantize(stored, 1 / 256, -128)))
+    operators = [node.op_type for node in canonical(net.model()).graph.node]
+    assert operators == ["QuantizeLinear", "DequantizeLinear", "Sigmoid", "QuantizeLinear", "DequantizeLinear"]

@@ -176,3 +176,23 @@ def test_the_name_comes_from_the_file(tmp_path: Path) -> None:
     model = quantize(path, samples(1))
     assert model.name == "net"
     assert model_inputs(model, 1, 0)["image"].shape == (1, 3, 8, 8)
+
+
+def test_a_network_that_onnxruntimes_adjustment_of_biases_fails_on_is_quantized_without_it() -> None:
+    """LayerNormalization per channel; what it holds is said by its rule, not by an error of onnxruntime."""
+    random = np.random.default_rng(0)
+    constants = {"w": random.standard_normal((6, 4)), "g": random.uniform(0.5, 2, 4), "b": random.standard_normal(4)}
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["p"], "product"),
+        helper.make_node("LayerNormalization", ["p", "g", "b"], ["y"], "normal", axis=-1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "net",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 6])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 4])],
+        [numpy_helper.from_array(array.astype(np.float32), name) for name, array in constants.items()],
+    )
+    source = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    data = [{"x": random.standard_normal((2, 6), dtype=np.float32)}]
+    assert "LayerNormalization" in [node.op_type for node in quantize_onnx(source, data).model.graph.node]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import json
 from pathlib import Path
 from typing import Any
 
+from sima_compiler.view.page import packed_text
 from tests.labextension.sample_views import embedded
 
 ROOT = Path(__file__).parents[2]
@@ -56,11 +56,6 @@ def report_page(data: dict[str, Any], *, packed: bool = False) -> str:
         head = f'<script type="application/json" data-sima-view>{embedded(data)}</script>'
         scripts = (head, f"<script>{script}</script>")
     return f"{HEAD}<body>{STYLE}<main data-sima-report>{scripts[0]}{static}</main>{scripts[1]}</body></html>"
-
-
-def packed_text(text: str) -> str:
-    """Base64 of the gzipped text."""
-    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode("ascii")
 
 
 def widget_page(view: str, data: dict[str, Any], *, body: str = "", **traits: Any) -> str:

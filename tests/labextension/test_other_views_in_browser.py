@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from sima_compiler.view.columns import to_json
+from sima_compiler.view.compare import compare_views
+from sima_compiler.view.folding import folded, why_not_faster
+from sima_compiler.view.records import Layer
+from sima_compiler.view.tables import Table
 from tests.labextension.conftest import Opened
-from tests.labextension.sample_views import LAYERS, cycles_of, sample_json
+from tests.labextension.sample_views import LAYERS, cycles_of, sample_json, sample_view
 
 
 def answer(page: Page, ask: str, result: Any) -> dict[str, Any]:
@@ -114,13 +120,16 @@ def test_the_pipeline_says_who_reads_what_from_whom(archive: Page) -> None:
 def test_equal_rows_are_folded_and_questions_answered(open_widget: Opened) -> None:
     page = open_widget("batch", sample_json())
     rows = page.get_by_role("region", name="Sizes that were weighed").locator("tbody tr")
-    assert [text.split("\t")[0].strip() for text in rows.all_inner_texts()] == ["1", "2", "4", "5 to 32"]
+    sizes = [text.split("\t")[0].strip() for text in rows.all_inner_texts()]
+    assert sizes == ["1", "2", "4", "5 to 32"]
+    assert sizes == [row.sizes for row in folded(sample_view())], "Python folds by the same rule"
     assert [rows.nth(row).get_attribute("data-verdict") for row in range(4)] == [
         "feasible", "feasible", "built", "does not fit",
     ]  # fmt: skip
     text = page.locator(".sima-view").inner_text()
     assert "5: needs 1,250,000 bytes on chip. The layer that limits it: MLA_0/conv_5, with map (976.6 KiB)." in text
-    assert "2 needs 19,800 cycles per sample where 4 needs 20,000: 1.0 % fewer" in text
+    assert "Batch 2 needs 19,800 cycles per sample where 4 needs 20,000: 1.0 % fewer" in text
+    assert why_not_faster(sample_view()) in text, "Python says it in the same words"
     assert "With 4 quads it fits. Largest batch with it: 8." in text
     assert "what if A machine with 2 MiB" in text
     assert page.locator('.sima-point[data-verdict="does not fit"] path').count() > 0
@@ -155,3 +164,25 @@ def test_a_comparison_lines_up_layers_and_adds_up(open_widget: Opened) -> None:
     page.get_by_role("button", name="Change").click()
     expect(page.locator('[aria-sort="descending"]')).to_contain_text("Change")
     expect(rows.first).to_contain_text("gone" if cycles_of(LAYERS - 2) > cycles_of(LAYERS - 1) else "added")
+
+
+def test_a_comparison_shows_what_python_compares(open_widget: Opened) -> None:
+    """Three layers are gone after, and one side has no run: static schedules are compared, and that is said."""
+    view = sample_view()
+    plain = replace(
+        view,
+        layers=Table.of(Layer, [replace(layer, runtime_cycles=None) for layer in view.layers[3:]]),
+        totals=replace(view.totals, runtime_cycles=None),
+    )
+    found = compare_views(view, plain)
+    assert found.measure == "compute_cycles"
+    traits = {"_other_head": json.dumps(to_json(plain)), "_pairs": found.pairs, "_notes": found.notes}
+    page = open_widget("comparison", to_json(view), _other_columns=None, **traits)
+    expect(page.locator(".sima-view")).to_contain_text("Only one of the two records a run")
+    counts = found.counts
+    sign = "+" if found.layer_change > 0 else "\N{MINUS SIGN}"
+    expect(page.locator(".sima-count")).to_have_text(
+        f"{len(found.layers)} of {len(found.layers)} layers: {counts['added']} added, {counts['gone']} gone, "
+        f"{counts['changed']} changed; {sign}{abs(found.layer_change):,} cycles"
+    )
+    assert (counts["gone"], counts["added"]) == (3, 0)

@@ -117,6 +117,10 @@ def _convolve(kernel: Convolution, x: np.ndarray, source: FeatureMap) -> np.ndar
         for group in range(kernel.groups)
     ]
     total = np.concatenate(sums, axis=-1).astype(np.int32)
+    if kernel.real_bias is not None:
+        return arithmetic.requantize_real(
+            total, kernel.multipliers, kernel.real_bias, kernel.intermediate, kernel.clamp
+        )
     return arithmetic.requantize(total, kernel.bias, kernel.multipliers, kernel.intermediate.zero_point, kernel.clamp)
 
 

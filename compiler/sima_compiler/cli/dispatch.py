@@ -26,7 +26,7 @@ from sima_compiler.screen import printable_lines
 from sima_compiler.version import __version__
 
 COMMANDS = (
-    *("quantize", "check", "compile", "inspect", "stats", "compare"),
+    *("quantize", "check", "compile", "inspect", "stats", "batch", "compare"),
     *("simulate", "verify", "export", "disassemble"),
 )
 WRONG_USAGE, INTERRUPTED = 2, 130

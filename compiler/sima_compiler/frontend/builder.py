@@ -27,7 +27,17 @@ from sima_compiler.frontend.rules import (
 )
 from sima_compiler.frontend.structure import structural
 from sima_compiler.frontend.values import MOVEMENTS, Activation, Cut, GraphInput, Moving, Pending, RealFunction, Value
-from sima_compiler.ir.graph import UNARY_OPS, Graph, Node, Op, Quantization, ShapeAttributes, TableAttributes, Tensor
+from sima_compiler.ir.graph import (
+    UNARY_OPS,
+    Float32Array,
+    Graph,
+    Node,
+    Op,
+    Quantization,
+    ShapeAttributes,
+    TableAttributes,
+    Tensor,
+)
 
 #: How much onnxruntime lets a Relu or Clip limit a value that it then drops the node of.
 EPSILON = float(np.finfo(np.float32).eps)
@@ -162,7 +172,8 @@ class GraphBuilder:
         if key not in self._done:
             self._alive.append(value)
             tables = quantize_result(value.values, quant)
-            attributes = TableAttributes(tables, value.axis, value.steps, value.nodes)
+            line = line_of(value.values, self.quant(value.source)) if len(tables) > 1 else None
+            attributes = TableAttributes(tables, value.axis, value.steps, value.nodes, line)
             target = self.tensor(name, value.shape, quant)
             label = value.nodes[-1]
             self.append(Node(label, Op.TABLE, (value.source.tensor,), target.tensor, attributes, source=label))
@@ -284,6 +295,15 @@ def bounded(value: Pending, low: float, high: float) -> Pending:
 def clamp_name(low: float, high: float) -> str:
     """What layers call a limit: Relu's own interval is "relu", however the file writes it."""
     return "relu" if (low, high) == (0.0, float("inf")) else "clip"
+
+
+def line_of(values: Float32Array, source: Quantization) -> tuple[Float32Array, Float32Array] | None:
+    """Slope and offset of each row, as if rows were lines; whether they are, the tables tell."""
+    ends = values[:, [0, -1]].astype(np.float64)
+    if not np.isfinite(ends).all():
+        return None
+    slopes = ((ends[:, 1] - ends[:, 0]) / (len(values[0]) - 1)).astype(np.float32)
+    return slopes, np.ascontiguousarray(values[:, source.zero_point + 128])
 
 
 def in_reals(value: Pending) -> Pending:

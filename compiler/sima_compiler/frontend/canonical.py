@@ -27,6 +27,11 @@ from sima_compiler.frontend.loading import default_opset, is_quantized
 from sima_compiler.frontend.means import means_as_pools
 from sima_compiler.frontend.qoperator import desugar
 
+#: What onnx's converter raises for a model that contradicts itself; its own exceptions have no common base.
+CONVERSION_ERRORS = (
+    RuntimeError, ValueError, TypeError, IndexError, version_converter.ConvertError,
+    onnx.shape_inference.InferenceError, onnx.checker.ValidationError,
+)  # fmt: skip
 #: Oldest operator set whose DequantizeLinear knows scales per channel.
 MINIMUM_OPSET = 13
 
@@ -88,7 +93,7 @@ def with_minimum_opset(model: onnx.ModelProto) -> onnx.ModelProto:
         return model
     try:
         return version_converter.convert_version(model, MINIMUM_OPSET)
-    except (RuntimeError, ValueError, TypeError, IndexError, version_converter.ConvertError) as error:
+    except CONVERSION_ERRORS as error:
         raise ModelError(
             f"the model's operator set {default_opset(model)} cannot be converted to {MINIMUM_OPSET}: {error}",
             hint=f"export it with opset {MINIMUM_OPSET} or newer",

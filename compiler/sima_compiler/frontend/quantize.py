@@ -39,6 +39,8 @@ EXTRA_OPERATORS = (
 ORT_WARNING, ORT_FATAL = 2, 4
 #: What onnxruntime appends to the name of a value for what its pair of Q and DQ makes of it.
 DEQUANTIZED_SUFFIX = "_DequantizeLinear_Output"
+#: What onnxruntime is asked for beside its defaults; without the last a pool on an input would stay in float.
+OPTIONS = {"ActivationSymmetric": False, "WeightSymmetric": True, "ForceQuantizeNoInputCheck": True}
 #: How calibration turns observed values into ranges.
 METHODS = ("minmax", "percentile")
 
@@ -102,35 +104,47 @@ class _Samples:
 def _quantize_static(
     model: onnx.ModelProto, samples: Sequence[Mapping[str, npt.NDArray[Any]]], method: str
 ) -> onnx.ModelProto:
+    """Onnxruntime's quantization of ``model``, which stays as it is.
+
+    Raises:
+        ModelError: onnxruntime cannot quantize it.
+    """
+    try:
+        try:
+            result, taps = _run(model, samples, method, OPTIONS)
+        except ValueError:  # onnxruntime's own adjustment takes one bias scale where LayerNormalization has several
+            result, taps = _run(model, samples, method, {**OPTIONS, "QDQDisableWeightAdjustForInt32Bias": True})
+    except Exception as error:  # onnxruntime raises many kinds for models that it cannot run
+        raise ModelError(f"onnxruntime cannot quantize the model: {error}") from error
+    without_taps(result, taps)
+    restore_clamps(model, result)
+    return result
+
+
+def _run(
+    model: onnx.ModelProto, samples: Sequence[Mapping[str, npt.NDArray[Any]]], method: str, options: Mapping[str, bool]
+) -> tuple[onnx.ModelProto, Mapping[str, str]]:
+    """One run of `quantize_static` on a copy with taps: its result, and the taps."""
     from onnxruntime import quantization
     from onnxruntime.quantization.calibrate import CalibrationDataReader
     from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
     reader = type("Samples", (_Samples, CalibrationDataReader), {})(samples)
-    tapped, taps = with_taps(model)
+    tapped, taps = with_taps(model)  # a copy: quantize_static moves the weights of what it is given into a file
     methods = {"minmax": quantization.CalibrationMethod.MinMax, "percentile": quantization.CalibrationMethod.Percentile}
     with _quiet(), tempfile.TemporaryDirectory(prefix="sima-quantize-") as folder:
         target = Path(folder) / "quantized.onnx"
-        try:
-            quantization.quantize_static(
-                tapped, str(target), reader,
-                quant_format=quantization.QuantFormat.QDQ,
-                op_types_to_quantize=sorted({*QLinearOpsRegistry, *QDQRegistry, *EXTRA_OPERATORS}),
-                per_channel=True,
-                activation_type=quantization.QuantType.QInt8,
-                weight_type=quantization.QuantType.QInt8,
-                calibrate_method=methods[method],
-                extra_options={
-                    "ActivationSymmetric": False, "WeightSymmetric": True,
-                    "ForceQuantizeNoInputCheck": True,  # or a pool on an input would stay in float
-                },
-            )  # fmt: skip
-        except Exception as error:  # onnxruntime raises many kinds for models that it cannot run
-            raise ModelError(f"onnxruntime cannot quantize the model: {error}") from error
-        result = onnx.load(target)
-    without_taps(result, taps)
-    restore_clamps(model, result)
-    return result
+        quantization.quantize_static(
+            tapped, str(target), reader,
+            quant_format=quantization.QuantFormat.QDQ,
+            op_types_to_quantize=sorted({*QLinearOpsRegistry, *QDQRegistry, *EXTRA_OPERATORS}),
+            per_channel=True,
+            activation_type=quantization.QuantType.QInt8,
+            weight_type=quantization.QuantType.QInt8,
+            calibrate_method=methods[method],
+            extra_options=dict(options),
+        )  # fmt: skip
+        return onnx.load(target), taps
 
 
 @contextmanager

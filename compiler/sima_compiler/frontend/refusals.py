@@ -87,7 +87,7 @@ LATER = OperatorKind(
     ),
     "one that this compiler has no kernel for yet",
     rules.KNOWN_OPERATOR,
-    "end the model in front of it and run the rest on the host: onnx.utils.extract_model cuts it there",
+    "",
 )
 KINDS = (LATER, DYNAMIC, WEIGHT_ONLY, RECURRENT, CONTROL_FLOW, DATA_DEPENDENT)
 

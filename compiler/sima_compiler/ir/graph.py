@@ -145,13 +145,15 @@ class TableAttributes:
     """A function of one byte, the same for all values or one for each place along ``axis`` (per sample).
 
     ``tables``: int8 (1 or length of the axis, 256), entry q + 128 being the result for input byte q. ``steps`` are the
-    operators that it stands for, in lower case, ``sources`` their names in the model file.
+    operators that it stands for, in lower case, ``sources`` their names in the model file. ``line``: for each table the
+    real slope per step of the input and the real result at its zero point, where they may be lines.
     """
 
     tables: Int8Array
     axis: int = 0
     steps: tuple[str, ...] = ("table",)
     sources: tuple[str, ...] = ()
+    line: tuple[Float32Array, Float32Array] | None = None
 
 
 Attributes = ConvAttributes | ActivationAttributes | ShapeAttributes | TableAttributes | None

@@ -86,13 +86,12 @@ class MemoryPlan:
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """Why a plan does not fit, as data: the place, the demand against the limit, who contributes, what would help."""
+    """Why a plan does not fit, as data: the place, the demand against the limit, who contributes."""
 
     where: str
     demand: int
     limit: int
     contributors: tuple[tuple[str, int], ...]
-    levers: tuple[str, ...]
 
     def sentence(self) -> str:
         """One line for people."""

@@ -20,7 +20,7 @@ from sima_compiler.archive.report_records import (
 from sima_compiler.ir.layers import Layer
 from sima_compiler.ir.schedule import STALLS
 from sima_compiler.machine.description import Machine
-from sima_compiler.negotiate import Candidate
+from sima_compiler.negotiate import Candidate, PlannedLever
 from sima_compiler.reporting.facts import ReportFacts, run_of
 from sima_compiler.reporting.layers import WORK_CAUSES, report_layers
 from sima_compiler.reporting.memory import dram_traffic, memory_map
@@ -108,8 +108,12 @@ def _candidate(row: Candidate, machine: Machine) -> BatchCandidate:
         limiting_tensors=tuple(_limiting(row, name, size) for name, size in row.limiting_tensors),
         spilled=row.spilled,
         reason=row.reason,
-        levers=tuple(Lever(text) for text in row.levers),
+        levers=tuple(_lever(lever) for lever in row.levers),
     )
+
+
+def _lever(lever: PlannedLever) -> Lever:
+    return Lever(lever.text, lever.feasible, lever.largest_batch_size, lever.cycles_per_sample, lever.what_if)
 
 
 def _limiting(row: Candidate, name: str, size: int) -> LimitingTensor:

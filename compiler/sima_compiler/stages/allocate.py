@@ -99,7 +99,7 @@ def _misfit(tiling: Tiling, problem: Problem, peak: int) -> Misfit:
     step = problem.busiest_time
     live = sorted((b for b in tiling.buffers if b.first <= step <= b.last), key=lambda b: (-b.bytes, b.name))
     layer = tiling.layers[tiling.steps[step].layer].name
-    return Misfit(layer, peak, problem.capacity, tuple((b.name, b.bytes) for b in live), ("use more quads",))
+    return Misfit(layer, peak, problem.capacity, tuple((b.name, b.bytes) for b in live))
 
 
 if __name__ == "__main__":

@@ -53,6 +53,20 @@ def _gist(candidate: BatchCandidate) -> tuple[object, ...]:
     return candidate.status, candidate.limiting_layer, names, re.sub(r"[\d.,]+", "#", candidate.reason or "")
 
 
+def why_not_more(view: View) -> str:
+    """What stands in the way of the next larger size; empty where the size that was asked for is built."""
+    desired, actual = view.batch.desired_batch_size, view.batch.actual_batch_size
+    if actual is None or (desired is not None and actual >= desired):
+        return ""
+    larger = [row for row in view.candidates if row.batch_size > actual]
+    if not larger:
+        return ""
+    following = min(larger, key=lambda row: row.batch_size)
+    limit = wordings.limited_by(following)
+    reason = following.reason or wordings.verdict(following, actual)
+    return f"Batch {following.batch_size}: {reason}.{f' Limited by {limit}.' if limit else ''}"
+
+
 def why_not_faster(view: View) -> str:
     """A smaller size that needs fewer cycles per sample than the one that was built, and why it was not taken."""
     built = next((row for row in view.candidates if row.batch_size == view.batch.actual_batch_size), None)

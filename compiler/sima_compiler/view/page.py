@@ -21,6 +21,8 @@ from sima_compiler.view.html.summary import summary_html
 from sima_compiler.view.records import View
 from sima_compiler.view.saved import saved_view
 
+#: Letters of base85 that an HTML reader might take for its own -> letters that base85 does not use.
+_PLAIN_LETTERS = str.maketrans("<>&", ",:.")
 #: Characters that end or open an element, a comment or a line of script, in a form that JSON reads as the same.
 _ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 
@@ -47,8 +49,8 @@ def output_html(view: View) -> Markup:
     return tag(
         "div",
         summary_html(kept),
-        Markup(f'<script type="text/plain" data-sima-view data-sima-gzip>{_packed(data)}</script>'),
-        Markup(f'<script type="text/plain" data-sima-packed>{_packed(script)}</script><script>{boot}</script>'),
+        Markup(f'<script type="text/plain" data-sima-view data-sima-gzip>{packed_text(data)}</script>'),
+        Markup(f'<script type="text/plain" data-sima-packed>{packed_text(script)}</script><script>{boot}</script>'),
         data_sima_report=True,
     )
 
@@ -95,6 +97,6 @@ def _script(name: str) -> str:
     return (resources.files("sima_compiler.view") / "static" / name).read_text("ascii")
 
 
-def _packed(text: str) -> str:
-    """base64 of gzip, the same bytes for the same text."""
-    return base64.b64encode(gzip.compress(text.encode("utf-8"), 9, mtime=0)).decode("ascii")
+def packed_text(text: str) -> str:
+    """base85 of gzip, in letters that mean nothing in HTML; always the same. ``hosts/unpack.ts`` reads it."""
+    return base64.b85encode(gzip.compress(text.encode("utf-8"), 9, mtime=0)).decode("ascii").translate(_PLAIN_LETTERS)

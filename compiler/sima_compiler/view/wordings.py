@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sima_compiler.archive.report_records import BatchCandidate
+from sima_compiler.archive.report_records import BatchCandidate, Lever
 from sima_compiler.view import units
 
 WORDINGS: Mapping[str, str] = {
@@ -74,6 +74,19 @@ def limited_by(row: BatchCandidate) -> str:
         for tensor in row.limiting_tensors
     )
     return ": ".join(part for part in (row.limiting_layer or "", tensors) if part)
+
+
+def lever_sentence(lever: Lever) -> str:
+    """A lever with what planning with it gave; older archives name levers that nobody planned with."""
+    parts = [f"{'what if: ' if lever.what_if else ''}{lever.text}"]
+    if lever.feasible is None:
+        return f"{parts[0]} (not planned)"
+    if lever.largest_batch_size is None:
+        return f"{parts[0]}: no batch fits"
+    parts.append(f"batch {lever.largest_batch_size}")
+    if lever.cycles_per_sample:
+        parts.append(f"{units.count(lever.cycles_per_sample)} cycles per sample")
+    return f"{parts[0]}: {', '.join(parts[1:])}{'' if lever.feasible else ', not enough by itself'}"
 
 
 def _sentence(text: str) -> str:

@@ -1,7 +1,7 @@
 /**
  * Runs a script that a page carries compressed, so that a saved notebook does not hold it at full length.
  *
- * `<script type="text/plain" data-sima-packed>` holds base64 of the gzipped script. It is unpacked once per document: a
+ * `<script type="text/plain" data-sima-packed>` holds the gzipped script in letters (`unpack`). It is unpacked once per document: a
  * notebook with ten reports has ten copies, and the first one serves all. A browser that cannot unpack keeps the static form.
  */
 import { unpacked } from "./unpack.ts";

@@ -37,11 +37,12 @@ interface SavedPair {
   readonly before: ViewFile;
   readonly after: ViewFile;
   readonly pairs: readonly Pair[];
+  readonly notes?: readonly string[];
 }
 
-function mountPair(element: HTMLElement, { before, after, pairs }: SavedPair): Unmount {
+function mountPair(element: HTMLElement, { before, after, pairs, notes = [] }: SavedPair): Unmount {
   try {
-    return mountComparison(element, { before: decode(before), after: decode(after), pairs }, {}).dispose;
+    return mountComparison(element, { before: decode(before), after: decode(after), pairs, notes }, {}).dispose;
   } catch (error) {
     return say(element, failed(error));
   }

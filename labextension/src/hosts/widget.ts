@@ -2,7 +2,7 @@
  * The module that anywidget loads: `render` mounts a view and keeps its state and the Python traits the same.
  *
  * Traits: `_view` (which view), `_head` (JSON text of a View's head), `_columns` (its bytes), `_offers` (what the kernel
- * answers), for a comparison `_other_head`, `_other_columns`, `_pairs`; and the names of `ViewState`. A request goes out as
+ * answers), for a comparison `_other_head`, `_other_columns`, `_pairs`, `_notes`; and the names of `ViewState`. A request goes out as
  * `{id, ask, ...}`, and is answered by `{id, answer}` or `{id, error: {type, message, hint}}`. Errors of the browser are
  * shown where the view would be, and told to Python as `{ask: "failed", message}`.
  */
@@ -93,7 +93,8 @@ function mountModel(model: Model, el: HTMLElement, ask: Ask): Handle {
   const data = dataOf(model, "_");
   if (name === "comparison") {
     const pairs = (model.get("_pairs") ?? []) as readonly Pair[];
-    return mountComparison(el, { before: data, after: dataOf(model, "_other_"), pairs }, {});
+    const notes = (model.get("_notes") ?? []) as readonly string[];
+    return mountComparison(el, { before: data, after: dataOf(model, "_other_"), pairs, notes }, {});
   }
   const mount = VIEWS.get(name);
   if (!mount) throw new Error(`This release has no view called ${name}.`);

@@ -71,7 +71,7 @@ export function whyNotFaster(candidates: readonly BatchCandidate[], head: ViewHe
   if (!faster?.cycles_per_sample) return null;
   const gain = 1 - faster.cycles_per_sample / own;
   return (
-    `${faster.batch_size} needs ${count(faster.cycles_per_sample)} cycles per sample where ${built.batch_size} needs ` +
+    `Batch ${faster.batch_size} needs ${count(faster.cycles_per_sample)} cycles per sample where ${built.batch_size} needs ` +
     `${count(own)}: ${percent(gain)} fewer. The largest size within 1 % of the best smaller one is built; ask for ` +
     `${faster.batch_size} to get it.`
   );

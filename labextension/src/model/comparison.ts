@@ -11,6 +11,16 @@ export interface ComparisonData {
   readonly before: ViewData;
   readonly after: ViewData;
   readonly pairs: readonly Pair[];
+  /** What makes the two hard to compare, in sentences. */
+  readonly notes?: readonly string[];
+}
+
+/** Both sides are measured the same way: runs where both record one, else the static schedules. */
+export type Measure = "runtime_cycles" | "compute_cycles";
+
+export function measureOf({ before, after }: ComparisonData): Measure {
+  const recorded = [before, after].every(data => data.view.totals.runtime_cycles != null);
+  return recorded ? "runtime_cycles" : "compute_cycles";
 }
 
 export interface CompareRow {
@@ -28,9 +38,10 @@ export type CompareOrder = "change" | "timeline" | "name";
 
 export function rowsOf(data: ComparisonData): CompareRow[] {
   const { before, after } = data;
+  const measure = measureOf(data);
   return data.pairs.map(([left, right]) => {
-    const one = cyclesAt(before, left);
-    const other = cyclesAt(after, right);
+    const one = cyclesAt(before, left, measure);
+    const other = cyclesAt(after, right, measure);
     const change = (other ?? 0) - (one ?? 0);
     const [data, row] = right >= 0 ? [after, right] : [before, left];
     return {
@@ -54,9 +65,9 @@ function kindAt({ tables: { layers }, view }: ViewData, row: number): Label | nu
   return view.palette.families.find(label => label.key === family) ?? null;
 }
 
-function cyclesAt({ tables: { layers } }: ViewData, row: number): number | null {
+function cyclesAt({ tables: { layers } }: ViewData, row: number, measure: Measure): number | null {
   if (row < 0) return null;
-  const known = layers.get(row, "runtime_cycles") ?? layers.get(row, "compute_cycles");
+  const known = layers.get(row, measure);
   if (known !== null) return known;
   const [from, to] = [layers.get(row, "start_cycle"), layers.get(row, "end_cycle")];
   return from === null || to === null ? null : to - from + 1;

@@ -1,4 +1,5 @@
 /** An archive: its tree of files, what is in them (where the host can look), and the pipeline that they make up. */
+
 import { useMemo, useRef, useState } from "preact/hooks";
 import type { ViewData } from "../columns.ts";
 import type { Handle, Host } from "../hosts/host.ts";
@@ -6,6 +7,7 @@ import { type Key, treeMove, typedAhead } from "../model/keyboard.ts";
 import { labelOf } from "../model/profile.ts";
 import { filesBelow, type Item, itemsOf, type Node, treeOf } from "../model/tree.ts";
 import { count, size } from "../model/units.ts";
+import parts from "../styles/parts.css";
 import { OWN_KEYS } from "./keys.ts";
 import { mountView } from "./mounting.tsx";
 import { Pipeline } from "./pipeline.tsx";
@@ -16,7 +18,7 @@ import { Action, Button, Name, Section, TaskSays, useTask } from "./ui.tsx";
 const TYPING = 700;
 
 export function mount(element: HTMLElement, data: ViewData, host: Host): Handle {
-  const mounted = mountView(element, "Archive", () => <ArchiveView data={data} host={host} />);
+  const mounted = mountView(element, "Archive", () => <ArchiveView data={data} host={host} />, parts);
   return { update: () => undefined, dispose: mounted.dispose };
 }
 

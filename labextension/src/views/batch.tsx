@@ -1,4 +1,5 @@
 /** The negotiation of the batch size: what was weighed as a chart and as rows, why this size, and what would change it. */
+
 import { useId, useState } from "preact/hooks";
 import type { ViewData } from "../columns.ts";
 import type { BatchCandidate } from "../contract.ts";
@@ -6,13 +7,14 @@ import type { Handle, Host } from "../hosts/host.ts";
 import { type Folded, folded, verdictOf, whyNotFaster, whyNotMore } from "../model/candidates.ts";
 import { visible } from "../model/text.ts";
 import { count, shortRate, size } from "../model/units.ts";
+import parts from "../styles/parts.css";
 import { BatchChart } from "./batch_chart.tsx";
 import { OWN_KEYS } from "./keys.ts";
 import { mountView } from "./mounting.tsx";
 import { Button, Name, Section, TaskSays, useTask } from "./ui.tsx";
 
 export function mount(element: HTMLElement, data: ViewData, host: Host): Handle {
-  const mounted = mountView(element, "Batch size", () => <Batch data={data} host={host} />);
+  const mounted = mountView(element, "Batch size", () => <Batch data={data} host={host} />, parts);
   return { update: () => undefined, dispose: mounted.dispose };
 }
 

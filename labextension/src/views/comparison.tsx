@@ -1,4 +1,5 @@
 /** Two archives (or statistics files) side by side: totals, batch, files, and every layer with what became of it. */
+
 import { useId, useMemo, useState } from "preact/hooks";
 import type { ViewData } from "../columns.ts";
 import type { Handle, Host } from "../hosts/host.ts";
@@ -6,25 +7,34 @@ import {
   type CompareOrder,
   type CompareRow,
   type ComparisonData,
+  type Measure as Measured,
+  measureOf,
   ordered,
   overThreshold,
   rowsOf,
 } from "../model/comparison.ts";
 import { matches, wordsOf } from "../model/filter.ts";
+import { visible } from "../model/text.ts";
 import { count, duration, percent, shortRate, size } from "../model/units.ts";
+import parts from "../styles/parts.css";
 import { OWN_KEYS } from "./keys.ts";
 import { mountView } from "./mounting.tsx";
 import { Name, Section, Swatch, TextField } from "./ui.tsx";
 import { VirtualRows } from "./virtual_rows.tsx";
 
 export function mount(element: HTMLElement, data: ComparisonData, _host: Host): Handle {
-  const mounted = mountView(element, "Comparison", () => <Comparison data={data} />);
+  const mounted = mountView(element, "Comparison", () => <Comparison data={data} />, parts);
   return { update: () => undefined, dispose: mounted.dispose };
 }
 
 function Comparison({ data }: { data: ComparisonData }) {
   return (
     <>
+      {(data.notes ?? []).map(note => (
+        <p class="sima-note" key={note}>
+          {visible(note[0]?.toUpperCase() + note.slice(1))}.
+        </p>
+      ))}
       <Totals data={data} />
       <Layers data={data} />
       <Files data={data} />
@@ -34,7 +44,7 @@ function Comparison({ data }: { data: ComparisonData }) {
 
 type Measure = readonly [
   name: string,
-  value: (data: ViewData) => number | null | undefined,
+  value: (data: ViewData, measure: Measured) => number | null | undefined,
   write: (value: number) => string,
 ];
 
@@ -42,24 +52,33 @@ const MEASURES: readonly Measure[] = [
   ["Batch asked for", data => data.view.batch.desired_batch_size, String],
   ["Batch built", data => data.view.batch.actual_batch_size, String],
   ["Layers", data => data.view.totals.layers, count],
-  ["Cycles", data => data.view.totals.cycles, count],
+  ["Runtime cycles", data => data.view.totals.runtime_cycles, count],
   ["Compute cycles", data => data.view.totals.compute_cycles, count],
-  ["Cycles per sample", data => perSample(data), count],
+  ["Cycles per sample", (data, measure) => perSample(data, measure), count],
   ["Bound", data => data.view.totals.bound_cycles, count],
   ["Efficiency", data => data.view.totals.efficiency, percent],
-  ["Samples per second (MLA alone)", data => data.view.totals.samples_per_second, shortRate],
+  ["Samples per second (MLA alone)", (data, measure) => rate(data, measure), shortRate],
   ["Loaded from DRAM", data => data.view.totals.dram?.loaded_bytes, size],
   ["Stored to DRAM", data => data.view.totals.dram?.stored_bytes, size],
 ];
 
-function perSample({ view }: ViewData): number | null {
-  const batch = view.batch.actual_batch_size;
-  return batch ? view.totals.cycles / batch : null;
+function rate(data: ViewData, measure: Measured): number | null {
+  const cycles = perSample(data, measure);
+  return cycles ? (data.view.machine.clock_mhz * 1e6) / cycles : null;
 }
 
-function Totals({ data: { before, after } }: { data: ComparisonData }) {
-  const latency = (data: ViewData) => duration(data.view.totals.cycles, data.view.machine.clock_mhz);
-  const known = MEASURES.filter(([, value]) => value(before) != null || value(after) != null);
+function perSample({ view }: ViewData, measure: Measured): number | null {
+  const batch = view.batch.actual_batch_size;
+  const cycles = view.totals[measure];
+  return batch && cycles != null ? cycles / batch : null;
+}
+
+function Totals({ data }: { data: ComparisonData }) {
+  const { before, after } = data;
+  const measure = measureOf(data);
+  const cycles = (side: ViewData) => side.view.totals[measure] ?? 0;
+  const latency = (side: ViewData) => duration(cycles(side), side.view.machine.clock_mhz);
+  const known = MEASURES.filter(([, value]) => value(before, measure) != null || value(after, measure) != null);
   return (
     <div class="sima-scroll" tabIndex={0} role="region" aria-label="Totals" {...OWN_KEYS}>
       <table class="sima-plain">
@@ -79,7 +98,7 @@ function Totals({ data: { before, after } }: { data: ComparisonData }) {
         </thead>
         <tbody>
           {known.map(([name, value, write]) => {
-            const [one, other] = [value(before), value(after)];
+            const [one, other] = [value(before, measure), value(after, measure)];
             return (
               <tr key={name}>
                 <th scope="row">{name}</th>
@@ -93,7 +112,7 @@ function Totals({ data: { before, after } }: { data: ComparisonData }) {
             <th scope="row">Latency (MLA alone)</th>
             <td>{latency(before)}</td>
             <td>{latency(after)}</td>
-            <td>{changed(before.view.totals.cycles, after.view.totals.cycles)}</td>
+            <td>{changed(cycles(before), cycles(after))}</td>
           </tr>
         </tbody>
       </table>

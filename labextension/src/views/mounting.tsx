@@ -12,9 +12,15 @@ export interface Mounted {
   readonly dispose: () => void;
 }
 
-export function mountView(parent: HTMLElement, label: string, content: () => ComponentChildren): Mounted {
+export function mountView(
+  parent: HTMLElement,
+  label: string,
+  content: () => ComponentChildren,
+  moreStyles = "",
+): Mounted {
   const root = element("div", { className: "sima-view", role: "region", ariaLabel: label });
-  addStyles(parent);
+  addStyles(parent, "base", styles);
+  if (moreStyles) addStyles(parent, "parts", moreStyles);
   parent.append(root);
   const release = keepKeys(root);
   render(<Guarded label={label}>{<Content make={content} />}</Guarded>, root);
@@ -32,13 +38,12 @@ function Content({ make }: { make: () => ComponentChildren }) {
   return <>{make()}</>;
 }
 
-/** One style sheet per document, or per shadow tree, however many views there are. */
-function addStyles(near: Node): void {
+/** One style sheet of a name per document, or per shadow tree, however many views there are. */
+function addStyles(near: Node, name: string, text: string): void {
   const root = near.getRootNode();
   const place = root instanceof ShadowRoot ? root : document.head;
-  if (place.querySelector("style[data-sima-styles]")) return;
-  const sheet = element("style", { attributes: { "data-sima-styles": "" }, textContent: styles });
-  place.append(sheet);
+  if (place.querySelector(`style[data-sima-styles="${name}"]`)) return;
+  place.append(element("style", { attributes: { "data-sima-styles": name }, textContent: text }));
 }
 
 class Guarded extends Component<{ label: string; children: ComponentChildren }, { error: unknown }> {

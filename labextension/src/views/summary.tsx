@@ -1,15 +1,17 @@
 /** The facts at a glance: batch, cycles, latency, rate, efficiency, processors, warnings and advice. */
+
 import type { ViewData } from "../columns.ts";
 import type { Handle, Host } from "../hosts/host.ts";
 import { labelOf } from "../model/profile.ts";
 import { visible } from "../model/text.ts";
 import { count, duration, percent, shortRate } from "../model/units.ts";
+import parts from "../styles/parts.css";
 import { Findings } from "./findings.tsx";
 import { mountView } from "./mounting.tsx";
 import { Action, Name, Section, Swatch } from "./ui.tsx";
 
 export function mount(element: HTMLElement, data: ViewData, host: Host): Handle {
-  const mounted = mountView(element, "Summary", () => <Summary data={data} host={host} />);
+  const mounted = mountView(element, "Summary", () => <Summary data={data} host={host} />, parts);
   return { update: () => undefined, dispose: mounted.dispose };
 }
 

@@ -1,7 +1,7 @@
 """Functions of a byte that differ from channel to channel, such as a batch normalization.
 
-In: a step of Op.TABLE with a table for each place along one axis. Out: one `Copy` layer whose moves look up on the way.
-Always: neighbours that share a table share a move.
+In: a step of Op.TABLE with a table for each place along one axis. Out: a depthwise `Convolution` where the tables are
+those of lines, else one `Copy` layer whose moves look up on the way. Always: neighbours with one table share a move.
 
 ::
 
@@ -13,11 +13,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
+import numpy as np
+
+from sima_compiler import arithmetic
 from sima_compiler.errors import InternalError
 from sima_compiler.ir.graph import TableAttributes
-from sima_compiler.ir.layers import Copy
+from sima_compiler.ir.layers import Convolution, Copy
 from sima_compiler.stages.lowering.builder import Builder, Draft
 from sima_compiler.stages.lowering.byte_functions import Step
+from sima_compiler.stages.lowering.convolutions import POINT
 from sima_compiler.stages.lowering.copies import Piece, box, copy_into, make_canonical
 from sima_compiler.stages.lowering.feature_maps import new_map, view_of_map
 from sima_compiler.stages.lowering.views import View, merged, sliced, storage_axes, with_lookup
@@ -28,6 +32,10 @@ def lower_tables(builder: Builder, step: Step) -> None:
     attributes = step.node.attributes
     if not isinstance(attributes, TableAttributes):
         raise InternalError(f"legalize: {step.node.name} has no tables")
+    convolution = _as_convolution(builder, step, attributes)
+    if convolution is not None:
+        _convolve(builder, step, attributes, convolution)
+        return
     tensor, source = builder.tensor(step.output), _view_by_channels(builder, step, attributes.axis)
     order = storage_axes(source) if len(tensor.shape) != 3 else None
     result = new_map(tensor, order)
@@ -43,6 +51,38 @@ def lower_tables(builder: Builder, step: Step) -> None:
     draft = Draft(attributes.steps[-1], Copy(()), (), result.name, attributes.steps, source.sources + step.sources)
     copy_into(builder, pieces, result, draft)
     builder.views[step.output] = whole
+
+
+def _as_convolution(builder: Builder, step: Step, attributes: TableAttributes) -> Convolution | None:
+    """One multiply-accumulate per value where every channel of an image is a line: weight 1 or -1, a real bias.
+
+    None where for any byte of any channel the line gives another result than its table.
+    """
+    source, target = builder.tensor(step.inputs[0]).quant, builder.tensor(step.output).quant
+    if attributes.line is None or attributes.axis != 0 or len(builder.tensor(step.output).shape) != 3:
+        return None
+    slopes, offsets = attributes.line
+    factors = np.where(slopes == 0, np.float32(1), np.abs(slopes)).astype(np.float32)
+    signs = np.sign(slopes).astype(np.int8)
+    sums = (arithmetic.ALL_BYTES.astype(np.int32) - source.zero_point) * signs.astype(np.int32).reshape(-1, 1)
+    found = arithmetic.requantize_real(sums, factors.reshape(-1, 1), offsets.reshape(-1, 1), target)
+    if not np.array_equal(found, attributes.tables):
+        return None
+    return Convolution(
+        window=POINT,
+        groups=len(signs),
+        weights=signs.reshape(-1, 1, 1, 1),
+        bias=np.zeros(len(signs), np.int32),
+        multipliers=factors,
+        intermediate=target,
+        real_bias=offsets,
+    )
+
+
+def _convolve(builder: Builder, step: Step, attributes: TableAttributes, kernel: Convolution) -> None:
+    source = make_canonical(builder, step.inputs[0])
+    draft = Draft("depthwise_conv2d", kernel, (source,), step.output, attributes.steps, step.sources)
+    builder.produce(step, draft, new_map(builder.tensor(step.output)))
 
 
 def _view_by_channels(builder: Builder, step: Step, axis: int) -> View:

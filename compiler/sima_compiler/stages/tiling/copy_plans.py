@@ -86,7 +86,7 @@ def plan_copy(site: LayerSite) -> BlockPlan | Misfit:
         return replace(found, keeps_tables=keeps_tables(kernel, site.capacity))
     least = site.machine.lanes * min(2, len(spilled)) + place.tables
     contributors = tuple((name, site.machine.lanes) for name in names if name in spilled)
-    return Misfit(site.layer.name, least, site.free, contributors, ("use more quads",))
+    return Misfit(site.layer.name, least, site.free, contributors)
 
 
 @lru_cache(maxsize=256)

@@ -172,4 +172,4 @@ def _victim(resident: list[str], excess: int, segment: Segment, layer: Layer, si
 def _misfit(layer: Layer, excess: int, capacity: int, segment: Segment, machine: Machine) -> Misfit:
     names = (*layer.inputs, layer.output)
     contributors = tuple((name, bytes_of(segment.maps[name], whole(segment.maps[name], 1), machine)) for name in names)
-    return Misfit(layer.name, capacity + excess, capacity, contributors, ("use more quads", "reduce the resolution"))
+    return Misfit(layer.name, capacity + excess, capacity, contributors)

@@ -225,8 +225,7 @@ def _held(feature_map: FeatureMap, region: Region, machine: Machine) -> _Held:
 def _misfit(site: LayerSite, demand: int) -> Misfit:
     names = [name for name in (*site.layer.inputs, site.layer.output) if name in site.spilled]
     contributors = tuple((name, bytes_of(site.segment.maps[name], _row(site, name), site.machine)) for name in names)
-    levers = ("use more quads", "reduce the resolution")
-    return Misfit(site.layer.name, demand, site.free, contributors, levers)
+    return Misfit(site.layer.name, demand, site.free, contributors)
 
 
 def _row(site: LayerSite, name: str) -> Region:

@@ -44,7 +44,7 @@ def _row(row: Folded, best: float) -> Markup:
         tag("td", _span(units.size, [end.peak_on_chip_bytes for end in ends]), class_="n"),
         tag("td", wordings.limited_by(candidate) or units.NOT_RECORDED),
         tag("td", candidate.reason or units.NOT_RECORDED),
-        tag("td", "; ".join(lever.text for lever in candidate.levers) or units.NOT_RECORDED),
+        tag("td", "; ".join(map(wordings.lever_sentence, candidate.levers)) or units.NOT_RECORDED),
         class_="built" if built else None,
     )
 

@@ -31,11 +31,7 @@ export async function kernelHas(kernel: Kernel.IKernelConnection, modelId: strin
 /** The live widget of `modelId`, or null where the kernel, the model or the widget manager is missing. */
 export async function liveWidget(around: Surroundings, modelId: string): Promise<Widget | null> {
   const kernel = around.session.session?.kernel ?? null;
-  if (
-    kernel === null ||
-    !around.rendermime.mimeTypes.includes(WIDGET_VIEW) ||
-    !(await kernelHas(kernel, modelId))
-  ) {
+  if (kernel === null || !around.rendermime.mimeTypes.includes(WIDGET_VIEW) || !(await kernelHas(kernel, modelId))) {
     return null;
   }
   const deadline = Date.now() + PATIENCE_MS;

@@ -1,0 +1,80 @@
+"""A table per channel: a depthwise convolution where each is a line, else a copy that looks up; never other bytes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sima_compiler.frontend.onnx_qdq import graph_from_onnx
+from sima_compiler.ir.graph import Graph, TableAttributes
+from sima_compiler.ir.layers import Convolution, Copy, Kernel
+from tests.lowering.agreement import agreed, names
+from tests.support.qdq_graph import QdqGraph
+
+
+def graph_of(*steps: tuple[str, float, float], shape: tuple[int, ...] = (6, 9, 7), function: str = "") -> Graph:
+    """Operators with a constant per channel of an image, or of the last axis, drawn between two numbers."""
+    net = QdqGraph(seed=len(steps))
+    value = net.input(shape, scale=0.03, zero=-11)
+    channels = (shape[0], 1, 1) if len(shape) == 3 else (shape[-1],)
+    for operator, low, high in steps:
+        value = net.op(operator, value, net.constant(net.random.uniform(low, high, channels), np.float32))
+    if function:
+        value = net.op(function, value)
+    net.output(net.pair(value, 0.021, 5))
+    return graph_from_onnx(net.model(), "net")
+
+
+def kernel_of(graph: Graph) -> tuple[Kernel, list[str]]:
+    layers = agreed(graph)
+    return layers.segments[0].layers[-1].kernel, names(layers)
+
+
+def test_a_scale_and_a_shift_per_channel_are_one_convolution() -> None:
+    kernel, called = kernel_of(graph_of(("Mul", 0.4, 2.0), ("Add", -1.0, 1.0)))
+    assert isinstance(kernel, Convolution)
+    assert kernel.is_depthwise
+    assert called == ["mul_add"]
+
+
+def test_slopes_may_fall_or_be_zero() -> None:
+    graph = graph_of(("Mul", -2.0, 2.0), ("Sub", -1.0, 1.0))
+    assert isinstance(kernel_of(graph)[0], Convolution)
+    flat = graph_of(("Mul", 0.0, 0.0))
+    assert agreed(flat)
+    assert isinstance(kernel_of(graph_of(("Mul", -1.0, 1.0), ("Max", 9.0, 10.0)))[0], Convolution)
+
+
+@pytest.mark.parametrize("function", ["Sigmoid", "Relu"])
+def test_bent_functions_are_looked_up(function: str) -> None:
+    kernel, called = kernel_of(graph_of(("Mul", 0.4, 2.0), ("Add", -1.0, 1.0), function=function))
+    assert isinstance(kernel, Copy)
+    assert len(kernel.moves) == 6
+    assert called == [f"mul_add_{function.lower()}"]
+
+
+def test_one_byte_beside_the_line_is_enough() -> None:
+    graph = graph_of(("Mul", 0.4, 2.0), ("Add", -1.0, 1.0))
+    node = graph.nodes[0]
+    assert isinstance(node.attributes, TableAttributes)
+    tables = node.attributes.tables.copy()
+    tables[3, 128] ^= 1
+    bent = replace(graph, nodes=(replace(node, attributes=replace(node.attributes, tables=tables)),))
+    assert isinstance(kernel_of(bent)[0], Copy)
+
+
+def test_neighbours_with_one_table_share_a_move() -> None:
+    graph = graph_of(("Max", -1.0, -0.9), function="Sigmoid")
+    node = graph.nodes[0]
+    assert isinstance(node.attributes, TableAttributes)
+    tables = node.attributes.tables[[0, 0, 0, 1, 1, 0]]
+    same = replace(graph, nodes=(replace(node, attributes=replace(node.attributes, tables=tables)),))
+    kernel, _ = kernel_of(same)
+    assert isinstance(kernel, Copy)
+    assert len(kernel.moves) == 3
+
+
+def test_rows_of_a_matrix_are_looked_up() -> None:
+    assert isinstance(kernel_of(graph_of(("Mul", 0.4, 2.0), shape=(5, 8)))[0], Copy)

@@ -1,7 +1,8 @@
 """Turning off any single fold or rewrite of the reader fails a test: ``python -m tests.long.turned_off [NAME ...]``.
 
-Every switch replaces one function of the frontend by one that does nothing, in a child that runs the tests of spelling
-and of the frontend until the first failure. Prints what failed, and exits with 1 when a switch went unnoticed.
+Every switch replaces one function of the frontend by one that does nothing, in a child that reads every spelling of
+`tests/spelling`, and then runs the tests, until the first difference. Prints what failed, and exits with 1 when a
+switch went unnoticed.
 """
 
 from __future__ import annotations
@@ -9,12 +10,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from functools import reduce
 from importlib import import_module
 from typing import Any
 
-TESTS = ("tests/spelling", "tests/frontend")
+import numpy as np
+
+from tests.support.qdq_graph import INT8, UINT8
+
+TESTS = ("tests/frontend", "tests/spelling", "tests/endtoend/test_outside_judge.py")
 VARIABLE = "SIMA_NB_TURNED_OFF"
 
 
@@ -101,16 +107,74 @@ def turn_off(name: str) -> None:
             setattr(module, last, new)
 
 
+def first_difference() -> str:
+    """The first spelling that is read differently from the plain one, or not at all; empty when there is none."""
+    from sima_compiler import Model
+    from tests.spelling.constants import CONSTANTS
+    from tests.spelling.networks import NETWORKS, plain
+    from tests.spelling.operators import OPERATORS
+    from tests.spelling.sheet import Sheet
+    from tests.spelling.structure import STRUCTURE
+
+    sources = {name: plain(name, (UINT8, INT8)[place % 2]) for place, name in enumerate(NETWORKS)}
+    for rewrite in (*CONSTANTS, *STRUCTURE, *OPERATORS):
+        for name, source in sources.items():
+            sheet = Sheet(source, np.random.default_rng(len(name)))
+            rewrite(sheet)
+            if sheet.model.SerializeToString() == source.SerializeToString():
+                continue
+            try:
+                model, plain_model = Model.from_onnx(sheet.model, "spelled"), Model.from_onnx(source, "spelled")
+                same = text_of(model) == text_of(plain_model) or program(model) == program(plain_model)
+            except Exception as error:  # noqa: BLE001 -- any failure is noticed
+                return f"{rewrite.__name__} on {name}: {type(error).__name__}"
+            if not same:
+                return f"{rewrite.__name__} on {name}: another graph"
+    return ""
+
+
+def text_of(model: Any) -> str:
+    """A graph without the names of the file's nodes, which no program holds."""
+    graph = model.graph
+    nodes = [
+        (node.op, node.inputs, node.output, node.attributes, node.clamp, node.fused, node.constant_first,
+         [array.tolist() for array in (node.weights.values, node.weights.scales, node.weights.bias)]
+         if node.weights else None)
+        for node in graph.nodes
+    ]  # fmt: skip
+    return repr((graph.inputs, graph.outputs, graph.tensors, nodes))
+
+
+def program(model: Any) -> bytes:
+    """The ``.lm`` bytes: graphs that differ may still be the same program."""
+    from sima_compiler import Archive
+
+    with tempfile.TemporaryDirectory() as folder:
+        archive = Archive.open(model.compile(folder, 2, machine="tiny").path)
+        return b"".join(archive.read(member) for member in archive.lm_files)
+
+
 def noticed(name: str) -> str:
-    """The first test that fails with this switch off; empty when all pass."""
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "tests.long.turned_off", "--no-header", *TESTS]
+    """What fails with this switch off: the first spelling, or the first test; empty when nothing does."""
     environment = {**os.environ, VARIABLE: name}
-    run = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    spelled = _run(["-m", "tests.long.turned_off", "--spelling"], environment)
+    if spelled.returncode or spelled.stdout.strip():
+        return spelled.stdout.strip() or spelled.stderr.strip().splitlines()[-1]
+    run = _run(["-m", "pytest", "-q", "-x", "-p", "tests.long.turned_off", "--no-header", *TESTS], environment)
     failures = [line for line in run.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     return failures[0][:160] if failures else "" if run.returncode == 0 else run.stderr[-160:] or run.stdout[-160:]
 
 
+def _run(arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
 def main(names: list[str]) -> int:
+    if names == ["--spelling"]:
+        turn_off(os.environ[VARIABLE])
+        print(first_difference())
+        return 0
     unnoticed = 0
     for name in names or list(SWITCHES):
         found = noticed(name)

@@ -54,10 +54,10 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """``%load_ext sima_nb``: add the magics."""
-    from sima_nb.magics import SimaMagics
-    from sima_nb.model_magics import ModelMagics
+    from sima_nb import completion, magics, model_magics, view_magics
 
-    shell.register_magics(SimaMagics, ModelMagics)
+    shell.register_magics(magics.SimaMagics, model_magics.ModelMagics, view_magics.ViewMagics)
+    completion.register(shell, (magics.COMPILE, *model_magics.TWINS, *view_magics.TWINS))
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
@@ -65,5 +65,5 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     names = [name for name in shell.magics_manager.magics["line"] if str(name).startswith("sima_")]
     for name in names:
         shell.magics_manager.magics["line"].pop(name)
-    for registered in ("SimaMagics", "ModelMagics"):
+    for registered in ("SimaMagics", "ModelMagics", "ViewMagics"):
         shell.magics_manager.registry.pop(registered, None)

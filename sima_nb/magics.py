@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,9 +15,9 @@ from typing import Any
 
 from IPython.core.magic import Magics, line_magic, magics_class, needs_local_scope
 
-from sima_compiler import CompileInterrupted, SimaError, add_compile_arguments, logging_from_arguments
+from sima_compiler import add_compile_arguments, logging_from_arguments
 from sima_nb.display import Summary
-from sima_nb.magic_parser import MagicParser, without_traceback
+from sima_nb.magic_parser import Twin, is_quiet, plain_errors
 from sima_nb.progress import ProgressDisplay
 from sima_nb.session import as_shown, compile_model, resolve_calibration, resolve_model
 
@@ -34,12 +33,7 @@ holds a path, a Model, an onnx.ModelProto, or any object with compile(output_pat
 """
 
 
-def magic_parser() -> MagicParser:
-    """The parser of ``%sima_compile``: the options of ``simac compile``."""
-    parser = MagicParser("%sima_compile", add_help=False)
-    add_compile_arguments(parser)
-    parser.add_argument("-h", "--help", action="store_true", help="show this text")
-    return parser
+COMPILE = Twin("compile", _INTRODUCTION, add_compile_arguments, (".onnx", ".sima"))
 
 
 @magics_class
@@ -50,24 +44,13 @@ class SimaMagics(Magics):
     @line_magic
     def sima_compile(self, line: str, local_ns: Mapping[str, Any] | None = None) -> Summary | None:
         """Compile a model and show what came of it; the text that ``?`` shows is set below."""
-        parser = magic_parser()
-        try:
-            words = shlex.split(line)
-        except ValueError as error:
-            parser.error(str(error))
-        if not words or {"-h", "--help"} & set(words):
-            sys.stdout.write(help_text())
+        arguments = COMPILE.arguments(line)
+        if arguments is None:
             return None
-        arguments = parser.parse_args(words)
-        try:
-            return self._compile(arguments, local_ns or {})
-        except KeyboardInterrupt:
-            interrupted = CompileInterrupted("stopped; nothing half-written is left behind")
-            raise without_traceback(interrupted) from None
-        except SimaError as error:
-            raise without_traceback(error) from None
+        with plain_errors():
+            return self._compile(arguments, local_ns or {}, quiet=is_quiet(line))
 
-    def _compile(self, arguments: argparse.Namespace, local_names: Mapping[str, Any]) -> Summary | None:
+    def _compile(self, arguments: argparse.Namespace, local_names: Mapping[str, Any], *, quiet: bool) -> Summary | None:
         assert self.shell is not None, "a magic runs in a shell"
         namespace = {**self.shell.user_ns, **local_names}
         model = resolve_model(arguments.model, namespace)
@@ -80,14 +63,9 @@ class SimaMagics(Magics):
             (sys.stderr if arguments.json else sys.stdout).write(f"created the folder {folder}\n")
         if arguments.json:
             sys.stdout.write(json.dumps(summary.to_dict(), ensure_ascii=False) + "\n")
-        else:
+        elif not quiet:
             summary.show()
         return as_shown(summary, self.shell.execution_count)
 
 
-def help_text() -> str:
-    """Introduction and every option."""
-    return f"{_INTRODUCTION}\n{magic_parser().format_help()}"
-
-
-SimaMagics.sima_compile.__doc__ = help_text()
+SimaMagics.sima_compile.__doc__ = COMPILE.help_text()

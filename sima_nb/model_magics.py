@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from IPython.core.magic import Magics, line_magic, magics_class, needs_local_scope
 
 from sima_compiler import (
-    CompileInterrupted,
     Model,
-    SimaError,
     add_check_arguments,
     add_export_arguments,
     add_verify_arguments,
@@ -27,7 +23,7 @@ from sima_compiler import (
     export_from_arguments,
     verify_from_arguments,
 )
-from sima_nb.magic_parser import MagicParser, without_traceback
+from sima_nb.magic_parser import Twin, plain_errors
 from sima_nb.session import resolve_calibration, resolve_model
 
 
@@ -37,27 +33,6 @@ class Report(Protocol):
     def to_dict(self) -> dict[str, Any]:
         """The keys of ``--json``."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Twin:
-    """A magic and the command whose options it has."""
-
-    name: str
-    introduction: str
-    add_arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], Report]
-
-    def parser(self) -> MagicParser:
-        """The command's options, and ``-h``."""
-        parser = MagicParser(f"%sima_{self.name}", add_help=False)
-        self.add_arguments(parser)
-        parser.add_argument("-h", "--help", action="store_true", help="show this text")
-        return parser
-
-    def help_text(self) -> str:
-        """Introduction and every option."""
-        return f"{self.introduction}\n{self.parser().format_help()}"
 
 
 CHECK = Twin(
@@ -71,7 +46,7 @@ MODEL is a path, or the name of a variable that holds a path, a Model or an onnx
     r.compiles, r.obstacles
 """,
     add_check_arguments,
-    check_from_arguments,
+    (".onnx", ".sima"),
 )
 VERIFY = Twin(
     "verify",
@@ -85,7 +60,7 @@ MODEL is a path, or the name of a variable that holds a path, a Model or an onnx
     r.exact, r.forms, r.layers
 """,
     add_verify_arguments,
-    verify_from_arguments,
+    (".onnx", ".sima"),
 )
 EXPORT = Twin(
     "export",
@@ -96,8 +71,13 @@ MODEL is a path, or the name of a variable that holds a path, a Model or an onnx
     %sima_export resnet50.sima -o resnet50_uint8.onnx --uint8
 """,
     add_export_arguments,
-    export_from_arguments,
+    (".onnx", ".sima"),
 )
+RUNS: dict[str, Callable[[argparse.Namespace], Report]] = {
+    "check": check_from_arguments,
+    "verify": verify_from_arguments,
+    "export": export_from_arguments,
+}
 TWINS = (CHECK, VERIFY, EXPORT)
 
 
@@ -124,21 +104,11 @@ class ModelMagics(Magics):
         return self._run(EXPORT, line, local_ns or {})
 
     def _run(self, twin: Twin, line: str, local_names: Mapping[str, Any]) -> Report | None:
-        parser = twin.parser()
-        try:
-            words = shlex.split(line)
-        except ValueError as error:
-            parser.error(str(error))
-        if not words or {"-h", "--help"} & set(words):
-            sys.stdout.write(twin.help_text())
+        arguments = twin.arguments(line)
+        if arguments is None:
             return None
-        arguments = parser.parse_args(words)
-        try:
-            report = twin.run(self._resolved(arguments, local_names))
-        except KeyboardInterrupt:
-            raise without_traceback(CompileInterrupted("stopped; nothing half-written is left behind")) from None
-        except SimaError as error:
-            raise without_traceback(error) from None
+        with plain_errors():
+            report = RUNS[twin.name](self._resolved(arguments, local_names))
         if not arguments.json:
             return report
         sys.stdout.write(json.dumps(report.to_dict(), ensure_ascii=False) + "\n")

@@ -48,6 +48,33 @@ def resolve_model(text: str, namespace: Mapping[str, Any]) -> Any:
     )
 
 
+def resolve_source(text: str, namespace: Mapping[str, Any]) -> Any:
+    """What FILE or ARCHIVE stands for: the variable of that name where there is one, else the text itself as a path.
+
+    Raises:
+        OptionError: neither a variable nor a file.
+    """
+    if text in namespace:
+        return namespace[text]
+    if text.isidentifier() and not Path(text).exists():
+        raise OptionError(f"{text}: neither a variable nor a file", hint="run the cell that defines it, or name a file")
+    return text
+
+
+def path_of(source: Any) -> str:
+    """Where what a variable holds lies on disk: a path itself, an archive, or a result.
+
+    Raises:
+        OptionError: it lies in no file.
+    """
+    path = source if isinstance(source, str | Path) else getattr(source, "path", None)
+    if not isinstance(path, str | Path) or not str(path):
+        raise OptionError(
+            f"{type(source).__name__} lies in no file", hint="name a path, an Archive, or what compile returned"
+        )
+    return str(path)
+
+
 def is_onnx_model(value: object) -> bool:
     """Whether ``value`` is an `onnx.ModelProto`; told by its name, so that nothing has to be imported for it."""
     kind = type(value)

@@ -24,7 +24,7 @@ from sima_compiler.sim.timing import Event, RuntimeTrace, replay_file
 STALL_NAMES = STALLS
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Run:
     """One run of the whole batch. ``outputs`` are float32, ``quantized`` the int8 behind them, both (batch, ...) in the
     source's layout; ``trace`` says where the cycles went.
@@ -33,6 +33,14 @@ class Run:
     outputs: Mapping[str, npt.NDArray[np.float32]]
     quantized: Mapping[str, npt.NDArray[np.int8]]
     trace: RuntimeTrace
+
+    def __repr__(self) -> str:
+        """Cycles and shapes: never the arrays, which hold a whole batch."""
+        stalls = ", ".join(f"{name} {cycles:,}" for name, cycles in self.trace.stall_cycles.items() if cycles)
+        shapes = ", ".join(f"{name} {'x'.join(map(str, array.shape))}" for name, array in self.outputs.items())
+        stalled = f"; stalls: {stalls}" if stalls else ""
+        cycles = f"{self.trace.runtime_cycles:,} cycles, compute {self.trace.compute_cycles:,}{stalled}"
+        return f"Run: {cycles}; outputs: {shapes}"
 
     def to_dict(self) -> dict[str, Any]:
         """The figures of the trace under the names that the command line prints."""

@@ -106,7 +106,11 @@ class ViewWidget(anywidget.AnyWidget):
         return f"{type(self).__name__}({name})"
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What a notebook shows and saves, and no metadata; IPython passes ``include`` and ``exclude``."""
+        """What a notebook shows and saves, and no metadata; IPython passes ``include`` and ``exclude``.
+
+        The HTML is the static report, whole without the script that upgrades it: script and data a second time would
+        double what a network of 50 layers adds to a notebook.
+        """
         kept = saved_view(self.view)
         data = {
             VIEW_MIME: {"model_id": self.model_id, "view": self.KIND, "data": to_json(kept)},

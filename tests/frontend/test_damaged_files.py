@@ -164,10 +164,12 @@ def test_an_operator_set_of_nobody() -> None:
         Model.from_onnx(model)
 
 
-@pytest.mark.parametrize("text", ["image", "conv_", "node_Conv", "Conv", "strides", "small"])
+@pytest.mark.parametrize("text", ["image", "conv_", "node_Conv", "Conv", "strides", "small", "exporter", "domain"])
 def test_names_that_are_no_text(text: str, tmp_path: Path) -> None:
     model = network()
     set_attribute(node(model, "Conv"), "strides", [1, 1])
+    model.producer_name = "exporter"
+    model.opset_import.append(helper.make_opsetid("domain", 1))
     data = model.SerializeToString().replace(text.encode(), b"\xff" + text.encode()[1:])
     path = tmp_path / "bytes.onnx"
     path.write_bytes(data)

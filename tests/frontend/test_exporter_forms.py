@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 
 from sima_compiler import Model
 from sima_compiler.errors import UnsupportedError
+from sima_compiler.ir.graph import ConvAttributes, Op
+from sima_compiler.sim.reference import run_node
 from tests.support.judges import assert_judges_agree, assert_reference_agrees
 from tests.support.qdq_graph import INT8, UINT8, QdqGraph
 
@@ -386,6 +389,22 @@ def network(name: str, kind: type = UINT8) -> onnx.ModelProto:
 def test_equal_to_onnxruntime(name: str) -> None:
     results = assert_reference_agrees(network(name))
     assert all(len(np.unique(array)) > 3 for array in results.values()), "the case is too small to tell anything"
+
+
+@pytest.mark.parametrize("size", [(8, 8), (4, 4), (10, 10), (3, 5)])
+@pytest.mark.parametrize("strides", [(1, 1), (2, 9)])
+def test_a_window_over_the_whole_map_rounds_as_a_global_pool(size: tuple[int, int], strides: tuple[int, int]) -> None:
+    """Scales with which averages fall between two steps: the formula of windows gives other bytes."""
+    net = QdqGraph(seed=1)
+    x = net.input((300, *size), scale=0.02, zero=3)
+    net.output(net.pair(net.op("AveragePool", x, kernel_shape=size, strides=strides), 0.02 / 5, -21))
+    model = Model.from_onnx(net.model())
+    assert_reference_agrees(net.model(), batch=4, model=model)
+    (node,) = model.graph.nodes
+    window = ConvAttributes(kernel=size, strides=strides)
+    values = np.random.default_rng(0).integers(-128, 128, (4, 300, *size)).astype(np.int8)
+    as_window = run_node(replace(node, op=Op.AVERAGE_POOL, attributes=window), [values], model.graph.tensors)
+    assert (as_window != run_node(node, [values], model.graph.tensors)).any() == (size != (3, 5))
 
 
 IN_REALS = ["a sequence times a matrix plus an integer bias", "a convolution shifted by channel", "a doubled product"]

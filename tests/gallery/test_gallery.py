@@ -16,6 +16,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from sima_compiler import ModelError, UnsupportedError
+from sima_compiler.errors import InternalError
 from sima_compiler.ir.graph import Graph, Node, Op, Quantization, Tensor
 from tests.gallery import fetching, run
 from tests.gallery.catalogue import Network, Package, read_catalogue
@@ -263,14 +264,15 @@ def test_a_quantized_network_is_tried_as_it_is(network: Network, cache: Path) ->
     assert attempt(network.name, form, as_it_is(), network.values).verdict is Verdict.EXACT
 
 
-def test_a_python_error_is_a_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [KeyError("lost"), InternalError("'lost'")])
+def test_a_fault_of_ours_is_a_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def fails(*_: object) -> None:
-        raise KeyError("lost")
+        raise error
 
     monkeypatch.setitem(attempt.__globals__, "_attempt", fails)
     outcome = attempt("net", "defaults", tmp_path / "none.onnx", (-1, 1))
     assert outcome.verdict is Verdict.BROKEN
-    assert "KeyError: 'lost'" in document([outcome], 1)
+    assert f"{type(error).__name__}: 'lost'" in document([outcome], 1)
 
 
 def test_shapes_are_given_by_name_and_samples_repeat() -> None:

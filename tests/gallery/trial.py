@@ -19,6 +19,7 @@ import onnx
 
 from sima_compiler import Archive, Model, SimaError, simulate
 from sima_compiler.arithmetic import dequantize
+from sima_compiler.errors import InternalError
 from sima_compiler.sim.reference import run_graph
 from tests.gallery.hindrances import Hindrance, hindrances
 from tests.gallery.matching import matched
@@ -79,9 +80,15 @@ def attempt(network: str, form: str, original: Path, values: tuple[float, float]
             warnings.simplefilter("ignore")
             return _attempt(network, form, original, values)
     except SimaError as error:
+        if isinstance(error, InternalError):
+            return _broken(network, form, error)
         return Outcome(network, form, Verdict.REFUSED, obstacles=hindrances(error))
     except Exception as error:  # noqa: BLE001 - the very thing that must not happen to a user
-        return Outcome(network, form, Verdict.BROKEN, error=f"{type(error).__name__}: {error}".splitlines()[0][:300])
+        return _broken(network, form, error)
+
+
+def _broken(network: str, form: str, error: Exception) -> Outcome:
+    return Outcome(network, form, Verdict.BROKEN, error=f"{type(error).__name__}: {error}".splitlines()[0][:300])
 
 
 def _attempt(network: str, form: str, original: Path, values: tuple[float, float]) -> Outcome:

@@ -13,7 +13,7 @@ import pytest
 from sima_compiler import Archive, CompileInterrupted, Model, ModelError, OptionError, add_compile_arguments
 from sima_compiler.cli.dispatch import build_parser
 from sima_nb import Summary
-from sima_nb.magics import magic_parser
+from sima_nb.magics import COMPILE
 from tests.notebook.conftest import Notebook
 from tests.support.small_models import small_float_model
 
@@ -161,7 +161,7 @@ LINES = (
 
 @pytest.mark.parametrize("line", LINES)
 def test_the_magic_parses_what_the_command_line_parses(line: str) -> None:
-    magic = vars(magic_parser().parse_args(shlex.split(line)))
+    magic = vars(COMPILE.parser().parse_args(shlex.split(line)))
     command = vars(build_parser().parse_args(["compile", *shlex.split(line)]))
     magic.pop("help")
     command.pop("command")
@@ -172,7 +172,7 @@ def test_the_magic_has_every_option_of_the_command_line() -> None:
     shared = argparse.ArgumentParser(add_help=False)
     add_compile_arguments(shared)
     wanted = {name for action in shared._actions for name in action.option_strings or [action.dest]}
-    found = {name for action in magic_parser()._actions for name in action.option_strings or [action.dest]}
+    found = {name for action in COMPILE.parser()._actions for name in action.option_strings or [action.dest]}
     assert found == wanted | {"-h", "--help"}
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from sima_compiler import CheckReport, Model, ModelError
 from sima_compiler.cli.dispatch import build_parser
-from sima_nb.model_magics import TWINS, Twin
+from sima_nb.magic_parser import Twin
+from sima_nb.model_magics import TWINS
 from tests.model.test_check import blocked
 from tests.notebook.conftest import Notebook
 from tests.support.small_models import small_float_model

@@ -131,6 +131,16 @@ def test_a_saved_output_holds_data_and_no_bare_widget(kind: type, name: str, sma
     assert all(layer.name in bundle["text/html"] for layer in view.layers)
 
 
+@pytest.mark.parametrize("count", [1, 50, 2300])
+def test_a_saved_output_is_small(count: int) -> None:
+    places = range(0, 100 * count, 100)
+    names = [f"MLA_0/conv2d_add_relu_{number}" for number in range(count)]
+    stats = MlaStats.from_columns(range(1, count + 1), names, places, [place + 99 - place % 7 for place in places])
+    bundle, _ = StatsExplorer(stats)._repr_mimebundle_()
+    assert len(json.dumps(bundle)) <= 60_000 + 450 * min(count, 2000)
+    assert len(rows_of(bundle[VIEW_MIME]["data"], "layers")) == min(count, 2000)
+
+
 def test_the_repr_names_the_file_and_not_the_data(small_archive: Archive) -> None:
     """ipywidgets would print every trait: with a million layers, gigabytes in a traceback."""
     assert repr(StatsExplorer(small_archive)) == f"StatsExplorer({str(small_archive.path)!r})"

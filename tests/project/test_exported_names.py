@@ -46,7 +46,7 @@ ENGINE_NAMES = {
 VIEW_NAMES = {
     *("BatchCandidate", "FileRow", "Finding", "Label", "Layer", "Markup", "MemberPreviews", "MemoryBuffer", "Plugin"),
     *("Table", "View", "check_page_folder", "layer_details", "output_html", "page_html", "saved_view", "summary_html"),
-    *("tag", "to_binary", "to_json", "Comparison", "compare_paths", "compare_views", "comparison_text"),
+    *("first_layers", "tag", "to_binary", "to_json", "Comparison", "compare_paths", "compare_views", "comparison_text"),
     *("view_of", "view_of_path", "view_of_stats", "view_text", "write_page"),
 }
 #: Modules of numbers, words and colours that hosts use as a whole.

@@ -65,7 +65,7 @@ STAGE_USERS = {"pipeline", "negotiate", "stages"}
 ONNX_ANYWHERE = {"frontend", "demo"}
 ONNX_INSIDE_FUNCTIONS = {"model", "cli", "sources"}
 #: Modules whose ``__all__`` is what the notebook side may import.
-PUBLIC = ("sima_compiler", "sima_compiler.view")
+PUBLIC = ("sima_compiler", "sima_compiler.view", "sima_compiler.cli")
 NOTEBOOK_PACKAGES = {"IPython", "ipywidgets", "ipykernel", "plotly", "anywidget", "traitlets", "sima_nb"}
 
 

@@ -7,6 +7,19 @@ when they run, so that ``simac --help`` is quick.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sima_compiler.cli.command import Command
+
+__all__ = ["main", "subcommand"]
+
+
+def subcommand(name: str) -> Command:
+    """The subcommand of that name, for hosts that offer the same one: its options, what it does, its examples."""
+    from importlib import import_module
+
+    return import_module(f"{__name__}.{name}").COMMAND
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -20,12 +20,13 @@ class Output:
     """A command's result: ``data`` for ``--json``, ``text`` for people.
 
     ``problem``: why a command that did its work found something wrong; the exit code is 1 then, and the JSON has an
-    ``error`` beside its other keys.
+    ``error`` beside its other keys. ``value``: the record behind both, for a notebook, which can hold one.
     """
 
     data: Mapping[str, Any]
     text: str
     problem: str = ""
+    value: Any = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,18 +38,18 @@ def run(arguments: argparse.Namespace) -> Output:
     """Simulate; JSON: path, actual_batch_size, runtime_cycles, compute_cycles, stall_cycles, outputs {name: shape}."""
     from sima_compiler.simulation import simulate
 
-    archive = Archive.open(Path(arguments.archive).expanduser())
+    archive = _opened(arguments.archive)
     target = None if arguments.output is None else Path(arguments.output).expanduser()
     if target is not None:
         check_folder(target.parent)
         if target.is_dir():
             raise OutputError(f"{target}: a folder", hint=f"name a file: --output {target / 'outputs.npz'}")
-    result = simulate(archive, read_npz(Path(arguments.input).expanduser(), InputError))
+    result = simulate(archive, _inputs(arguments.input))
     if target is not None:
         write_outputs(target, result.outputs)
     trace = result.trace
     data = {
-        "path": arguments.archive,
+        "path": str(getattr(arguments.archive, "path", arguments.archive)),
         "actual_batch_size": archive.batch.actual,
         "runtime_cycles": int(trace.runtime_cycles),
         "compute_cycles": int(trace.compute_cycles),
@@ -57,7 +57,16 @@ def run(arguments: argparse.Namespace) -> Output:
         "outputs": {name: list(array.shape) for name, array in result.outputs.items()},
         "output_path": arguments.output,
     }
-    return Output(data, _text(data))
+    return Output(data, _text(data), value=result)
+
+
+def _opened(source: str | Path | Archive) -> Archive:
+    return source if isinstance(source, Archive) else Archive.open(Path(source).expanduser())
+
+
+def _inputs(source: str | Path | Mapping[str, Array]) -> Mapping[str, Array]:
+    """Arrays by name; a notebook may hand them over as they are."""
+    return source if isinstance(source, Mapping) else read_npz(Path(source).expanduser(), InputError)
 
 
 def write_outputs(path: Path, outputs: Mapping[str, Array]) -> None:

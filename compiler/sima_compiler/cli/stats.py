@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> Output:
     """
     if arguments.top is not None and arguments.top < 1:
         raise OptionError(f"--top {arguments.top}: must be at least 1")
-    stats = _read(Path(arguments.file).expanduser())
+    stats = _read(arguments.file)
     total = stats.total_cycles
     layers = [stats.layers[index] for index in _order(stats, arguments.sort)[: arguments.top].tolist()]
     rows: list[dict[str, Any]] = [
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> Output:
         for layer in layers
     ]
     data = {
-        "path": arguments.file,
+        "path": "" if isinstance(arguments.file, MlaStats) else str(arguments.file),
         "total_cycles": total,
         "counting": stats.counting,
         "layer_count": len(stats.layers),
@@ -65,7 +65,11 @@ def _order(stats: MlaStats, wish: str) -> npt.NDArray[np.intp]:
     return np.lexsort((stats.ids, -lengths if wish == "duration" else stats.start_cycles))
 
 
-def _read(path: Path) -> MlaStats:
+def _read(source: str | Path | MlaStats) -> MlaStats:
+    """Statistics from a file or archive; a notebook may have them in memory."""
+    if isinstance(source, MlaStats):
+        return source
+    path = Path(source).expanduser()
     if path.suffix in {".yaml", ".yml"}:
         return MlaStats.read(path)
     archive = Archive.open(path)

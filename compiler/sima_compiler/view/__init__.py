@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sima_compiler.view.previews import MemberPreviews
     from sima_compiler.view.reading import view_of, view_of_path, view_of_stats
     from sima_compiler.view.records import FileRow, Finding, Label, Layer, Plugin, View
-    from sima_compiler.view.saved import saved_view
+    from sima_compiler.view.saved import first_layers, saved_view
     from sima_compiler.view.tables import Table
     from sima_compiler.view.text import view_text
 
@@ -49,6 +49,7 @@ _HOMES: dict[str, str] = {
     "compare_paths": "sima_compiler.view.compare",
     "compare_views": "sima_compiler.view.compare",
     "comparison_text": "sima_compiler.view.compare_text",
+    "first_layers": "sima_compiler.view.saved",
     "Label": "sima_compiler.view.records",
     "layer_details": "sima_compiler.view.details",
     "output_html": "sima_compiler.view.page",
@@ -94,6 +95,7 @@ __all__ = [
     "compare_paths",
     "compare_views",
     "comparison_text",
+    "first_layers",
     "layer_details",
     "output_html",
     "page_html",

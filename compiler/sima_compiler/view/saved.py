@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sima_compiler.archive.report_records import BatchCandidate, MemoryBuffer, Placement
+from sima_compiler.errors import OptionError
 from sima_compiler.view import units
 from sima_compiler.view.records import Event, Layer, View
 from sima_compiler.view.tables import Table
@@ -61,6 +62,28 @@ def saved_view(view: View) -> View:
         candidates=candidates,
         placements=view.placements if whole else _placements(view.placements, layers),
         left_out=left_out,
+    )
+
+
+def first_layers(view: View, count: int, *, longest: bool = False) -> View:
+    """The View with the first ``count`` layers of the schedule, or the costliest, and a sentence about the rest.
+
+    Raises:
+        OptionError: ``count`` is below 1.
+    """
+    if count < 1:
+        raise OptionError(f"{count} layers: must be at least 1")
+    if count >= len(view.layers):
+        return view
+    layers = _costliest(view.layers, count) if longest else _rows(view.layers, np.arange(count))
+    kept = {layer.id for layer in layers}
+    rest = units.count(int(_cycles(view.layers).sum() - _cycles(layers).sum()))
+    lost = units.count(len(view.layers) - len(layers))
+    return replace(
+        view,
+        layers=layers,
+        events=Table.of(Event, [event for event in view.events if event.layer in kept]),
+        left_out=(f"{lost} of {units.count(len(view.layers))} layers are not asked for, {rest} cycles together.",),
     )
 
 

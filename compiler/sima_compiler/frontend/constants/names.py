@@ -56,7 +56,8 @@ def check_text(model: onnx.ModelProto) -> None:
         ModelError: one is not.
     """
     try:
-        texts = [model.graph.name, *_texts(model.graph)]
+        texts = [model.producer_name, model.graph.name, *_texts(model.graph)]
+        texts += [entry.domain for entry in model.opset_import]
         texts += [text for function in model.functions for text in (function.name, function.domain)]
         texts += [text for entry in model.metadata_props for text in (entry.key, entry.value)]
         bad = next((text for text in texts if not isinstance(text, str)), None)

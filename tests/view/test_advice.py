@@ -95,9 +95,9 @@ def test_depthwise_layers_with_many_channels(folder: Path, machine: str, size: i
 @pytest.mark.parametrize(
     ("machine", "inputs", "channels", "size"), [("tiny", 64, 128, 4), ("mlsoc", 32, 64, 8), ("mlsoc", 128, 256, 7)]
 )
-def test_weights_that_a_larger_batch_shares(folder: Path, machine: str, inputs: int, channels: int, size: int) -> None:
+def test_what_a_larger_batch_shares(folder: Path, machine: str, inputs: int, channels: int, size: int) -> None:
     before = compiled(folder, heavy(inputs, channels, size), machine)
-    found = finding(before, "weights")
+    found = finding(before, "larger_batch")
     batch = int(found.advice.partition("--batch-size ")[2].partition(")")[0])
     after = compiled(folder, heavy(inputs, channels, size), machine, batch)
     assert after.batch.actual_batch_size == batch
@@ -121,7 +121,7 @@ def test_what_limits_the_batch_claims_what_was_planned_and_nothing_else(folder: 
     assert found.advice.startswith("2 quads instead of 1: batch 3")
     after = compiled(folder, limited, "tiny", 3, quads=2, compress=False)
     assert found.cycles == pytest.approx(2 * (per_sample(before) - per_sample(after)), abs=1)
-    assert "weights" not in {one.kind for one in before.findings}
+    assert "larger_batch" not in {one.kind for one in before.findings}
 
 
 def test_padded_outputs_have_bytes_and_steps_and_no_cycles(folder: Path) -> None:
@@ -151,6 +151,6 @@ def test_findings_are_ranked_worth_their_line_and_the_same_everywhere(folder: Pa
 def test_what_is_not_recorded_is_not_advised() -> None:
     """The first layout does not say what compute is spent on; statistics record no run at all."""
     kinds = {one.kind for one in view_of(Archive.open(SAMPLES / "report_1_0_tiny_mpk.tar.gz")).findings}
-    assert kinds <= {"batch_limit", "weights", "padded_output"}
+    assert kinds <= {"batch_limit", "larger_batch", "padded_output"}
     stats = view_of_path(Path(__file__).parents[1] / "archive" / "samples" / "report_1_0_mpk.tar.gz")
     assert all(one.cycles is None or one.cycles > 0 for one in findings_of(stats))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sima_compiler import Archive, Model
+from sima_compiler import Archive, Machine, Model
 from sima_compiler.view import Finding, View, page_html, view_of, view_of_path, view_text
 from sima_compiler.view.advice import LEAST_SHARE, findings_of
 from tests.networks.float_net import FloatNet
@@ -22,7 +23,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("advice")
 
 
-def compiled(folder: Path, build: Build, machine: str, batch: int = 1, **options: object) -> View:
+def compiled(folder: Path, build: Build, machine: str | Machine, batch: int = 1, **options: object) -> View:
     net = FloatNet(3)
     model = Model.from_onnx(write_qdq(net.model([build(net)], "net"), 3, Style()), "net")
     return view_of(model.compile(output_path=str(folder), batch_size=batch, machine=machine, **options).archive)
@@ -104,6 +105,25 @@ def test_what_a_larger_batch_shares(folder: Path, machine: str, inputs: int, cha
     recovered = per_sample(before) - per_sample(after)
     assert found.cycles is not None
     assert 0.5 <= found.cycles / recovered <= 1.5, (found.cycles, recovered)
+
+
+def chain(net: FloatNet) -> str:
+    return head(net, net.conv(net.conv(net.conv(net.input((16, 48, 48)), 32, 3), 32, 3), 32, 3))
+
+
+def residual(net: FloatNet) -> str:
+    start = net.conv(net.input((16, 40, 40)), 32, 3)
+    return head(net, net.binary("Add", start, net.conv(net.conv(start, 32, 3), 32, 3)))
+
+
+@pytest.mark.parametrize("build", [chain, residual])
+def test_spilled_maps_cost_what_a_machine_with_room_for_them_saves(folder: Path, build: Build) -> None:
+    tiny = Machine.load("tiny")
+    before = compiled(folder, build, tiny, quads=1)
+    roomy = replace(tiny, sram_bytes_per_quad=16 * tiny.sram_bytes_per_quad)
+    after = compiled(folder, build, roomy, quads=1)
+    assert all(not segment.spilled for segment in after.segments)
+    assert_recovers(before, "spills", after)
 
 
 def limited(net: FloatNet) -> str:

@@ -44,6 +44,7 @@ def findings_of(view: View) -> tuple[Finding, ...]:
         _large_depthwise(view, layers),
         _wide_depthwise(view, layers),
         _larger_batch(view, layers),
+        _spills(view, layers),
         _batch_limit(view),
         _padded_outputs(view),
     )
@@ -206,6 +207,25 @@ def _paid_once(view: View, actual: int) -> int:
     if smaller is None:
         return built
     return max(0, (runs[smaller] * actual - built * smaller) // (actual - smaller))
+
+
+def _spills(view: View, layers: Sequence[Layer]) -> Finding | None:
+    """Maps that go out to DRAM and come back. Only waiting counts: a spill behind compute costs no time."""
+    maps = {tensor.name: tensor.bytes for segment in view.segments for tensor in segment.spilled}
+    touching = [layer for layer in layers if layer.output in maps or not maps.keys().isdisjoint(layer.inputs)]
+    waits = [(layer, _cycles(view, layer, "input", "output", "dependency")) for layer in touching]
+    cycles = sum(wait for _, wait in waits)
+    if not cycles:
+        return None
+    return Finding(
+        kind="spills",
+        title="Feature maps that are spilled to DRAM",
+        evidence=f"{len(maps)} maps of {units.size(sum(maps.values()))} ({', '.join(list(maps)[:3])}) do not stay on "
+        f"chip; layers wait for them {_share(view, cycles)}.",
+        advice="Keep them on chip: a smaller input, fewer channels in these layers, or more quads where some are left.",
+        cycles=cycles,
+        layers=_ids(layer for layer, wait in waits if wait),
+    )  # fmt: skip
 
 
 def _batch_factor(view: View) -> int:

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import onnx
 import pytest
 
 from sima_compiler import Archive, Machine, Model
 from sima_compiler.view import Finding, View, page_html, view_of, view_of_path, view_text
 from sima_compiler.view.advice import LEAST_SHARE, findings_of
 from tests.networks.float_net import FloatNet
+from tests.networks.topologies import mobilenet_v2, yolo_style
 from tests.support.qdq_writer import Style, write_qdq
 
 SAMPLES = Path(__file__).parents[1] / "archive" / "samples"
@@ -124,6 +126,22 @@ def test_spilled_maps_cost_what_a_machine_with_room_for_them_saves(folder: Path,
     after = compiled(folder, build, roomy, quads=1)
     assert all(not segment.spilled for segment in after.segments)
     assert_recovers(before, "spills", after)
+
+
+@pytest.mark.parametrize("network", [mobilenet_v2, yolo_style])
+def test_the_largest_finding_on_a_whole_network(folder: Path, network: Callable[[], onnx.ModelProto]) -> None:
+    """The larger networks stand in tests/long/advice_on_networks.py."""
+    model = Model.from_onnx(write_qdq(network(), 3, Style()), "whole")
+
+    def built(batch: int) -> View:
+        return view_of(model.compile(output_path=str(folder), batch_size=batch).archive)
+
+    before = built(1)
+    found = before.findings[0]
+    assert found.kind == "larger_batch"
+    recovered = per_sample(before) - per_sample(built(int(found.advice.split("--batch-size ")[1].split(")")[0])))
+    assert found.cycles is not None
+    assert 0.5 <= found.cycles / recovered <= 1.5, (found.cycles, recovered)
 
 
 def limited(net: FloatNet) -> str:

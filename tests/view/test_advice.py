@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import onnx
 import pytest
 
-from sima_compiler import Archive, Model
+from sima_compiler import Archive, Machine, Model
 from sima_compiler.view import Finding, View, page_html, view_of, view_of_path, view_text
 from sima_compiler.view.advice import LEAST_SHARE, findings_of
 from tests.networks.float_net import FloatNet
+from tests.networks.topologies import mobilenet_v2, yolo_style
 from tests.support.qdq_writer import Style, write_qdq
 
 SAMPLES = Path(__file__).parents[1] / "archive" / "samples"
@@ -22,7 +25,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("advice")
 
 
-def compiled(folder: Path, build: Build, machine: str, batch: int = 1, **options: object) -> View:
+def compiled(folder: Path, build: Build, machine: str | Machine, batch: int = 1, **options: object) -> View:
     net = FloatNet(3)
     model = Model.from_onnx(write_qdq(net.model([build(net)], "net"), 3, Style()), "net")
     return view_of(model.compile(output_path=str(folder), batch_size=batch, machine=machine, **options).archive)
@@ -95,13 +98,48 @@ def test_depthwise_layers_with_many_channels(folder: Path, machine: str, size: i
 @pytest.mark.parametrize(
     ("machine", "inputs", "channels", "size"), [("tiny", 64, 128, 4), ("mlsoc", 32, 64, 8), ("mlsoc", 128, 256, 7)]
 )
-def test_weights_that_a_larger_batch_shares(folder: Path, machine: str, inputs: int, channels: int, size: int) -> None:
+def test_what_a_larger_batch_shares(folder: Path, machine: str, inputs: int, channels: int, size: int) -> None:
     before = compiled(folder, heavy(inputs, channels, size), machine)
-    found = finding(before, "weights")
+    found = finding(before, "larger_batch")
     batch = int(found.advice.partition("--batch-size ")[2].partition(")")[0])
     after = compiled(folder, heavy(inputs, channels, size), machine, batch)
     assert after.batch.actual_batch_size == batch
     recovered = per_sample(before) - per_sample(after)
+    assert found.cycles is not None
+    assert 0.5 <= found.cycles / recovered <= 1.5, (found.cycles, recovered)
+
+
+def chain(net: FloatNet) -> str:
+    return head(net, net.conv(net.conv(net.conv(net.input((16, 48, 48)), 32, 3), 32, 3), 32, 3))
+
+
+def residual(net: FloatNet) -> str:
+    start = net.conv(net.input((16, 40, 40)), 32, 3)
+    return head(net, net.binary("Add", start, net.conv(net.conv(start, 32, 3), 32, 3)))
+
+
+@pytest.mark.parametrize("build", [chain, residual])
+def test_spilled_maps_cost_what_a_machine_with_room_for_them_saves(folder: Path, build: Build) -> None:
+    tiny = Machine.load("tiny")
+    before = compiled(folder, build, tiny, quads=1)
+    roomy = replace(tiny, sram_bytes_per_quad=16 * tiny.sram_bytes_per_quad)
+    after = compiled(folder, build, roomy, quads=1)
+    assert all(not segment.spilled for segment in after.segments)
+    assert_recovers(before, "spills", after)
+
+
+@pytest.mark.parametrize("network", [mobilenet_v2, yolo_style])
+def test_the_largest_finding_on_a_whole_network(folder: Path, network: Callable[[], onnx.ModelProto]) -> None:
+    """The larger networks stand in tests/long/advice_on_networks.py."""
+    model = Model.from_onnx(write_qdq(network(), 3, Style()), "whole")
+
+    def built(batch: int) -> View:
+        return view_of(model.compile(output_path=str(folder), batch_size=batch).archive)
+
+    before = built(1)
+    found = before.findings[0]
+    assert found.kind == "larger_batch"
+    recovered = per_sample(before) - per_sample(built(int(found.advice.split("--batch-size ")[1].split(")")[0])))
     assert found.cycles is not None
     assert 0.5 <= found.cycles / recovered <= 1.5, (found.cycles, recovered)
 
@@ -121,7 +159,7 @@ def test_what_limits_the_batch_claims_what_was_planned_and_nothing_else(folder: 
     assert found.advice.startswith("2 quads instead of 1: batch 3")
     after = compiled(folder, limited, "tiny", 3, quads=2, compress=False)
     assert found.cycles == pytest.approx(2 * (per_sample(before) - per_sample(after)), abs=1)
-    assert "weights" not in {one.kind for one in before.findings}
+    assert "larger_batch" not in {one.kind for one in before.findings}
 
 
 def test_padded_outputs_have_bytes_and_steps_and_no_cycles(folder: Path) -> None:
@@ -151,6 +189,6 @@ def test_findings_are_ranked_worth_their_line_and_the_same_everywhere(folder: Pa
 def test_what_is_not_recorded_is_not_advised() -> None:
     """The first layout does not say what compute is spent on; statistics record no run at all."""
     kinds = {one.kind for one in view_of(Archive.open(SAMPLES / "report_1_0_tiny_mpk.tar.gz")).findings}
-    assert kinds <= {"batch_limit", "weights", "padded_output"}
+    assert kinds <= {"batch_limit", "larger_batch", "padded_output"}
     stats = view_of_path(Path(__file__).parents[1] / "archive" / "samples" / "report_1_0_mpk.tar.gz")
     assert all(one.cycles is None or one.cycles > 0 for one in findings_of(stats))

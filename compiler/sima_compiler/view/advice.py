@@ -23,11 +23,11 @@ LANES = 16
 LEAST_SHARE = 0.01
 #: Channels that fill their lanes to this share or more are good enough: 240 of 256 lose 6 %.
 GOOD_FILL = 0.94
-#: A batch this many times as large is advised where weights cost time: 7/8 of what does not grow with the batch is
-#: gained then; twice as much again gains 1/16 more, and asks for twice the memory.
+#: A batch this many times as large is advised: 7/8 of what does not grow with the batch is gained then; twice as much
+#: again gains 1/16 more, and asks for twice the memory.
 BATCH_FACTOR = 8
-#: Output pixels up to which loading weight blocks keeps the array from working: a row of four tiles has 16 pixels of
-#: each block then, as many cycles as the block takes to load.
+#: Output pixels up to which the array waits for weight blocks and tiles have nothing to do: a row of four tiles has 16
+#: pixels of each block then, as many cycles as the block takes to load.
 FEW_PIXELS = 64
 #: Window cells of the kernel that is advised in place of a larger depthwise one.
 SMALL_KERNEL = 9
@@ -43,7 +43,8 @@ def findings_of(view: View) -> tuple[Finding, ...]:
         _idle_lanes(view, layers),
         _large_depthwise(view, layers),
         _wide_depthwise(view, layers),
-        _weights(view, layers),
+        _larger_batch(view, layers),
+        _spills(view, layers),
         _batch_limit(view),
         _padded_outputs(view),
     )
@@ -167,36 +168,63 @@ def _wide_depthwise(view: View, layers: Sequence[Layer]) -> Finding | None:
     )  # fmt: skip
 
 
-def _weights(view: View, layers: Sequence[Layer]) -> Finding | None:
-    """Weights are moved once per run and loaded into the array once per block, whatever the batch.
+def _larger_batch(view: View, layers: Sequence[Layer]) -> Finding | None:
+    """What is paid once per run, whatever the batch: moving weights, starting layers, units that few pixels leave idle.
 
     Silent where a larger batch was asked for and refused: that is `_batch_limit`.
     """
     actual, desired = view.batch.actual_batch_size, view.batch.desired_batch_size
-    if actual is None or (desired is not None and desired > actual):
-        return None
-    waits = [(layer, _cycles(view, layer, "weights")) for layer in layers]
-    loads = [(layer, _cycles(view, layer, "padding") if _has_few_pixels(layer) else 0) for layer in layers]
-    constant = sum(cycles for _, cycles in (*waits, *loads))
     factor = _batch_factor(view)
-    cycles = constant * (factor - 1) // factor
+    if actual is None or factor == 1 or (desired is not None and desired > actual):
+        return None
+    weights = [_cycles(view, layer, "weights") for layer in layers]
+    starts = [_cycles(view, layer, "start") for layer in layers]
+    idle = [_cycles(view, layer, "padding", "vector") if _has_few_pixels(layer) else 0 for layer in layers]
+    shared = min(sum(weights) + sum(starts) + sum(idle), _paid_once(view, actual))
+    cycles = shared * (factor - 1) // factor
+    least = LEAST_SHARE * (view.totals.runtime_cycles or 0)
+    each = zip(layers, weights, starts, idle, strict=True)
+    return Finding(
+        kind="larger_batch",
+        title="Time that a larger batch shares",
+        evidence=f"{units.count(sum(weights))} cycles waiting for weights, {units.count(sum(starts))} starting layers, "
+        f"{units.count(sum(idle))} in layers of few pixels: {_share(view, shared)}, do not grow with the batch.",
+        advice=f"Ask for a larger batch (--batch-size {factor * actual}): "
+        f"about {units.count(cycles / actual)} cycles less per sample.",
+        cycles=cycles,
+        layers=_ids(layer for layer, *spent in each if sum(spent) > least),
+    )  # fmt: skip
+
+
+def _paid_once(view: View, actual: int) -> int:
+    """Cycles of a run that the negotiation has seen not to grow: the line through two sizes, at batch 0.
+
+    From batch 1 no line can be drawn, and the whole run is the limit.
+    """
+    runs = {row.batch_size: row.cycles for row in view.candidates if row.cycles and row.status == "scheduled"}
+    built = view.totals.runtime_cycles or 0
+    smaller = max((size for size in runs if size < actual), default=None)
+    if smaller is None:
+        return built
+    return max(0, (runs[smaller] * actual - built * smaller) // (actual - smaller))
+
+
+def _spills(view: View, layers: Sequence[Layer]) -> Finding | None:
+    """Maps that go out to DRAM and come back. Only waiting counts: a spill behind compute costs no time."""
+    maps = {tensor.name: tensor.bytes for segment in view.segments for tensor in segment.spilled}
+    touching = [layer for layer in layers if layer.output in maps or not maps.keys().isdisjoint(layer.inputs)]
+    waits = [(layer, _cycles(view, layer, "input", "output", "dependency")) for layer in touching]
+    cycles = sum(wait for _, wait in waits)
     if not cycles:
         return None
-    concerned = [
-        layer
-        for (layer, wait), (_, load) in zip(waits, loads, strict=True)
-        if wait + load > LEAST_SHARE * (view.totals.runtime_cycles or 0)
-    ]
-    larger = factor * actual
     return Finding(
-        kind="weights",
-        title="Time for weights that a larger batch shares",
-        evidence="Waiting for weights and loading them for few pixels takes "
-        f"{_share(view, constant)}; that hardly grows with the batch.",
-        advice=f"Ask for a larger batch (--batch-size {larger}): about {units.count(cycles / actual)} cycles less "
-        "per sample.",
+        kind="spills",
+        title="Feature maps that are spilled to DRAM",
+        evidence=f"{len(maps)} maps of {units.size(sum(maps.values()))} ({', '.join(list(maps)[:3])}) do not stay on "
+        f"chip; layers wait for them {_share(view, cycles)}.",
+        advice="Keep them on chip: a smaller input, fewer channels in these layers, or more quads where some are left.",
         cycles=cycles,
-        layers=_ids(concerned),
+        layers=_ids(layer for layer, wait in waits if wait),
     )  # fmt: skip
 
 
@@ -222,8 +250,9 @@ def _batch_factor(view: View) -> int:
 
 
 def _has_few_pixels(layer: Layer) -> bool:
+    """Pixels of the batch; a global pool has one per sample, which keeps few tiles busy."""
     sizes = _sizes(layer.output_shape)
-    return layer.family in {"convolution", "dense"} and 0 < prod(sizes[:-1]) <= FEW_PIXELS
+    return 0 < prod(sizes[:-1]) <= FEW_PIXELS and len(sizes) > 1
 
 
 def _batch_limit(view: View) -> Finding | None:

@@ -48,6 +48,9 @@ def expect_live(notebook: NotebookPage) -> None:
     expect(rows(explorer(notebook)).first).to_have_attribute("aria-selected", "true")
     notebook.page.wait_for_timeout(300)
     assert notebook.python("print(w.selected)") == "[3]"
+    tree = notebook.outputs.nth(1)
+    tree.get_by_role("treeitem").filter(has_text="small_stage1_mla.lm").click()
+    expect(tree).to_contain_text("commands: ")
     notebook.python("w.filter, w.selected = '', []")
     expect(rows(explorer(notebook))).to_have_count(4)
 
@@ -101,6 +104,24 @@ def test_a_widget_is_live_while_its_kernel_has_it(open_cells: Opened, lab: Lab, 
     notebook.shut_down()
     wait_data(notebook)
     expect_data(notebook, lab)
+
+
+def test_widgets_compose_and_the_bare_widget_is_live(open_cells: Opened) -> None:
+    """In a box beside ipywidgets' own, linked to them; what a browser draws goes away with the widget."""
+    notebook = open_cells(
+        "import ipywidgets\nfrom sima_nb import StatsExplorer\n"
+        'w = StatsExplorer("small_mpk.tar.gz")\ntext = ipywidgets.Text()\n'
+        'ipywidgets.link((text, "value"), (w, "filter"))\nipywidgets.VBox([text, w.widget()])'
+    )
+    notebook.run_all()
+    place = notebook.outputs.nth(0)
+    expect(rows(place)).to_have_count(4)
+    place.locator(".widget-text input").fill("global")
+    expect(rows(place)).to_have_count(1)
+    place.get_by_role("searchbox").fill("dense")
+    expect(place.locator(".widget-text input")).to_have_value("dense")
+    notebook.python("w.close()")
+    expect(notebook.page.locator(".sima-view")).to_have_count(0)
 
 
 @pytest.fixture(scope="module")

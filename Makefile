@@ -26,7 +26,8 @@ lab: .venv/.stamp-lab ## Start JupyterLab in notebooks/
 	@mkdir -p notebooks
 	@$(BIN)/jupyter lab --notebook-dir=notebooks $(ARGS)
 
-test-long: .venv/.stamp-dev ## Judge 20,000 damaged files (half an hour) and write tests/long/results.md
+test-long: .venv/.stamp-dev ## Follow the advice on large networks, judge 20,000 damaged files (half an hour), write tests/long/results.md
+	@$(BIN)/python -m pytest -q tests/long/advice_on_networks.py
 	@$(BIN)/python -m tests.long.mutated --results tests/long/results.md $(ARGS)
 
 bench: .venv/.stamp-dev ## Run the benchmarks (some minutes) and write tests/benchmarks/results.md

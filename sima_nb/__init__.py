@@ -1,8 +1,8 @@
 """sima-nb in a notebook: ``%load_ext sima_nb``, then ``%sima_compile MODEL``.
 
 In: a model, an archive or statistics. Out: the magics; `Summary` (what ``%sima_compile`` shows, also for any archive by
-itself) and `write_html` (the same as an offline file); the widgets `StatsExplorer`, `ArchiveTree`, `BatchNegotiation`.
-Importing this package imports neither IPython nor ipywidgets nor plotly: widgets load on first use.
+itself) and `write_html` (the same as an offline file); the widgets `StatsExplorer`, `ArchiveTree`, `BatchNegotiation`,
+`Comparison`. Importing this package imports neither IPython nor ipywidgets nor plotly: widgets load on first use.
 """
 
 from __future__ import annotations
@@ -18,18 +18,21 @@ if TYPE_CHECKING:
 
     from sima_nb.widgets.archive import ArchiveTree
     from sima_nb.widgets.batch import BatchNegotiation
+    from sima_nb.widgets.comparison import Comparison
     from sima_nb.widgets.stats import StatsExplorer
 
 #: Widget -> module that defines it.
 _WIDGETS: dict[str, str] = {
     "ArchiveTree": "sima_nb.widgets.archive",
     "BatchNegotiation": "sima_nb.widgets.batch",
+    "Comparison": "sima_nb.widgets.comparison",
     "StatsExplorer": "sima_nb.widgets.stats",
 }
 
 __all__ = [
     "ArchiveTree",
     "BatchNegotiation",
+    "Comparison",
     "StatsExplorer",
     "Summary",
     "__version__",
@@ -54,10 +57,10 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """``%load_ext sima_nb``: add the magics."""
-    from sima_nb import completion, magics, model_magics, view_magics
+    from sima_nb import batch_magics, completion, magics, model_magics, view_magics
 
-    shell.register_magics(magics.SimaMagics, model_magics.ModelMagics, view_magics.ViewMagics)
-    completion.register(shell, (magics.COMPILE, *model_magics.TWINS, *view_magics.TWINS))
+    shell.register_magics(magics.SimaMagics, model_magics.ModelMagics, view_magics.ViewMagics, batch_magics.BatchMagics)
+    completion.register(shell, (magics.COMPILE, *model_magics.TWINS, *view_magics.TWINS, *batch_magics.TWINS))
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
@@ -65,5 +68,5 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     names = [name for name in shell.magics_manager.magics["line"] if str(name).startswith("sima_")]
     for name in names:
         shell.magics_manager.magics["line"].pop(name)
-    for registered in ("SimaMagics", "ModelMagics", "ViewMagics"):
+    for registered in ("SimaMagics", "ModelMagics", "ViewMagics", "BatchMagics"):
         shell.magics_manager.registry.pop(registered, None)

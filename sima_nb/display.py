@@ -6,7 +6,7 @@ attributes, under the names that ``simac compile --json`` uses.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,8 @@ class Summary:
         archive: the opened archive.
         view: everything that is shown, as records.
         result: what ``compile`` returned; None for an archive that was only opened, or a compiler that returns nothing.
+        recompile: compiles the same model with the same options at another batch size; None for an archive that was
+            only opened.
         shown_in: number of the cell that has shown the summary already, so that it does not appear twice there.
     """
 
@@ -44,6 +46,7 @@ class Summary:
     view: View
     result: Any = None
     shown_in: int | None = None
+    recompile: Callable[[int], Summary] | None = None
 
     @staticmethod
     def of(archive: Archive | str | Path, *, warnings: Sequence[str] = (), result: Any = None) -> Summary:

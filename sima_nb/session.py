@@ -133,11 +133,16 @@ def _refuse_file_options(arguments: argparse.Namespace) -> None:
 def _compile(
     model: Any, keywords: Mapping[str, Any], warnings: list[str], progress: Callable[[Progress], None] | None
 ) -> Summary:
+    def again(size: int) -> Summary:
+        return _compile(model, {**keywords, "batch_size": size}, warnings, None)
+
     if isinstance(model, Model):
         result = model.compile(**keywords, progress=progress)
-        return Summary.of(result.archive, warnings=[*warnings, *result.warnings], result=result)
-    found = compile_foreign(model, keywords, default_keywords())
-    return Summary.of(found.path, warnings=[*warnings, *found.warnings], result=found.returned)
+        summary = Summary.of(result.archive, warnings=[*warnings, *result.warnings], result=result)
+    else:
+        found = compile_foreign(model, keywords, default_keywords())
+        summary = Summary.of(found.path, warnings=[*warnings, *found.warnings], result=found.returned)
+    return replace(summary, recompile=again)
 
 
 def default_keywords() -> dict[str, Any]:

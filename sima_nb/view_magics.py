@@ -7,24 +7,20 @@ on stdout. In a terminal the value shows as the command's own text.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from IPython.core.magic import Magics, line_magic, magics_class, needs_local_scope
+from IPython.core.magic import line_magic, magics_class, needs_local_scope
 
 from sima_compiler import Archive, MlaStats, logging_from_arguments
 from sima_compiler.cli import subcommand
 from sima_compiler.view import first_layers
-from sima_nb.display import in_terminal
 from sima_nb.figures import FIGURES, figure
 from sima_nb.magic_parser import Twin, plain_errors
 from sima_nb.session import path_of, resolve_source
+from sima_nb.showing import NamingMagics, printed, shown
 from sima_nb.widgets.archive import ArchiveTree
-from sima_nb.widgets.base import ViewWidget
 from sima_nb.widgets.opening import opened
 from sima_nb.widgets.stats import StatsExplorer
 
@@ -82,19 +78,8 @@ ARCHIVE is a path, or the name of a variable that holds a path, an Archive or wh
 TWINS = (STATS, ARCHIVE, SIMULATE)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Answer:
-    """What a command said: ``data`` are the keys of ``--json``."""
-
-    data: Mapping[str, Any]
-    text: str
-
-    def __repr__(self) -> str:
-        return self.text
-
-
 @magics_class
-class ViewMagics(Magics):
+class ViewMagics(NamingMagics):
     """The magics that look into files."""
 
     @needs_local_scope
@@ -105,11 +90,11 @@ class ViewMagics(Magics):
         if arguments is None:
             return None
         with plain_errors(), logging_from_arguments(arguments):
-            source = resolve_source(arguments.file, self._names(local_ns))
+            source = resolve_source(arguments.file, self.names(local_ns))
             if arguments.plotly is not None:
                 return figure(opened(source).view, arguments.plotly)
             arguments.file = source if isinstance(source, MlaStats) else path_of(source)
-            return _shown("stats", arguments, lambda: _explorer(source, arguments))
+            return shown("stats", arguments, lambda: _explorer(source, arguments))
 
     @needs_local_scope
     @line_magic
@@ -119,11 +104,11 @@ class ViewMagics(Magics):
         if arguments is None:
             return None
         with plain_errors(), logging_from_arguments(arguments):
-            source = resolve_source(arguments.archive, self._names(local_ns))
+            source = resolve_source(arguments.archive, self.names(local_ns))
             arguments.archive = path_of(source)
             if arguments.check or Path(arguments.archive).suffix in _MODELS:
-                return _shown("inspect", arguments, None)
-            return _shown("inspect", arguments, lambda: ArchiveTree(source))
+                return shown("inspect", arguments, None)
+            return shown("inspect", arguments, lambda: ArchiveTree(source))
 
     @needs_local_scope
     @line_magic
@@ -133,7 +118,7 @@ class ViewMagics(Magics):
         if arguments is None:
             return None
         with plain_errors(), logging_from_arguments(arguments):
-            names = self._names(local_ns)
+            names = self.names(local_ns)
             source = resolve_source(arguments.archive, names)
             arguments.archive = source if isinstance(source, Archive) else path_of(source)
             given = resolve_source(arguments.input, names)
@@ -141,11 +126,7 @@ class ViewMagics(Magics):
             output = subcommand("simulate").run(arguments)
         if not arguments.json:
             return output.value
-        return _printed(output.data)
-
-    def _names(self, local_names: Mapping[str, Any] | None) -> dict[str, Any]:
-        assert self.shell is not None, "a magic runs in a shell"
-        return {**self.shell.user_ns, **(local_names or {})}
+        return printed(output.data)
 
 
 def _explorer(source: Any, arguments: argparse.Namespace) -> StatsExplorer:
@@ -153,28 +134,6 @@ def _explorer(source: Any, arguments: argparse.Namespace) -> StatsExplorer:
     view = opened(source).view
     kept = view if arguments.top is None else first_layers(view, arguments.top, longest=longest)
     return StatsExplorer(kept, order="cycles" if longest else "timeline")
-
-
-def _shown(name: str, arguments: argparse.Namespace, widget: Callable[[], ViewWidget] | None) -> Any:
-    """The command's JSON on stdout, or the widget; what has none, or a terminal, gets the command's text.
-
-    The command itself runs only where its answer is needed: its text of a million layers would take longer than the
-    widget.
-    """
-    if widget is not None and not arguments.json and not in_terminal():
-        return widget()
-    output = subcommand(name).run(arguments)
-    if arguments.json:
-        return _printed(output.data)
-    if widget is None:
-        return Answer(output.data, output.text)
-    shown = widget()
-    shown.with_text(output.text)
-    return shown
-
-
-def _printed(data: Mapping[str, Any]) -> None:
-    sys.stdout.write(json.dumps(data, ensure_ascii=False) + "\n")
 
 
 for twin in TWINS:

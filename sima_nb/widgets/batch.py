@@ -9,7 +9,7 @@ import traitlets
 
 from sima_compiler import OptionError
 from sima_nb.widgets.base import Question, ViewWidget
-from sima_nb.widgets.opening import opened_archive
+from sima_nb.widgets.opening import negotiated
 
 
 class BatchNegotiation(ViewWidget):
@@ -40,15 +40,14 @@ class BatchNegotiation(ViewWidget):
         """
         found = recompile or getattr(source, "recompile", None)
         self._compile: Callable[[int], Any] | None = found if callable(found) else None
-        _, view = opened_archive(source)
-        super().__init__(view, offers=self._compile is not None)
+        super().__init__(negotiated(source), offers=self._compile is not None)
 
     def _recompile(self, question: Question) -> str:
         size = question.get("batch")
         if self._compile is None or not isinstance(size, int) or size < 1:
             raise OptionError(f"{size!r} is no batch size", hint="give a whole number from 1")
         result = self._compile(size)
-        _, view = opened_archive(result)
+        view = negotiated(result)
         self.show(view)
         self.result = result
         return view.batch.sentence

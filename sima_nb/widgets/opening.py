@@ -41,17 +41,33 @@ def opened(source: Any) -> Opened:
 
 
 def opened_archive(source: Any) -> tuple[Archive, View]:
-    """As `opened`, for views that need an archive.
+    """As `opened`, for views that read the archive again.
 
     Raises:
         OptionError: statistics alone.
     """
     found = opened(source)
     if found.archive is None:
-        raise OptionError(
-            f"{found.view.name}: statistics alone; this view needs the archive", hint="StatsExplorer shows statistics"
-        )
+        raise _statistics_alone(found.view)
     return found.archive, found.view
+
+
+def negotiated(source: Any) -> View:
+    """The View of something that says how its batch was negotiated.
+
+    Raises:
+        OptionError: statistics alone.
+    """
+    view = opened(source).view
+    if view.kind != "archive":
+        raise _statistics_alone(view)
+    return view
+
+
+def _statistics_alone(view: View) -> OptionError:
+    return OptionError(
+        f"{view.name}: statistics alone; this view needs the archive", hint="StatsExplorer shows statistics"
+    )
 
 
 def _of_result(source: Any) -> Opened:

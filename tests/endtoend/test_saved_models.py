@@ -110,7 +110,9 @@ def test_the_runtime_adds_up(quantized_networks, archive_path: Path, name: str) 
     stalls = sum(run.trace.stall_cycles.values())
     assert run.trace.compute_cycles == compute
     assert run.trace.runtime_cycles == compute + stalls
-    assert run.trace.runtime_cycles >= archive.report.bound_cycles
+    bound = archive.report.bound_cycles
+    assert bound is not None
+    assert run.trace.runtime_cycles >= bound
 
 
 def read_parts(path: Path) -> dict[str, bytes]:

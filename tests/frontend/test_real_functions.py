@@ -225,7 +225,7 @@ def test_one_table_each(name: str, tmp_path: Path) -> None:
 
 
 def test_layers_are_called_after_what_they_do() -> None:
-    def steps(name: str) -> tuple[str, ...]:
+    def steps(name: str) -> tuple[object, ...]:
         return Model.from_onnx(network(name, CHAINS[name]).model()).graph.nodes[-1].attributes.steps
 
     assert steps("swish") == ("swish",)

@@ -46,13 +46,14 @@ ENGINE_NAMES = {
 VIEW_NAMES = {
     *("BatchCandidate", "FileRow", "Finding", "Label", "Layer", "Markup", "MemberPreviews", "MemoryBuffer", "Plugin"),
     *("Table", "View", "check_page_folder", "layer_details", "output_html", "page_html", "saved_view", "summary_html"),
-    *("first_layers", "tag", "to_binary", "to_json", "Comparison", "compare_paths", "compare_views", "comparison_text"),
+    *("first_layers", "tag", "to_binary", "to_json", "Comparison", "compare_paths", "compare_views", "comparison_html"),
+    *("comparison_text", "saved_comparison"),
     *("view_of", "view_of_path", "view_of_stats", "view_text", "write_page"),
 }
 #: Modules of numbers, words and colours that hosts use as a whole.
 VIEW_MODULES = {"palette", "units", "wordings"}
 NOTEBOOK_NAMES = {
-    *("ArchiveTree", "BatchNegotiation", "StatsExplorer"),
+    *("ArchiveTree", "BatchNegotiation", "Comparison", "StatsExplorer"),
     *("Summary", "load_ipython_extension", "unload_ipython_extension", "write_html"),
 }
 

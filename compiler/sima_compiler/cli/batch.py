@@ -29,13 +29,18 @@ def run(arguments: argparse.Namespace) -> Output:
     verdict}], why_not_more, why_not_faster, levers, warnings.
     """
     warnings = Warnings()
-    path = Path(arguments.model).expanduser()
-    if path.suffix.lower() in MODEL_SUFFIXES:
+    if _is_model(arguments.model):
         view = _negotiated(arguments, warnings)
     else:
         _refuse_planning(arguments)
-        view = view_of_path(path)
-    return Output({**negotiation_data(view), "warnings": warnings.sentences}, negotiation_text(view))
+        view = view_of_path(Path(arguments.model).expanduser())
+    data = {**negotiation_data(view), "warnings": warnings.sentences}
+    return Output(data, negotiation_text(view), value=view)
+
+
+def _is_model(source: object) -> bool:
+    """Whether it is to be planned: a model's file, or, in a notebook, a model in memory."""
+    return not isinstance(source, str | Path) or Path(source).suffix.lower() in MODEL_SUFFIXES
 
 
 def _negotiated(arguments: argparse.Namespace, warnings: Warnings) -> View:
@@ -47,7 +52,7 @@ def _negotiated(arguments: argparse.Namespace, warnings: Warnings) -> View:
         view = view_of(result.archive)
     for sentence in result.warnings:
         warnings(sentence)
-    return replace(view, path=str(arguments.model))
+    return replace(view, path=str(arguments.model) if isinstance(arguments.model, str | Path) else "")
 
 
 def _refuse_planning(arguments: argparse.Namespace) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sima_compiler.view.compare import Comparison, compare_paths, compare_views
     from sima_compiler.view.compare_text import comparison_text
     from sima_compiler.view.details import layer_details
+    from sima_compiler.view.html.comparison import comparison_html
     from sima_compiler.view.html.markup import Markup, tag
     from sima_compiler.view.html.summary import summary_html
     from sima_compiler.view.page import check_page_folder, output_html, page_html, write_page
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from sima_compiler.view.reading import view_of, view_of_path, view_of_stats
     from sima_compiler.view.records import FileRow, Finding, Label, Layer, Plugin, View
     from sima_compiler.view.saved import first_layers, saved_view
+    from sima_compiler.view.saved_pair import saved_comparison
     from sima_compiler.view.tables import Table
     from sima_compiler.view.text import view_text
 
@@ -48,12 +50,14 @@ _HOMES: dict[str, str] = {
     "check_page_folder": "sima_compiler.view.page",
     "compare_paths": "sima_compiler.view.compare",
     "compare_views": "sima_compiler.view.compare",
+    "comparison_html": "sima_compiler.view.html.comparison",
     "comparison_text": "sima_compiler.view.compare_text",
     "first_layers": "sima_compiler.view.saved",
     "Label": "sima_compiler.view.records",
     "layer_details": "sima_compiler.view.details",
     "output_html": "sima_compiler.view.page",
     "page_html": "sima_compiler.view.page",
+    "saved_comparison": "sima_compiler.view.saved_pair",
     "saved_view": "sima_compiler.view.saved",
     "summary_html": "sima_compiler.view.html.summary",
     "tag": "sima_compiler.view.html.markup",
@@ -94,12 +98,14 @@ __all__ = [
     "check_page_folder",
     "compare_paths",
     "compare_views",
+    "comparison_html",
     "comparison_text",
     "first_layers",
     "layer_details",
     "output_html",
     "page_html",
     "palette",
+    "saved_comparison",
     "saved_view",
     "summary_html",
     "tag",

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from sima_compiler.screen import printable
 from sima_compiler.view import units
-from sima_compiler.view.compare import Comparison, LayerChange, TotalChange
+from sima_compiler.view.compare import Comparison, FileChange, LayerChange, TotalChange
 from sima_compiler.view.plain import pairs, paragraph, table
+
+TOTAL_COLUMNS = ("total", "before", "after", "change")
+LAYER_COLUMNS = ("layer", "before", "after", "difference", "change", "")
+FILE_COLUMNS = ("file", "before", "after")
 
 
 def comparison_text(found: Comparison, over: float | None = None) -> str:
@@ -22,28 +26,34 @@ def _notes(found: Comparison) -> list[tuple[str, str]]:
 
 
 def _totals(found: Comparison) -> str:
-    rows = [
-        (row.name.replace("_", " "), _value(row, row.before), _value(row, row.after), _total_change(row))
-        for row in found.totals
-    ]
-    return table(("total", "before", "after", "change"), rows, right=(1, 2, 3))
+    return table(TOTAL_COLUMNS, [total_cells(row) for row in found.totals], right=(1, 2, 3))
+
+
+def total_cells(row: TotalChange) -> tuple[str, ...]:
+    """One number of the network in the order of `TOTAL_COLUMNS`."""
+    return (row.name.replace("_", " "), _value(row, row.before), _value(row, row.after), _total_change(row))
 
 
 def _layers(found: Comparison, over: float | None) -> str:
     shown = found.layers if over is None else found.over(over)
-    counts = ", ".join(f"{units.count(number)} {what}" for what, number in found.counts.items())
-    summary = f"{units.count(len(found.layers))} layers: {counts}; together {_signed(found.layer_change)} cycles"
+    summary = layers_sentence(found)
     if over is not None:
         summary += f"; {units.count(len(shown))} over {over:g} % shown"
     if not shown:
         return summary
-    rows = [_layer(row) for row in shown]
-    columns = ("layer", "before", "after", "difference", "change", "")
+    rows = [layer_cells(row) for row in shown]
     title = "Layers, run" if found.measure == "runtime_cycles" else "Layers, static schedule"
-    return f"{title}\n{table(columns, rows, right=(1, 2, 3, 4))}\n{summary}"
+    return f"{title}\n{table(LAYER_COLUMNS, rows, right=(1, 2, 3, 4))}\n{summary}"
 
 
-def _layer(row: LayerChange) -> tuple[str, ...]:
+def layers_sentence(found: Comparison) -> str:
+    """How many layers changed, came and went, and what that makes together."""
+    counts = ", ".join(f"{units.count(number)} {what}" for what, number in found.counts.items())
+    return f"{units.count(len(found.layers))} layers: {counts}; together {_signed(found.layer_change)} cycles"
+
+
+def layer_cells(row: LayerChange) -> tuple[str, ...]:
+    """One layer in the order of `LAYER_COLUMNS`."""
     remark = row.what if row.what in {"added", "gone"} else f"was {row.other}" if row.other else ""
     return (
         row.name,
@@ -56,8 +66,13 @@ def _layer(row: LayerChange) -> tuple[str, ...]:
 
 
 def _files(found: Comparison) -> str:
-    rows = [(printable(file.name), _size(file.before), _size(file.after)) for file in found.files]
-    return table(("file", "before", "after"), rows, right=(1, 2)) if rows else ""
+    rows = [file_cells(file) for file in found.files]
+    return table(FILE_COLUMNS, rows, right=(1, 2)) if rows else ""
+
+
+def file_cells(file: FileChange) -> tuple[str, ...]:
+    """One file in the order of `FILE_COLUMNS`."""
+    return (printable(file.name), _size(file.before), _size(file.after))
 
 
 def _size(value: int | None) -> str:

@@ -7,12 +7,14 @@ clock is assumed then, and marked as such. Nothing outside the file is looked at
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path, PurePath
 
 from sima_compiler.archive.reader import Archive
 from sima_compiler.archive.report_records import BatchCandidate, CompileReport, MemoryBuffer, Placement
 from sima_compiler.archive.stats import MlaStats
 from sima_compiler.view import units, wordings
+from sima_compiler.view.advice import findings_of
 from sima_compiler.view.events import event_table
 from sima_compiler.view.layers import cause_cycles, layer_table
 from sima_compiler.view.palette import PALETTE
@@ -55,7 +57,7 @@ def view_of(archive: Archive, warnings: Sequence[str] = ()) -> View:
     layers = layer_table(archive.stats, report.layers, report.placements, segments)
     actual = archive.batch.actual or report.actual_batch_size
     desired = archive.batch.desired or report.desired_batch_size
-    return View(
+    view = View(
         schema_version=VIEW_SCHEMA_VERSION,
         kind="archive",
         name=archive.name,
@@ -80,6 +82,7 @@ def view_of(archive: Archive, warnings: Sequence[str] = ()) -> View:
         warnings=wordings.other_warnings([*warnings, *archive.warnings, *report.warnings], report.cut),
         not_recorded=archive_lacks(archive),
     )
+    return replace(view, findings=findings_of(view))
 
 
 def view_of_stats(stats: MlaStats, path: str = "") -> View:

@@ -23,8 +23,8 @@ _WIDTH = 100
 
 
 def view_text(view: View) -> str:
-    """Facts, longest layers, archive tree and batch table."""
-    parts = [facts_text(view), gantt_text(view), tree_text(view), batch_text(view)]
+    """Facts, advice, longest layers, archive tree and batch table."""
+    parts = [facts_text(view), advice_text(view), gantt_text(view), tree_text(view), batch_text(view)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -46,6 +46,17 @@ def facts_text(view: View) -> str:
         rows.append(("plugins", ", ".join(f"{number} {name}" for name, number in view.plugin_counts.items())))
     rows += [("warning", warning) for warning in view.warnings]
     return "\n".join([printable(view.name), *(f"  {label:<11}{printable(value)}" for label, value in rows)])
+
+
+def advice_text(view: View) -> str:
+    """What costs time and what to do about it, the costliest first; empty where nothing is found."""
+    lines = ["Advice"] if view.findings else []
+    for number, finding in enumerate(view.findings, 1):
+        gain = wordings.gain(finding.cycles, finding.bytes, finding.steps)
+        lines.append(printable(f"  {number}. {finding.title}{f' ({gain})' if gain else ''}"))
+        for sentence in (finding.evidence, finding.advice):
+            lines += textwrap.wrap(printable(sentence), _WIDTH, initial_indent="     ", subsequent_indent="     ")
+    return "\n".join(lines)
 
 
 def gantt_text(view: View) -> str:

@@ -76,6 +76,14 @@ def limited_by(row: BatchCandidate) -> str:
     return ": ".join(part for part in (row.limiting_layer or "", tensors) if part)
 
 
+def gain(cycles: int | None, size: int | None, steps: int | None) -> str:
+    """What following a piece of advice recovers; empty where nothing is claimed."""
+    if cycles is not None:
+        return f"up to {units.count(cycles)} cycles"
+    parts = ["" if steps is None else f"EV74 steps: {units.count(steps)}", "" if size is None else units.size(size)]
+    return ", ".join(part for part in parts if part)
+
+
 def lever_sentence(lever: Lever) -> str:
     """A lever with what planning with it gave; older archives name levers that nobody planned with."""
     parts = [f"{'what if: ' if lever.what_if else ''}{lever.text}"]

@@ -38,11 +38,12 @@ interface SavedPair {
   readonly after: ViewFile;
   readonly pairs: readonly Pair[];
   readonly notes?: readonly string[];
+  readonly over?: number;
 }
 
-function mountPair(element: HTMLElement, { before, after, pairs, notes = [] }: SavedPair): Unmount {
+function mountPair(element: HTMLElement, { before, after, pairs, notes = [], over = 0 }: SavedPair): Unmount {
   try {
-    return mountComparison(element, { before: decode(before), after: decode(after), pairs, notes }, {}).dispose;
+    return mountComparison(element, { before: decode(before), after: decode(after), pairs, notes, over }, {}).dispose;
   } catch (error) {
     return say(element, failed(error));
   }

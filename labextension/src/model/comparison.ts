@@ -13,6 +13,8 @@ export interface ComparisonData {
   readonly pairs: readonly Pair[];
   /** What makes the two hard to compare, in sentences. */
   readonly notes?: readonly string[];
+  /** Percent of change that a layer must exceed to be listed at first. */
+  readonly over?: number;
 }
 
 /** Both sides are measured the same way: runs where both record one, else the static schedules. */

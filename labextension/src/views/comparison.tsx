@@ -133,7 +133,7 @@ function signed(change: number): string {
 
 function Layers({ data }: { data: ComparisonData }) {
   const id = useId();
-  const [least, setLeast] = useState(0);
+  const [least, setLeast] = useState(data.over ?? 0);
   const [words, setWords] = useState("");
   const [order, setOrder] = useState<CompareOrder>("timeline");
   const all = useMemo(() => rowsOf(data), [data]);

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from importlib import resources
 
-from sima_compiler.view import units
+from sima_compiler.view import units, wordings
 from sima_compiler.view.html.archive import archive_html
 from sima_compiler.view.html.batch import batch_html
 from sima_compiler.view.html.causes import causes_html
@@ -93,8 +93,8 @@ def _findings(view: View) -> Markup:
 
 
 def _finding(finding: Finding) -> Markup:
-    gain = f" Up to {units.count(finding.cycles)} cycles." if finding.cycles is not None else ""
-    return tag("li", tag("b", finding.title), f": {finding.evidence} {finding.advice}{gain}")
+    gain = wordings.gain(finding.cycles, finding.bytes, finding.steps)
+    return tag("li", tag("b", finding.title), f" ({gain}): " if gain else ": ", f"{finding.evidence} {finding.advice}")
 
 
 def _notes(title: str, sentences: tuple[str, ...]) -> Markup:

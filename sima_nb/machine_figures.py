@@ -91,8 +91,8 @@ def roofline(view: View) -> go.Figure:
     ]
     figure = chart([roof, *points])
     edge = "; no DRAM traffic: right edge" if None in known else ""
-    figure.update_xaxes(title=f"multiply-accumulates per DRAM byte{edge}", type="log")
-    figure.update_yaxes(title="multiply-accumulates per cycle", type="log")
+    figure.update_xaxes(title=f"multiply-accumulates per DRAM byte{edge}", type="log", dtick=1)
+    figure.update_yaxes(title="multiply-accumulates per cycle", type="log", dtick=1)
     return figure
 
 

@@ -90,7 +90,7 @@ class Comparison(ViewWidget):
             "before": to_json(kept.before),
             "after": to_json(kept.after),
             "pairs": [list(pair) for pair in kept.pairs],
-            "notes": list(kept.notes),
+            "notes": [*kept.notes, *(sentence.removesuffix(".") for sentence in kept.after.left_out)],
             "over": self._over,
         }
         data = {

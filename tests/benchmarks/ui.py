@@ -25,6 +25,7 @@ from sima_compiler.view.columns import to_json
 from sima_compiler.view.reading import view_of_path
 from sima_compiler.view.records import Event, Layer, View
 from sima_compiler.view.tables import Table, coded_texts, integers
+from tests.benchmarks.opening import LAYERS, MOST_OF_READING, opening_times, stats_file
 from tests.conftest import TOOLS
 from tests.labextension.pages import report_page, widget_page
 
@@ -287,6 +288,8 @@ def measured(folder: Path) -> list[Ratio]:
         for layers in (5_000, 50_000, 500_000):
             work, bare, pace = frame_times(browser, big_view(layers), folder)
             add(Ratio(f"frame, {2 * layers:,} events, bare canvas", work, bare, MOST_OF_BARE), pace_ms=pace)
+    ours, theirs = opening_times(stats_file(folder, LAYERS))
+    add(Ratio(f"statistics of {LAYERS:,} layers, reading", ours, theirs, MOST_OF_READING))
     return ratios
 
 

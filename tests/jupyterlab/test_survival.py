@@ -17,6 +17,7 @@ CELLS = (
     'from sima_nb import ArchiveTree, BatchNegotiation, StatsExplorer\nw = StatsExplorer("small_mpk.tar.gz")\nw',
     'ArchiveTree("small_mpk.tar.gz")',
     'BatchNegotiation("small_mpk.tar.gz")',
+    'from sima_nb import Comparison\nComparison("small_mpk.tar.gz", "small_mpk.tar.gz")',
 )
 #: What a cell of the third kind would run in a page that trusts it.
 SCRIPT = "<script>window.ran = true</script>"
@@ -61,16 +62,17 @@ def expect_data(notebook: NotebookPage, lab: Lab) -> None:
     place.get_by_role("searchbox").fill("")
     expect(notebook.outputs.nth(1).get_by_role("treeitem").filter(has_text="small_stage1_mla.lm")).to_be_visible()
     expect(notebook.outputs.nth(2)).to_contain_text("Batch 3 fits and is built.")
+    expect(notebook.outputs.nth(3)).to_contain_text("4 of 4 layers: 0 added, 0 gone, 0 changed")
     assert notebook.page.get_by_text("model not found").count() == 0
     assert notebook.page.get_by_text("Loading widget").count() == 0
 
 
 def wait_live(notebook: NotebookPage) -> None:
-    expect(notebook.page.locator(".sima-nb-output[data-sima-live=true]")).to_have_count(3, timeout=30_000)
+    expect(notebook.page.locator(".sima-nb-output[data-sima-live=true]")).to_have_count(len(CELLS), timeout=30_000)
 
 
 def wait_data(notebook: NotebookPage) -> None:
-    expect(notebook.page.locator(".sima-nb-output[data-sima-live=false]")).to_have_count(3, timeout=30_000)
+    expect(notebook.page.locator(".sima-nb-output[data-sima-live=false]")).to_have_count(len(CELLS), timeout=30_000)
 
 
 @pytest.mark.parametrize("app", ["lab", "notebook"])

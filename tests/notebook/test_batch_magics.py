@@ -157,6 +157,7 @@ def test_a_saved_comparison_keeps_the_costliest_rows_of_large_networks() -> None
     kept = [[*(row["name"] for row in rows), ""] for rows in (before, after)]
     assert {(kept[0][one], kept[1][other]) for one, other in data["pairs"]} <= together
     assert f"together {widget.changes.layer_change:+,} cycles; the 300 with the fewest cycles" in bundle["text/html"]
+    assert "the 300 with the fewest cycles are not in this output" in data["notes"][-1]
     assert len(json.dumps(bundle)) <= 60_000 + 450 * 2000
 
 

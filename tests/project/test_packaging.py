@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -59,6 +60,22 @@ def test_every_module_and_data_file_is_shipped(names: set[str]) -> None:
     }
     assert {"sima_compiler/py.typed", "sima_compiler/machine/specs/mlsoc.yaml", "sima_nb/py.typed"} <= expected
     assert expected <= names
+
+
+def test_jupyterlab_lists_the_extension_as_good(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    """What the wheel brings, as `jupyter labextension list` judges it."""
+    for name in wheel.namelist():
+        _, found, inside = name.partition(SHARED)
+        if found:
+            path = tmp_path / "labextensions" / "sima-nb" / inside
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(wheel.read(name))
+    environment = os.environ | {"JUPYTER_PATH": str(tmp_path), "JUPYTER_CONFIG_DIR": str(tmp_path / "config")}
+    command = [sys.executable, "-c", "from jupyterlab.labextensions import main; main()", "list"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=True)
+    (line,) = (line for line in (done.stdout + done.stderr).split("\n") if " sima-nb " in line)
+    assert "enabled" in line
+    assert "OK" in line
 
 
 def test_metadata_states_python_licence_and_extras(wheel: zipfile.ZipFile, names: set[str]) -> None:

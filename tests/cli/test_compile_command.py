@@ -15,6 +15,7 @@ import onnx
 import pytest
 
 from sima_compiler import Archive, Model
+from sima_compiler.view import view_of_path
 from tests.support.small_models import small_float_model
 
 KEYS = {
@@ -296,3 +297,14 @@ def test_quantize_says_what_the_samples_leave_in_doubt(simac, samples: Path, tmp
     done = simac("quantize", samples / "float.onnx", "--calibration", tmp_path / "same.npz", "-o", tmp_path, "--json")
     assert any("hardly differ" in warning for warning in done.json["warnings"])
     assert "hardly differ" in done.err
+
+
+def test_the_costliest_findings_stand_below_the_numbers(simac, samples: Path, tmp_path: Path) -> None:
+    text = simac("compile", samples / "small.onnx", "-o", tmp_path).out
+    findings = view_of_path(tmp_path / "small_mpk.tar.gz").findings
+    assert findings
+    flat = " ".join(text.split())
+    for finding in findings[:3]:
+        gain = f" (up to {finding.cycles:,} cycles)" if finding.cycles is not None else ""
+        assert f"{finding.title}{gain}" in flat
+        assert finding.advice in flat

@@ -38,7 +38,7 @@ def test_a_compile_that_returns_none_is_found_and_shown(notebook: Notebook, tmp_
     assert summary.plugins == {"EV74": 1, "MLA": 1}
     assert [layer.name for layer in summary.layers] == ["MLA_0/conv2d_add_relu_0"]
     assert (summary.runtime_cycles, summary.compute_cycles) == (None, 100)
-    assert len(notebook.bundles(with_html="sima-tabs")) == 1
+    assert len(notebook.bundles(with_html="data-sima-report")) == 1
 
 
 def test_options_that_it_does_not_take_are_dropped_with_a_warning(notebook: Notebook, tmp_path: Path) -> None:

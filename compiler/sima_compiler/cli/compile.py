@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from sima_compiler.archive.report_records import CompileReport
     from sima_compiler.model import CompileResult
 
+#: Findings that the command prints.
+MOST_ADVICE = 3
+
 
 def run(arguments: argparse.Namespace) -> Output:
     """Compile; JSON: the result's own keys, with the command's warnings in front of the compiler's."""
@@ -58,9 +61,20 @@ def describe(result: CompileResult, report: str | None = None) -> str:
         ("plugins", plugins),
         *_files(result.files),
         *(("left to host", operator) for operator in (compiled.cut if compiled else ())),
+        *_advice(result),
         ("report", report or ""),
     ]
     return pairs(facts)
+
+
+def _advice(result: CompileResult) -> list[tuple[str, str]]:
+    """The costliest findings in a line each; the report and the notebook have their evidence."""
+    lines: list[tuple[str, str]] = []
+    for finding in view_of(result.archive).findings[:MOST_ADVICE]:
+        gain = wordings.gain(finding.cycles, finding.bytes, finding.steps)
+        text = f"{finding.title}{f' ({gain})' if gain else ''}: {finding.advice}"
+        lines += [("" if lines or number else "advice", line) for number, line in enumerate(textwrap.wrap(text, 100))]
+    return lines
 
 
 def _speed(result: CompileResult, compiled: CompileReport | None) -> str:

@@ -293,6 +293,11 @@ def test_a_saved_output_holds_the_costliest_layers_and_the_total_of_the_rest() -
     assert len(saved) <= 60_000 + 450 * 2000
 
 
+def test_a_saved_output_of_a_small_network_is_small(small_archive: Archive) -> None:
+    view = view_of(small_archive)
+    assert len(output_html(view).encode("utf-8")) <= 60_000 + 450 * len(view.layers)
+
+
 def test_the_efficiency_is_explained_by_its_largest_loss(small_archive: Archive) -> None:
     view = view_of(small_archive)
     sentence = efficiency_sentence(view)

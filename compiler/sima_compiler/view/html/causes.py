@@ -41,8 +41,7 @@ def efficiency_sentence(view: View) -> str:
 
 
 def _piece(cause: Label, cycles: int, total: int) -> Markup:
-    title = f"{cause.label}: {units.count(cycles)} cycles"
-    return tag("i", style=f"width:{100 * cycles / total:.4g}%;background:{cause.colour}", title=title)
+    return tag("i", style=f"width:{100 * cycles / total:.4g}%;background:{cause.colour}")
 
 
 def _table(parts: list[tuple[Label, int]]) -> Markup:

@@ -24,6 +24,18 @@ from sima_compiler.stages.tiling.geometry import Range, Region
 MOST_BANDS = 7
 
 
+def margin_share(region: Region, window: Window) -> float:
+    """Most of a block's window cells that can lie over padding, as a share; ``window`` has the block's own pads."""
+    top, left, bottom, right = window.pads
+    _, rows, columns, _ = region.shape
+    return _lost(top, bottom, rows * window.kernel[0]) + _lost(left, right, columns * window.kernel[1])
+
+
+def _lost(before: int, behind: int, cells: int) -> float:
+    """The first result loses ``before`` cells, the next at least one less, and so on; likewise from the other end."""
+    return min(1.0, (before * (before + 1) + behind * (behind + 1)) / 2 / cells)
+
+
 def margin_cuts(region: Region, window: Window, source: FeatureMap) -> Iterator[list[Region]]:
     """The ways to cut a region at its margins: along rows, along columns, along both."""
     rows = _bands(region.rows, window, 0, source.rows)

@@ -48,7 +48,7 @@ from sima_compiler.stages.tiling.contraction import Extent, Reduction, Taps, par
 from sima_compiler.stages.tiling.copies import CoordinateMove, byte_dimensions
 from sima_compiler.stages.tiling.geometry import Held, Range, Region, block_window, operand_of
 from sima_compiler.stages.tiling.mapping import best_mapping, holding_mapping
-from sima_compiler.stages.tiling.margins import margin_cuts, margin_share
+from sima_compiler.stages.tiling.margins import fewest_cuts, margin_cuts, margin_share
 from sima_compiler.stages.tiling.reach import input_region
 
 NO_WAIT = Wait()
@@ -194,8 +194,9 @@ def _least(block: Block, window: Window, command: Callable[[Block], Convolve | P
         return best
     cycles = _cycles(best, block)
     # A plan has thousands of blocks, and most lose next to nothing over padding: where all of that would not even fill
-    # the array once more, the ways to cut are not looked at (asking ResNet-50 for 32 took 90 s instead of 25).
-    if cycles * margin_share(block.region, best[0].window) <= block.machine.fill_cycles:
+    # the array as often as the cheapest way to cut does, none is looked at (ResNet-50 asked for 32: 90 s without this).
+    pads = best[0].window.pads
+    if cycles * margin_share(block.region, best[0].window) <= fewest_cuts(pads) * block.machine.fill_cycles:
         return best
     for regions in margin_cuts(block.region, window, block.inputs[0].map):
         found = [command(replace(block, region=region)) for region in regions]

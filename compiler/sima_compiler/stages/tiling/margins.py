@@ -31,6 +31,12 @@ def margin_share(region: Region, window: Window) -> float:
     return _lost(top, bottom, rows * window.kernel[0]) + _lost(left, right, columns * window.kernel[1])
 
 
+def fewest_cuts(pads: tuple[int, int, int, int]) -> int:
+    """Commands that the cheapest way to cut adds: one for each padded end of an axis."""
+    ends = [sum(pad > 0 for pad in pads[axis::2]) for axis in (0, 1)]
+    return min(count for count in ends if count)
+
+
 def _lost(before: int, behind: int, cells: int) -> float:
     """The first result loses ``before`` cells, the next at least one less, and so on; likewise from the other end."""
     return min(1.0, (before * (before + 1) + behind * (behind + 1)) / 2 / cells)

@@ -43,10 +43,10 @@ Files are QDQ models (QuantizeLinear and DequantizeLinear around each operator),
 and float models, which `simac quantize` turns into the former.
 """
 
-_INSIDE = """Every operator equals onnxruntime on the user's file in every element, but for these: onnxruntime computes them
-in float32, and sums or evaluates functions in an order of its own. Given the same input, an element may lie one step off
-where its value lies half-way between two steps, in no larger share of elements than stands here; tests hold networks
-to it. What the simulator computes is always exactly what the reference says.
+_INSIDE = """Every operator equals onnxruntime on the user's file in every element, but for these: onnxruntime has
+them in float32, and sums or evaluates functions in an order of its own. Given the same input, an element may lie one
+step off where its value lies half-way between two steps, in no larger share of elements than stands here; tests hold
+networks to it. What the simulator computes is always exactly what the reference says.
 
 """
 

@@ -38,7 +38,21 @@ from sima_compiler.ir.program import (
     Wait,
     WayOut,
 )
-from sima_compiler.lm.fields import Bool, Choice, Exactly, Field, Float32, Int, Int8, Many, Maybe, Record, Text, Uint
+from sima_compiler.lm.fields import (
+    Bool,
+    Choice,
+    Exactly,
+    Field,
+    Float32,
+    Index,
+    Int,
+    Int8,
+    Many,
+    Maybe,
+    Record,
+    Text,
+    Uint,
+)
 
 MAGIC = b"\x89SLM\r\n\x1a\n"
 MAJOR = 1
@@ -262,7 +276,7 @@ ARRAY_MAPPING = Record(
 _WAIT = Field("wait", WAIT, "synchronization")
 _SOURCE = Field("source", OPERAND, "what is read")
 _TARGET = Field("target", OPERAND, "what is written")
-_PARAMETERS = Field("parameters", _INT, "index of the buffer with the constants, -1 for none")
+_PARAMETERS = Field("parameters", Index(), "index of the buffer with the constants, -1 for none")
 _PART = Field("part", Choice(tuple(Part)), "how much of the block's reduction this command does")
 _WINDOW = Field("window", WINDOW, "the window with this block's own pads")
 _DMA_FIELDS = (

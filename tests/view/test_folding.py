@@ -64,7 +64,7 @@ def test_every_form_folds_and_none_drops_a_reason_or_a_lever() -> None:
             assert sentence in " ".join(form.split())
     rows = [line for line in batch_text(view).splitlines() if "does not fit" in line]
     assert [row.split()[:3] for row in rows] == [["3", "to", "9"]]
-    assert batch_html(view).count("<td>does not fit</td>") == 1
+    assert batch_html(view).count("<td>does not fit<") == 1
 
 
 def test_where_nobody_planned_with_anything_every_form_says_how_to() -> None:

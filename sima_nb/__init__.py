@@ -36,6 +36,7 @@ __all__ = [
     "StatsExplorer",
     "Summary",
     "__version__",
+    "_jupyter_server_extension_points",
     "load_ipython_extension",
     "unload_ipython_extension",
     "write_html",
@@ -61,6 +62,13 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
     shell.register_magics(magics.SimaMagics, model_magics.ModelMagics, view_magics.ViewMagics, batch_magics.BatchMagics)
     completion.register(shell, (magics.COMPILE, *model_magics.TWINS, *view_magics.TWINS, *batch_magics.TWINS))
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    """What Jupyter Server loads; the package that holds it is imported only then."""
+    from sima_nb.server.app import SimaNb
+
+    return [{"module": "sima_nb", "app": SimaNb}]
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:

@@ -1,0 +1,31 @@
+"""Operators that onnxruntime computes in float32 in an order that cannot be met: the list, each with its reason.
+
+In: nothing. Out: rows by operator of the graph, printed into docs/operators.md. Always: given onnxruntime's own input,
+such an operator differs from it by one step at most, and in no larger share of its elements than its row says;
+every operator that is not on the list is exact. `tests/support/fed_nodes.py` holds networks to both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sima_compiler.ir.graph import Op
+
+
+@dataclass(frozen=True, slots=True)
+class FloatInside:
+    """One operator of the list.
+
+    ``reason``: why onnxruntime's order of roundings cannot be met, completing "onnxruntime ...". ``share``: the largest
+    part of its elements that may lie one step off, above what was measured on random data; a test that sees more fails.
+    ``measured``: on what, and what was seen.
+    """
+
+    reason: str
+    share: float
+    measured: str
+
+
+#: Rows by operator, in the order in which the page lists them.
+FLOAT_INSIDE: Mapping[Op, FloatInside] = {}

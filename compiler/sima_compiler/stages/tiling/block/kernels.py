@@ -1,0 +1,343 @@
+"""One block of one layer as compute commands with empty waits.
+
+In: a layer, the output region, the buffers that hold its maps and parameters. Out: commands of `ir.program`, and the
+constants that a block needs. A command's ``parameters`` is the buffer index, or -1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import assert_never
+
+import numpy as np
+
+from sima_compiler.ir.graph import Int8Array
+from sima_compiler.ir.kernels import Reduction, facts
+from sima_compiler.ir.layers import (
+    Binary,
+    Broadcast,
+    Convolution,
+    Copy,
+    Elementwise,
+    Layer,
+    Lookup,
+    Pooling,
+    Resize,
+    Window,
+)
+from sima_compiler.ir.program import (
+    ArrayMapping,
+    BinaryStep,
+    Combine,
+    ComputeCommand,
+    Convolve,
+    Fill,
+    Gather,
+    Operand,
+    Part,
+    Pool,
+    Resample,
+    Translate,
+    Wait,
+    WayOut,
+)
+from sima_compiler.lm.constants import ConstantSections
+from sima_compiler.machine.cost import array_work, ceil_div, compute_cycles
+from sima_compiler.machine.description import Machine
+from sima_compiler.stages.tiling.block.contraction import Extent, Taps, part_region
+from sima_compiler.stages.tiling.block.copies import CoordinateMove, byte_dimensions
+from sima_compiler.stages.tiling.block.geometry import Held, Range, Region, block_window, operand_of
+from sima_compiler.stages.tiling.block.mapping import best_mapping, holding_mapping
+from sima_compiler.stages.tiling.block.margins import fewest_cuts, margin_cuts, margin_share
+from sima_compiler.stages.tiling.block.reach import input_region
+
+NO_WAIT = Wait()
+#: Gather commands have at most this many dimensions (`ir.program.Gather`).
+GATHER_DIMENSIONS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block: layer ``index`` of the segment, its output region, the holders of its output and inputs."""
+
+    index: int
+    layer: Layer
+    region: Region
+    target: Held
+    inputs: tuple[Held, ...]
+    parameters: int
+    machine: Machine
+    quads: int
+    taps: Taps | None = None
+    extent: Extent | None = None
+
+    @property
+    def part(self) -> Part:
+        """How much of the block's reduction is done."""
+        return Part.WHOLE if self.taps is None else self.taps.part
+
+    def window(self, window: Window) -> Window:
+        """The layer's window as this block sees it: its own pads, its part of the cells."""
+        part = window if self.taps is None else self.taps.window(window)
+        return block_window(self.region, part, self.inputs[0].map)[2]
+
+    def source(self, position: int) -> Operand:
+        """Input ``position`` as an operand: the region that this block reads."""
+        held, kernel = self.inputs[position], self.layer.kernel
+        if position == 0 and self.taps is not None and isinstance(kernel, Reduction):
+            return operand_of(held, part_region(kernel, self.taps, held.map, self.target.map, self.region))
+        region = input_region(self.layer, position, held.map, self.target.map, self.region)
+        return operand_of(held, region)
+
+    @property
+    def output(self) -> Operand:
+        """The block's output as an operand."""
+        return operand_of(self.target, self.region, writes=True)
+
+
+def constants_of(layer: Layer, region: Region, taps: Taps | None = None) -> ConstantSections | None:
+    """The parameters of a block, or of a part of it, or None when its kernel needs none."""
+    channels = slice(*region.channels)
+    kernel = layer.kernel
+    if taps is not None and not taps.part.finishes:
+        weights = facts(kernel).weights
+        return None if weights is None else ConstantSections(weights=_weights(weights, channels, taps))
+    match kernel:
+        case Convolution():
+            return ConstantSections(
+                weights=_weights(kernel.weights, channels, taps),
+                bias=kernel.bias[channels] if kernel.real_bias is None else None,
+                real_bias=kernel.real_bias[channels] if kernel.real_bias is not None else None,
+                multipliers=kernel.multipliers[channels],
+                lookup=kernel.lookup,
+                binary_values=_binary_values(kernel.binary, region),
+                binary_lookup=kernel.binary.lookup if kernel.binary is not None else None,
+            )
+        case Elementwise():
+            values, lookup = _binary_values(kernel.binary, region), kernel.binary.lookup
+            absent = values is None and lookup is None
+            return None if absent else ConstantSections(binary_values=values, binary_lookup=lookup)
+        case Lookup():
+            return ConstantSections(lookup=kernel.table)
+        case Pooling():
+            return None if kernel.lookup is None else ConstantSections(lookup=kernel.lookup)
+        case Resize():
+            return _resize_sections(kernel, region)
+        case Copy():
+            return None  # each move loads its own table
+        case _:
+            assert_never(kernel)
+
+
+def _weights(weights: Int8Array, channels: slice, taps: Taps | None) -> Int8Array:
+    found = weights[channels]
+    if taps is not None:
+        found = found[:, slice(*taps.rows), slice(*taps.columns), slice(*taps.channels)]
+    return np.ascontiguousarray(found)
+
+
+def needs_region_constants(layer: Layer) -> bool:
+    """True when the parameters differ from stripe to stripe, not only from channel block to channel block."""
+    return facts(layer.kernel).constants.by_place
+
+
+def needs_channel_constants(layer: Layer) -> bool:
+    """True when the parameters differ from channel block to channel block; a table is the same for all."""
+    return facts(layer.kernel).constants.by_channel
+
+
+def _binary_values(binary: Binary | None, region: Region) -> np.ndarray | None:
+    if binary is None or binary.values is None:
+        return None
+    if binary.broadcast is Broadcast.SCALAR:
+        return binary.values
+    if binary.broadcast is Broadcast.CHANNEL:
+        return np.ascontiguousarray(binary.values[..., slice(*region.channels)])
+    rows, columns, channels = slice(*region.rows), slice(*region.columns), slice(*region.channels)
+    return np.ascontiguousarray(binary.values[rows, columns, channels])
+
+
+def _resize_sections(kernel: Resize, region: Region) -> ConstantSections:
+    rows = np.asarray(kernel.rows[slice(*region.rows)], np.int32)
+    columns = np.asarray(kernel.columns[slice(*region.columns)], np.int32)
+    return ConstantSections(lookup=kernel.lookup, rows=rows - rows.min(), columns=columns - columns.min())
+
+
+def block_commands(block: Block) -> Sequence[ComputeCommand]:
+    """The compute commands of one block, for every kernel but `Copy`."""
+    kernel = block.layer.kernel
+    match kernel:
+        case Convolution():
+            return _least(block, kernel.window, lambda part: _convolve(part, kernel))
+        case Pooling():
+            return _least(block, kernel.window, lambda part: _pool(part, kernel))
+        case Elementwise():
+            step = _binary_step(block, kernel.binary)
+            return [Combine(block.index, NO_WAIT, block.source(0), block.output, block.parameters, step)]
+        case Lookup():
+            return [Translate(block.index, NO_WAIT, block.source(0), block.output, block.parameters)]
+        case Resize():
+            has_lookup = kernel.lookup is not None
+            return [Resample(block.index, NO_WAIT, block.source(0), block.output, block.parameters, has_lookup)]
+        case Copy():
+            return []
+        case _:
+            assert_never(kernel)
+
+
+def _least(block: Block, window: Window, command: Callable[[Block], Convolve | Pool]) -> Sequence[Convolve | Pool]:
+    """The block as one command, or cut at its margins where that is faster; parts of a reduction stay whole."""
+    best = [command(block)]
+    if not _may_be_cut(block, best[0]):
+        return best
+    cycles = _cycles(best, block)
+    # A plan has thousands of blocks, and most lose next to nothing over padding: where all of that would not even fill
+    # the array as often as the cheapest way to cut does, none is looked at (ResNet-50 asked for 32: 90 s without this).
+    pads = best[0].window.pads
+    if cycles * margin_share(block.region, best[0].window) <= fewest_cuts(pads) * block.machine.fill_cycles:
+        return best
+    for regions in margin_cuts(block.region, window, block.inputs[0].map):
+        found = [command(replace(block, region=region)) for region in regions]
+        taken = _cycles(found, block)
+        if taken < cycles:
+            best, cycles = found, taken
+    return best
+
+
+def _may_be_cut(block: Block, whole: Convolve | Pool) -> bool:
+    """Whether smaller windows could pay, and constants fit any part of the block: values per pixel would not."""
+    if not block.machine.skips_padding or block.taps is not None or not any(whole.window.pads):
+        return False
+    return not needs_region_constants(block.layer)
+
+
+def _cycles(commands: Sequence[ComputeCommand], block: Block) -> int:
+    return sum(compute_cycles(command, block.machine, block.quads) for command in commands)
+
+
+def _convolve(block: Block, kernel: Convolution) -> Convolve:
+    source, target = block.source(0), block.output
+    window, finishes = block.window(kernel.window), block.part.finishes
+    groups = max(1, kernel.groups * target.channels // block.target.map.channels)
+    folded = _folds(source, window, groups, block.machine)
+    command = Convolve(
+        block.index,
+        NO_WAIT,
+        source,
+        target,
+        block.parameters,
+        window,
+        groups,
+        block.inputs[0].map.quant.zero_point,
+        kernel.intermediate,
+        kernel.clamp,
+        _way_out(kernel) if finishes else WayOut.PLAIN,
+        _binary_step(block, kernel.binary) if finishes and kernel.binary is not None else None,
+        ArrayMapping(1, 1, 1, folded),
+        block.part,
+    )
+    if kernel.is_depthwise:
+        return command
+    return replace(command, mapping=replace(_mapping(block, command), folded=folded))
+
+
+def _way_out(kernel: Convolution) -> WayOut:
+    if kernel.real_bias is None:
+        return WayOut.PLAIN if kernel.lookup is None else WayOut.LOOKUP
+    return WayOut.REAL if kernel.lookup is None else WayOut.REAL_LOOKUP
+
+
+def _mapping(block: Block, command: Convolve) -> ArrayMapping:
+    """The cheapest split; all parts of a block share that of a part of the nominal size."""
+    work = array_work(command, block.machine)
+    if command.part is Part.WHOLE or block.extent is None:
+        return best_mapping(work, block.machine, block.quads)
+    extent = block.extent
+    nominal = extent.rows * extent.columns * ceil_div(extent.channels, block.machine.lanes)
+    return holding_mapping(replace(work, contraction=nominal, operand_bytes=0), block.machine, block.quads)
+
+
+def _folds(source: Operand, window: Window, groups: int, machine: Machine) -> bool:
+    """Window columns x channels may share the lanes when a row lies packed and undilated."""
+    packed = source.pixel_stride == source.channels < machine.lanes
+    return packed and groups == 1 and window.dilations[1] == 1
+
+
+def _pool(block: Block, kernel: Pooling) -> Pool:
+    return Pool(
+        block.index,
+        NO_WAIT,
+        kernel.kind,
+        block.source(0),
+        block.output,
+        block.parameters,
+        block.window(kernel.window),
+        kernel.count_include_pad,
+        kernel.is_global,
+        block.inputs[0].map.quant,
+        block.target.map.quant,
+        kernel.clamp,
+        block.part.finishes and kernel.lookup is not None,
+        block.part,
+    )
+
+
+def _binary_step(block: Block, binary: Binary) -> BinaryStep:
+    operand = None
+    if binary.operand is not None:
+        operand = block.source(block.layer.inputs.index(binary.operand, 1))
+    return BinaryStep(
+        binary.op,
+        operand,
+        binary.broadcast,
+        binary.left,
+        binary.right,
+        binary.output,
+        binary.swapped,
+        binary.clamp,
+        binary.lookup is not None,
+    )
+
+
+def copy_fill(block: Block, kernel: Copy) -> Sequence[ComputeCommand]:
+    """A fill of the whole block where the layer fills, or where padding lanes have to get a value: the zero point."""
+    if kernel.fill is None and not block.output.padding:
+        return []
+    value = block.target.map.quant.zero_point if kernel.fill is None else kernel.fill
+    return [Fill(block.index, NO_WAIT, block.output, value)]
+
+
+def gathers(layer: int, part: CoordinateMove, samples: Range, source: Held, target: Held, table: int) -> list[Gather]:
+    """Part of a move for a range of samples: one gather per combination of the outer dimensions that one command
+    cannot hold; ``table`` is the parameters buffer or -1.
+    """
+    source_offset, target_offset, dimensions = byte_dimensions(part, source, target)
+    low, high = samples
+    source_offset += (low - source.region.samples[0]) * source.strides.sample
+    target_offset += (low - target.region.samples[0]) * target.strides.sample
+    dimensions = _merged(((high - low, source.strides.sample, target.strides.sample), *dimensions)) or ((1, 1, 1),)
+    outer, inner = dimensions[:-GATHER_DIMENSIONS], dimensions[-GATHER_DIMENSIONS:]
+    sizes, sources, targets = zip(*inner, strict=True)
+    found: list[Gather] = []
+    for steps in product(*(range(size) for size, _, _ in outer)):
+        start = source_offset + sum(step * stride for step, (_, stride, _) in zip(steps, outer, strict=True))
+        goal = target_offset + sum(step * stride for step, (_, _, stride) in zip(steps, outer, strict=True))
+        found.append(Gather(layer, NO_WAIT, source.buffer, start, target.buffer, goal, sizes, sources, targets, table))
+    return found
+
+
+def _merged(dimensions: Sequence[tuple[int, int, int]]) -> tuple[tuple[int, int, int], ...]:
+    """Drops single steps and joins neighbours that together step evenly."""
+    merged: list[tuple[int, int, int]] = []
+    for size, source, target in dimensions:
+        if size == 1:
+            continue
+        if merged:
+            outer_size, outer_source, outer_target = merged[-1]
+            if outer_source == size * source and outer_target == size * target:
+                merged[-1] = (outer_size * size, source, target)
+                continue
+        merged.append((size, source, target))
+    return tuple(merged)

@@ -1,0 +1,122 @@
+"""How many output channels one block computes: small blocks overlap their parameters' way in, large ones fill the
+array.
+
+In: a convolution, the pixels of one block, the bytes that one block of parameters may take. Out: a number of output
+channels in whole groups and vectors: the smallest block with which the layer takes at most one percent more than its
+best time. Time is compute, and what large parameters are expected to be late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+from sima_compiler.errors import InternalError
+from sima_compiler.ir.layers import Convolution, FeatureMap, Layer, Layout
+from sima_compiler.machine.cost import ArrayWork, ceil_div
+from sima_compiler.machine.description import Machine
+from sima_compiler.machine.traffic import Reach, keeps_windows, window_span
+from sima_compiler.stages.tiling.block.mapping import least_cycles
+from sima_compiler.stages.tiling.block.parameters import parameter_bytes, parts_of_vector
+
+#: Numbers of blocks that are tried, as far as a layer has channels for them.
+CUTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+#: A smaller block may cost this much time.
+TOLERANCE = 1.01
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSite:
+    """A layer, its maps and the machine; ``pixels`` of one block, ``repeats`` blocks of the same channels."""
+
+    layer: Layer
+    source: FeatureMap
+    target: FeatureMap
+    pixels: int
+    repeats: int
+    machine: Machine
+    quads: int
+
+
+def channel_block(site: ChannelSite, budget: int) -> int:
+    """Output channels per block; the smallest possible number when even that exceeds ``budget`` bytes."""
+    kernel = site.layer.kernel
+    if not isinstance(kernel, Convolution) or kernel.is_depthwise:
+        return site.target.channels
+    sizes = list(_sizes(kernel, site))
+    fitting = [size for size in sizes if parameter_bytes(site.layer, size) <= budget] or sizes[-1:]
+    times = [block_cycles(site, size) + _waiting(site, size) for size in fitting]
+    limit = min(times) * TOLERANCE
+    return min(size for size, time in zip(fitting, times, strict=True) if time <= limit)
+
+
+def _waiting(site: ChannelSite, size: int) -> int:
+    """Cycles that a block's parameters are expected to be late: of their load, half the share of the on-chip memory
+    that they need. What takes much room finds it late.
+    """
+    found = parameter_bytes(site.layer, size)
+    load = found // site.machine.dram_bytes_per_cycle
+    return load * found // (2 * site.machine.sram_bytes(site.quads))
+
+
+def channel_unit(kernel: Convolution, channels: int, lanes: int) -> int:
+    """Fewest output channels that a block may hold."""
+    return channels // kernel.groups if kernel.groups > 1 else min(lanes, channels)
+
+
+def _sizes(kernel: Convolution, site: ChannelSite) -> Iterator[int]:
+    """Block sizes, largest first: equal shares, and powers of two, whose rest is smaller but may suit the tiles."""
+    channels = site.target.channels
+    unit = channel_unit(kernel, channels, site.machine.lanes)
+    units = ceil_div(channels, unit)
+    counts = {ceil_div(units, cuts) for cuts in (*CUTS, units) if cuts <= units}
+    counts |= {1 << power for power in range(units.bit_length())}
+    for count in sorted(counts, reverse=True):
+        yield min(channels, count * unit)
+    if kernel.groups == 1:
+        yield from parts_of_vector(unit)
+
+
+def block_cycles(site: ChannelSite, size: int) -> int:
+    """Cycles of the layer, a convolution, in blocks of ``size`` channels: one spatial block, times the site's
+    repeats.
+    """
+    kernel = site.layer.kernel
+    if not isinstance(kernel, Convolution):
+        raise InternalError(f"tile: {site.layer.name} is no convolution")
+    whole, rest = divmod(site.target.channels, size)
+    each = least_cycles(_work(kernel, site, size), site.machine, site.quads)
+    last = least_cycles(_work(kernel, site, rest), site.machine, site.quads) if rest else 0
+    return (whole * each + last) * site.repeats
+
+
+def _work(kernel: Convolution, site: ChannelSite, size: int) -> ArrayWork:
+    _, height, width, inputs = kernel.weights.shape
+    lanes, groups = site.machine.lanes, kernel.groups * size // site.target.channels if kernel.groups > 1 else 1
+    folds = site.source.layout is Layout.HWC and site.source.channels < lanes and kernel.groups == 1
+    if folds and kernel.window.dilations[1] == 1:
+        contraction = height * ceil_div(width * inputs, lanes)
+    else:
+        contraction = prod((height, width, ceil_div(inputs, lanes)))
+    residual = kernel.binary is not None and kernel.binary.operand is not None
+    outputs = groups * ceil_div(size // groups, lanes)
+    return ArrayWork(site.pixels, outputs, contraction, lanes if residual else 0, _reach(kernel, site))
+
+
+def _reach(kernel: Convolution, site: ChannelSite) -> Reach | None:
+    """The reach of the block's windows, as if it began at the map's first row."""
+    if kernel.groups > 1 or not keeps_windows(kernel.window, site.machine):
+        return None
+    source, target = site.source, site.target
+    folds = source.layout is Layout.HWC and source.channels < site.machine.lanes
+    return Reach(
+        ceil_div(site.pixels, target.rows * target.columns),
+        source.rows,
+        source.columns,
+        target.rows,
+        target.columns,
+        kernel.window.strides[0],
+        window_span(kernel.window),
+        source.channels if folds else site.machine.align(source.channels),
+    )

@@ -28,6 +28,8 @@ _WIDGETS: dict[str, str] = {
     "Comparison": "sima_nb.widgets.comparison",
     "StatsExplorer": "sima_nb.widgets.stats",
 }
+#: What Jupyter Server calls; the package that answers is imported only then, for nothing else needs Jupyter Server.
+_SERVER_HOOK = "_jupyter_server_extension_points"
 
 __all__ = [
     "ArchiveTree",
@@ -36,7 +38,6 @@ __all__ = [
     "StatsExplorer",
     "Summary",
     "__version__",
-    "_jupyter_server_extension_points",
     "load_ipython_extension",
     "unload_ipython_extension",
     "write_html",
@@ -44,6 +45,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == _SERVER_HOOK:
+        return import_module("sima_nb.server.app").extension_points
     home = _WIDGETS.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -62,13 +65,6 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
     shell.register_magics(magics.SimaMagics, model_magics.ModelMagics, view_magics.ViewMagics, batch_magics.BatchMagics)
     completion.register(shell, (magics.COMPILE, *model_magics.TWINS, *view_magics.TWINS, *batch_magics.TWINS))
-
-
-def _jupyter_server_extension_points() -> list[dict[str, Any]]:
-    """What Jupyter Server loads; the package that holds it is imported only then."""
-    from sima_nb.server.app import SimaNb
-
-    return [{"module": "sima_nb", "app": SimaNb}]
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:

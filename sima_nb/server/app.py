@@ -69,3 +69,8 @@ class SimaNb(ExtensionApp):
     async def stop_extension(self) -> None:
         """End what still works when the server ends."""
         self._services.pool.close()
+
+
+def extension_points() -> list[dict[str, Any]]:
+    """What Jupyter Server loads of `sima_nb`."""
+    return [{"module": "sima_nb", "app": SimaNb}]

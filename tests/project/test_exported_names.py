@@ -56,7 +56,6 @@ VIEW_MODULES = {"palette", "units", "wordings"}
 NOTEBOOK_NAMES = {
     *("ArchiveTree", "BatchNegotiation", "Comparison", "StatsExplorer"),
     *("Summary", "load_ipython_extension", "unload_ipython_extension", "write_html"),
-    "_jupyter_server_extension_points",
 }
 
 

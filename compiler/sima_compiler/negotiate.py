@@ -18,7 +18,7 @@ from sima_compiler.ir.layers import Segment
 from sima_compiler.ir.tiles import Misfit
 from sima_compiler.pipeline import FUSION_LENGTHS, ConstantStore, Plan, Target, least_cycles_per_sample, plan
 from sima_compiler.stages.tile import sample_by_sample
-from sima_compiler.stages.tiling.demand import DemandTable
+from sima_compiler.stages.tiling.maps.demand import DemandTable
 
 #: A larger batch may cost this much more per sample than the best smaller one.
 TOLERANCE = 1.01

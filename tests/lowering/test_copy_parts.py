@@ -12,9 +12,9 @@ from sima_compiler.ir.graph import Graph, Quantization
 from sima_compiler.ir.layers import Copy, FeatureMap, Layout
 from sima_compiler.machine.description import Machine
 from sima_compiler.pipeline import ConstantStore, Plan, Target, lower, plan
-from sima_compiler.stages.tiling.copies import CoordinateMove, Dimension, coordinate_move, restricted
-from sima_compiler.stages.tiling.copy_loads import CopySources, copy_loads
-from sima_compiler.stages.tiling.geometry import Range, Region, bytes_of
+from sima_compiler.stages.tiling.block.copies import CoordinateMove, Dimension, coordinate_move, restricted
+from sima_compiler.stages.tiling.block.copy_loads import CopySources, copy_loads
+from sima_compiler.stages.tiling.block.geometry import Range, Region, bytes_of
 from tests.lowering.graph_pen import Pen
 
 MLSOC = Machine.load("mlsoc")

@@ -11,7 +11,7 @@ from sima_compiler import Machine
 from sima_compiler.ir.program import ArrayMapping
 from sima_compiler.machine.cost import ArrayWork, array_cycles
 from sima_compiler.machine.traffic import Reach
-from sima_compiler.stages.tiling.mapping import best_mapping
+from sima_compiler.stages.tiling.block.mapping import best_mapping
 
 BENCH = Path(__file__).parents[1] / "benchmarks" / "machines" / "ethos_u85_2048.yaml"
 SHARED = Path(__file__).parents[1] / "machine" / "shared_port.yaml"

@@ -16,10 +16,10 @@ from sima_compiler.ir.program import Gather, LoadConstants
 from sima_compiler.ir.tiles import Tiling
 from sima_compiler.pipeline import lower
 from sima_compiler.stages.tile import TileOptions, tile
-from sima_compiler.stages.tiling.geometry import Region
-from sima_compiler.stages.tiling.reach import input_region
-from sima_compiler.stages.tiling.rolling import Frames, roll
-from sima_compiler.stages.tiling.row_reach import RowReach
+from sima_compiler.stages.tiling.block.geometry import Region
+from sima_compiler.stages.tiling.block.reach import input_region
+from sima_compiler.stages.tiling.cuts.rolling import Frames, roll
+from sima_compiler.stages.tiling.cuts.row_reach import RowReach
 from tests.networks.float_net import FloatNet
 from tests.networks.topologies import unet
 from tests.support.judges import assert_judges_agree

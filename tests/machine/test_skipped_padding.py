@@ -15,8 +15,8 @@ from sima_compiler.machine.cost import compute_cycles, worked_window
 from sima_compiler.machine.description import Machine
 from sima_compiler.machine.traffic import cells_on_map
 from sima_compiler.stages.tile import TileOptions, tile
-from sima_compiler.stages.tiling.geometry import Region
-from sima_compiler.stages.tiling.margins import MOST_BANDS, margin_cuts
+from sima_compiler.stages.tiling.block.geometry import Region
+from sima_compiler.stages.tiling.block.margins import MOST_BANDS, margin_cuts
 from tests.lowering.agreement import lowered
 from tests.lowering.graph_pen import Pen
 

@@ -61,6 +61,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 #: Only these import stages; the stages' own folder is ruled by `test_a_stage_never_imports_a_stage`.
 STAGE_USERS = {"pipeline", "negotiate", "stages"}
+#: Rooms of the tile stage, each of which sees those in front of it.
+TILING_ROOMS = ("block", "maps", "cuts", "writing")
 #: Packages that know ONNX -> where they may be imported: anywhere, or only inside functions.
 ONNX_ANYWHERE = {"frontend", "demo"}
 ONNX_INSIDE_FUNCTIONS = {"model", "cli", "sources"}
@@ -195,6 +197,25 @@ def test_a_stage_never_imports_a_stage() -> None:
     shared = {helper: sorted(users) for helper, users in owners.items() if len(users) > 1}
     assert not wrong, "\n".join(wrong)
     assert not shared, f"helpers of more than one stage; move what they share to ir/ or machine/: {shared}"
+
+
+def test_every_module_of_the_tile_stage_has_a_room() -> None:
+    below = [module_parts(path)[2:] for path in ENGINE_FILES if module_parts(path)[:2] == ("stages", "tiling")]
+    assert {parts[0] for parts in below if parts} == set(TILING_ROOMS)
+
+
+def test_arrows_between_the_rooms_of_the_tile_stage_run_one_way() -> None:
+    wrong: list[str] = []
+    for found in OWN_IMPORTS:
+        source, target = module_parts(found.path), target_parts(found)
+        if len(source) < 3 or source[:2] != ("stages", "tiling") or target[:2] != ("stages", "tiling"):
+            continue
+        seen = TILING_ROOMS[: TILING_ROOMS.index(source[2]) + 1]
+        if len(target) < 3 or target[2] not in seen:
+            wrong.append(f"{found.place}: {source[2]} must not import {'.'.join(target)}")
+        if not found.at_top:
+            wrong.append(f"{found.place}: imports stand at the top, where a circle would show")
+    assert not wrong, "\n".join(wrong)
 
 
 def test_the_pass_over_constants_knows_nothing_of_the_reader() -> None:

@@ -8,18 +8,19 @@ summed in parts, that takes a memory that does not hold one vector of each opera
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sima_compiler.ir.layers import Segment
 from sima_compiler.ir.tiles import Misfit, Tiling
 from sima_compiler.machine.description import Machine
-from sima_compiler.stages.tiling.blocks import plan_blocks
-from sima_compiler.stages.tiling.dram import dram_tensors
-from sima_compiler.stages.tiling.emit import Emitter
-from sima_compiler.stages.tiling.fusion import FusionSite, choose_groups
-from sima_compiler.stages.tiling.plans import LayerSite
-from sima_compiler.stages.tiling.repetition import kept_parameters, repeatable, repeated
-from sima_compiler.stages.tiling.residency import Residency, choose_residency, with_groups
+from sima_compiler.stages.tiling.cuts.blocks import plan_blocks
+from sima_compiler.stages.tiling.cuts.fusion import FusionSite, Group, choose_groups, with_groups
+from sima_compiler.stages.tiling.cuts.plans import LayerSite
+from sima_compiler.stages.tiling.maps.dram import dram_tensors
+from sima_compiler.stages.tiling.maps.residency import Residency, choose_residency
+from sima_compiler.stages.tiling.writing.emit import Emitter
+from sima_compiler.stages.tiling.writing.repetition import kept_parameters, repeatable, repeated
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,13 @@ def tile(segment: Segment, machine: Machine, options: TileOptions) -> Tiling | M
     residency = choose_residency(segment, options.batch, options.capacity, machine)
     if isinstance(residency, Misfit):
         return residency
+    groups: tuple[Group, ...] = ()
     if residency.spilled:
         decided = (options.batch, residency.spilled, residency.storage, options.capacity)
         site = FusionSite(segment, *decided, machine, options.quads, options.longest_group)
-        residency = with_groups(residency, choose_groups(site), segment)
-    return _emit(segment, machine, options, residency)
+        groups = choose_groups(site)
+        residency = with_groups(residency, groups, segment)
+    return _emit(segment, machine, options, residency, groups)
 
 
 def sample_by_sample(segment: Segment, machine: Machine, *, quads: int, batch: int) -> bool:
@@ -69,9 +72,11 @@ def _repeated(segment: Segment, machine: Machine, options: TileOptions) -> Tilin
     return repeated(one, tensors, options.batch)
 
 
-def _emit(segment: Segment, machine: Machine, options: TileOptions, residency: Residency) -> Tiling | Misfit:
-    emitter = Emitter(segment, machine, options.quads, options.batch, residency)
-    groups = {group.first: group for group in residency.groups}
+def _emit(
+    segment: Segment, machine: Machine, options: TileOptions, residency: Residency, fused: Sequence[Group]
+) -> Tiling | Misfit:
+    emitter = Emitter(segment, machine, quads=options.quads, batch=options.batch, residency=residency, groups=fused)
+    groups = {group.first: group for group in fused}
     index = 0
     while index < len(segment.layers):
         group = groups.get(index)

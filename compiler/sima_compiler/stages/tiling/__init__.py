@@ -1,1 +1,1 @@
-"""The parts of the tile stage: geometry, residency, block shapes, kernels and copies."""
+"""The parts of the tile stage in four rooms, each of which sees those in front of it: block, maps, cuts, writing."""

@@ -23,14 +23,10 @@ from sima_compiler.ir.program import (
 from sima_compiler.ir.tiles import Load, Store, Tiling
 from sima_compiler.lm.constants import ConstantSections, pack_constants
 from sima_compiler.machine.description import Machine
-from sima_compiler.stages.tiling.contraction import Extent, Reduction, part_region, parts_of
-from sima_compiler.stages.tiling.copies import coordinate_moves
-from sima_compiler.stages.tiling.copy_loads import CopySources, copy_loads
-from sima_compiler.stages.tiling.drafts import Drafts
-from sima_compiler.stages.tiling.dram import dram_tensors
-from sima_compiler.stages.tiling.frames import FrameBuffers
-from sima_compiler.stages.tiling.fusion import Group
-from sima_compiler.stages.tiling.geometry import (
+from sima_compiler.stages.tiling.block.contraction import Extent, Reduction, part_region, parts_of
+from sima_compiler.stages.tiling.block.copies import coordinate_moves
+from sima_compiler.stages.tiling.block.copy_loads import CopySources, copy_loads
+from sima_compiler.stages.tiling.block.geometry import (
     Held,
     Range,
     Region,
@@ -40,7 +36,7 @@ from sima_compiler.stages.tiling.geometry import (
     transfer_box,
     whole,
 )
-from sima_compiler.stages.tiling.kernels import (
+from sima_compiler.stages.tiling.block.kernels import (
     NO_WAIT,
     Block,
     block_commands,
@@ -50,10 +46,14 @@ from sima_compiler.stages.tiling.kernels import (
     needs_channel_constants,
     needs_region_constants,
 )
-from sima_compiler.stages.tiling.plans import UNLIMITED, BlockPlan, LoopOrder
-from sima_compiler.stages.tiling.reach import input_region
-from sima_compiler.stages.tiling.residency import Residency
-from sima_compiler.stages.tiling.rolling import Frame
+from sima_compiler.stages.tiling.block.reach import input_region
+from sima_compiler.stages.tiling.cuts.fusion import Group
+from sima_compiler.stages.tiling.cuts.plans import UNLIMITED, BlockPlan, LoopOrder
+from sima_compiler.stages.tiling.cuts.rolling import Frame
+from sima_compiler.stages.tiling.maps.dram import dram_tensors
+from sima_compiler.stages.tiling.maps.residency import Residency
+from sima_compiler.stages.tiling.writing.drafts import Drafts
+from sima_compiler.stages.tiling.writing.frames import FrameBuffers
 
 #: The region of an operand that a part does not read.
 NOTHING = Region((0, 0), (0, 0), (0, 0), (0, 0))
@@ -65,7 +65,16 @@ Parameters = dict[tuple[int, Range, bytes], int]
 class Emitter:
     """Builds a tiling layer by layer; see the module's text."""
 
-    def __init__(self, segment: Segment, machine: Machine, quads: int, batch: int, residency: Residency) -> None:
+    def __init__(
+        self,
+        segment: Segment,
+        machine: Machine,
+        *,
+        quads: int,
+        batch: int,
+        residency: Residency,
+        groups: Sequence[Group] = (),
+    ) -> None:
         self._segment, self._machine, self._quads, self._batch = segment, machine, quads, batch
         self._spilled, self._storage = residency.spilled, residency.storage
         self._tensors = dram_tensors(segment, batch, self._spilled, machine)
@@ -77,7 +86,7 @@ class Emitter:
         self._constants: list[Constants] = []
         self._roots: dict[str, Held] = {}
         self._loaded_rows: dict[tuple[str, int], int] = {}
-        self._inside = frozenset[str]().union(*(group.inside for group in residency.groups))
+        self._inside = frozenset[str]().union(*(group.inside for group in groups))
         self._frames = FrameBuffers(segment, residency, self._drafts, self._steps)
 
     # -- one layer -------------------------------------------------------------------------------

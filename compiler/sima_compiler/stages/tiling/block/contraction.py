@@ -20,7 +20,7 @@ from itertools import product
 
 from sima_compiler.ir.layers import Convolution, FeatureMap, Pooling, Window
 from sima_compiler.ir.program import Part
-from sima_compiler.stages.tiling.geometry import Range, Region, block_window, shares, splits, window_range
+from sima_compiler.stages.tiling.block.geometry import Range, Region, block_window, shares, splits, window_range
 
 #: Kernels that sum over a window.
 Reduction = Convolution | Pooling

@@ -14,33 +14,23 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sima_compiler.ir.layers import Copy, Elementwise, Layer, Lookup, Segment
+from sima_compiler.ir.layers import Layer, Segment
 from sima_compiler.ir.tiles import Misfit
 from sima_compiler.machine.description import Machine
-from sima_compiler.stages.tiling.contraction import Reduction
-from sima_compiler.stages.tiling.fusion import Group
-from sima_compiler.stages.tiling.geometry import Region, bytes_of, map_bytes, whole
-from sima_compiler.stages.tiling.parameters import least_parameter_bytes, parameter_bytes, table_bytes
-from sima_compiler.stages.tiling.partial import PartSite, least_part_bytes
-from sima_compiler.stages.tiling.reach import input_region
-from sima_compiler.stages.tiling.storage import Storage, concatenation_parts, in_place
-
-#: A part of a window that takes this share of the capacity is large enough.
-COMFORT = 4
-#: A copy of maps in DRAM is left this share of the memory, because smaller blocks are many blocks.
-COPY_SHARE = 8
+from sima_compiler.stages.tiling.block.geometry import bytes_of, map_bytes, whole
+from sima_compiler.stages.tiling.block.least import working_bytes
+from sima_compiler.stages.tiling.maps.storage import Storage, concatenation_parts, in_place
 
 
 @dataclass(frozen=True, slots=True)
 class Residency:
-    """The decision: spilled maps, who shares whose place, per layer the bytes that resident maps leave free, and the
-    layers that run stripe by stripe; a map inside such a group is neither spilled nor resident.
+    """The decision: spilled maps, who shares whose place, and per layer the bytes that resident maps leave free. Where
+    layers run stripe by stripe (`cuts.fusion`), a map inside their group is neither spilled nor resident.
     """
 
     spilled: frozenset[str]
     storage: Storage
     free: tuple[int, ...]
-    groups: tuple[Group, ...] = ()
 
 
 def choose_residency(segment: Segment, batch: int, capacity: int, machine: Machine) -> Residency | Misfit:
@@ -68,15 +58,6 @@ def choose_residency(segment: Segment, batch: int, capacity: int, machine: Machi
         live = _live_bytes(segment, storage, sizes, spilled)
         index = 0
     return Residency(frozenset(spilled), storage, tuple(capacity - int(size) for size in live))
-
-
-def with_groups(found: Residency, groups: tuple[Group, ...], segment: Segment) -> Residency:
-    """The decision with layers fused: the maps inside leave DRAM, and places are shared as a group allows."""
-    storage = found.storage
-    for group in groups:
-        storage = storage.fused(segment, segment.layers[group.first : group.last + 1], group.inside)
-    inside = frozenset[str]().union(*(group.inside for group in groups))
-    return Residency(found.spilled - inside, storage, found.free, groups)
 
 
 def _shared(segment: Segment, sizes: Mapping[str, int], capacity: int, machine: Machine) -> Storage:
@@ -112,50 +93,6 @@ def _live_bytes(
             delta[first] += sizes[root]
             delta[last + 1] -= sizes[root]
     return np.cumsum(delta)[:-1]
-
-
-def working_bytes(segment: Segment, layer: Layer, spilled: Collection[str], machine: Machine, capacity: int) -> int:
-    """Least on-chip bytes besides resident maps: one block of parameters, one pixel of each spilled map; less where the
-    layer can sum its window in parts and the whole would take more than half of the capacity.
-    """
-    if isinstance(layer.kernel, Copy):
-        return _copy_bytes(segment, layer, layer.kernel, spilled, machine, capacity)
-    size = _whole_window_bytes(segment, layer, spilled, machine, capacity)
-    if size <= capacity // 2 or not isinstance(layer.kernel, Reduction):
-        return size
-    site = PartSite(layer, layer.kernel, segment, spilled, machine)
-    return min(size, least_part_bytes(site, capacity // COMFORT))
-
-
-def _whole_window_bytes(
-    segment: Segment, layer: Layer, spilled: Collection[str], machine: Machine, capacity: int
-) -> int:
-    target = segment.maps[layer.output]
-    channels = target.channels
-    if isinstance(layer.kernel, Elementwise | Lookup):  # each output depends on its own channel alone
-        channels = min(machine.lanes, channels)
-        size = machine.align(parameter_bytes(layer, channels, 1))
-    else:
-        size = machine.align(least_parameter_bytes(layer, channels, machine.lanes, capacity))
-    block = Region((0, 1), (0, 1), (0, 1), (0, channels))
-    if layer.output in spilled:
-        size += bytes_of(target, block, machine)
-    for index, name in enumerate(layer.inputs):
-        if name in spilled:
-            source = segment.maps[name]
-            size += bytes_of(source, input_region(layer, index, source, target, block), machine)
-    return size
-
-
-def _copy_bytes(
-    segment: Segment, layer: Layer, kernel: Copy, spilled: Collection[str], machine: Machine, capacity: int
-) -> int:
-    """Tables, a vector of the target and one of a source; while the memory has room for it, a share of the memory."""
-    names = [name for name in (*layer.inputs, layer.output) if name in spilled]
-    vectors = (layer.output in spilled) + any(name in spilled for name in layer.inputs)
-    least = machine.align(table_bytes(kernel, capacity)) + machine.lanes * vectors
-    wanted = sum(map_bytes(segment.maps[name], 1, machine) for name in names)
-    return max(least, min(wanted, capacity // COPY_SHARE))
 
 
 def _victim(resident: list[str], excess: int, segment: Segment, layer: Layer, sizes: Mapping[str, int]) -> str:

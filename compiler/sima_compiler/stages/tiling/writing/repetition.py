@@ -34,7 +34,7 @@ from sima_compiler.ir.program import (
 )
 from sima_compiler.ir.tiles import Lifetime, Load, Store, Tiling
 from sima_compiler.machine.description import Machine
-from sima_compiler.stages.tiling.parameters import parameter_bytes
+from sima_compiler.stages.tiling.block.parameters import parameter_bytes
 
 Transfer = TypeVar("Transfer", LoadTensor, StoreTensor)
 

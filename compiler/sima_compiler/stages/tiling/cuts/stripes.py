@@ -19,15 +19,15 @@ from sima_compiler.ir.layers import Convolution, Elementwise, FeatureMap
 from sima_compiler.ir.tiles import Misfit
 from sima_compiler.machine.cost import ceil_div, vector_cycles, vector_steps
 from sima_compiler.machine.description import Machine
-from sima_compiler.stages.tiling.channels import ChannelSite, block_cycles
-from sima_compiler.stages.tiling.contraction import Reduction
-from sima_compiler.stages.tiling.geometry import Region, bytes_of, shares
-from sima_compiler.stages.tiling.kernels import needs_region_constants
-from sima_compiler.stages.tiling.parameters import parameter_bytes
-from sima_compiler.stages.tiling.partial import plan_in_parts
-from sima_compiler.stages.tiling.plans import BORDER_BLOCKS, BlockPlan, LayerSite, LoopOrder
-from sima_compiler.stages.tiling.reach import input_region
-from sima_compiler.stages.tiling.widths import narrower_widths
+from sima_compiler.stages.tiling.block.contraction import Reduction
+from sima_compiler.stages.tiling.block.geometry import Region, bytes_of, shares
+from sima_compiler.stages.tiling.block.kernels import needs_region_constants
+from sima_compiler.stages.tiling.block.parameters import parameter_bytes
+from sima_compiler.stages.tiling.block.reach import input_region
+from sima_compiler.stages.tiling.cuts.channels import ChannelSite, block_cycles
+from sima_compiler.stages.tiling.cuts.partial import plan_in_parts
+from sima_compiler.stages.tiling.cuts.plans import BORDER_BLOCKS, BlockPlan, LayerSite, LoopOrder
+from sima_compiler.stages.tiling.cuts.widths import narrower_widths
 
 Cells = npt.NDArray[np.int64]
 

@@ -17,8 +17,8 @@ from sima_compiler.ir.layers import Convolution, FeatureMap, Layer, Layout
 from sima_compiler.machine.cost import ArrayWork, ceil_div
 from sima_compiler.machine.description import Machine
 from sima_compiler.machine.traffic import Reach, keeps_windows, window_span
-from sima_compiler.stages.tiling.mapping import least_cycles
-from sima_compiler.stages.tiling.parameters import parameter_bytes, parts_of_vector
+from sima_compiler.stages.tiling.block.mapping import least_cycles
+from sima_compiler.stages.tiling.block.parameters import parameter_bytes, parts_of_vector
 
 #: Numbers of blocks that are tried, as far as a layer has channels for them.
 CUTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)

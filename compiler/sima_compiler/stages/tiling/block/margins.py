@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from itertools import groupby, product
 
 from sima_compiler.ir.layers import FeatureMap, Window
-from sima_compiler.stages.tiling.geometry import Range, Region
+from sima_compiler.stages.tiling.block.geometry import Range, Region
 
 #: Cuts along an axis: a 7 x 7 window with stride 2 has 5. Far more appear only where windows are as large as their map,
 #: and there each would be a row of a few pixels.

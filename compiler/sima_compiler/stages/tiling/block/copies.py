@@ -15,7 +15,7 @@ from math import gcd
 
 from sima_compiler.errors import InternalError
 from sima_compiler.ir.layers import Copy, FeatureMap, Move
-from sima_compiler.stages.tiling.geometry import Held, Range, Region
+from sima_compiler.stages.tiling.block.geometry import Held, Range, Region
 
 Position = tuple[int, int, int]
 AXES = range(3)

@@ -18,8 +18,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sima_compiler.ir.layers import Layer
-from sima_compiler.stages.tiling.geometry import Range, splits
-from sima_compiler.stages.tiling.row_reach import RowReach
+from sima_compiler.stages.tiling.block.geometry import Range, splits
+from sima_compiler.stages.tiling.cuts.row_reach import RowReach
 
 
 @dataclass(frozen=True, slots=True)

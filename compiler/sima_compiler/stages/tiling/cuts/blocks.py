@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from sima_compiler.ir.layers import Copy
 from sima_compiler.ir.tiles import Misfit
-from sima_compiler.stages.tiling.channels import ChannelSite, channel_block
-from sima_compiler.stages.tiling.copy_plans import plan_copy
-from sima_compiler.stages.tiling.geometry import map_bytes
-from sima_compiler.stages.tiling.parameters import least_constants, parameter_bytes
-from sima_compiler.stages.tiling.plans import BORDER_BLOCKS, BlockPlan, LayerSite
-from sima_compiler.stages.tiling.stripes import plan_stripes
+from sima_compiler.stages.tiling.block.geometry import map_bytes
+from sima_compiler.stages.tiling.block.parameters import least_constants, parameter_bytes
+from sima_compiler.stages.tiling.cuts.channels import ChannelSite, channel_block
+from sima_compiler.stages.tiling.cuts.copy_plans import plan_copy
+from sima_compiler.stages.tiling.cuts.plans import BORDER_BLOCKS, BlockPlan, LayerSite
+from sima_compiler.stages.tiling.cuts.stripes import plan_stripes
 
 #: Share of on-chip memory that one block of parameters may take at most.
 PARAMETER_SHARE = 10

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise, product
 
 from sima_compiler.ir.layers import Copy, FeatureMap, Layer, Segment
-from sima_compiler.stages.tiling.copies import coordinate_move
-from sima_compiler.stages.tiling.geometry import Range, Region
-from sima_compiler.stages.tiling.reach import input_region
+from sima_compiler.stages.tiling.block.copies import coordinate_move
+from sima_compiler.stages.tiling.block.geometry import Range, Region
+from sima_compiler.stages.tiling.block.reach import input_region
 
 
 @dataclass(frozen=True, slots=True)

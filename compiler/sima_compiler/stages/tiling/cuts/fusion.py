@@ -18,16 +18,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sima_compiler.ir.layers import Convolution, Layer, Pooling, Segment
+from sima_compiler.ir.layers import Layer, Segment
 from sima_compiler.machine.cost import ceil_div
 from sima_compiler.machine.description import Machine
-from sima_compiler.stages.tiling.geometry import Region, bytes_of, map_bytes
-from sima_compiler.stages.tiling.liveness import live_layers
-from sima_compiler.stages.tiling.parameters import parameter_bytes
-from sima_compiler.stages.tiling.rolling import Frames, roll
-from sima_compiler.stages.tiling.row_costs import RowCosts
-from sima_compiler.stages.tiling.row_reach import RowReach
-from sima_compiler.stages.tiling.storage import Storage
+from sima_compiler.stages.tiling.block.geometry import Region, bytes_of, map_bytes
+from sima_compiler.stages.tiling.block.parameters import parameter_bytes
+from sima_compiler.stages.tiling.block.reach import stripable
+from sima_compiler.stages.tiling.cuts.rolling import Frames, roll
+from sima_compiler.stages.tiling.cuts.row_costs import RowCosts
+from sima_compiler.stages.tiling.cuts.row_reach import RowReach
+from sima_compiler.stages.tiling.maps.liveness import live_layers
+from sima_compiler.stages.tiling.maps.residency import Residency
+from sima_compiler.stages.tiling.maps.storage import Storage
 
 #: Parts into which one sample of the last map is cut by rows.
 PARTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
@@ -109,6 +111,15 @@ def choose_groups(site: FusionSite) -> tuple[Group, ...]:
     return best[count][1]
 
 
+def with_groups(residency: Residency, groups: Sequence[Group], segment: Segment) -> Residency:
+    """The decision with layers fused: the maps inside leave DRAM, and places are shared as a group allows."""
+    storage = residency.storage
+    for group in groups:
+        storage = storage.fused(segment, segment.layers[group.first : group.last + 1], group.inside)
+    inside = frozenset[str]().union(*(group.inside for group in groups))
+    return Residency(residency.spilled - inside, storage, residency.free)
+
+
 def _from(site: FusionSite, first: int) -> Iterator[tuple[float, Group]]:
     """Every group that begins at a layer and saves time, with the cycles that it saves."""
     segment, lives = site.segment, live_layers(site.segment)
@@ -134,14 +145,6 @@ def _from(site: FusionSite, first: int) -> Iterator[tuple[float, Group]]:
 def _parameters(site: FusionSite, index: int) -> int:
     layer = site.segment.layers[index]
     return site.machine.align(parameter_bytes(layer, site.segment.maps[layer.output].channels))
-
-
-def stripable(layer: Layer) -> bool:
-    """Whether a range of output rows needs less than all input rows, and no parameters of its own."""
-    kernel = layer.kernel
-    if isinstance(kernel, Pooling):
-        return not kernel.is_global
-    return not (isinstance(kernel, Convolution) and kernel.binary is not None and kernel.binary.values is not None)
 
 
 def _best(site: FusionSite, first: int, last: int, inside: frozenset[str], room: int) -> tuple[float, Group] | None:

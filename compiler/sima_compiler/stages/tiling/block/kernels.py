@@ -44,12 +44,12 @@ from sima_compiler.ir.program import (
 from sima_compiler.lm.constants import ConstantSections
 from sima_compiler.machine.cost import array_work, ceil_div, compute_cycles
 from sima_compiler.machine.description import Machine
-from sima_compiler.stages.tiling.contraction import Extent, Reduction, Taps, part_region
-from sima_compiler.stages.tiling.copies import CoordinateMove, byte_dimensions
-from sima_compiler.stages.tiling.geometry import Held, Range, Region, block_window, operand_of
-from sima_compiler.stages.tiling.mapping import best_mapping, holding_mapping
-from sima_compiler.stages.tiling.margins import fewest_cuts, margin_cuts, margin_share
-from sima_compiler.stages.tiling.reach import input_region
+from sima_compiler.stages.tiling.block.contraction import Extent, Reduction, Taps, part_region
+from sima_compiler.stages.tiling.block.copies import CoordinateMove, byte_dimensions
+from sima_compiler.stages.tiling.block.geometry import Held, Range, Region, block_window, operand_of
+from sima_compiler.stages.tiling.block.mapping import best_mapping, holding_mapping
+from sima_compiler.stages.tiling.block.margins import fewest_cuts, margin_cuts, margin_share
+from sima_compiler.stages.tiling.block.reach import input_region
 
 NO_WAIT = Wait()
 #: Gather commands have at most this many dimensions (`ir.program.Gather`).

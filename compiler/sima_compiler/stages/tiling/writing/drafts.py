@@ -13,7 +13,7 @@ from sima_compiler.ir.layers import FeatureMap
 from sima_compiler.ir.program import BufferKind, ComputeCommand
 from sima_compiler.ir.tiles import Lifetime
 from sima_compiler.machine.description import Machine
-from sima_compiler.stages.tiling.geometry import Held, Region, bytes_of, strides_of
+from sima_compiler.stages.tiling.block.geometry import Held, Region, bytes_of, strides_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from sima_compiler.ir.layers import Convolution, Layer, Segment
 from sima_compiler.machine.cost import ceil_div, vector_cycles, vector_steps
 from sima_compiler.machine.description import Machine
-from sima_compiler.stages.tiling.channels import ChannelSite, block_cycles
-from sima_compiler.stages.tiling.rolling import Frame
+from sima_compiler.stages.tiling.cuts.channels import ChannelSite, block_cycles
+from sima_compiler.stages.tiling.cuts.rolling import Frame
 
 
 @dataclass(frozen=True, slots=True)

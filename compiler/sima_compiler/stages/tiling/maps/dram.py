@@ -9,7 +9,7 @@ from __future__ import annotations
 from sima_compiler.ir.layers import Segment
 from sima_compiler.ir.program import DramTensor, Role
 from sima_compiler.machine.description import Machine
-from sima_compiler.stages.tiling.geometry import strides_of, whole
+from sima_compiler.stages.tiling.block.geometry import strides_of, whole
 
 
 def dram_tensors(segment: Segment, batch: int, spilled: frozenset[str], machine: Machine) -> tuple[DramTensor, ...]:

@@ -12,12 +12,12 @@ from dataclasses import replace
 
 from sima_compiler.ir.layers import Segment
 from sima_compiler.ir.program import ComputeCommand, Gather
-from sima_compiler.stages.tiling.drafts import Drafts
-from sima_compiler.stages.tiling.fusion import Group
-from sima_compiler.stages.tiling.geometry import Held, Range, Region, offset_in
-from sima_compiler.stages.tiling.kernels import NO_WAIT
-from sima_compiler.stages.tiling.residency import Residency
-from sima_compiler.stages.tiling.rolling import Frames, carried
+from sima_compiler.stages.tiling.block.geometry import Held, Range, Region, offset_in
+from sima_compiler.stages.tiling.block.kernels import NO_WAIT
+from sima_compiler.stages.tiling.cuts.fusion import Group
+from sima_compiler.stages.tiling.cuts.rolling import Frames, carried
+from sima_compiler.stages.tiling.maps.residency import Residency
+from sima_compiler.stages.tiling.writing.drafts import Drafts
 
 
 class FrameBuffers:

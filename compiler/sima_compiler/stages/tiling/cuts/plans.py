@@ -9,8 +9,8 @@ from itertools import product
 
 from sima_compiler.ir.layers import FeatureMap, Layer, Segment
 from sima_compiler.machine.description import Machine
-from sima_compiler.stages.tiling.contraction import Extent
-from sima_compiler.stages.tiling.geometry import Region, splits
+from sima_compiler.stages.tiling.block.contraction import Extent
+from sima_compiler.stages.tiling.block.geometry import Region, splits
 
 #: Blocks that a layer at the border of the network is cut into, to overlap its transfers with its compute.
 BORDER_BLOCKS = 4

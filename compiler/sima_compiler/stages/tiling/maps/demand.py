@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 from sima_compiler.ir.layers import Segment
 from sima_compiler.machine.description import Machine
-from sima_compiler.stages.tiling.fusion import stripable
-from sima_compiler.stages.tiling.geometry import map_bytes
-from sima_compiler.stages.tiling.liveness import live_layers
-from sima_compiler.stages.tiling.residency import working_bytes
-from sima_compiler.stages.tiling.storage import any_sharing
+from sima_compiler.stages.tiling.block.geometry import map_bytes
+from sima_compiler.stages.tiling.block.least import working_bytes
+from sima_compiler.stages.tiling.block.reach import stripable
+from sima_compiler.stages.tiling.maps.liveness import live_layers
+from sima_compiler.stages.tiling.maps.storage import any_sharing
 
 #: Maps that live together, by the place that they could share.
 Places = tuple[tuple[str, ...], ...]

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 
 from sima_compiler.ir.layers import Broadcast, Convolution, Copy, Elementwise, FeatureMap, Layer, Lookup, Segment
 from sima_compiler.machine.description import Machine
-from sima_compiler.stages.tiling.copies import coordinate_move
-from sima_compiler.stages.tiling.liveness import live_layers
+from sima_compiler.stages.tiling.block.copies import coordinate_move
+from sima_compiler.stages.tiling.maps.liveness import live_layers
 
 
 @dataclass(frozen=True, slots=True)

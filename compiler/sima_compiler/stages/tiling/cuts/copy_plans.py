@@ -18,12 +18,12 @@ from sima_compiler.ir.layers import Copy, FeatureMap
 from sima_compiler.ir.tiles import Misfit
 from sima_compiler.machine.cost import box_cycles, ceil_div, compute_cycles, vector_cycles
 from sima_compiler.machine.description import Machine
-from sima_compiler.stages.tiling.copies import CoordinateMove, coordinate_moves
-from sima_compiler.stages.tiling.copy_loads import CopyLoad, CopySources, copy_loads
-from sima_compiler.stages.tiling.geometry import Held, Region, bytes_of, strides_of, transfer_box, whole
-from sima_compiler.stages.tiling.kernels import gathers
-from sima_compiler.stages.tiling.parameters import keeps_tables, table_bytes
-from sima_compiler.stages.tiling.plans import BlockPlan, LayerSite
+from sima_compiler.stages.tiling.block.copies import CoordinateMove, coordinate_moves
+from sima_compiler.stages.tiling.block.copy_loads import CopyLoad, CopySources, copy_loads
+from sima_compiler.stages.tiling.block.geometry import Held, Region, bytes_of, strides_of, transfer_box, whole
+from sima_compiler.stages.tiling.block.kernels import gathers
+from sima_compiler.stages.tiling.block.parameters import keeps_tables, table_bytes
+from sima_compiler.stages.tiling.cuts.plans import BlockPlan, LayerSite
 
 #: Shares of the free bytes that the block of the target may take, largest first.
 TARGET_SHARES = (2, 4, 8, 16, 64)

@@ -7,8 +7,8 @@ channels where a contraction is that long.
 from __future__ import annotations
 
 from sima_compiler.ir.layers import Convolution
-from sima_compiler.stages.tiling.parameters import parts_of_vector
-from sima_compiler.stages.tiling.plans import LayerSite
+from sima_compiler.stages.tiling.block.parameters import parts_of_vector
+from sima_compiler.stages.tiling.cuts.plans import LayerSite
 
 
 def narrower_widths(site: LayerSite) -> list[int]:

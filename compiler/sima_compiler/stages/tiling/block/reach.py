@@ -7,8 +7,8 @@ grouped convolution into its groups' channels; a broadcast operand stays whole; 
 from __future__ import annotations
 
 from sima_compiler.ir.layers import Convolution, Copy, FeatureMap, Layer, Pooling, Resize
-from sima_compiler.stages.tiling.copies import copy_input_region
-from sima_compiler.stages.tiling.geometry import Range, Region, block_window
+from sima_compiler.stages.tiling.block.copies import copy_input_region
+from sima_compiler.stages.tiling.block.geometry import Range, Region, block_window
 
 
 def input_region(layer: Layer, index: int, source: FeatureMap, target: FeatureMap, output: Region) -> Region:
@@ -28,6 +28,14 @@ def input_region(layer: Layer, index: int, source: FeatureMap, target: FeatureMa
         rows, columns = _table_range(kernel.rows, output.rows), _table_range(kernel.columns, output.columns)
         return Region(output.samples, rows, columns, output.channels)
     return output
+
+
+def stripable(layer: Layer) -> bool:
+    """Whether a range of output rows needs less than all input rows, and no parameters of its own."""
+    kernel = layer.kernel
+    if isinstance(kernel, Pooling):
+        return not kernel.is_global
+    return not (isinstance(kernel, Convolution) and kernel.binary is not None and kernel.binary.values is not None)
 
 
 def _operand_region(source: FeatureMap, target: FeatureMap, output: Region) -> Region:

@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 
 from sima_compiler.ir.layers import FeatureMap, Layout
 from sima_compiler.machine.description import Machine
-from sima_compiler.stages.tiling.copies import AXES, CoordinateMove, narrowed, restricted
-from sima_compiler.stages.tiling.geometry import Range, Region, bytes_of
+from sima_compiler.stages.tiling.block.copies import AXES, CoordinateMove, narrowed, restricted
+from sima_compiler.stages.tiling.block.geometry import Range, Region, bytes_of
 
 #: Boxes that are looked at for a new part to join, latest first.
 NEIGHBOURS = 4

@@ -1,0 +1,1 @@
+"""How a layer is cut into blocks, and neighbouring layers into stripes. Sees `block` and `maps`."""

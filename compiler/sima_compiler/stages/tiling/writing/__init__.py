@@ -1,0 +1,1 @@
+"""How blocks are written down as steps, loads, stores and buffers. Sees the other three rooms."""

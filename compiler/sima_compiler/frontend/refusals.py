@@ -64,7 +64,6 @@ LATER = OperatorKind(
         {
             "PRelu",
             "ConvTranspose",
-            "Softmax",
             "LogSoftmax",
             "LayerNormalization",
             "InstanceNormalization",
@@ -76,7 +75,6 @@ LATER = OperatorKind(
             "ReduceMax",
             "ReduceMin",
             "ReduceSum",
-            "ArgMax",
             "ArgMin",
             "CumSum",
             "GridSample",

@@ -218,8 +218,8 @@ class RowKind(StrEnum):
 class Normalization:
     """Softmax, ArgMax, LayerNorm, RMSNorm, and InstanceNorm of a map whose channels are an image's pixels.
 
-    ``channels``: of each pixel of the input. ``exponentials``: float32 (256), of the softmaxes. ``gains`` and ``offsets``: float32, one per channel, or
-    ``per_pixel``, one per pixel (rows x columns, row by row).
+    ``channels``: of each pixel of the input. ``exponentials``: float32 (256), of the softmaxes. ``gains`` and
+    ``offsets``: float32, one per channel, or ``per_pixel``, one per pixel (rows, columns).
     """
 
     kind: RowKind

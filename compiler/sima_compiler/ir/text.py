@@ -77,7 +77,9 @@ def _attributes(attributes: Attributes) -> Iterator[str]:
             axis = f" axis {attributes.axis}" if len(attributes.tables) > 1 else ""
             yield f"{', '.join(attributes.steps)} {array_text(attributes.tables)}{axis}"
         case RowAttributes():
-            yield f"over {list_text(attributes.axes)}" + (f" epsilon {attributes.epsilon!r}" if attributes.epsilon else "")
+            yield f"over {list_text(attributes.axes)}" + (
+                f" epsilon {attributes.epsilon!r}" if attributes.epsilon else ""
+            )
         case ShapeAttributes():
             yield from _shape_attributes(attributes)
         case None:

@@ -82,13 +82,15 @@ def _check_normalization(kernel: Normalization, source: FeatureMap, target: Feat
     promises.require(not counts or source.channels <= 256, f"a byte cannot count {source.channels} channels")
     exponential = kernel.kind in (RowKind.SOFTMAX, RowKind.REAL_SOFTMAX)
     promises.require((kernel.exponentials is not None) == exponential, "exponentials missing or misplaced")
-    length = source.rows * source.columns if kernel.per_pixel else source.channels
+    shape = (source.rows, source.columns) if kernel.per_pixel else (source.channels,)
     promises.require(kernel.epsilon >= 0, f"epsilon {kernel.epsilon} is negative")
-    for what, found, size in (
-        ("exponentials", kernel.exponentials, 256), ("gains", kernel.gains, length), ("offsets", kernel.offsets, length)
-    ):  # fmt: skip
+    for what, found, wanted in (
+        ("exponentials", kernel.exponentials, (256,)),
+        ("gains", kernel.gains, shape),
+        ("offsets", kernel.offsets, shape),
+    ):
         if found is not None:
-            promises.equal(what, (found.dtype, found.shape), (np.dtype(np.float32), (size,)))
+            promises.equal(what, (found.dtype, found.shape), (np.dtype(np.float32), wanted))
 
 
 def _sizes(found: FeatureMap) -> Sizes:

@@ -43,8 +43,8 @@ class ConstantSections:
     ``weights`` int8 (Cout, kh, kw, Cin / groups), ``bias`` int32 or ``real_bias`` float32 (Cout),
     ``multipliers`` float32 (Cout), ``lookup``
     and ``binary_lookup`` int8 (256), ``binary_values`` int8 (rows, columns, channels) with ones where it broadcasts,
-    ``rows`` and ``columns`` int32 (source index per output row and column), ``exponentials`` float32 (256), ``gains`` and
-    ``offsets`` float32 (channels, or pixels of one sample).
+    ``rows`` and ``columns`` int32 (source index per output row and column), ``exponentials`` float32 (256),
+    ``gains`` and ``offsets`` float32 (channels, or pixels of one sample).
     """
 
     weights: Int8Array | None = None

@@ -37,6 +37,7 @@ from sima_compiler.ir.program import (
     Translate,
 )
 from sima_compiler.machine.description import Machine
+from sima_compiler.machine.row_costs import pixel_cycles, pixel_passes
 from sima_compiler.machine.traffic import (
     Reach,
     Traffic,
@@ -48,7 +49,6 @@ from sima_compiler.machine.traffic import (
     window_reads,
     window_span,
 )
-from sima_compiler.machine.row_costs import pixel_cycles, pixel_passes
 
 
 @dataclass(frozen=True, slots=True)

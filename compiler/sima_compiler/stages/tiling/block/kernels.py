@@ -21,6 +21,7 @@ from sima_compiler.ir.layers import (
     Elementwise,
     Layer,
     Lookup,
+    Normalization,
     Pooling,
     Resize,
     Window,
@@ -50,6 +51,7 @@ from sima_compiler.stages.tiling.block.geometry import Held, Range, Region, bloc
 from sima_compiler.stages.tiling.block.mapping import best_mapping, holding_mapping
 from sima_compiler.stages.tiling.block.margins import fewest_cuts, margin_cuts, margin_share
 from sima_compiler.stages.tiling.block.reach import input_region
+from sima_compiler.stages.tiling.block.rows import row_command, row_sections
 
 NO_WAIT = Wait()
 #: Gather commands have at most this many dimensions (`ir.program.Gather`).
@@ -124,6 +126,8 @@ def constants_of(layer: Layer, region: Region, taps: Taps | None = None) -> Cons
         sections = ConstantSections(lookup=kernel.lookup) if kernel.lookup is not None else None
     elif isinstance(kernel, Resize):
         sections = _resize_sections(kernel, region)
+    elif isinstance(kernel, Normalization):
+        sections = row_sections(kernel, region)
     return sections
 
 
@@ -138,6 +142,8 @@ def needs_region_constants(layer: Layer) -> bool:
     """True when the parameters differ from stripe to stripe, not only from channel block to channel block."""
     if isinstance(layer.kernel, Resize):
         return True
+    if isinstance(layer.kernel, Normalization):
+        return layer.kernel.per_pixel
     binary = getattr(layer.kernel, "binary", None)
     return isinstance(binary, Binary) and binary.values is not None and binary.broadcast is Broadcast.NONE
 
@@ -183,6 +189,9 @@ def block_commands(block: Block) -> Sequence[ComputeCommand]:
         case Resize():
             has_lookup = kernel.lookup is not None
             return [Resample(block.index, NO_WAIT, block.source(0), block.output, block.parameters, has_lookup)]
+        case Normalization():
+            operands, quants = (block.source(0), block.output), (block.inputs[0].map.quant, block.target.map.quant)
+            return [row_command(kernel, block.index, operands, quants, block.parameters)]
         case Copy():
             return []
 

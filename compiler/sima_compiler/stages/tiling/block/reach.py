@@ -6,7 +6,7 @@ grouped convolution into its groups' channels; a broadcast operand stays whole; 
 
 from __future__ import annotations
 
-from sima_compiler.ir.layers import Convolution, Copy, FeatureMap, Layer, Pooling, Resize
+from sima_compiler.ir.layers import Convolution, Copy, FeatureMap, Layer, Normalization, Pooling, Resize
 from sima_compiler.stages.tiling.block.copies import copy_input_region
 from sima_compiler.stages.tiling.block.geometry import Range, Region, block_window
 
@@ -27,6 +27,8 @@ def input_region(layer: Layer, index: int, source: FeatureMap, target: FeatureMa
     if isinstance(kernel, Resize):
         rows, columns = _table_range(kernel.rows, output.rows), _table_range(kernel.columns, output.columns)
         return Region(output.samples, rows, columns, output.channels)
+    if isinstance(kernel, Normalization):  # a pixel is looked at as a whole
+        return Region(output.samples, output.rows, output.columns, (0, source.channels))
     return output
 
 
@@ -35,6 +37,8 @@ def stripable(layer: Layer) -> bool:
     kernel = layer.kernel
     if isinstance(kernel, Pooling):
         return not kernel.is_global
+    if isinstance(kernel, Normalization):
+        return not kernel.per_pixel
     return not (isinstance(kernel, Convolution) and kernel.binary is not None and kernel.binary.values is not None)
 
 

@@ -6,14 +6,16 @@ channels where a contraction is that long.
 
 from __future__ import annotations
 
-from sima_compiler.ir.layers import Convolution
+from sima_compiler.ir.layers import Convolution, Normalization
 from sima_compiler.stages.tiling.block.parameters import parts_of_vector
 from sima_compiler.stages.tiling.cuts.plans import LayerSite
 
 
 def narrower_widths(site: LayerSite) -> list[int]:
-    """Widths of whole groups, or of parts of a vector without groups."""
+    """Widths of whole groups, or of parts of a vector without groups; none where a pixel is looked at as a whole."""
     kernel, channels = site.layer.kernel, site.target.channels
+    if isinstance(kernel, Normalization):
+        return []
     unit = min(site.machine.lanes, channels)
     if isinstance(kernel, Convolution) and kernel.groups > 1:
         unit = channels // kernel.groups

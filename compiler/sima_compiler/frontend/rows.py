@@ -18,17 +18,11 @@ from sima_compiler.rowwise import COUNTING, MOST_PLACES
 
 
 def convert_softmax(node: SourceNode, reader: Reader) -> Sequence[Value]:
-    """Softmax along one axis; before opset 13, along it and all behind it."""
+    """Softmax along one axis."""
     source = reader.settled(node)
-    rank = len(source.shape) + 1
-    first = reader.axis(node, node.integer("axis", -1 if reader.opset >= SOFTMAX_OF_ONE_AXIS else 1), rank)
-    axes = (first,) if reader.opset >= SOFTMAX_OF_ONE_AXIS else tuple(range(first, rank - 1))
+    axis = reader.axis(node, node.integer("axis", -1), len(source.shape) + 1)
     reader.ends[node.name] = Cut(source, (f"{node.operator} {node.name!r} after {source.tensor!r}",), node.inputs[0])
-    return [Pending(Op.SOFTMAX, node.name, (source,), source.shape, RowAttributes(axes))]
-
-
-#: The operator set from which on Softmax runs along its axis alone.
-SOFTMAX_OF_ONE_AXIS = 13
+    return [Pending(Op.SOFTMAX, node.name, (source,), source.shape, RowAttributes((axis,)))]
 
 
 def as_end(value: Value, reader: Reader) -> Value:

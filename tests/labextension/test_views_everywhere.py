@@ -15,7 +15,7 @@ from tests.labextension.pages import report_page
 from tests.labextension.sample_views import HOSTILE, LAYERS, sample_json
 
 VIEWS = ("explorer", "archive", "batch", "summary", "comparison")
-OFFERS = ["preview", "extract", "recompile", "simulate", "open"]
+OFFERS = ["preview", "extract", "recompile", "simulate"]
 
 
 def traits_of(view: str, data: dict[str, Any]) -> dict[str, Any]:

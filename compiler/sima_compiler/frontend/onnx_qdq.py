@@ -264,6 +264,7 @@ CONVERTERS: dict[str, Converter] = {
     "Sub": elementwise.convert_binary,
     "Mul": elementwise.convert_binary,
     "Div": elementwise.convert_binary,
+    "PRelu": elementwise.convert_prelu,
     "Sum": elementwise.convert_many,
     "Max": elementwise.convert_many,
     "Min": elementwise.convert_many,

@@ -64,6 +64,7 @@ class BinaryOp(StrEnum):
     DIV = "div"
     MAX = "max"
     MIN = "min"
+    PRELU = "prelu"
 
 
 class Broadcast(StrEnum):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
+from typing import assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -72,6 +73,8 @@ def check_layer(layer: Layer, maps: Maps, promises: Promises) -> None:
                 promises.require(all(0 <= index < size for index in table), f"{what} reach outside the input")
         case Normalization():
             _check_normalization(kernel, source, target, promises)
+        case _:
+            assert_never(kernel)
 
 
 def _check_normalization(kernel: Normalization, source: FeatureMap, target: FeatureMap, promises: Promises) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from math import prod
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -109,6 +109,8 @@ def section_shapes(command: ComputeCommand) -> dict[str, tuple[int, ...]]:
             return _row_shapes(command)
         case Pool() | Fill():
             return {}
+        case _:
+            assert_never(command)
 
 
 def constants_bytes(command: ComputeCommand) -> int:

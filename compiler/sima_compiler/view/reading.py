@@ -39,13 +39,15 @@ PUBLISHED_CLOCK_MHZ = 1000.0
 
 
 def view_of_path(path: str | Path) -> View:
-    """The View of the file at that path: an archive, or statistics (``.yaml``, ``.yml``).
+    """The View of the file at that path: an archive, statistics (``.yaml``, ``.yml``), or a `*_mpk.json` by itself.
 
     Raises:
-        ArchiveError: neither can be read from it.
+        ArchiveError: none of them can be read from it.
     """
     if Path(path).suffix in {".yaml", ".yml"}:
         return view_of_stats(MlaStats.read(path), str(path))
+    if Path(path).suffix == ".json":
+        return view_of(Archive.of_pipeline(path))
     return view_of(Archive.open(path))
 
 

@@ -73,7 +73,6 @@ function hostOf(model: Model, ask: Ask): Host {
     ...(offers.has("simulate") && { simulate: () => ask<string>("simulate", {}) }),
     ...(offers.has("preview") && { preview: (request: PreviewRequest) => ask<Preview>("preview", request) }),
     ...(offers.has("extract") && { extract: (members: readonly string[]) => ask<string>("extract", { members }) }),
-    ...(offers.has("open") && { open: (member: string) => ask<string>("open", { member }) }),
   };
 }
 

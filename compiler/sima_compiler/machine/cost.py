@@ -22,18 +22,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import assert_never
 
-from sima_compiler.ir.kernels import facts
-from sima_compiler.ir.layers import (
-    Convolution,
-    Copy,
-    Elementwise,
-    Layer,
-    Lookup,
-    Normalization,
-    Pooling,
-    Resize,
-    Window,
-)
+from sima_compiler.ir.layers import Window
 from sima_compiler.ir.program import (
     ArrayMapping,
     Box,
@@ -298,36 +287,6 @@ def _cycles_each(command: ComputeCommand, machine: Machine) -> int:
             return 1
         case _:
             assert_never(command)
-
-
-def layer_vector_cycles(layer: Layer, pixels: int, channels: int, machine: Machine, quads: int) -> int:
-    """Cycles of so many result pixels of a layer of the vector unit, ports left out; of a copy, those of a vector."""
-    if isinstance(layer.kernel, Normalization):
-        each = pixel_cycles(layer.kernel.kind, layer.kernel.channels, machine)
-        return vector_cycles(pixels, each, machine, quads)
-    vectors = pixels * ceil_div(channels, machine.lanes)
-    return vector_cycles(vectors, vector_steps(layer, machine), machine, quads)
-
-
-def vector_steps(layer: Layer, machine: Machine) -> int:
-    """Cycles that one result vector of a whole layer keeps a tile's vector unit busy: of a copy, one per move."""
-    kernel = layer.kernel
-    second = facts(kernel).second_map is not None
-    match kernel:
-        case Convolution():
-            return depthwise_cycles(prod(kernel.window.kernel), machine) + second
-        case Pooling():
-            return pool_cycles(prod(kernel.window.kernel), machine)
-        case Elementwise():
-            return 1 + second
-        case Lookup() | Copy() | Resize():
-            return 1
-        case Normalization():
-            return ceil_div(
-                pixel_cycles(kernel.kind, kernel.channels, machine), ceil_div(kernel.channels, machine.lanes)
-            )
-        case _:
-            assert_never(kernel)
 
 
 def _second(command: ComputeCommand) -> Operand | None:

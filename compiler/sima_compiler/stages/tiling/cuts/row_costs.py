@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 from sima_compiler.ir.kernels import Unit, facts
 from sima_compiler.ir.layers import Layer, Segment
-from sima_compiler.machine.cost import ceil_div, layer_vector_cycles, vector_cycles
+from sima_compiler.machine.cost import ceil_div, vector_cycles
 from sima_compiler.machine.description import Machine
+from sima_compiler.machine.layer_cost import layer_vector_cycles
 from sima_compiler.stages.tiling.cuts.channels import ChannelSite, block_cycles
 from sima_compiler.stages.tiling.cuts.rolling import Frame
 

@@ -18,8 +18,9 @@ import numpy.typing as npt
 from sima_compiler.ir.kernels import Reach, Reduction, Scope, Unit, facts
 from sima_compiler.ir.layers import FeatureMap
 from sima_compiler.ir.tiles import Misfit
-from sima_compiler.machine.cost import ceil_div, layer_vector_cycles
+from sima_compiler.machine.cost import ceil_div
 from sima_compiler.machine.description import Machine
+from sima_compiler.machine.layer_cost import layer_vector_cycles
 from sima_compiler.stages.tiling.block.geometry import Region, bytes_of, shares
 from sima_compiler.stages.tiling.block.parameters import parameter_bytes
 from sima_compiler.stages.tiling.block.reach import input_region

@@ -20,7 +20,7 @@ from sima_compiler.bounds.loads import layer_loads
 from sima_compiler.bounds.total import read_elements
 from sima_compiler.bounds.work import padded_work
 from sima_compiler.ir import commands, kernels
-from sima_compiler.ir.graph import ConvAttributes, Graph, Op
+from sima_compiler.ir.graph import ConvAttributes, Graph, Op, RowAttributes
 from sima_compiler.ir.layers import Kernel, Layer, LayerGraph, Segment
 from sima_compiler.ir.program import Command, ComputeCommand, Program, part_of
 from sima_compiler.ir.promises import Promises
@@ -32,8 +32,9 @@ from sima_compiler.lm import format as lm
 from sima_compiler.lm.constants import constants_bytes, section_shapes
 from sima_compiler.lm.listing import describe
 from sima_compiler.lm.reader import decode
-from sima_compiler.machine.cost import command_traffic, command_work, macs, vector_steps
+from sima_compiler.machine.cost import command_traffic, command_work, macs
 from sima_compiler.machine.description import Machine
+from sima_compiler.machine.layer_cost import layer_vector_cycles, vector_steps
 from sima_compiler.pipeline import ConstantStore, Plan, Target, assemble, lower, plan
 from sima_compiler.sim.commands import chip_reads
 from sima_compiler.sim.execute import run_lm
@@ -68,7 +69,8 @@ def network() -> Graph:
     resized = pen.resize(pooled, (0, 1, 1, 2), (0, 0, 2))
     moved = pen.unary(Op.SIGMOID, pen.concat(pen.slice(both, (1, 0, 0), (4, 6, 6), (1, 1, 1)), table))
     padded = pen.pad(pen.pad(x, (0, 1, 1), (0, 1, 1), fill=3), (1, 0, 0), (0, 0, 0))
-    return pen.graph(depthwise, resized, moved, pen.global_pool(wide), pen.unary(Op.SIGMOID, x), padded)
+    shares = pen.node(Op.SOFTMAX, (x,), pen.shape(x), RowAttributes((0,)))
+    return pen.graph(shares, depthwise, resized, moved, pen.global_pool(wide), pen.unary(Op.SIGMOID, x), padded)
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ LAYER_TABLES: dict[str, Callable[[Layer], object]] = {
     "least bytes": lambda layer: working_bytes(built().segment, layer, [layer.output], TINY, 1 << 16),
     "reach": _reads,
     "stripes": stripable,
-    "steps": lambda layer: vector_steps(layer, TINY),
+    "steps": lambda layer: (vector_steps(layer, TINY), layer_vector_cycles(layer, 1, 1, TINY, 1)),
     "bounds": lambda layer: [read_elements(built().segment, name) for name in layer.inputs],
 }
 COMMAND_TABLES: dict[str, Callable[[ComputeCommand], object]] = {

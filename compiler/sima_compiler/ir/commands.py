@@ -21,6 +21,7 @@ from sima_compiler.ir.program import (
     Gather,
     LoadConstants,
     LoadTensor,
+    Normalize,
     Operand,
     Part,
     Pool,
@@ -76,7 +77,7 @@ def facts(command: ComputeCommand) -> CommandFacts:
             )
         case Combine():
             return _whole(command, command.binary.operand)
-        case Translate() | Resample():
+        case Translate() | Resample() | Normalize():
             return _whole(command, None)
         case Gather():
             return CommandFacts(
@@ -129,7 +130,7 @@ def with_buffers(command: ComputeCommand, renumbered: Callable[[int], int]) -> C
             return replace(command, source_buffer=places[0], target_buffer=places[1])
         case Fill():
             return replace(command, target=_moved(command.target, renumbered))
-        case Convolve() | Pool() | Combine() | Translate() | Resample():
+        case Convolve() | Pool() | Combine() | Translate() | Resample() | Normalize():
             moved = replace(
                 command, source=_moved(command.source, renumbered), target=_moved(command.target, renumbered)
             )
@@ -141,7 +142,7 @@ def with_buffers(command: ComputeCommand, renumbered: Callable[[int], int]) -> C
             assert_never(command)
 
 
-def _whole(command: Combine | Translate | Resample, second: Operand | None) -> CommandFacts:
+def _whole(command: Combine | Translate | Resample | Normalize, second: Operand | None) -> CommandFacts:
     """The facts of a command that maps a region to a region of its own shape, all at once."""
     return CommandFacts(
         unit=Unit.VECTOR,

@@ -25,6 +25,7 @@ from sima_compiler.ir.program import (
     Gather,
     LoadConstants,
     LoadTensor,
+    Normalize,
     Operand,
     Pool,
     Program,
@@ -33,12 +34,12 @@ from sima_compiler.ir.program import (
     Translate,
 )
 from sima_compiler.lm.constants import ConstantSections, constants_bytes, unpack_constants
-from sima_compiler.sim import kernels, pooling
+from sima_compiler.sim import kernels, pooling, rows
 from sima_compiler.sim.accumulators import Accumulated, Accumulators
 from sima_compiler.sim.memory import Memory, Region
 
 #: Commands that turn a source region into a target region of their own shape.
-Mapped = Convolve | Pool | Combine | Translate | Resample
+Mapped = Convolve | Pool | Combine | Translate | Resample | Normalize
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def chip_reads(command: Command) -> frozenset[int]:
             return frozenset()
         case Gather():
             found = {command.source_buffer}
-        case Convolve() | Pool() | Combine() | Translate() | Resample():
+        case Convolve() | Pool() | Combine() | Translate() | Resample() | Normalize():
             found = {command.source.buffer}
         case _:
             assert_never(command)
@@ -90,7 +91,7 @@ def run_command(state: State, command: Command) -> None:
             _load_constants(state, command)
         case StoreTensor():
             _store_tensor(state, command)
-        case Convolve() | Pool() | Combine() | Translate() | Gather() | Fill() | Resample():
+        case Convolve() | Pool() | Combine() | Translate() | Gather() | Fill() | Resample() | Normalize():
             _compute(state, command)
         case _:
             assert_never(command)
@@ -151,6 +152,9 @@ def _compute(state: State, command: ComputeCommand) -> None:
             _leave(state, command, values, 0)
         case Resample():
             _leave(state, command, kernels.resample(_read(state, command.source), _parameters(state, command)), 0)
+        case Normalize(output=output):
+            found = rows.normalize(command, _read(state, command.source), _parameters(state, command))
+            _leave(state, command, found, output.zero_point)
         case _:
             assert_never(command)
 

@@ -111,6 +111,7 @@ def bottlenecks(hidden: int, size: int, kernel: int = 3) -> Build:
         (bottlenecks(192, 28), "mlsoc", 1),
         (bottlenecks(192, 28), "mlsoc", 4),
     ],
+    ids=["alone-tiny", "alone-mlsoc", "bottlenecks-tiny", "bottlenecks-mlsoc", "bottlenecks-mlsoc-4"],
 )
 def test_depthwise_layers_with_many_channels(folder: Path, build: Build, machine: str, batch: int) -> None:
     graph, setting = graph_of(build), Setting(folder, Machine.load(machine), batch)
@@ -169,6 +170,7 @@ def test_spilled_maps_cost_what_a_machine_with_room_for_them_saves(folder: Path,
         (depthwise(64, 5, 48), "large_depthwise"),
         (convolutions(72, 32), "idle_lanes"),
     ],
+    ids=["depthwise", "large_depthwise", "idle_lanes"],
 )
 def test_layers_that_memory_shapes_have_their_work_told_and_no_cycles_claimed(
     folder: Path, build: Build, kind: str

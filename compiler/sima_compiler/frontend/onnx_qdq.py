@@ -19,6 +19,7 @@ from sima_compiler.frontend import (
     host_functions,
     limits,
     movement,
+    norms,
     pads,
     reshaping,
     resizing,
@@ -304,4 +305,8 @@ CONVERTERS: dict[str, Converter] = {
     "Dropout": movement.convert_identity,
     "Softmax": rows.convert_softmax,
     "ArgMax": rows.convert_arg_max,
+    "LayerNormalization": norms.convert_layer_norm,
+    "RMSNormalization": norms.convert_layer_norm,
+    "SimplifiedLayerNormalization": norms.convert_layer_norm,
+    "InstanceNormalization": norms.convert_instance_norm,
 }

@@ -64,8 +64,6 @@ LATER = OperatorKind(
         {
             "ConvTranspose",
             "LogSoftmax",
-            "LayerNormalization",
-            "InstanceNormalization",
             "GroupNormalization",
             "LpNormalization",
             "Attention",

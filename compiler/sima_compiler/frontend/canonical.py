@@ -25,6 +25,7 @@ from sima_compiler.frontend.constants.weights import settle_weights
 from sima_compiler.frontend.container import WARNINGS_KEY
 from sima_compiler.frontend.loading import default_opset, is_quantized
 from sima_compiler.frontend.means import means_as_pools
+from sima_compiler.frontend.old_softmax import keep_batch_apart
 from sima_compiler.frontend.qoperator import desugar
 
 #: What onnx's converter raises for a model that contradicts itself; its own exceptions have no common base.
@@ -92,9 +93,11 @@ def with_minimum_opset(model: onnx.ModelProto) -> onnx.ModelProto:
     if default_opset(model) >= MINIMUM_OPSET:
         return model
     try:
-        return version_converter.convert_version(model, MINIMUM_OPSET)
+        result = version_converter.convert_version(model, MINIMUM_OPSET)
     except CONVERSION_ERRORS as error:
         raise ModelError(
             f"the model's operator set {default_opset(model)} cannot be converted to {MINIMUM_OPSET}: {error}",
             hint=f"export it with opset {MINIMUM_OPSET} or newer",
         ) from error
+    keep_batch_apart(result)
+    return result

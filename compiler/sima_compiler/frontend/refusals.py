@@ -63,7 +63,6 @@ LATER = OperatorKind(
     frozenset(
         {
             "ConvTranspose",
-            "Softmax",
             "LogSoftmax",
             "LayerNormalization",
             "InstanceNormalization",
@@ -75,7 +74,6 @@ LATER = OperatorKind(
             "ReduceMax",
             "ReduceMin",
             "ReduceSum",
-            "ArgMax",
             "ArgMin",
             "CumSum",
             "GridSample",

@@ -9,7 +9,7 @@ All functions are pure and vectorised; none looks at the batch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,7 @@ BINARY_OPS: dict[Op, BinaryOp] = {
     Op.DIV: BinaryOp.DIV,
     Op.MAX: BinaryOp.MAX,
     Op.MIN: BinaryOp.MIN,
+    Op.PRELU: BinaryOp.PRELU,
 }
 #: The whole range of an int8 result.
 FULL_RANGE = (-128, 127)
@@ -131,15 +132,21 @@ def _add(
     return _saturate(np.rint(total), -UINT8_SHIFT, clamp)
 
 
-#: What onnxruntime computes in float32: it has no integer form of Sub, Div, Max and Min, nor of an Add or Mul that
-#: does not stand between quantizations.
-_REAL: dict[BinaryOp, np.ufunc] = {
+def sloped_below_zero(x: Float32Array, slope: Float32Array) -> Float32Array:
+    """PRelu: x where it is positive, x times its slope elsewhere."""
+    return np.where(x > 0, x, x * slope)
+
+
+#: What onnxruntime computes in float32: it has no integer form of Sub, Div, Max, Min and PRelu, nor of an Add or Mul
+#: that does not stand between quantizations.
+_REAL: dict[BinaryOp, Callable[[Float32Array, Float32Array], Float32Array]] = {
     BinaryOp.SUB: np.subtract,
     BinaryOp.REAL_ADD: np.add,
     BinaryOp.REAL_MUL: np.multiply,
     BinaryOp.DIV: np.divide,
     BinaryOp.MAX: np.maximum,
     BinaryOp.MIN: np.minimum,
+    BinaryOp.PRELU: sloped_below_zero,
 }
 
 

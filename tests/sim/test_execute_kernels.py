@@ -205,6 +205,7 @@ REAL_RESULTS = {
     **dict.fromkeys((BinaryOp.ADD, BinaryOp.REAL_ADD), np.add),
     **dict.fromkeys((BinaryOp.MUL, BinaryOp.REAL_MUL), np.multiply),
     BinaryOp.SUB: np.subtract, BinaryOp.DIV: np.divide, BinaryOp.MAX: np.maximum, BinaryOp.MIN: np.minimum,
+    BinaryOp.PRELU: lambda x, slope: np.where(x > 0, x, x * slope),
 }  # fmt: skip
 
 

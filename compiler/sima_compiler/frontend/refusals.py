@@ -62,12 +62,8 @@ DATA_DEPENDENT = OperatorKind(
 LATER = OperatorKind(
     frozenset(
         {
-            "PRelu",
             "ConvTranspose",
-            "Softmax",
             "LogSoftmax",
-            "LayerNormalization",
-            "InstanceNormalization",
             "GroupNormalization",
             "LpNormalization",
             "Attention",
@@ -76,7 +72,6 @@ LATER = OperatorKind(
             "ReduceMax",
             "ReduceMin",
             "ReduceSum",
-            "ArgMax",
             "ArgMin",
             "CumSum",
             "GridSample",

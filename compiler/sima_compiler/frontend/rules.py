@@ -49,6 +49,7 @@ ACTIVATION_BYTES = Rule(
     "quantize_static with activation_type=QuantType.QInt8",
 )
 BROADCAST = Rule("elementwise operands have the same shape, or one of them is a scalar or one value per channel", bool)
+PRELU_SLOPE = Rule("PRelu's slopes are constants: one, one per channel, or (if they are quantized) one per value", bool)
 REAL_CONSTANT = Rule("a constant that is not quantized is one number, or varies along one axis", bool)
 BATCH_NORMALIZATION = Rule("BatchNormalization has constant statistics (inference)", bool)
 REALS = Rule("operators compute with what DequantizeLinear makes; bytes are only moved and limited", bool)
@@ -71,7 +72,11 @@ RESIZE_COORDINATES = Rule(
     bool,
 )
 RESIZE_ASPECT = Rule("Resize stretches to the given sizes", lambda policy: policy == "stretch")
-SOFTMAX_LAST = Rule("Softmax is supported as the last operator, where the archive leaves it to the host", bool)
+NORM_CONSTANTS = Rule("gains and offsets of normalizations are constants", bool)
+NORM_RESULT = Rule("of a normalization only the normalized values are read", bool)
+NORM_PIXELS = Rule("InstanceNormalization has pixels behind its channels", bool)
+ARG_MAX_PLACES = Rule("ArgMax runs over at most 256 places, which a byte can count", bool)
+ARG_MAX_FIRST = Rule("ArgMax takes the first of several largest values (select_last_index 0)", bool)
 REDUCE_SPATIAL = Rule("ReduceMean runs over rows and columns", bool)
 BATCH_FIRST = Rule("the first dimension of every tensor is the batch", bool)
 QUANTIZED = Rule("every activation is quantized: QuantizeLinear stands behind each operator", bool)

@@ -62,10 +62,7 @@ DATA_DEPENDENT = OperatorKind(
 LATER = OperatorKind(
     frozenset(
         {
-            "Softmax",
             "LogSoftmax",
-            "LayerNormalization",
-            "InstanceNormalization",
             "GroupNormalization",
             "LpNormalization",
             "Attention",
@@ -74,7 +71,6 @@ LATER = OperatorKind(
             "ReduceMax",
             "ReduceMin",
             "ReduceSum",
-            "ArgMax",
             "ArgMin",
             "CumSum",
             "GridSample",

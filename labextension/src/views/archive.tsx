@@ -12,7 +12,7 @@ import { OWN_KEYS } from "./keys.ts";
 import { mountView } from "./mounting.tsx";
 import { Pipeline } from "./pipeline.tsx";
 import { Preview } from "./preview.tsx";
-import { Action, Button, Name, Section, TaskSays, useTask } from "./ui.tsx";
+import { Button, Name, Section, TaskSays, useTask } from "./ui.tsx";
 
 /** Letters typed within this time belong to one word. */
 const TYPING = 700;
@@ -148,7 +148,6 @@ function Tree(props: { data: ViewData; root: Node; host: Host; onShow: (node: No
         ))}
       </ul>
       {host.extract && <Extraction host={host} marked={marked} />}
-      {host.open && <Opening host={host} item={items[at] ?? null} />}
     </>
   );
 }
@@ -165,10 +164,4 @@ function Extraction({ host, marked }: { host: Host; marked: ReadonlySet<string> 
       <TaskSays task={task} />
     </div>
   );
-}
-
-function Opening({ host, item }: { host: Host; item: Item | null }) {
-  const { open } = host;
-  if (!open || !item || item.open !== null) return null;
-  return <Action key={item.node.path} label="Open" run={() => open(item.node.path)} />;
 }

@@ -228,7 +228,8 @@ def _without_inputs(step: Step, target: Quantization) -> Int8Array:
     """What a result is that sees no input: its bias."""
     weights = _weights(step)
     real = np.zeros(weights.bias.shape, np.float32) if weights.real_bias is None else weights.real_bias
-    return arithmetic.requantize_real(np.zeros(real.shape, np.int32), np.float32(1), real, target, step.node.clamp)
+    nothing, factor = np.zeros(real.shape, np.int32), np.ones(1, np.float32)
+    return arithmetic.requantize_real(nothing, factor, real, target, step.node.clamp)
 
 
 def _draft(step: Step, kernel: Convolution, source: str, output: str) -> Draft:

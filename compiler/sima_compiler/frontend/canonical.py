@@ -27,6 +27,7 @@ from sima_compiler.frontend.loading import default_opset, is_quantized
 from sima_compiler.frontend.means import means_as_pools
 from sima_compiler.frontend.old_softmax import keep_batch_apart
 from sima_compiler.frontend.qoperator import desugar
+from sima_compiler.frontend.written_norms import with_whole_norms
 
 #: What onnx's converter raises for a model that contradicts itself; its own exceptions have no common base.
 CONVERSION_ERRORS = (
@@ -50,6 +51,7 @@ def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
     result = desugar(result)
     if default_opset(result) < MINIMUM_OPSET:
         result = normalized(with_minimum_opset(result))  # the conversion makes constants of its own
+    result = with_whole_norms(result)
     names = Names.of(result)
     state_parameters(result, names)
     refuse_bad_numbers(result.graph)

@@ -62,10 +62,7 @@ DATA_DEPENDENT = OperatorKind(
 LATER = OperatorKind(
     frozenset(
         {
-            "ConvTranspose",
             "LogSoftmax",
-            "LayerNormalization",
-            "InstanceNormalization",
             "GroupNormalization",
             "LpNormalization",
             "Attention",

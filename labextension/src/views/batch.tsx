@@ -1,6 +1,6 @@
 /** The negotiation of the batch size: what was weighed as a chart and as rows, why this size, and what would change it. */
 
-import { useId, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import type { ViewData } from "../columns.ts";
 import type { BatchCandidate } from "../contract.ts";
 import type { Handle, Host } from "../hosts/host.ts";
@@ -9,6 +9,7 @@ import { visible } from "../model/text.ts";
 import { count, shortRate, size } from "../model/units.ts";
 import parts from "../styles/parts.css";
 import { BatchChart } from "./batch_chart.tsx";
+import { useId } from "./ids.ts";
 import { OWN_KEYS } from "./keys.ts";
 import { mountView } from "./mounting.tsx";
 import { Button, Name, Section, TaskSays, useTask } from "./ui.tsx";
@@ -110,7 +111,7 @@ function span(
 function Why({ row }: { row: BatchCandidate }) {
   const tensors = row.limiting_tensors ?? [];
   return (
-    <>
+    <div class="sima-why">
       {visible(row.reason ?? "")}
       {row.limiting_layer && (
         <>
@@ -128,7 +129,7 @@ function Why({ row }: { row: BatchCandidate }) {
           ))}
         </ul>
       )}
-    </>
+    </div>
   );
 }
 
@@ -145,7 +146,7 @@ function Levers({ candidates, actual }: { candidates: readonly BatchCandidate[];
       <ul class="sima-list">
         {fresh.map(({ batch, lever }) => (
           <li key={lever.text}>
-            {lever.what_if && <b class="sima-tag">what if</b>} {visible(lever.text)}
+            {lever.what_if && <b class="sima-tag">what if</b>} {sentence(lever.text)}
             {lever.largest_batch_size != null && ` Largest batch with it: ${lever.largest_batch_size}.`}
             {lever.cycles_per_sample != null && ` Cycles per sample: ${count(lever.cycles_per_sample)}.`}
             {lever.feasible === false && " Not enough by itself."} <small>(asked for batch {batch})</small>
@@ -154,6 +155,11 @@ function Levers({ candidates, actual }: { candidates: readonly BatchCandidate[];
       </ul>
     </Section>
   );
+}
+
+/** What a compiler wrote may end without a full stop, and another sentence follows. */
+function sentence(text: string): string {
+  return /[.!?]\s*$/.test(text) ? visible(text) : `${visible(text)}.`;
 }
 
 function Recompile({ host, start }: { host: Host; start: number }) {

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import assert_never
 
 import numpy as np
 
 from sima_compiler.bounds.cells import window_cells
-from sima_compiler.ir.layers import Convolution, Copy, Elementwise, Layer, Lookup, Pooling, Segment
+from sima_compiler.ir.kernels import Reach, facts
+from sima_compiler.ir.layers import Convolution, Copy, Elementwise, Layer, Lookup, Pooling, Resize, Segment
 from sima_compiler.machine.cost import depthwise_cycles, pool_cycles
 from sima_compiler.machine.description import Machine
 from sima_compiler.machine.traffic import ceil_div
@@ -54,7 +56,7 @@ def padded_work(segment: Segment, machine: Machine, *, quads: int, batch: int) -
 
 def _least(layer: Layer, own: Mapping[str, int], makers: Mapping[str, Layer]) -> int:
     """A layer's own cycles, or those of a neighbour that is computed again to carry it."""
-    if not isinstance(layer.kernel, Elementwise | Lookup):
+    if facts(layer.kernel).reach is not Reach.PLACE:
         return own[layer.output]
     carried = [_computed_again(name, layer, own, makers) for name in layer.inputs]
     return min([own[layer.output], *(cycles for cycles in carried if cycles is not None)])
@@ -85,7 +87,7 @@ def _carries(maker: Layer, rider: Layer) -> bool:
     """Every way out has room for a table; a second operand fits a convolution that has none."""
     if isinstance(rider.kernel, Lookup):
         return True
-    return isinstance(maker.kernel, Convolution) and maker.kernel.binary is None
+    return facts(maker.kernel).takes_second
 
 
 def _own_cycles(layer: Layer, place: _Place) -> int:
@@ -102,8 +104,10 @@ def _own_cycles(layer: Layer, place: _Place) -> int:
             return _window_cycles(layer, kernel, lambda cells: pool_cycles(cells, place.machine), place)
         case Elementwise() as kernel:
             steps = 1 if kernel.binary.operand is None else 2
-        case _:
+        case Lookup() | Resize():
             steps = 1
+        case _:
+            assert_never(layer.kernel)
     return ceil_div(place.vectors(layer), place.tiles) * max(steps, place.leaving)
 
 

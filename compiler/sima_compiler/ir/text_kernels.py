@@ -6,6 +6,7 @@ In: a kernel. Out: lines. Always: defaults that do nothing are left out.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +46,8 @@ def kernel_lines(kernel: Kernel) -> Iterator[str]:
         case Resize():
             yield f"rows {list_text(kernel.rows)} columns {list_text(kernel.columns)}"
             yield from _table(kernel.lookup)
+        case _:
+            assert_never(kernel)
 
 
 def _convolution(kernel: Convolution) -> Iterator[str]:

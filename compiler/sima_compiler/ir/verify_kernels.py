@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
+from typing import assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -68,6 +69,8 @@ def check_layer(layer: Layer, maps: Maps, promises: Promises) -> None:
             promises.equal("result", _sizes(target), (len(kernel.rows), len(kernel.columns), source.channels))
             for what, table, size in (("rows", kernel.rows, source.rows), ("columns", kernel.columns, source.columns)):
                 promises.require(all(0 <= index < size for index in table), f"{what} reach outside the input")
+        case _:
+            assert_never(kernel)
 
 
 def _sizes(found: FeatureMap) -> Sizes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from math import prod
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -99,6 +99,8 @@ def section_shapes(command: ComputeCommand) -> dict[str, tuple[int, ...]]:
             return {"lookup": (LOOKUP_ENTRIES,), **tables} if has_lookup else dict(tables)
         case Pool() | Fill():
             return {}
+        case _:
+            assert_never(command)
 
 
 def constants_bytes(command: ComputeCommand) -> int:

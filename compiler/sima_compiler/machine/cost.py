@@ -20,8 +20,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import prod
+from typing import assert_never
 
-from sima_compiler.ir.layers import Convolution, Elementwise, Layer, Pooling, Window
+from sima_compiler.ir.kernels import facts
+from sima_compiler.ir.layers import Convolution, Copy, Elementwise, Layer, Lookup, Pooling, Resize, Window
 from sima_compiler.ir.program import (
     ArrayMapping,
     Box,
@@ -280,17 +282,25 @@ def _cycles_each(command: ComputeCommand, machine: Machine) -> int:
             return 1 if _second(command) is None else 2
         case Gather() | Translate() | Fill() | Resample():
             return 1
+        case _:
+            assert_never(command)
 
 
 def vector_steps(layer: Layer, machine: Machine) -> int:
-    """Cycles that one result vector of a whole layer keeps a tile's vector unit busy; copies are left out."""
+    """Cycles that one result vector of a whole layer keeps a tile's vector unit busy: of a copy, one per move."""
     kernel = layer.kernel
-    if isinstance(kernel, Convolution):
-        operand = kernel.binary is not None and kernel.binary.operand is not None
-        return depthwise_cycles(prod(kernel.window.kernel), machine) + operand
-    if isinstance(kernel, Pooling):
-        return pool_cycles(prod(kernel.window.kernel), machine)
-    return 2 if isinstance(kernel, Elementwise) and kernel.binary.operand is not None else 1
+    second = facts(kernel).second_map is not None
+    match kernel:
+        case Convolution():
+            return depthwise_cycles(prod(kernel.window.kernel), machine) + second
+        case Pooling():
+            return pool_cycles(prod(kernel.window.kernel), machine)
+        case Elementwise():
+            return 1 + second
+        case Lookup() | Copy() | Resize():
+            return 1
+        case _:
+            assert_never(kernel)
 
 
 def _second(command: ComputeCommand) -> Operand | None:

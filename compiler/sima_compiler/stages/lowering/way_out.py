@@ -12,6 +12,7 @@ Always holds: the new kernel's bytes are the table's entries of the old kernel's
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import assert_never
 
 import numpy as np
 
@@ -53,14 +54,14 @@ def with_table(kernel: Kernel, table: Int8Array, *, same_quant: bool) -> Kernel 
     An average pool requantizes to its map, so only a table that keeps the quantization fits behind it.
     """
     match kernel:
-        case Convolution(binary=None) | Pooling():
+        case Convolution(binary=Binary() as binary) | Elementwise(binary=binary):
+            clamp, lookup = followed(binary.clamp, binary.lookup, table, same_quant=same_quant)
+            return replace(kernel, binary=replace(binary, clamp=clamp, lookup=lookup))
+        case Convolution() | Pooling():
             if isinstance(kernel, Pooling) and kernel.kind is PoolKind.AVERAGE and not same_quant:
                 return None
             clamp, lookup = followed(kernel.clamp, kernel.lookup, table, same_quant=same_quant)
             return replace(kernel, clamp=clamp, lookup=lookup)
-        case Convolution(binary=Binary() as binary) | Elementwise(binary=binary):
-            clamp, lookup = followed(binary.clamp, binary.lookup, table, same_quant=same_quant)
-            return replace(kernel, binary=replace(binary, clamp=clamp, lookup=lookup))
         case Lookup():
             return Lookup(arithmetic.apply_table(table, kernel.table))
         case Resize():
@@ -69,7 +70,7 @@ def with_table(kernel: Kernel, table: Int8Array, *, same_quant: bool) -> Kernel 
             moves = tuple(replace(move, lookup=composed(move.lookup, table)) for move in kernel.moves)
             return Copy(moves, None if kernel.fill is None else int(table[kernel.fill + 128]))
         case _:
-            return None
+            assert_never(kernel)
 
 
 def followed(

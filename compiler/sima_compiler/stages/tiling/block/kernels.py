@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import assert_never
 
 import numpy as np
 
 from sima_compiler.ir.graph import Int8Array
+from sima_compiler.ir.kernels import Reduction, facts
 from sima_compiler.ir.layers import (
     Binary,
     Broadcast,
@@ -44,7 +46,7 @@ from sima_compiler.ir.program import (
 from sima_compiler.lm.constants import ConstantSections
 from sima_compiler.machine.cost import array_work, ceil_div, compute_cycles
 from sima_compiler.machine.description import Machine
-from sima_compiler.stages.tiling.block.contraction import Extent, Reduction, Taps, part_region
+from sima_compiler.stages.tiling.block.contraction import Extent, Taps, part_region
 from sima_compiler.stages.tiling.block.copies import CoordinateMove, byte_dimensions
 from sima_compiler.stages.tiling.block.geometry import Held, Range, Region, block_window, operand_of
 from sima_compiler.stages.tiling.block.mapping import best_mapping, holding_mapping
@@ -99,36 +101,38 @@ def constants_of(layer: Layer, region: Region, taps: Taps | None = None) -> Cons
     """The parameters of a block, or of a part of it, or None when its kernel needs none."""
     channels = slice(*region.channels)
     kernel = layer.kernel
-    sections: ConstantSections | None = None
     if taps is not None and not taps.part.finishes:
-        sections = (
-            ConstantSections(weights=_weights(kernel, channels, taps)) if isinstance(kernel, Convolution) else None
-        )
-    elif isinstance(kernel, Convolution):
-        sections = ConstantSections(
-            weights=_weights(kernel, channels, taps),
-            bias=kernel.bias[channels] if kernel.real_bias is None else None,
-            real_bias=kernel.real_bias[channels] if kernel.real_bias is not None else None,
-            multipliers=kernel.multipliers[channels],
-            lookup=kernel.lookup,
-            binary_values=_binary_values(kernel.binary, region),
-            binary_lookup=kernel.binary.lookup if kernel.binary is not None else None,
-        )
-    elif isinstance(kernel, Elementwise):
-        values, lookup = _binary_values(kernel.binary, region), kernel.binary.lookup
-        if values is not None or lookup is not None:
-            sections = ConstantSections(binary_values=values, binary_lookup=lookup)
-    elif isinstance(kernel, Lookup):
-        sections = ConstantSections(lookup=kernel.table)
-    elif isinstance(kernel, Pooling):
-        sections = ConstantSections(lookup=kernel.lookup) if kernel.lookup is not None else None
-    elif isinstance(kernel, Resize):
-        sections = _resize_sections(kernel, region)
-    return sections
+        weights = facts(kernel).weights
+        return None if weights is None else ConstantSections(weights=_weights(weights, channels, taps))
+    match kernel:
+        case Convolution():
+            return ConstantSections(
+                weights=_weights(kernel.weights, channels, taps),
+                bias=kernel.bias[channels] if kernel.real_bias is None else None,
+                real_bias=kernel.real_bias[channels] if kernel.real_bias is not None else None,
+                multipliers=kernel.multipliers[channels],
+                lookup=kernel.lookup,
+                binary_values=_binary_values(kernel.binary, region),
+                binary_lookup=kernel.binary.lookup if kernel.binary is not None else None,
+            )
+        case Elementwise():
+            values, lookup = _binary_values(kernel.binary, region), kernel.binary.lookup
+            absent = values is None and lookup is None
+            return None if absent else ConstantSections(binary_values=values, binary_lookup=lookup)
+        case Lookup():
+            return ConstantSections(lookup=kernel.table)
+        case Pooling():
+            return None if kernel.lookup is None else ConstantSections(lookup=kernel.lookup)
+        case Resize():
+            return _resize_sections(kernel, region)
+        case Copy():
+            return None  # each move loads its own table
+        case _:
+            assert_never(kernel)
 
 
-def _weights(kernel: Convolution, channels: slice, taps: Taps | None) -> Int8Array:
-    found = kernel.weights[channels]
+def _weights(weights: Int8Array, channels: slice, taps: Taps | None) -> Int8Array:
+    found = weights[channels]
     if taps is not None:
         found = found[:, slice(*taps.rows), slice(*taps.columns), slice(*taps.channels)]
     return np.ascontiguousarray(found)
@@ -136,18 +140,12 @@ def _weights(kernel: Convolution, channels: slice, taps: Taps | None) -> Int8Arr
 
 def needs_region_constants(layer: Layer) -> bool:
     """True when the parameters differ from stripe to stripe, not only from channel block to channel block."""
-    if isinstance(layer.kernel, Resize):
-        return True
-    binary = getattr(layer.kernel, "binary", None)
-    return isinstance(binary, Binary) and binary.values is not None and binary.broadcast is Broadcast.NONE
+    return facts(layer.kernel).constants.by_place
 
 
 def needs_channel_constants(layer: Layer) -> bool:
     """True when the parameters differ from channel block to channel block; a table is the same for all."""
-    kernel = layer.kernel
-    if isinstance(kernel, Elementwise):
-        return kernel.binary.values is not None and kernel.binary.broadcast is not Broadcast.SCALAR
-    return isinstance(kernel, Convolution)
+    return facts(layer.kernel).constants.by_channel
 
 
 def _binary_values(binary: Binary | None, region: Region) -> np.ndarray | None:
@@ -185,6 +183,8 @@ def block_commands(block: Block) -> Sequence[ComputeCommand]:
             return [Resample(block.index, NO_WAIT, block.source(0), block.output, block.parameters, has_lookup)]
         case Copy():
             return []
+        case _:
+            assert_never(kernel)
 
 
 def _least(block: Block, window: Window, command: Callable[[Block], Convolve | Pool]) -> Sequence[Convolve | Pool]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sima_compiler.ir.graph import Int8Array
+from sima_compiler.ir.kernels import Reduction
 from sima_compiler.ir.layers import Copy, FeatureMap, Layer, Segment
 from sima_compiler.ir.program import (
     Box,
@@ -23,7 +24,7 @@ from sima_compiler.ir.program import (
 from sima_compiler.ir.tiles import Load, Store, Tiling
 from sima_compiler.lm.constants import ConstantSections, pack_constants
 from sima_compiler.machine.description import Machine
-from sima_compiler.stages.tiling.block.contraction import Extent, Reduction, part_region, parts_of
+from sima_compiler.stages.tiling.block.contraction import Extent, part_region, parts_of
 from sima_compiler.stages.tiling.block.copies import coordinate_moves
 from sima_compiler.stages.tiling.block.copy_loads import CopySources, copy_loads
 from sima_compiler.stages.tiling.block.geometry import (

@@ -102,7 +102,8 @@ def test_the_tree_by_keyboard(workbook: Workbook) -> None:
     page = workbook.notebook.page
     view = workbook.shown("archive")
     activate(workbook, "archive")
-    tab_to(workbook, view.get_by_role("treeitem").first)
+    tab_to(workbook, view.locator("[role=treeitem][tabindex='0']"))
+    page.keyboard.press("Home")
     page.keyboard.press("ArrowLeft")
     expect(view.get_by_role("treeitem")).to_have_count(1)
     page.keyboard.press("ArrowRight")

@@ -17,10 +17,11 @@ export function mountView(
   label: string,
   content: () => ComponentChildren,
   moreStyles = "",
+  moreName = "parts",
 ): Mounted {
   const root = element("div", { className: "sima-view", role: "region", ariaLabel: label });
   addStyles(parent, "base", styles);
-  if (moreStyles) addStyles(parent, "parts", moreStyles);
+  if (moreStyles) addStyles(parent, moreName, moreStyles);
   parent.append(root);
   const release = keepKeys(root);
   render(<Guarded label={label}>{<Content make={content} />}</Guarded>, root);

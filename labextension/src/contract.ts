@@ -46,12 +46,18 @@ export interface View {
   readonly not_recorded: readonly string[];
 }
 
-/** The batch that was asked for and the one that was built; ``sentence`` says both and why. */
+/** The batch that was asked for and the one that was built; ``sentence`` says both and why.
+ * 
+ * ``why_not_more`` and ``why_not_faster`` answer what everybody asks then, empty where the question does not arise;
+ * ``would_help`` has a sentence for each lever that the file names. */
 export interface Batch {
   readonly desired_batch_size: number | null;
   readonly actual_batch_size: number | null;
   readonly reason: string;
   readonly sentence: string;
+  readonly why_not_more: string;
+  readonly why_not_faster: string;
+  readonly would_help: readonly string[];
 }
 
 /** Bytes that cross the DRAM's port in one run, all MLA segments.

@@ -15,12 +15,12 @@ import onnx
 import pytest
 
 from sima_compiler import Archive, Model
-from sima_compiler.view import view_of_path
+from sima_compiler.view import view_of_path, wordings
 from tests.support.small_models import small_float_model
 
 KEYS = {
     *("path", "desired_batch_size", "actual_batch_size", "compute_cycles", "runtime_cycles", "bound_cycles"),
-    *("padded_bound_cycles", "efficiency", "stall_cycles", "files", "plugins", "warnings"),
+    *("padded_bound_cycles", "padded_bound_assumes", "efficiency", "stall_cycles", "files", "plugins", "warnings"),
 }
 STALLS = {"weights", "input", "output", "instruction", "dependency"}
 
@@ -57,6 +57,8 @@ def test_the_human_form_says_where_and_which_batch(simac, samples: Path, tmp_pat
     assert done.code == 0
     assert str(tmp_path / "small_mpk.tar.gz") in done.out
     assert "2 desired -> 2 actual" in done.out
+    words = " ".join(done.out.split())
+    assert wordings.PADDED_BOUND_ASSUMES in words[words.index("The bound with padding is ") :]
     assert "small_stage1_mla.lm" in done.out
     cycles = int(re.search(r"runtime cycles +([\d,]+)", done.out)[1].replace(",", ""))
     speed = f"{cycles / 1e3:.2f} µs for the batch at 1,000 MHz, MLA alone; {2e9 / cycles:,.0f} samples per second"

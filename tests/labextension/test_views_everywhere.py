@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from sima_compiler.view.compare import compare_views
 from tests.labextension.conftest import Opened
 from tests.labextension.pages import report_page
-from tests.labextension.sample_views import HOSTILE, LAYERS, sample_json
+from tests.labextension.sample_views import HOSTILE, LAYERS, sample_json, sample_view
 
 VIEWS = ("explorer", "archive", "batch", "summary", "comparison")
 OFFERS = ["preview", "extract", "recompile", "simulate"]
@@ -23,7 +24,8 @@ def traits_of(view: str, data: dict[str, Any]) -> dict[str, Any]:
     if view != "comparison":
         return {"_offers": OFFERS}
     pairs = [[row, row] for row in range(LAYERS - 2)] + [[LAYERS - 2, -1], [-1, LAYERS - 1]]
-    return {"_other_head": json.dumps(data), "_other_columns": None, "_pairs": pairs}
+    compared = {**compare_views(sample_view(), sample_view()).to_browser(), "pairs": pairs}
+    return {"_other_head": json.dumps(data), "_other_columns": None, "_compared": compared}
 
 
 def settled(page: Page) -> Page:

@@ -12,6 +12,11 @@ from dataclasses import dataclass, field
 
 from sima_compiler.archive.typed_json import encode
 
+#: What ``padded_bound_cycles`` takes for granted: unlike the bound itself it does not hold for every legal schedule.
+PADDED_BOUND_ASSUMES = (
+    "schedules that begin layers in the given order and give up no weights before all layers in front of them are done"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class ReportMachine:

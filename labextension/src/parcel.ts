@@ -6,7 +6,7 @@
  */
 import { decode, type ViewData } from "./columns.ts";
 import type { ViewFile } from "./contract.ts";
-import type { Pair } from "./model/comparison.ts";
+import type { Compared } from "./model/comparison.ts";
 
 export type FileKind = "archive" | "stats" | "pipeline" | "model" | "other" | "comparison";
 
@@ -21,8 +21,7 @@ interface Head {
   readonly identity: string;
   readonly sentence?: string;
   readonly hint?: string;
-  readonly pairs?: readonly Pair[];
-  readonly notes?: readonly string[];
+  readonly compared?: Compared;
   readonly parts: readonly Part[];
 }
 
@@ -33,8 +32,8 @@ export interface Parcel {
   readonly identity: string;
   readonly sentence: string;
   readonly hint: string;
-  readonly pairs: readonly Pair[];
-  readonly notes: readonly string[];
+  /** What Python says of the two Views of a comparison. */
+  readonly compared: Compared | null;
   readonly views: readonly ViewData[];
 }
 
@@ -47,6 +46,6 @@ export function openParcel(buffer: ArrayBuffer): Parcel {
   const head = JSON.parse(text) as Head;
   const start = Math.ceil((LENGTH_BYTES + length) / ALIGNMENT) * ALIGNMENT;
   const views = head.parts.map(part => decode(part.file, new Uint8Array(buffer, start + part.offset, part.length)));
-  const { kind, identity, sentence = "", hint = "", pairs = [], notes = [] } = head;
-  return { kind, identity, sentence, hint, pairs, notes, views };
+  const { kind, identity, sentence = "", hint = "", compared = null } = head;
+  return { kind, identity, sentence, hint, compared, views };
 }

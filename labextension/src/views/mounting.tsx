@@ -40,7 +40,7 @@ function Content({ make }: { make: () => ComponentChildren }) {
 }
 
 /** One style sheet of a name per document, or per shadow tree, however many views there are. */
-function addStyles(near: Node, name: string, text: string): void {
+export function addStyles(near: Node, name: string, text: string): void {
   const root = near.getRootNode();
   const place = root instanceof ShadowRoot ? root : document.head;
   if (place.querySelector(`style[data-sima-styles="${name}"]`)) return;

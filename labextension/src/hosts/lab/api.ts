@@ -41,9 +41,9 @@ export class Api {
     return this.parcel("comparison", { before, after }, signal);
   }
 
-  /** What changes whenever the file does. */
-  async identity(path: string): Promise<string> {
-    const found = await this.json<{ identity: string }>("GET", "state", { path });
+  /** What changes whenever the file does; null where it is gone. */
+  async identity(path: string): Promise<string | null> {
+    const found = await this.json<{ identity: string | null }>("GET", "state", { path });
     return found.identity;
   }
 

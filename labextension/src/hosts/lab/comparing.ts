@@ -3,7 +3,9 @@ import type { Message } from "@lumino/messaging";
 import { Widget } from "@lumino/widgets";
 
 import { visible } from "../../model/text.ts";
+import lab from "../../styles/lab.css";
 import { element } from "../../views/elements.ts";
+import { addStyles } from "../../views/mounting.tsx";
 import { mountComparison } from "../../views/views.ts";
 import type { Handle } from "../host.ts";
 import { Refusal } from "./api.ts";
@@ -19,6 +21,7 @@ export class ComparisonView extends Widget {
   constructor(services: Services, before: string, after: string) {
     super();
     this.addClass("sima-nb-document");
+    this.addClass("sima-nb-comparison");
     this.services = services;
     this.before = before;
     this.after = after;
@@ -33,6 +36,7 @@ export class ComparisonView extends Widget {
 
   protected override onAfterAttach(message: Message): void {
     super.onAfterAttach(message);
+    addStyles(this.node, "lab", lab);
     if (!this.handle) void this.load();
   }
 
@@ -43,10 +47,9 @@ export class ComparisonView extends Widget {
       const [before, after] = [this.before, this.after].map(path => localPath(path) ?? path);
       const parcel = await api.comparison(before ?? "", after ?? "", this.asking.signal);
       const [first, second] = parcel.views;
-      if (this.isDisposed || !first || !second) return;
+      if (this.isDisposed || !first || !second || !parcel.compared) return;
       this.node.replaceChildren();
-      const { pairs, notes } = parcel;
-      this.handle = mountComparison(this.node, { before: first, after: second, pairs, notes, over: 0 }, {});
+      this.handle = mountComparison(this.node, { ...parcel.compared, before: first, after: second }, {});
     } catch (error) {
       if (!this.asking.signal.aborted) this.say(error instanceof Refusal ? error.sentence : String(error), "alert");
     }

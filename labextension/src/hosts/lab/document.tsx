@@ -120,18 +120,16 @@ export class FileView extends Widget {
     const { path } = this;
     const { parcel } = this.store.get();
     if (path === null || !parcel) return;
-    try {
-      const identity = await this.services.api.identity(path);
-      if (identity !== parcel.identity) await this.reload();
-    } catch (error) {
-      if (error instanceof Refusal && error.status === 404) {
-        this.store.set({ news: this.services.trans.__("The file is gone; what is shown is how it was.") });
-      }
+    const identity = await this.services.api.identity(path);
+    if (identity === null) {
+      this.store.set({ news: this.services.trans.__("The file is gone; what is shown is how it was.") });
+    } else if (identity !== parcel.identity) {
+      await this.reload();
     }
   }
 
   private onFileChanged(): void {
-    void this.look();
+    void this.look().catch(() => undefined);
   }
 
   private choose(tab: string): void {

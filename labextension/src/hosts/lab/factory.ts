@@ -1,5 +1,12 @@
 /** How the application makes our documents. */
-import { ABCWidgetFactory, type DocumentRegistry, DocumentWidget, TextModelFactory } from "@jupyterlab/docregistry";
+import type { ISharedFile } from "@jupyter/ydoc";
+import {
+  ABCWidgetFactory,
+  DocumentModel,
+  type DocumentRegistry,
+  DocumentWidget,
+  TextModelFactory,
+} from "@jupyterlab/docregistry";
 import type { Contents } from "@jupyterlab/services";
 import { refreshIcon, ToolbarButton } from "@jupyterlab/ui-components";
 
@@ -7,6 +14,16 @@ import { FileView } from "./document.tsx";
 import { compareIcon } from "./icons.ts";
 import { COMMANDS, MODEL, mayBeCompared } from "./names.ts";
 import type { Services } from "./services.ts";
+
+/**
+ * Says that somebody else takes care of the file. Otherwise the application makes a checkpoint of whatever it opens: a
+ * copy of the whole file, a gigabyte of archive too.
+ */
+class FileModel extends DocumentModel {
+  override get collaborative(): boolean {
+    return true;
+  }
+}
 
 /** A model without content: the server reads the file, so a gigabyte never comes to the browser. */
 export class FileModelFactory extends TextModelFactory {
@@ -16,6 +33,10 @@ export class FileModelFactory extends TextModelFactory {
 
   override get fileFormat(): Contents.FileFormat {
     return null;
+  }
+
+  override createNew(options: DocumentRegistry.IModelOptions<ISharedFile> = {}): FileModel {
+    return new FileModel(options);
   }
 }
 

@@ -229,7 +229,7 @@ async function showComparison(
   }
   const widget = new MainAreaWidget({ content: new ComparisonView(services, before, after) });
   widget.id = `sima-nb-comparison-${encodeURIComponent(before)}-${encodeURIComponent(after)}`;
-  widget.title.label = `${PathExt.basename(before)} \u2194 ${PathExt.basename(after)}`;
+  widget.title.label = titleOf(before, after);
   widget.title.caption = `${before}\n${after}`;
   widget.title.icon = compareIcon;
   widget.title.closable = true;
@@ -237,6 +237,12 @@ async function showComparison(
   await comparisons.add(widget);
   app.shell.add(widget, "main");
   app.shell.activateById(widget.id);
+}
+
+/** Base names, or whole paths where those are the same. */
+function titleOf(before: string, after: string): string {
+  const names = [before, after].map(path => PathExt.basename(path));
+  return (names[0] === names[1] ? [before, after] : names).join(" \u2194 ");
 }
 
 function addMenus(app: JupyterFrontEnd, palette: ICommandPalette | null, trans: TranslationBundle): void {

@@ -1,6 +1,7 @@
 /** Tabs after the ARIA practice: one stop for the Tab key, arrows move and choose. */
 import type { ComponentChildren } from "preact";
-import { useId, useRef } from "preact/hooks";
+import { useRef } from "preact/hooks";
+import { useId } from "../../views/ids.ts";
 
 import { OWN_KEYS } from "../../views/keys.ts";
 

@@ -22,6 +22,7 @@ from sima_compiler.frontend.constants.ordering import arrange
 from sima_compiler.frontend.constants.parameters import state_parameters
 from sima_compiler.frontend.constants.tensors import decode, encode
 from sima_compiler.frontend.float_forms import with_plain_forms
+from sima_compiler.frontend.written_norms import with_whole_norms
 
 #: Rewrites into operators that the compiler does not have: four strided slices become SpaceToDepth.
 UNWANTED = ["SliceConcatToSpaceToDepthFusion"]
@@ -38,6 +39,7 @@ def prepare_float(model: onnx.ModelProto) -> onnx.ModelProto:
     result = with_minimum_opset(result)
     state_parameters(result, Names.of(result))
     result = _optimized(result)
+    result = with_whole_norms(result)
     names = Names.of(result)
     with_plain_forms(result, names)
     for node in result.graph.node:

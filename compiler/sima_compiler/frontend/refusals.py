@@ -63,10 +63,7 @@ LATER = OperatorKind(
     frozenset(
         {
             "ConvTranspose",
-            "Softmax",
             "LogSoftmax",
-            "LayerNormalization",
-            "InstanceNormalization",
             "GroupNormalization",
             "LpNormalization",
             "Attention",
@@ -75,7 +72,6 @@ LATER = OperatorKind(
             "ReduceMax",
             "ReduceMin",
             "ReduceSum",
-            "ArgMax",
             "ArgMin",
             "CumSum",
             "GridSample",

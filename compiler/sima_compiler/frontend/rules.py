@@ -72,7 +72,11 @@ RESIZE_COORDINATES = Rule(
     bool,
 )
 RESIZE_ASPECT = Rule("Resize stretches to the given sizes", lambda policy: policy == "stretch")
-SOFTMAX_LAST = Rule("Softmax is supported as the last operator, where the archive leaves it to the host", bool)
+NORM_CONSTANTS = Rule("gains and offsets of normalizations are constants", bool)
+NORM_RESULT = Rule("of a normalization only the normalized values are read", bool)
+NORM_PIXELS = Rule("InstanceNormalization has pixels behind its channels", bool)
+ARG_MAX_PLACES = Rule("ArgMax runs over at most 256 places, which a byte can count", bool)
+ARG_MAX_FIRST = Rule("ArgMax takes the first of several largest values (select_last_index 0)", bool)
 REDUCE_SPATIAL = Rule("ReduceMean runs over rows and columns", bool)
 BATCH_FIRST = Rule("the first dimension of every tensor is the batch", bool)
 QUANTIZED = Rule("every activation is quantized: QuantizeLinear stands behind each operator", bool)

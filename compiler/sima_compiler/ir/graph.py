@@ -51,10 +51,19 @@ class Op(StrEnum):
     SLICE = "Slice"  # Split arrives as one Slice per output
     PAD = "Pad"
     RESIZE_NEAREST = "Resize"
+    SOFTMAX = "Softmax"  # on bytes, as onnxruntime has it between quantizations
+    REAL_SOFTMAX = "RealSoftmax"  # in float32, where a quantization beside it is missing
+    ARG_MAX = "ArgMax"
+    LAYER_NORM = "LayerNormalization"
+    RMS_NORM = "RMSNormalization"
+    INSTANCE_NORM = "InstanceNormalization"
 
 
 #: Operators of two operands.
 BINARY_OPS = frozenset({Op.ADD, Op.SUB, Op.MUL, Op.REAL_ADD, Op.REAL_MUL, Op.DIV, Op.MAX, Op.MIN, Op.PRELU})
+
+#: Operators that look at whole rows of values.
+ROW_OPS = frozenset({Op.SOFTMAX, Op.REAL_SOFTMAX, Op.ARG_MAX, Op.LAYER_NORM, Op.RMS_NORM, Op.INSTANCE_NORM})
 
 #: Operators of one input whose result depends on that input's byte alone.
 UNARY_OPS = frozenset(
@@ -159,7 +168,20 @@ class TableAttributes:
     below: tuple[Float32Array, Float32Array] | None = None
 
 
-Attributes = ConvAttributes | ActivationAttributes | ShapeAttributes | TableAttributes | None
+@dataclass(frozen=True, slots=True)
+class RowAttributes:
+    """Operators that look at whole rows of values: ``axes`` (per sample, ascending) together make one row.
+
+    ``gains`` and ``offsets``: float32, one per value of a row; of INSTANCE_NORM one per channel (axis 0).
+    """
+
+    axes: tuple[int, ...]
+    epsilon: float = 0.0
+    gains: Float32Array | None = None
+    offsets: Float32Array | None = None
+
+
+Attributes = ConvAttributes | ActivationAttributes | ShapeAttributes | TableAttributes | RowAttributes | None
 
 
 @dataclass(frozen=True, slots=True)

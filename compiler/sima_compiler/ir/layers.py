@@ -1,6 +1,6 @@
 """Level 2, legalized layers: kernels that the MLA has, on feature maps in its own layout.
 
-Before: ONNX-shaped nodes on CHW tensors. After: seven kinds of kernel on (rows, columns, channels) maps, with bias,
+Before: ONNX-shaped nodes on CHW tensors. After: eight kinds of kernel on (rows, columns, channels) maps, with bias,
 clamps, residual operands and lookup tables folded into the way out of the kernel that produces the values.
 
 Layout of a feature map of C channels: the address of (sample, row, column, channel) is
@@ -205,7 +205,35 @@ class Resize:
     lookup: Int8Array | None = None
 
 
-Kernel = Convolution | Pooling | Elementwise | Lookup | Copy | Resize
+class RowKind(StrEnum):
+    """What is done with all channels of a pixel."""
+
+    SOFTMAX = "softmax"  # on bytes: a table of exponentials, sums in float32 in the order of the channels
+    REAL_SOFTMAX = "real_softmax"  # the same quotients as reals, then quantized
+    ARG_MAX = "arg_max"  # the number of the first channel that is largest, less 128
+    LAYER = "layer"  # mean 0 and variance 1, times gain, plus offset
+    RMS = "rms"  # root of the mean square 1, times gain, plus offset
+
+
+@dataclass(frozen=True, slots=True)
+class Normalization:
+    """Softmax, ArgMax, LayerNorm, RMSNorm, and InstanceNorm of a map whose channels are an image's pixels.
+
+    ``channels``: of each pixel of the input. ``exponentials``: float32 (256), of the softmaxes. ``gains`` and
+    ``offsets``: float32, one per channel, or ``per_pixel``, one per pixel (rows, columns).
+    """
+
+    kind: RowKind
+    channels: int
+    epsilon: float = 0.0
+    exponentials: npt.NDArray[np.float32] | None = None
+    gains: npt.NDArray[np.float32] | None = None
+    offsets: npt.NDArray[np.float32] | None = None
+    per_pixel: bool = False
+    clamp: tuple[int, int] = (-128, 127)
+
+
+Kernel = Convolution | Pooling | Elementwise | Lookup | Copy | Resize | Normalization
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from enum import IntEnum, StrEnum
 
 from sima_compiler.ir.graph import Quantization
 from sima_compiler.ir.layers import BinaryOp, Broadcast, Layout, PoolKind, Window
+from sima_compiler.ir.operands import Operand, Wait
+from sima_compiler.ir.rows import Normalize
 
 
 class Engine(IntEnum):
@@ -22,15 +24,6 @@ class Engine(IntEnum):
     DMA_IN = 0
     DMA_OUT = 1
     COMPUTE = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Completed commands that each engine must count before this command starts."""
-
-    dma_in: int = 0
-    dma_out: int = 0
-    compute: int = 0
 
 
 class Role(StrEnum):
@@ -95,31 +88,13 @@ class Constants:
 
     Sections in this order, each starting at a multiple of 16 bytes: weights int8 (Cout, kh, kw, Cin / groups), bias
     int32 (Cout), multipliers float32 (Cout), lookup 256 x int8, binary values int8, binary lookup 256 x int8, index
-    tables int32 (rows, then columns). A section that the command does not use is absent.
+    tables int32 (rows, then columns), exponentials float32 (256), gains and offsets float32. A section that the command
+    does not use is absent.
     """
 
     name: str
     layer: int
     data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Operand:
-    """A region of a feature map inside one on-chip buffer; channel stride is 1.
-
-    ``padding`` counts the bytes after each pixel's last channel that a writer fills with the zero point.
-    """
-
-    buffer: int
-    offset: int
-    samples: int
-    rows: int
-    columns: int
-    channels: int
-    sample_stride: int
-    row_stride: int
-    pixel_stride: int
-    padding: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,7 +337,7 @@ class Resample:
 
 DmaInCommand = LoadTensor | LoadConstants
 DmaOutCommand = StoreTensor
-ComputeCommand = Convolve | Pool | Combine | Translate | Gather | Fill | Resample
+ComputeCommand = Convolve | Pool | Combine | Translate | Gather | Fill | Resample | Normalize
 Command = DmaInCommand | DmaOutCommand | ComputeCommand
 
 

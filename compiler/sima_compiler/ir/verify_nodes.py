@@ -12,10 +12,12 @@ import numpy as np
 
 from sima_compiler.ir.graph import (
     BINARY_OPS,
+    ROW_OPS,
     UNARY_OPS,
     ConvAttributes,
     Node,
     Op,
+    RowAttributes,
     ShapeAttributes,
     TableAttributes,
     Tensor,
@@ -120,6 +122,24 @@ def _global(_: Node, shapes: list[Shape], __: Shape, promises: Promises) -> Shap
     return (shapes[0][0], 1, 1)
 
 
+def _rows(node: Node, shapes: list[Shape], result: Shape, promises: Promises) -> Shape:
+    found, shape = node.attributes, shapes[0]
+    promises.require(isinstance(found, RowAttributes), "no rows")
+    if not isinstance(found, RowAttributes):
+        return shape
+    inside = all(0 <= axis < len(shape) for axis in found.axes)
+    promises.require(inside and list(found.axes) == sorted(set(found.axes)), f"axes {found.axes} of {len(shape)}")
+    length = shape[0] if node.op is Op.INSTANCE_NORM else prod(shape[axis] for axis in found.axes)
+    for what, values in (("gains", found.gains), ("offsets", found.offsets)):
+        if values is not None:
+            promises.equal(what, (values.dtype, values.shape), (np.dtype(np.float32), (length,)))
+    if node.op is not Op.ARG_MAX:
+        return shape
+    kept = tuple(1 if axis in found.axes else size for axis, size in enumerate(shape))
+    promises.equal("elements", prod(result), prod(kept))
+    return result
+
+
 def _reshape(_: Node, shapes: list[Shape], result: Shape, promises: Promises) -> Shape:
     promises.equal("elements", prod(result), prod(shapes[0]))
     return result
@@ -160,6 +180,7 @@ _SHAPES: dict[Op, Callable[[Node, list[Shape], Shape, Promises], Shape]] = {
     **dict.fromkeys(BINARY_OPS, _binary),
     **dict.fromkeys(UNARY_OPS, _same),
     Op.TABLE: _tables,
+    **dict.fromkeys(ROW_OPS, _rows),
     Op.GLOBAL_AVERAGE_POOL: _global,
     Op.RESHAPE: _reshape,
     **dict.fromkeys(_MOVES, _move),

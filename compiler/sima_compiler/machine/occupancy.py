@@ -17,6 +17,7 @@ from sima_compiler.ir.program import (
     Gather,
     LoadConstants,
     LoadTensor,
+    Normalize,
     Pool,
     Program,
     Resample,
@@ -88,7 +89,7 @@ def buffers_of(command: Command) -> Iterator[int]:
         case Gather():
             yield from (command.source_buffer, command.target_buffer)
             yield from _parameters(command.parameters)
-        case Convolve() | Pool() | Combine() | Translate() | Resample():
+        case Convolve() | Pool() | Combine() | Translate() | Resample() | Normalize():
             yield from (command.source.buffer, command.target.buffer)
             yield from _parameters(command.parameters)
             step = command.binary if isinstance(command, Convolve | Combine) else None

@@ -24,6 +24,7 @@ from sima_compiler.ir.program import (
     Gather,
     LoadConstants,
     LoadTensor,
+    Normalize,
     Operand,
     Pool,
     Program,
@@ -32,12 +33,12 @@ from sima_compiler.ir.program import (
     Translate,
 )
 from sima_compiler.lm.constants import ConstantSections, constants_bytes, unpack_constants
-from sima_compiler.sim import kernels, pooling
+from sima_compiler.sim import kernels, pooling, rows
 from sima_compiler.sim.accumulators import Accumulated, Accumulators
 from sima_compiler.sim.memory import Memory, Region
 
 #: Commands that turn a source region into a target region of their own shape.
-Mapped = Convolve | Pool | Combine | Translate | Resample
+Mapped = Convolve | Pool | Combine | Translate | Resample | Normalize
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,9 @@ def _compute(state: State, command: ComputeCommand) -> None:
             _leave(state, command, values, 0)
         case Resample():
             _leave(state, command, kernels.resample(_read(state, command.source), _parameters(state, command)), 0)
+        case Normalize(output=output):
+            found = rows.normalize(command, _read(state, command.source), _parameters(state, command))
+            _leave(state, command, found, output.zero_point)
 
 
 def _reduce(state: State, command: Convolve | Pool, before: Accumulated | None) -> Int8Array | Accumulated:

@@ -17,6 +17,7 @@ from sima_compiler.ir.program import (
     Gather,
     LoadConstants,
     LoadTensor,
+    Normalize,
     Operand,
     Pool,
     Resample,
@@ -54,7 +55,7 @@ def accesses(command: Command) -> list[Access]:
             return _gather(command) + _parameters(command.parameters)
         case Fill():
             return _operand(command.target, writes=True)
-        case Convolve() | Pool() | Combine() | Translate() | Resample():
+        case Convolve() | Pool() | Combine() | Translate() | Resample() | Normalize():
             found = _operand(command.source, writes=False)
             if part_of(command).finishes:
                 found += _operand(command.target, writes=True)

@@ -23,6 +23,7 @@ from sima_compiler.ir.layers import (
     Elementwise,
     Layer,
     Lookup,
+    Normalization,
     Pooling,
     Resize,
     Window,
@@ -52,6 +53,7 @@ from sima_compiler.stages.tiling.block.geometry import Held, Range, Region, bloc
 from sima_compiler.stages.tiling.block.mapping import best_mapping, holding_mapping
 from sima_compiler.stages.tiling.block.margins import fewest_cuts, margin_cuts, margin_share
 from sima_compiler.stages.tiling.block.reach import input_region
+from sima_compiler.stages.tiling.block.rows import row_command, row_sections
 
 NO_WAIT = Wait()
 #: Gather commands have at most this many dimensions (`ir.program.Gather`).
@@ -125,6 +127,8 @@ def constants_of(layer: Layer, region: Region, taps: Taps | None = None) -> Cons
             return None if kernel.lookup is None else ConstantSections(lookup=kernel.lookup)
         case Resize():
             return _resize_sections(kernel, region)
+        case Normalization():
+            return row_sections(kernel, region)
         case Copy():
             return None  # each move loads its own table
         case _:
@@ -181,6 +185,9 @@ def block_commands(block: Block) -> Sequence[ComputeCommand]:
         case Resize():
             has_lookup = kernel.lookup is not None
             return [Resample(block.index, NO_WAIT, block.source(0), block.output, block.parameters, has_lookup)]
+        case Normalization():
+            operands, quants = (block.source(0), block.output), (block.inputs[0].map.quant, block.target.map.quant)
+            return [row_command(kernel, block.index, operands, quants, block.parameters)]
         case Copy():
             return []
         case _:

@@ -250,13 +250,16 @@ export interface Layer {
 
 /** What would help a batch size, as a sentence; the numbers are what planning with it gave, None where not planned.
  * 
- * ``what_if`` marks levers that change the machine rather than the compile. */
+ * ``what_if`` marks levers that change machine or network rather than the compile. ``reason`` says why nothing came of
+ * planning with it. */
 export interface Lever {
   readonly text: string;
   readonly feasible?: boolean | null;
   readonly largest_batch_size?: number | null;
   readonly cycles_per_sample?: number | null;
   readonly what_if?: boolean;
+  readonly samples_per_second?: number | null;
+  readonly reason?: string;
 }
 
 /** A tensor that keeps a batch size from being built. ``bytes`` of the whole batch, None where not recorded. */

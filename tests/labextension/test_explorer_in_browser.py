@@ -225,7 +225,9 @@ def test_new_data_are_shown_and_errors_are_shown_and_told(explorer: Page) -> Non
 
 
 def test_a_picture_that_fails_is_said_under_the_view_once(explorer: Page) -> None:
-    explorer.evaluate("CanvasRenderingContext2D.prototype.fillRect = () => { throw new RangeError('no paint') }")
+    explorer.evaluate(
+        "() => { CanvasRenderingContext2D.prototype.fillRect = () => { throw new RangeError('no paint') } }"
+    )
     explorer.locator(ROWS).nth(4).click()
     explorer.locator(ROWS).nth(5).click()
     expect(explorer.get_by_role("alert")).to_have_count(1)

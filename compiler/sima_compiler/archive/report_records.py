@@ -51,7 +51,8 @@ class LimitingTensor:
 class Lever:
     """What would help a batch size, as a sentence; the numbers are what planning with it gave, None where not planned.
 
-    ``what_if`` marks levers that change the machine rather than the compile.
+    ``what_if`` marks levers that change machine or network rather than the compile. ``reason`` says why nothing came of
+    planning with it.
     """
 
     text: str
@@ -59,6 +60,8 @@ class Lever:
     largest_batch_size: int | None = None
     cycles_per_sample: float | None = None
     what_if: bool = False
+    samples_per_second: float | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,18 @@ from typing import assert_never
 
 from sima_compiler.bounds.cells import positions_touched
 from sima_compiler.bounds.loads import LayerLoad
-from sima_compiler.ir.layers import Convolution, Copy, Elementwise, FeatureMap, Layer, Lookup, Pooling, Resize, Segment
+from sima_compiler.ir.layers import (
+    Convolution,
+    Copy,
+    Elementwise,
+    FeatureMap,
+    Layer,
+    Lookup,
+    Normalization,
+    Pooling,
+    Resize,
+    Segment,
+)
 from sima_compiler.machine.description import Machine
 from sima_compiler.machine.traffic import ceil_div
 
@@ -61,7 +72,7 @@ def _read_by(layer: Layer, name: str, source: FeatureMap, segment: Segment) -> i
             target = segment.maps[layer.output]
             rows = positions_touched(kernel.window, 0, target.rows, source.rows)
             return rows * positions_touched(kernel.window, 1, target.columns, source.columns) * source.channels
-        case Convolution() | Pooling() | Elementwise() | Lookup():
+        case Convolution() | Pooling() | Elementwise() | Lookup() | Normalization():
             return source.elements
         case _:
             assert_never(kernel)

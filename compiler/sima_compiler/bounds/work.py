@@ -16,9 +16,20 @@ import numpy as np
 
 from sima_compiler.bounds.cells import window_cells
 from sima_compiler.ir.kernels import Reach, facts
-from sima_compiler.ir.layers import Convolution, Copy, Elementwise, Layer, Lookup, Pooling, Resize, Segment
+from sima_compiler.ir.layers import (
+    Convolution,
+    Copy,
+    Elementwise,
+    Layer,
+    Lookup,
+    Normalization,
+    Pooling,
+    Resize,
+    Segment,
+)
 from sima_compiler.machine.cost import depthwise_cycles, pool_cycles
 from sima_compiler.machine.description import Machine
+from sima_compiler.machine.row_costs import pixel_cycles
 from sima_compiler.machine.traffic import ceil_div
 
 
@@ -102,6 +113,10 @@ def _own_cycles(layer: Layer, place: _Place) -> int:
             return _window_cycles(layer, kernel, lambda cells: _depthwise(cells, place.machine) + operand, place)
         case Pooling() as kernel:
             return _window_cycles(layer, kernel, lambda cells: pool_cycles(cells, place.machine), place)
+        case Normalization() as kernel:
+            target = place.segment.maps[layer.output]
+            pixels = ceil_div(target.rows * target.columns * place.batch, place.tiles)
+            return pixels * pixel_cycles(kernel.kind, kernel.channels, place.machine)
         case Elementwise() as kernel:
             steps = 1 if kernel.binary.operand is None else 2
         case Lookup() | Resize():
@@ -138,4 +153,7 @@ def _blocks(layer: Layer, kernel: Convolution, place: _Place) -> int:
     # A map can be laid out packed wherever that pays.
     folds = source.channels < lanes and kernel.groups == 1 and kernel.window.dilations[1] == 1
     across = (-(-columns * inputs // lanes)).sum() if folds else columns.sum() * ceil_div(inputs, lanes)
-    return int(rows.sum()) * int(across) * kernel.groups * ceil_div(target.channels // kernel.groups, lanes)
+    cells, channels = int(rows.sum()) * int(across), target.channels // kernel.groups
+    if kernel.shares_blocks:  # what does not fill its last block may stand beside another layer's outputs
+        return cells * kernel.groups * channels // lanes
+    return cells * kernel.groups * ceil_div(channels, lanes)

@@ -62,11 +62,7 @@ DATA_DEPENDENT = OperatorKind(
 LATER = OperatorKind(
     frozenset(
         {
-            "ConvTranspose",
-            "Softmax",
             "LogSoftmax",
-            "LayerNormalization",
-            "InstanceNormalization",
             "GroupNormalization",
             "LpNormalization",
             "Attention",
@@ -75,7 +71,6 @@ LATER = OperatorKind(
             "ReduceMax",
             "ReduceMin",
             "ReduceSum",
-            "ArgMax",
             "ArgMin",
             "CumSum",
             "GridSample",

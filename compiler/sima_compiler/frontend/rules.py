@@ -15,6 +15,12 @@ def _within(low: int, high: int, values: tuple[int, ...]) -> bool:
 
 CONV_STRIDE = Rule("Conv strides are from 1 to 31", lambda strides: _within(1, 31, strides))
 CONV_DILATION = Rule("Conv dilations are from 1 to 63", lambda dilations: _within(1, 63, dilations))
+TRANSPOSED_STRIDE = Rule(
+    "ConvTranspose strides are 1, 2, 4, 8 or 16, depthwise 1 or 2",
+    lambda strides, depthwise: all(stride in ((1, 2) if depthwise else (1, 2, 4, 8, 16)) for stride in strides),
+)
+TRANSPOSED_DILATION = Rule("ConvTranspose dilations are 1", lambda dilations: _within(1, 1, dilations))
+TRANSPOSED_GROUPS = Rule("ConvTranspose has one group, or is depthwise with one output per channel", bool)
 SAME_PADS = Rule(
     "with auto_pad SAME, strides reach at most two places beyond a Conv's window, none beyond a pool's", bool
 )
@@ -72,7 +78,11 @@ RESIZE_COORDINATES = Rule(
     bool,
 )
 RESIZE_ASPECT = Rule("Resize stretches to the given sizes", lambda policy: policy == "stretch")
-SOFTMAX_LAST = Rule("Softmax is supported as the last operator, where the archive leaves it to the host", bool)
+NORM_CONSTANTS = Rule("gains and offsets of normalizations are constants", bool)
+NORM_RESULT = Rule("of a normalization only the normalized values are read", bool)
+NORM_PIXELS = Rule("InstanceNormalization has pixels behind its channels", bool)
+ARG_MAX_PLACES = Rule("ArgMax runs over at most 256 places, which a byte can count", bool)
+ARG_MAX_FIRST = Rule("ArgMax takes the first of several largest values (select_last_index 0)", bool)
 REDUCE_SPATIAL = Rule("ReduceMean runs over rows and columns", bool)
 BATCH_FIRST = Rule("the first dimension of every tensor is the batch", bool)
 QUANTIZED = Rule("every activation is quantized: QuantizeLinear stands behind each operator", bool)

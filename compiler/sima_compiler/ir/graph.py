@@ -23,6 +23,7 @@ class Op(StrEnum):
     """Operators of the quantized graph, by their ONNX names."""
 
     CONV = "Conv"
+    CONV_TRANSPOSE = "ConvTranspose"
     GEMM = "Gemm"  # also MatMul with a constant right side: contracts the last axis
     ADD = "Add"
     SUB = "Sub"
@@ -51,10 +52,19 @@ class Op(StrEnum):
     SLICE = "Slice"  # Split arrives as one Slice per output
     PAD = "Pad"
     RESIZE_NEAREST = "Resize"
+    SOFTMAX = "Softmax"  # on bytes, as onnxruntime has it between quantizations
+    REAL_SOFTMAX = "RealSoftmax"  # in float32, where a quantization beside it is missing
+    ARG_MAX = "ArgMax"
+    LAYER_NORM = "LayerNormalization"
+    RMS_NORM = "RMSNormalization"
+    INSTANCE_NORM = "InstanceNormalization"
 
 
 #: Operators of two operands.
 BINARY_OPS = frozenset({Op.ADD, Op.SUB, Op.MUL, Op.REAL_ADD, Op.REAL_MUL, Op.DIV, Op.MAX, Op.MIN, Op.PRELU})
+
+#: Operators that look at whole rows of values.
+ROW_OPS = frozenset({Op.SOFTMAX, Op.REAL_SOFTMAX, Op.ARG_MAX, Op.LAYER_NORM, Op.RMS_NORM, Op.INSTANCE_NORM})
 
 #: Operators of one input whose result depends on that input's byte alone.
 UNARY_OPS = frozenset(
@@ -81,9 +91,9 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Constants of a Conv or a Gemm.
+    """Constants of a Conv, a ConvTranspose or a Gemm.
 
-    ``values``: int8, (Cout, Cin / groups, kh, kw) for Conv, (Cout, Cin) for Gemm; symmetric, zero point 0.
+    ``values``: int8, (Cout, Cin / groups, kh, kw) for both convolutions, (Cout, Cin) for Gemm; symmetric, zero point 0.
     ``scales``: float32, length 1 (per tensor) or Cout (per channel). ``bias``: int32, length Cout, scale
     sx * sw, zeros where the source has none. With ``real_bias`` (float32, length Cout) ``bias`` is zero: sums become
     reals, to which it is added before the result is quantized: two more roundings than in a product on bytes.
@@ -106,7 +116,11 @@ class ConstantOperand:
 
 @dataclass(frozen=True, slots=True)
 class ConvAttributes:
-    """Two-dimensional convolution or pooling window; order (height, width); pads top, left, bottom, right."""
+    """Two-dimensional convolution or pooling window; order (height, width); pads top, left, bottom, right.
+
+    Of a transposed convolution pads are the rows and columns that the result leaves out; negative at the bottom and the
+    right where it has more.
+    """
 
     kernel: tuple[int, int]
     strides: tuple[int, int] = (1, 1)
@@ -159,7 +173,20 @@ class TableAttributes:
     below: tuple[Float32Array, Float32Array] | None = None
 
 
-Attributes = ConvAttributes | ActivationAttributes | ShapeAttributes | TableAttributes | None
+@dataclass(frozen=True, slots=True)
+class RowAttributes:
+    """Operators that look at whole rows of values: ``axes`` (per sample, ascending) together make one row.
+
+    ``gains`` and ``offsets``: float32, one per value of a row; of INSTANCE_NORM one per channel (axis 0).
+    """
+
+    axes: tuple[int, ...]
+    epsilon: float = 0.0
+    gains: Float32Array | None = None
+    offsets: Float32Array | None = None
+
+
+Attributes = ConvAttributes | ActivationAttributes | ShapeAttributes | TableAttributes | RowAttributes | None
 
 
 @dataclass(frozen=True, slots=True)

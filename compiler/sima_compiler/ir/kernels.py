@@ -22,6 +22,7 @@ from sima_compiler.ir.layers import (
     Int8Array,
     Kernel,
     Lookup,
+    Normalization,
     Pooling,
     Resize,
     Window,
@@ -42,6 +43,7 @@ class Reach(StrEnum):
     """What a result reads of the layer's first input."""
 
     PLACE = "place"  # the value at its own place
+    PIXEL = "pixel"  # all channels at its own place
     WINDOW = "window"  # the cells of a window
     TABLES = "tables"  # the row and the column that index tables name
     MOVES = "moves"  # what moves bring there
@@ -143,6 +145,8 @@ def facts(kernel: Kernel) -> KernelFacts:
             return _plain(Reach.MOVES, Scope.LAYER)
         case Resize():
             return _plain(Reach.TABLES, Scope.PLACES)
+        case Normalization():
+            return _plain(Reach.PIXEL, Scope.PLACES if kernel.per_pixel else Scope.LAYER)
         case _:
             assert_never(kernel)
 

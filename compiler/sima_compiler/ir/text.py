@@ -14,6 +14,7 @@ from sima_compiler.ir.graph import (
     ConvAttributes,
     Graph,
     Node,
+    RowAttributes,
     ShapeAttributes,
     TableAttributes,
     Tensor,
@@ -75,6 +76,10 @@ def _attributes(attributes: Attributes) -> Iterator[str]:
         case TableAttributes():
             axis = f" axis {attributes.axis}" if len(attributes.tables) > 1 else ""
             yield f"{', '.join(attributes.steps)} {array_text(attributes.tables)}{axis}"
+        case RowAttributes():
+            yield f"over {list_text(attributes.axes)}" + (
+                f" epsilon {attributes.epsilon!r}" if attributes.epsilon else ""
+            )
         case ShapeAttributes():
             yield from _shape_attributes(attributes)
         case None:
@@ -95,6 +100,10 @@ def _shape_attributes(attributes: ShapeAttributes) -> Iterator[str]:
 def _constants(node: Node) -> Iterator[str]:
     if node.weights is not None:
         yield from _weights(node.weights)
+    if isinstance(node.attributes, RowAttributes):
+        for what, found in (("gains", node.attributes.gains), ("offsets", node.attributes.offsets)):
+            if found is not None:
+                yield f"{what} {array_text(found)}"
     if node.constant is not None:
         yield f"constant {array_text(node.constant.values)} {quant_text(node.constant.quant)}"
 

@@ -19,6 +19,7 @@ from sima_compiler.ir.layers import (
     Kernel,
     Lookup,
     Move,
+    Normalization,
     Pooling,
     Resize,
     Window,
@@ -46,6 +47,8 @@ def kernel_lines(kernel: Kernel) -> Iterator[str]:
         case Resize():
             yield f"rows {list_text(kernel.rows)} columns {list_text(kernel.columns)}"
             yield from _table(kernel.lookup)
+        case Normalization():
+            yield from _normalization(kernel)
         case _:
             assert_never(kernel)
 
@@ -63,6 +66,17 @@ def _convolution(kernel: Convolution) -> Iterator[str]:
     yield from _table(kernel.lookup)
     if kernel.binary is not None:
         yield from _binary(kernel.binary)
+
+
+def _normalization(kernel: Normalization) -> Iterator[str]:
+    epsilon = [f"epsilon {kernel.epsilon!r}"] if kernel.epsilon else []
+    yield " ".join([f"{kernel.kind} of {kernel.channels} channels", *epsilon, *clamp_text(kernel.clamp)])
+    if kernel.exponentials is not None:
+        yield f"exponentials {array_text(kernel.exponentials)}"
+    spread = "pixel" if kernel.per_pixel else "channel"
+    for what, found in (("gains", kernel.gains), ("offsets", kernel.offsets)):
+        if found is not None:
+            yield f"{what} per {spread} {array_text(found)}"
 
 
 def _window(window: Window) -> str:

@@ -22,8 +22,10 @@ from sima_compiler.ir.layers import (
     Layer,
     Lookup,
     Move,
+    Normalization,
     Pooling,
     Resize,
+    RowKind,
     Window,
 )
 from sima_compiler.ir.promises import Promises
@@ -69,8 +71,29 @@ def check_layer(layer: Layer, maps: Maps, promises: Promises) -> None:
             promises.equal("result", _sizes(target), (len(kernel.rows), len(kernel.columns), source.channels))
             for what, table, size in (("rows", kernel.rows, source.rows), ("columns", kernel.columns, source.columns)):
                 promises.require(all(0 <= index < size for index in table), f"{what} reach outside the input")
+        case Normalization():
+            _check_normalization(kernel, source, target, promises)
         case _:
             assert_never(kernel)
+
+
+def _check_normalization(kernel: Normalization, source: FeatureMap, target: FeatureMap, promises: Promises) -> None:
+    promises.clamp(kernel.clamp)
+    promises.equal("channels", source.channels, kernel.channels)
+    counts = kernel.kind is RowKind.ARG_MAX
+    promises.equal("result", _sizes(target), (source.rows, source.columns, 1 if counts else source.channels))
+    promises.require(not counts or source.channels <= 256, f"a byte cannot count {source.channels} channels")
+    exponential = kernel.kind in (RowKind.SOFTMAX, RowKind.REAL_SOFTMAX)
+    promises.require((kernel.exponentials is not None) == exponential, "exponentials missing or misplaced")
+    shape = (source.rows, source.columns) if kernel.per_pixel else (source.channels,)
+    promises.require(kernel.epsilon >= 0, f"epsilon {kernel.epsilon} is negative")
+    for what, found, wanted in (
+        ("exponentials", kernel.exponentials, (256,)),
+        ("gains", kernel.gains, shape),
+        ("offsets", kernel.offsets, shape),
+    ):
+        if found is not None:
+            promises.equal(what, (found.dtype, found.shape), (np.dtype(np.float32), wanted))
 
 
 def _sizes(found: FeatureMap) -> Sizes:

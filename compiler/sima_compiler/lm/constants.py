@@ -2,8 +2,8 @@
 
 In: the arrays, or a command and the bytes of its parameter buffer. Out: bytes, or the arrays. Always holds:
 ``unpack_constants(pack_constants(s), command) == s`` for the sections that the command uses; the order is weights,
-bias or real bias, multipliers, lookup, binary values, binary lookup, row table, column table; each starts at a multiple
-of 16 bytes.
+bias or real bias, multipliers, lookup, binary values, binary lookup, row table, column table, exponentials, gains,
+offsets; each starts at a multiple of 16 bytes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from sima_compiler.errors import InternalError, LmError
 from sima_compiler.ir.graph import Float32Array, Int8Array, Int32Array
-from sima_compiler.ir.layers import Broadcast
+from sima_compiler.ir.layers import Broadcast, RowKind
 from sima_compiler.ir.program import (
     BinaryStep,
     Combine,
@@ -25,6 +25,7 @@ from sima_compiler.ir.program import (
     Convolve,
     Fill,
     Gather,
+    Normalize,
     Operand,
     Pool,
     Resample,
@@ -42,7 +43,8 @@ class ConstantSections:
     ``weights`` int8 (Cout, kh, kw, Cin / groups), ``bias`` int32 or ``real_bias`` float32 (Cout),
     ``multipliers`` float32 (Cout), ``lookup``
     and ``binary_lookup`` int8 (256), ``binary_values`` int8 (rows, columns, channels) with ones where it broadcasts,
-    ``rows`` and ``columns`` int32 (source index per output row and column).
+    ``rows`` and ``columns`` int32 (source index per output row and column), ``exponentials`` float32 (256),
+    ``gains`` and ``offsets`` float32 (channels, or pixels of one sample).
     """
 
     weights: Int8Array | None = None
@@ -54,6 +56,9 @@ class ConstantSections:
     binary_lookup: Int8Array | None = None
     rows: Int32Array | None = None
     columns: Int32Array | None = None
+    exponentials: Float32Array | None = None
+    gains: Float32Array | None = None
+    offsets: Float32Array | None = None
 
 
 _TYPES = {
@@ -66,6 +71,9 @@ _TYPES = {
     "binary_lookup": np.dtype("<i1"),
     "rows": np.dtype("<i4"),
     "columns": np.dtype("<i4"),
+    "exponentials": np.dtype("<f4"),
+    "gains": np.dtype("<f4"),
+    "offsets": np.dtype("<f4"),
 }
 
 
@@ -93,10 +101,12 @@ def section_shapes(command: ComputeCommand) -> dict[str, tuple[int, ...]]:
         case Pool(has_lookup=True) | Translate():
             return {"lookup": (LOOKUP_ENTRIES,)}
         case Gather(parameters=parameters):
-            return {"lookup": (LOOKUP_ENTRIES,)} if parameters >= 0 else {}
+            return {"lookup": (LOOKUP_ENTRIES,)} if parameters is not None else {}
         case Resample(target=target, has_lookup=has_lookup):
             tables = {"rows": (target.rows,), "columns": (target.columns,)}
             return {"lookup": (LOOKUP_ENTRIES,), **tables} if has_lookup else dict(tables)
+        case Normalize():
+            return _row_shapes(command)
         case Pool() | Fill():
             return {}
         case _:
@@ -141,6 +151,15 @@ def _convolve_shapes(command: Convolve) -> dict[str, tuple[int, ...]]:
     if command.binary is not None:
         shapes |= _binary_shapes(command.binary, command.target)
     return shapes
+
+
+def _row_shapes(command: Normalize) -> dict[str, tuple[int, ...]]:
+    source, shapes = command.source, dict[str, tuple[int, ...]]()
+    if command.kind in (RowKind.SOFTMAX, RowKind.REAL_SOFTMAX):
+        shapes["exponentials"] = (LOOKUP_ENTRIES,)
+    size = (source.rows * source.columns if command.per_pixel else source.channels,)
+    shapes |= {"gains": size} if command.gains else {}
+    return shapes | ({"offsets": size} if command.offsets else {})
 
 
 def _binary_shapes(step: BinaryStep, target: Operand) -> dict[str, tuple[int, ...]]:

@@ -102,10 +102,12 @@ def lever_sentence(lever: Lever) -> str:
     if lever.feasible is None:
         return f"{parts[0]} (not planned)"
     if lever.largest_batch_size is None:
-        return f"{parts[0]}: no batch fits"
+        return f"{parts[0]}: {lever.reason or 'no batch fits'}"
     parts.append(f"batch {lever.largest_batch_size}")
     if lever.cycles_per_sample:
         parts.append(f"{units.count(lever.cycles_per_sample)} cycles per sample")
+    if lever.samples_per_second:
+        parts.append(f"{units.short_rate(lever.samples_per_second)} samples per second")
     return f"{parts[0]}: {', '.join(parts[1:])}{'' if lever.feasible else ', not enough by itself'}"
 
 

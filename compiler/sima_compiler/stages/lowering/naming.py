@@ -18,6 +18,7 @@ from sima_compiler.ir.layers import (
     Kernel,
     Layer,
     Lookup,
+    Normalization,
     Pooling,
     Resize,
 )
@@ -57,7 +58,7 @@ def _renamed_kernel(kernel: Kernel, names: Names) -> Kernel:
         case Copy():
             moves = tuple(replace(move, source=names.get(move.source, move.source)) for move in kernel.moves)
             return replace(kernel, moves=moves)
-        case Convolution() | Pooling() | Lookup() | Resize():
+        case Convolution() | Pooling() | Lookup() | Resize() | Normalization():
             return kernel
         case _:
             assert_never(kernel)

@@ -18,7 +18,18 @@ import numpy as np
 
 from sima_compiler import arithmetic
 from sima_compiler.ir.graph import Int8Array
-from sima_compiler.ir.layers import Binary, Convolution, Copy, Elementwise, Kernel, Lookup, Pooling, PoolKind, Resize
+from sima_compiler.ir.layers import (
+    Binary,
+    Convolution,
+    Copy,
+    Elementwise,
+    Kernel,
+    Lookup,
+    Normalization,
+    Pooling,
+    PoolKind,
+    Resize,
+)
 from sima_compiler.stages.lowering.builder import Builder
 from sima_compiler.stages.lowering.byte_functions import Step
 
@@ -69,6 +80,8 @@ def with_table(kernel: Kernel, table: Int8Array, *, same_quant: bool) -> Kernel 
         case Copy():
             moves = tuple(replace(move, lookup=composed(move.lookup, table)) for move in kernel.moves)
             return Copy(moves, None if kernel.fill is None else int(table[kernel.fill + 128]))
+        case Normalization():
+            return None
         case _:
             assert_never(kernel)
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import assert_never
 
 from sima_compiler.ir.kernels import Reach, Unit, facts
-from sima_compiler.ir.layers import Broadcast, Convolution, Copy, Elementwise, Layer, Lookup, Pooling, Resize
+from sima_compiler.ir.layers import (
+    Broadcast,
+    Convolution,
+    Copy,
+    Elementwise,
+    Layer,
+    Lookup,
+    Normalization,
+    Pooling,
+    Resize,
+)
 
 #: Tables, and what aligning the sections of a block adds, at most.
 TABLES, ALIGNMENT = 4 * 256 + 64, 96
@@ -31,6 +41,8 @@ def parameter_bytes(layer: Layer, channels: int, pixels: int | None = None) -> i
             return TABLES
         case Elementwise() | Lookup():
             return vector_parameter_bytes(layer, kernel, channels, pixels)
+        case Normalization():
+            return _row_parameter_bytes(kernel, pixels)
         case Copy():
             return TABLE_BYTES * len(distinct_tables(kernel))
         case Resize():
@@ -41,7 +53,7 @@ def parameter_bytes(layer: Layer, channels: int, pixels: int | None = None) -> i
 
 def least_constants(layer: Layer, channels: int, pixels: int) -> int:
     """`parameter_bytes` without tables and alignment, which may be absent: what a block cannot do without."""
-    if facts(layer.kernel).reach is Reach.PLACE:
+    if facts(layer.kernel).reach in (Reach.PLACE, Reach.PIXEL):
         return parameter_bytes(layer, channels, pixels)
     return parameter_bytes(layer, channels, pixels) - TABLES - ALIGNMENT
 
@@ -62,6 +74,17 @@ def vector_parameter_bytes(layer: Layer, kernel: Elementwise | Lookup, channels:
     table = kernel.table if isinstance(kernel, Lookup) else kernel.binary.lookup
     values = -(-value_bytes(layer, channels, pixels) // SECTION) * SECTION
     return values + (0 if table is None else TABLE_BYTES)
+
+
+def _row_parameter_bytes(kernel: Normalization, pixels: int | None) -> int:
+    """Exponentials, gains and offsets of a block of so many pixels; values are float32."""
+    every = 0 if kernel.gains is None else kernel.gains.size
+    count = min(every, pixels) if kernel.per_pixel and pixels is not None else every
+    arrays = [
+        256 if kernel.exponentials is not None else 0,
+        *(count for found in (kernel.gains, kernel.offsets) if found is not None),
+    ]
+    return sum(-(-4 * size // SECTION) * SECTION for size in arrays)
 
 
 def distinct_tables(kernel: Copy) -> frozenset[bytes]:

@@ -8,8 +8,18 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from sima_compiler.ir.kernels import facts
-from sima_compiler.ir.layers import Convolution, Copy, Elementwise, FeatureMap, Layer, Lookup, Pooling, Resize
+from sima_compiler.ir.kernels import Reach, facts
+from sima_compiler.ir.layers import (
+    Convolution,
+    Copy,
+    Elementwise,
+    FeatureMap,
+    Layer,
+    Lookup,
+    Normalization,
+    Pooling,
+    Resize,
+)
 from sima_compiler.stages.tiling.block.contraction import group_channels
 from sima_compiler.stages.tiling.block.copies import copy_input_region
 from sima_compiler.stages.tiling.block.geometry import Range, Region, block_window
@@ -34,6 +44,8 @@ def input_region(layer: Layer, index: int, source: FeatureMap, target: FeatureMa
             return Region(output.samples, rows, columns, output.channels)
         case Elementwise() | Lookup():
             return output
+        case Normalization():
+            return Region(output.samples, output.rows, output.columns, (0, source.channels))
         case _:
             assert_never(kernel)
 
@@ -46,7 +58,8 @@ def stripable(layer: Layer) -> bool:
     """
     known = facts(layer.kernel)
     constant = known.second is not None and known.second.values is not None
-    return not known.whole_map and not (constant and known.weights is not None)
+    own = known.reach is Reach.PIXEL and known.constants.by_place
+    return not known.whole_map and not own and not (constant and known.weights is not None)
 
 
 def _operand_region(source: FeatureMap, target: FeatureMap, output: Region) -> Region:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 from sima_compiler.ir.kernels import Unit, facts
 from sima_compiler.ir.layers import Layer, Segment
-from sima_compiler.machine.cost import ceil_div, vector_cycles, vector_steps
+from sima_compiler.machine.cost import ceil_div, vector_cycles
 from sima_compiler.machine.description import Machine
+from sima_compiler.machine.layer_cost import layer_vector_cycles
 from sima_compiler.stages.tiling.cuts.channels import ChannelSite, block_cycles
 from sima_compiler.stages.tiling.cuts.rolling import Frame
 
@@ -53,8 +54,7 @@ class RowCosts:
         if facts(layer.kernel).unit is Unit.ARRAY:
             source = self.segment.maps[layer.inputs[0]]
             return block_cycles(ChannelSite(layer, source, target, pixels, 1, machine, self.quads), target.channels)
-        vectors = pixels * ceil_div(target.channels, machine.lanes)
-        return vector_cycles(vectors, vector_steps(layer, machine), machine, self.quads)
+        return layer_vector_cycles(layer, pixels, target.channels, machine, self.quads)
 
     def _copied(self, layer: Layer, count: int) -> int:
         target = self.segment.maps[layer.output]

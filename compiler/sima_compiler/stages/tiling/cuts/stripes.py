@@ -18,8 +18,9 @@ import numpy.typing as npt
 from sima_compiler.ir.kernels import Reach, Reduction, Scope, Unit, facts
 from sima_compiler.ir.layers import FeatureMap
 from sima_compiler.ir.tiles import Misfit
-from sima_compiler.machine.cost import ceil_div, vector_cycles, vector_steps
+from sima_compiler.machine.cost import ceil_div
 from sima_compiler.machine.description import Machine
+from sima_compiler.machine.layer_cost import layer_vector_cycles
 from sima_compiler.stages.tiling.block.geometry import Region, bytes_of, shares
 from sima_compiler.stages.tiling.block.parameters import parameter_bytes
 from sima_compiler.stages.tiling.block.reach import input_region
@@ -148,9 +149,9 @@ def _parameters(site: LayerSite, stripes: Sequence[_Stripe], channels: int, orde
 
 
 def _has_constant_map(site: LayerSite) -> bool:
-    """Every block of an elementwise layer has its own part of a constant."""
+    """Every block of an elementwise layer, or of one with a gain per pixel, has its own part of a constant."""
     known = facts(site.layer.kernel)
-    return known.reach is Reach.PLACE and known.constants is Scope.BLOCK
+    return (known.reach, known.constants) in ((Reach.PLACE, Scope.BLOCK), (Reach.PIXEL, Scope.PLACES))
 
 
 def _is_mac(site: LayerSite) -> bool:
@@ -184,8 +185,7 @@ def _compute(site: LayerSite, stripe: _Stripe, channels: int) -> int:
         place = ChannelSite(site.layer, source, target, pixels, 1, machine, site.quads)
         return block_cycles(place, channels)
     chunks = ceil_div(target.channels, channels)
-    vectors = pixels * ceil_div(channels, machine.lanes)
-    return chunks * vector_cycles(vectors, vector_steps(site.layer, machine), machine, site.quads)
+    return chunks * layer_vector_cycles(site.layer, pixels, channels, machine, site.quads)
 
 
 def _stripe_sizes(site: LayerSite) -> Iterator[tuple[int, int, int]]:

@@ -6,14 +6,16 @@ channels where a contraction is that long.
 
 from __future__ import annotations
 
-from sima_compiler.ir.kernels import Unit, facts
+from sima_compiler.ir.kernels import Reach, Unit, facts
 from sima_compiler.stages.tiling.block.parameters import parts_of_vector
 from sima_compiler.stages.tiling.cuts.plans import LayerSite
 
 
 def narrower_widths(site: LayerSite) -> list[int]:
-    """Widths of whole groups, or of parts of a vector without groups."""
+    """Widths of whole groups, or of parts of a vector without groups; none where a pixel is looked at as a whole."""
     known, channels = facts(site.layer.kernel), site.target.channels
+    if known.reach is Reach.PIXEL:
+        return []
     unit = min(site.machine.lanes, channels)
     if known.groups is not None and not known.contracts:
         unit = channels // known.groups

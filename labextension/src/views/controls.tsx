@@ -1,8 +1,5 @@
 /** What the explorer can be told: words, least cycles, order, unit, colour, layout, zoom; and the legend that filters. */
-<<<<<<< HEAD
-=======
 
->>>>>>> main
 import type { Derived, ExplorerState } from "../model/explorer_state.ts";
 import { thresholds } from "../model/filter.ts";
 import { count, percent, spoken } from "../model/units.ts";

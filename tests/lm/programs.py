@@ -20,6 +20,7 @@ from sima_compiler.ir.program import (
     DramTensor,
     Fill,
     Gather,
+    Interpolate,
     LoadConstants,
     LoadTensor,
     Normalize,
@@ -138,6 +139,7 @@ class _Commands:
             self._gather(),
             st.builds(Fill, *common, self.operand, bytes8),
             st.builds(Resample, *common, *ends, self.buffer, flags),
+            st.builds(Interpolate, *common, *ends, self.buffer, quants, quants, clamps, flags),
             st.builds(
                 Normalize, *common, st.sampled_from(RowKind), *ends, self.optional, quants, quants, scales, clamps,
                 flags, flags, flags,

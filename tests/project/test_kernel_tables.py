@@ -70,7 +70,10 @@ def network() -> Graph:
     moved = pen.unary(Op.SIGMOID, pen.concat(pen.slice(both, (1, 0, 0), (4, 6, 6), (1, 1, 1)), table))
     padded = pen.pad(pen.pad(x, (0, 1, 1), (0, 1, 1), fill=3), (1, 0, 0), (0, 0, 0))
     shares = pen.node(Op.SOFTMAX, (x,), pen.shape(x), RowAttributes((0,)))
-    return pen.graph(shares, depthwise, resized, moved, pen.global_pool(wide), pen.unary(Op.SIGMOID, x), padded)
+    blended = pen.blend(pooled, 5, 7)
+    return pen.graph(
+        blended, shares, depthwise, resized, moved, pen.global_pool(wide), pen.unary(Op.SIGMOID, x), padded
+    )
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import assert_never
 
 from sima_compiler.ir.layers import (
     Binary,
+    Blend,
     Broadcast,
     Convolution,
     Copy,
@@ -45,7 +46,7 @@ class Reach(StrEnum):
     PLACE = "place"  # the value at its own place
     PIXEL = "pixel"  # all channels at its own place
     WINDOW = "window"  # the cells of a window
-    TABLES = "tables"  # the row and the column that index tables name
+    TABLES = "tables"  # the rows and the columns that index tables name
     MOVES = "moves"  # what moves bring there
 
 
@@ -143,7 +144,7 @@ def facts(kernel: Kernel) -> KernelFacts:
             return _plain(Reach.PLACE, Scope.LAYER)
         case Copy():
             return _plain(Reach.MOVES, Scope.LAYER)
-        case Resize():
+        case Resize() | Blend():
             return _plain(Reach.TABLES, Scope.PLACES)
         case Normalization():
             return _plain(Reach.PIXEL, Scope.PLACES if kernel.per_pixel else Scope.LAYER)

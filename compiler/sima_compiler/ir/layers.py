@@ -1,6 +1,6 @@
 """Level 2, legalized layers: kernels that the MLA has, on feature maps in its own layout.
 
-Before: ONNX-shaped nodes on CHW tensors. After: eight kinds of kernel on (rows, columns, channels) maps, with bias,
+Before: ONNX-shaped nodes on CHW tensors. After: nine kinds of kernel on (rows, columns, channels) maps, with bias,
 clamps, residual operands and lookup tables folded into the way out of the kernel that produces the values.
 
 Layout of a feature map of C channels: the address of (sample, row, column, channel) is
@@ -17,7 +17,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from sima_compiler.ir.graph import Quantization
+from sima_compiler.ir.graph import Neighbours, Quantization
 
 Int8Array = npt.NDArray[np.int8]
 
@@ -199,6 +199,18 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
+class Blend:
+    """Linear resampling: the four neighbours of a place as reals, each times the product of its two weights, added in
+    the order near row then far, near column before far; then quantized to the result's map.
+    """
+
+    rows: Neighbours
+    columns: Neighbours
+    clamp: tuple[int, int] = (-128, 127)
+    lookup: Int8Array | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Resize:
     """Nearest-neighbour resampling: output (r, c) is input (rows[r], columns[c])."""
 
@@ -235,7 +247,7 @@ class Normalization:
     clamp: tuple[int, int] = (-128, 127)
 
 
-Kernel = Convolution | Pooling | Elementwise | Lookup | Copy | Resize | Normalization
+Kernel = Convolution | Pooling | Elementwise | Lookup | Copy | Resize | Blend | Normalization
 
 
 @dataclass(frozen=True, slots=True)

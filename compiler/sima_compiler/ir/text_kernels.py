@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from sima_compiler.ir.layers import (
     Binary,
+    Blend,
     Convolution,
     Copy,
     Elementwise,
@@ -46,6 +47,12 @@ def kernel_lines(kernel: Kernel) -> Iterator[str]:
                 yield from _move(move)
         case Resize():
             yield f"rows {list_text(kernel.rows)} columns {list_text(kernel.columns)}"
+            yield from _table(kernel.lookup)
+        case Blend():
+            for what, found in (("rows", kernel.rows), ("columns", kernel.columns)):
+                yield f"{what} {list_text(found.near)} and {list_text(found.far)}"
+                yield f"weights {array_text(np.array([found.near_weights, found.far_weights], np.float32))}"
+            yield " ".join(["blend", *clamp_text(kernel.clamp)])
             yield from _table(kernel.lookup)
         case Normalization():
             yield from _normalization(kernel)

@@ -23,6 +23,7 @@ from sima_compiler.ir.program import (
     Convolve,
     Fill,
     Gather,
+    Interpolate,
     LoadConstants,
     LoadTensor,
     Normalize,
@@ -39,7 +40,7 @@ from sima_compiler.sim.accumulators import Accumulated, Accumulators
 from sima_compiler.sim.memory import Memory, Region
 
 #: Commands that turn a source region into a target region of their own shape.
-Mapped = Convolve | Pool | Combine | Translate | Resample | Normalize
+Mapped = Convolve | Pool | Combine | Translate | Resample | Interpolate | Normalize
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def chip_reads(command: Command) -> frozenset[int]:
             return frozenset()
         case Gather():
             found = {command.source_buffer}
-        case Convolve() | Pool() | Combine() | Translate() | Resample() | Normalize():
+        case Convolve() | Pool() | Combine() | Translate() | Resample() | Interpolate() | Normalize():
             found = {command.source.buffer}
         case _:
             assert_never(command)
@@ -91,7 +92,9 @@ def run_command(state: State, command: Command) -> None:
             _load_constants(state, command)
         case StoreTensor():
             _store_tensor(state, command)
-        case Convolve() | Pool() | Combine() | Translate() | Gather() | Fill() | Resample() | Normalize():
+        case (
+            Convolve() | Pool() | Combine() | Translate() | Gather() | Fill() | Resample() | Interpolate() | Normalize()
+        ):
             _compute(state, command)
         case _:
             assert_never(command)
@@ -152,6 +155,9 @@ def _compute(state: State, command: ComputeCommand) -> None:
             _leave(state, command, values, 0)
         case Resample():
             _leave(state, command, kernels.resample(_read(state, command.source), _parameters(state, command)), 0)
+        case Interpolate(output=output):
+            values = kernels.interpolate(command, _read(state, command.source), _parameters(state, command))
+            _leave(state, command, values, output.zero_point)
         case Normalize(output=output):
             found = rows.normalize(command, _read(state, command.source), _parameters(state, command))
             _leave(state, command, found, output.zero_point)

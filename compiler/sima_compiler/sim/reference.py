@@ -21,6 +21,7 @@ from sima_compiler.ir.graph import (
     ROW_OPS,
     UNARY_OPS,
     ActivationAttributes,
+    BlendAttributes,
     ConvAttributes,
     Float32Array,
     Graph,
@@ -111,6 +112,10 @@ def _evaluate(node: Node, inputs: list[Int8Array], tensors: Mapping[str, Tensor]
         return _unary(node, inputs[0], tensors)
     if node.op is Op.TABLE:
         return _table(node, inputs[0])
+    if isinstance(node.attributes, BlendAttributes):
+        neighbours = (node.attributes.rows, node.attributes.columns)
+        quants = (tensors[node.inputs[0]].quant, tensors[node.output].quant)
+        return arithmetic.interpolate(inputs[0], (2, 3), neighbours, quants, node.clamp)
     if node.op in arithmetic.BINARY_OPS:
         return _binary(node, inputs, tensors)
     if node.op is Op.CONV:

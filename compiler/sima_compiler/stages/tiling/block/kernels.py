@@ -18,6 +18,7 @@ from sima_compiler.ir.graph import Int8Array
 from sima_compiler.ir.kernels import Reduction, facts
 from sima_compiler.ir.layers import (
     Binary,
+    Blend,
     Broadcast,
     Convolution,
     Copy,
@@ -48,6 +49,7 @@ from sima_compiler.ir.program import (
 from sima_compiler.lm.constants import ConstantSections
 from sima_compiler.machine.cost import array_work, ceil_div, compute_cycles
 from sima_compiler.machine.description import Machine
+from sima_compiler.stages.tiling.block.blend import blend_command, blend_sections
 from sima_compiler.stages.tiling.block.contraction import Extent, Taps, part_region
 from sima_compiler.stages.tiling.block.copies import CoordinateMove, byte_dimensions
 from sima_compiler.stages.tiling.block.geometry import Held, Range, Region, block_window, operand_of
@@ -135,6 +137,8 @@ def constants_of(layer: Layer, region: Region, taps: Taps | None = None) -> Cons
             return None if kernel.lookup is None else ConstantSections(lookup=kernel.lookup)
         case Resize():
             return _resize_sections(kernel, region)
+        case Blend():
+            return blend_sections(kernel, region)
         case Normalization():
             return row_sections(kernel, region)
         case Copy():
@@ -193,6 +197,9 @@ def block_commands(block: Block) -> Sequence[ComputeCommand]:
         case Resize():
             has_lookup = kernel.lookup is not None
             return [Resample(block.index, NO_WAIT, block.source(0), block.output, block.constants, has_lookup)]
+        case Blend():
+            operands, quants = (block.source(0), block.output), (block.inputs[0].map.quant, block.target.map.quant)
+            return [blend_command(kernel, block.index, operands, quants, block.constants)]
         case Normalization():
             operands, quants = (block.source(0), block.output), (block.inputs[0].map.quant, block.target.map.quant)
             return [row_command(kernel, block.index, operands, quants, block.parameters)]

@@ -34,7 +34,8 @@ def light_squeezenet() -> onnx.ModelProto:
 RATIOS = {
     "resnet50": (light_resnet50, 1, 1.04, 1.04),
     "resnet50 at 8": (light_resnet50, 8, 1.07, 1.045),
-    "squeezenet": (light_squeezenet, 1, 1.52, 1.265),
+    # Its softmax runs on the vector unit, which no bound of multiply-accumulates knows of.
+    "squeezenet": (light_squeezenet, 1, 1.62, 1.265),
     "mobilenet_v2": (mobilenet_v2, 1, 1.14, 1.14),
     "mobilenet_v2 at 8": (mobilenet_v2, 8, None, 1.09),
     "efficientnet_b0": (efficientnet_b0, 1, 1.35, 1.33),

@@ -14,6 +14,7 @@ from typing import assert_never
 
 from sima_compiler.ir.kernels import facts
 from sima_compiler.ir.layers import (
+    Blend,
     Convolution,
     Copy,
     Elementwise,
@@ -63,7 +64,7 @@ def _operation(layer: Layer) -> object:
             if facts(kernel).second_map is None:
                 return None
             return (Elementwise, kernel.binary.op, kernel.binary.output)
-        case Lookup() | Copy() | Resize():
+        case Lookup() | Copy() | Resize() | Blend():
             return None
         case _:
             assert_never(kernel)

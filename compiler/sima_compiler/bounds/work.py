@@ -1,9 +1,9 @@
 """The least cycles that each layer keeps the compute queue busy, whatever the mapping: whole vectors and blocks.
 
-In: a segment, the machine, the batch. Out: cycles per layer, with those that it takes to begin it. Left out are filling,
-loading of weights, ports and the way out behind the array, which schedules may hide; window cells over padding, which
-smaller windows at a border spare; copies, which the right layout spares. A product or a table counts at the price of
-computing its neighbour a second time with it on the way out, where that is cheaper.
+In: a segment, the machine, the batch. Out: cycles per layer, with those that it takes to begin it. Left out are
+filling, loading of weights, ports and the way out behind the array, which schedules may hide; window cells over
+padding, which smaller windows at a border spare; copies, which the right layout spares. A product or a table counts at
+the price of computing its neighbour a second time with it on the way out, where that is cheaper.
 """
 
 from __future__ import annotations

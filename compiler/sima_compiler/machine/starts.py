@@ -32,6 +32,7 @@ from sima_compiler.ir.program import (
     DramTensor,
     Fill,
     Gather,
+    Interpolate,
     LoadConstants,
     LoadTensor,
     Normalize,
@@ -46,6 +47,8 @@ from sima_compiler.machine.description import Machine
 
 #: A range of bytes of a buffer: the buffer, the first byte and the end.
 Range = tuple[int, int, int]
+#: Commands that compute a region of a map from one of another.
+Reading = Convolve | Pool | Combine | Translate | Resample | Interpolate | Normalize
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +172,7 @@ class _Walk:
             case Fill():
                 target = _bytes(command.target)
                 layer, samples = self._copy(command.target.buffer), self._filled(command)
-            case Convolve() | Pool() | Combine() | Translate() | Resample() | Normalize():
+            case Convolve() | Pool() | Combine() | Translate() | Resample() | Interpolate() | Normalize():
                 source, target = _bytes(command.source), _bytes(command.target)
                 samples, done = self._samples(source), operation(command)
                 layer = self._number((done, self._map(source), self._table(command)))
@@ -200,14 +203,14 @@ class _Walk:
             self._copied[buffer] = self._number((*key, self.uses.get(buffer)))
         return self._copied[buffer]
 
-    def _table(self, command: Convolve | Pool | Combine | Translate | Resample | Normalize) -> bytes | None:
+    def _table(self, command: Reading) -> bytes | None:
         """The constants of a command whose layer has the same for all of its blocks."""
         match command:
             case Translate() | Pool():
                 shared = True
             case Combine():
                 shared = command.binary.operand is not None or command.binary.broadcast is Broadcast.SCALAR
-            case Convolve() | Resample() | Normalize():
+            case Convolve() | Resample() | Interpolate() | Normalize():
                 shared = False
             case _:
                 assert_never(command)
@@ -262,7 +265,7 @@ class _Walk:
         self._contents[buffer] = [*kept, new]
 
 
-def operation(command: Convolve | Pool | Combine | Translate | Resample | Normalize) -> object:
+def operation(command: Reading) -> object:
     """What all commands of one layer do alike, and every other layer on the same map, in some respect, does not.
 
     The parts of a block differ in their windows, and only the last one has a way out.
@@ -286,6 +289,8 @@ def operation(command: Convolve | Pool | Combine | Translate | Resample | Normal
             return (Translate,)
         case Resample():
             return (Resample, command.has_lookup)
+        case Interpolate():
+            return (Interpolate, command.input, command.output, command.clamp, command.has_lookup)
         case Normalize():
             flags = (command.gains, command.offsets, command.per_pixel)
             return (Normalize, command.kind, command.input, command.output, command.epsilon, command.clamp, flags)

@@ -49,8 +49,9 @@ def padded_bound(cycles: int | None) -> str:
     if cycles is None:
         return ""
     return (
-        f"The bound with padding is {units.count(cycles)} cycles: it counts whole vectors and weight blocks, and "
-        f"weights that must wait for room on chip; it assumes {PADDED_BOUND_ASSUMES}."
+        f"The bound with padding is {units.count(cycles)} cycles: it counts whole vectors and weight blocks, "
+        "what it takes to begin a node for a sample, and weights that must wait for room on chip; "
+        f"it assumes {PADDED_BOUND_ASSUMES}."
     )
 
 

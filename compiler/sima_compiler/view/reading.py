@@ -14,7 +14,7 @@ from sima_compiler.archive.reader import Archive
 from sima_compiler.archive.report_records import BatchCandidate, CompileReport, MemoryBuffer, Placement
 from sima_compiler.archive.stats import MlaStats
 from sima_compiler.view import units, wordings
-from sima_compiler.view.advice import findings_of
+from sima_compiler.view.advice.findings import findings_of
 from sima_compiler.view.events import event_table
 from sima_compiler.view.folding import answered
 from sima_compiler.view.layers import cause_cycles, layer_table

@@ -57,7 +57,7 @@ def _bottleneck(net: FloatNet, x: str, channels: int, expansion: int, stride: in
 
 
 def up_to_scores(name: str) -> onnx.ModelProto:
-    """A light topology without its last Softmax: what is compared with bounds, peers and publications is convolutions."""
+    """A light topology without its last Softmax: bounds, peers and publications are about the rest."""
     network = light_model(name)
     last = network.graph.node[-1]
     assert last.op_type == "Softmax", "a classifier's end"

@@ -68,7 +68,6 @@ LATER = OperatorKind(
             "LpNormalization",
             "Attention",
             "MultiHeadAttention",
-            "Einsum",
             "ReduceMax",
             "ReduceMin",
             "ReduceSum",

@@ -57,6 +57,9 @@ class Op(StrEnum):
     LAYER_NORM = "LayerNormalization"
     RMS_NORM = "RMSNormalization"
     INSTANCE_NORM = "InstanceNormalization"
+    MATMUL = "MatMul"  # of two activations: (..., M, K) times (..., K, N) with equal axes in front
+    REAL_MATMUL = "RealMatMul"  # sums become reals before they are quantized
+    EINSUM = "Einsum"  # the same reals, which onnxruntime sums in float32
 
 
 #: Operators of two operands.
@@ -64,6 +67,9 @@ BINARY_OPS = frozenset({Op.ADD, Op.SUB, Op.MUL, Op.REAL_ADD, Op.REAL_MUL, Op.DIV
 
 #: Operators that look at whole rows of values.
 ROW_OPS = frozenset({Op.SOFTMAX, Op.REAL_SOFTMAX, Op.ARG_MAX, Op.LAYER_NORM, Op.RMS_NORM, Op.INSTANCE_NORM})
+
+#: Matrix products of two activations.
+PRODUCT_OPS = frozenset({Op.MATMUL, Op.REAL_MATMUL, Op.EINSUM})
 
 #: Operators of one input whose result depends on that input's byte alone.
 UNARY_OPS = frozenset(

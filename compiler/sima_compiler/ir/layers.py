@@ -1,6 +1,6 @@
 """Level 2, legalized layers: kernels that the MLA has, on feature maps in its own layout.
 
-Before: ONNX-shaped nodes on CHW tensors. After: eight kinds of kernel on (rows, columns, channels) maps, with bias,
+Before: ONNX-shaped nodes on CHW tensors. After: nine kinds of kernel on (rows, columns, channels) maps, with bias,
 clamps, residual operands and lookup tables folded into the way out of the kernel that produces the values.
 
 Layout of a feature map of C channels: the address of (sample, row, column, channel) is
@@ -233,7 +233,23 @@ class Normalization:
     clamp: tuple[int, int] = (-128, 127)
 
 
-Kernel = Convolution | Pooling | Elementwise | Lookup | Copy | Resize | Normalization
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Matrix product of two maps of as many rows: a row's pixels (M, K) times the other's (N, K), transposed.
+
+    The result has M pixels of N channels in each row. ``multiplier`` is the requantization factor (sa * sb) / sy, or,
+    ``real``, the scale sa * sb of reals. ``intermediate`` is the quantization of the requantized accumulator; ``clamp``
+    and ``lookup`` apply to it.
+    """
+
+    multiplier: float
+    real: bool
+    intermediate: Quantization
+    clamp: tuple[int, int] = (-128, 127)
+    lookup: Int8Array | None = None
+
+
+Kernel = Convolution | Pooling | Elementwise | Lookup | Copy | Resize | Normalization | Product
 
 
 @dataclass(frozen=True, slots=True)

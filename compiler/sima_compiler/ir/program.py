@@ -9,12 +9,13 @@ Units: bytes for addresses, offsets, sizes and strides; commands for waits. Ever
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 
 from sima_compiler.ir.graph import Quantization
 from sima_compiler.ir.layers import BinaryOp, Broadcast, Layout, PoolKind, Window
-from sima_compiler.ir.operands import Operand, Wait
+from sima_compiler.ir.operands import ArrayMapping, Operand, Wait
+from sima_compiler.ir.products import Multiply
 from sima_compiler.ir.rows import Normalize
 
 
@@ -165,19 +166,6 @@ class BinaryStep:
     swapped: bool
     clamp: tuple[int, int]
     has_lookup: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ArrayMapping:
-    """How a block spreads over the tiles: splits of pixels, of output channels and of the contraction.
-
-    ``folded`` says that the tiles' input lanes run over window columns x channels of a packed (HWC) row.
-    """
-
-    pixels: int
-    outputs: int
-    contraction: int = 1
-    folded: bool = False
 
 
 class WayOut(StrEnum):
@@ -337,8 +325,25 @@ class Resample:
 
 DmaInCommand = LoadTensor | LoadConstants
 DmaOutCommand = StoreTensor
-ComputeCommand = Convolve | Pool | Combine | Translate | Gather | Fill | Resample | Normalize
+ComputeCommand = Convolve | Pool | Combine | Translate | Gather | Fill | Resample | Normalize | Multiply
 Command = DmaInCommand | DmaOutCommand | ComputeCommand
+
+
+def second_operand(command: Command) -> Operand | None:
+    """The region of a second map that a command reads."""
+    if isinstance(command, Multiply):
+        return command.right
+    step = command.binary if isinstance(command, Convolve | Combine) else None
+    return None if step is None else step.operand
+
+
+def with_second_operand(command: ComputeCommand, operand: Operand) -> ComputeCommand:
+    """The command with its second map read from elsewhere."""
+    if isinstance(command, Multiply):
+        return replace(command, right=operand)
+    if isinstance(command, Convolve | Combine) and command.binary is not None:
+        return replace(command, binary=replace(command.binary, operand=operand))
+    return command
 
 
 def part_of(command: Command) -> Part:

@@ -21,6 +21,7 @@ from sima_compiler.ir.layers import (
     Move,
     Normalization,
     Pooling,
+    Product,
     Resize,
     Window,
 )
@@ -46,6 +47,11 @@ def kernel_lines(kernel: Kernel) -> Iterator[str]:
                 yield from _move(move)
         case Resize():
             yield f"rows {list_text(kernel.rows)} columns {list_text(kernel.columns)}"
+            yield from _table(kernel.lookup)
+        case Product():
+            sums = "reals" if kernel.real else "sums"
+            yield f"matrix product, {sums} times {np.float32(kernel.multiplier)!s}"
+            yield " ".join([f"gives {quant_text(kernel.intermediate)}", *clamp_text(kernel.clamp)])
             yield from _table(kernel.lookup)
         case Normalization():
             yield from _normalization(kernel)

@@ -14,9 +14,7 @@ import numpy as np
 from sima_compiler.errors import InternalError
 from sima_compiler.ir.layers import Copy, Segment
 from sima_compiler.ir.program import (
-    Combine,
     Command,
-    Convolve,
     Engine,
     Fill,
     Gather,
@@ -25,6 +23,7 @@ from sima_compiler.ir.program import (
     Operand,
     StoreTensor,
     part_of,
+    second_operand,
 )
 from sima_compiler.ir.schedule import Schedule
 from sima_compiler.ir.tiles import MemoryPlan, Tiling
@@ -73,9 +72,9 @@ def _touched(command: Command) -> Iterator[tuple[int, int]]:
         case _:
             yield command.source.buffer, _operand_end(command.source)
             yield command.target.buffer, _operand_end(command.target)
-            step = command.binary if isinstance(command, Convolve | Combine) else None
-            if step is not None and step.operand is not None:
-                yield step.operand.buffer, _operand_end(step.operand)
+            second = second_operand(command)
+            if second is not None:
+                yield second.buffer, _operand_end(second)
     parameters = getattr(command, "parameters", -1)
     if parameters >= 0:
         yield parameters, 0

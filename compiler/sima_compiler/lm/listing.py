@@ -22,6 +22,7 @@ from sima_compiler.ir.program import (
     Gather,
     LoadConstants,
     LoadTensor,
+    Multiply,
     Normalize,
     Operand,
     Part,
@@ -80,7 +81,7 @@ def describe(program: Program, command: Command) -> str:
             return f"fill {value} -> {_operand(program, target)}"
         case Gather():
             return _gather(program, command)
-        case Convolve() | Pool() | Combine() | Translate() | Resample() | Normalize():
+        case Convolve() | Pool() | Combine() | Translate() | Resample() | Normalize() | Multiply():
             ends = f"{_operand(program, command.source)} -> {_operand(program, command.target)}"
             return f"{_details(program, command)} {ends}{_parameters(program, command.parameters)}"
 
@@ -167,7 +168,7 @@ def _gather(program: Program, command: Gather) -> str:
     return f"gather {size} {source} -> {target}{_parameters(program, command.parameters)}"
 
 
-def _details(program: Program, command: Convolve | Pool | Combine | Translate | Resample | Normalize) -> str:
+def _details(program: Program, command: Convolve | Pool | Combine | Translate | Resample | Normalize | Multiply) -> str:
     match command:
         case Convolve(window=window, groups=groups, mapping=mapping, clamp=clamp, binary=step):
             tiles = f"tiles {mapping.pixels}x{mapping.outputs}x{mapping.contraction}{' folded' * mapping.folded}"
@@ -183,6 +184,10 @@ def _details(program: Program, command: Convolve | Pool | Combine | Translate | 
             return "translate"
         case Resample():
             return f"resample{_lookup(command.has_lookup)}"
+        case Multiply(right=right, mapping=mapping, clamp=clamp):
+            tiles = f"tiles {mapping.pixels}x{mapping.outputs}x{mapping.contraction}"
+            extra = " real" * command.real + _clamp(clamp) + _lookup(command.has_lookup)
+            return f"multiply by {_operand(program, right)} {tiles}{extra} to {_quant(command.intermediate)},"
         case Normalize(kind=kind, gains=gains, offsets=offsets, per_pixel=per_pixel, clamp=clamp):
             held = " gains" * gains + " offsets" * offsets + " per pixel" * per_pixel
             epsilon = f" epsilon {command.epsilon:.9g}" if command.epsilon else ""

@@ -18,6 +18,7 @@ from sima_compiler.ir.layers import (
     Lookup,
     Normalization,
     Pooling,
+    Product,
     Resize,
 )
 from sima_compiler.machine.cost import depthwise_cycles, pool_cycles, vector_cycles
@@ -46,7 +47,7 @@ def vector_steps(layer: Layer, machine: Machine) -> int:
             return pool_cycles(prod(kernel.window.kernel), machine)
         case Elementwise():
             return 1 + second
-        case Lookup() | Copy() | Resize():
+        case Lookup() | Copy() | Resize() | Product():
             return 1
         case Normalization():
             return ceil_div(

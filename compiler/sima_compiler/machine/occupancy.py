@@ -17,12 +17,14 @@ from sima_compiler.ir.program import (
     Gather,
     LoadConstants,
     LoadTensor,
+    Multiply,
     Normalize,
     Pool,
     Program,
     Resample,
     StoreTensor,
     Translate,
+    second_operand,
 )
 from sima_compiler.machine.timeline import Span, Timeline
 
@@ -89,12 +91,12 @@ def buffers_of(command: Command) -> Iterator[int]:
         case Gather():
             yield from (command.source_buffer, command.target_buffer)
             yield from _parameters(command.parameters)
-        case Convolve() | Pool() | Combine() | Translate() | Resample() | Normalize():
+        case Convolve() | Pool() | Combine() | Translate() | Resample() | Normalize() | Multiply():
             yield from (command.source.buffer, command.target.buffer)
             yield from _parameters(command.parameters)
-            step = command.binary if isinstance(command, Convolve | Combine) else None
-            if step is not None and step.operand is not None:
-                yield step.operand.buffer
+            second = second_operand(command)
+            if second is not None:
+                yield second.buffer
         case _:
             yield command.target.buffer
 

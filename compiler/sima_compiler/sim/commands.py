@@ -24,6 +24,7 @@ from sima_compiler.ir.program import (
     Gather,
     LoadConstants,
     LoadTensor,
+    Multiply,
     Normalize,
     Operand,
     Pool,
@@ -31,14 +32,15 @@ from sima_compiler.ir.program import (
     Resample,
     StoreTensor,
     Translate,
+    second_operand,
 )
 from sima_compiler.lm.constants import ConstantSections, constants_bytes, unpack_constants
-from sima_compiler.sim import kernels, pooling, rows
+from sima_compiler.sim import kernels, pooling, products, rows
 from sima_compiler.sim.accumulators import Accumulated, Accumulators
 from sima_compiler.sim.memory import Memory, Region
 
 #: Commands that turn a source region into a target region of their own shape.
-Mapped = Convolve | Pool | Combine | Translate | Resample | Normalize
+Mapped = Convolve | Pool | Combine | Translate | Resample | Normalize | Multiply
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,9 @@ def chip_reads(command: Command) -> frozenset[int]:
     found = {command.source_buffer if isinstance(command, Gather) else command.source.buffer}
     if constants_bytes(command):
         found.add(command.parameters)
-    step = command.binary if isinstance(command, Convolve | Combine) else None
-    if step is not None and step.operand is not None:
-        found.add(step.operand.buffer)
+    second = second_operand(command)
+    if second is not None:
+        found.add(second.buffer)
     return frozenset(found)
 
 
@@ -143,6 +145,10 @@ def _compute(state: State, command: ComputeCommand) -> None:
             _leave(state, command, values, 0)
         case Resample():
             _leave(state, command, kernels.resample(_read(state, command.source), _parameters(state, command)), 0)
+        case Multiply(intermediate=output):
+            sections = _parameters(state, command)
+            found = products.multiply(command, _read(state, command.source), _read(state, command.right), sections)
+            _leave(state, command, found, output.zero_point)
         case Normalize(output=output):
             found = rows.normalize(command, _read(state, command.source), _parameters(state, command))
             _leave(state, command, found, output.zero_point)

@@ -20,9 +20,7 @@ import numpy.typing as npt
 
 from sima_compiler.errors import ExecutionError
 from sima_compiler.ir.program import (
-    Combine,
     Command,
-    Convolve,
     Engine,
     Fill,
     Gather,
@@ -31,6 +29,7 @@ from sima_compiler.ir.program import (
     Program,
     StoreTensor,
     part_of,
+    second_operand,
 )
 from sima_compiler.lm.constants import constants_bytes
 from sima_compiler.lm.listing import merged
@@ -170,9 +169,9 @@ def accesses(program: Program, command: Command) -> tuple[Access, ...]:
             found = (_chip(program, operand_region(command.source, 0), writes=False),)
             if part_of(command).finishes:
                 found += (_chip(program, operand_region(command.target, command.target.padding), writes=True),)
-            step = command.binary if isinstance(command, Convolve | Combine) else None
-            if step is not None and step.operand is not None:
-                found += (_chip(program, operand_region(step.operand, 0), writes=False),)
+            second = second_operand(command)
+            if second is not None:
+                found += (_chip(program, operand_region(second, 0), writes=False),)
             return found + _whole(program, command.parameters, constants_bytes(command), writes=False)
 
 

@@ -20,6 +20,7 @@ from sima_compiler.ir.layers import (
     Lookup,
     Normalization,
     Pooling,
+    Product,
     Resize,
 )
 from sima_compiler.stages.lowering.builder import Draft
@@ -58,7 +59,7 @@ def _renamed_kernel(kernel: Kernel, names: Names) -> Kernel:
         case Copy():
             moves = tuple(replace(move, source=names.get(move.source, move.source)) for move in kernel.moves)
             return replace(kernel, moves=moves)
-        case Convolution() | Pooling() | Lookup() | Resize() | Normalization():
+        case Convolution() | Pooling() | Lookup() | Resize() | Normalization() | Product():
             return kernel
         case _:
             assert_never(kernel)

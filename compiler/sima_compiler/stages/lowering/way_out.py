@@ -28,6 +28,7 @@ from sima_compiler.ir.layers import (
     Normalization,
     Pooling,
     PoolKind,
+    Product,
     Resize,
 )
 from sima_compiler.stages.lowering.builder import Builder
@@ -80,6 +81,9 @@ def with_table(kernel: Kernel, table: Int8Array, *, same_quant: bool) -> Kernel 
         case Copy():
             moves = tuple(replace(move, lookup=composed(move.lookup, table)) for move in kernel.moves)
             return Copy(moves, None if kernel.fill is None else int(table[kernel.fill + 128]))
+        case Product():
+            clamp, lookup = followed(kernel.clamp, kernel.lookup, table, same_quant=same_quant)
+            return replace(kernel, clamp=clamp, lookup=lookup)
         case Normalization():
             return None
         case _:

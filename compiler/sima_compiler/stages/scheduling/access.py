@@ -17,6 +17,7 @@ from sima_compiler.ir.program import (
     Gather,
     LoadConstants,
     LoadTensor,
+    Multiply,
     Normalize,
     Operand,
     Pool,
@@ -24,6 +25,7 @@ from sima_compiler.ir.program import (
     StoreTensor,
     Translate,
     part_of,
+    second_operand,
 )
 
 #: End of an interval that covers a whole space.
@@ -55,13 +57,13 @@ def accesses(command: Command) -> list[Access]:
             return _gather(command) + _parameters(command.parameters)
         case Fill():
             return _operand(command.target, writes=True)
-        case Convolve() | Pool() | Combine() | Translate() | Resample() | Normalize():
+        case Convolve() | Pool() | Combine() | Translate() | Resample() | Normalize() | Multiply():
             found = _operand(command.source, writes=False)
             if part_of(command).finishes:
                 found += _operand(command.target, writes=True)
-            step = command.binary if isinstance(command, Convolve | Combine) else None
-            if step is not None and step.operand is not None:
-                found += _operand(step.operand, writes=False)
+            second = second_operand(command)
+            if second is not None:
+                found += _operand(second, writes=False)
             return found + _parameters(command.parameters)
 
 

@@ -21,9 +21,7 @@ from typing import TypeVar
 from sima_compiler.ir.layers import Segment
 from sima_compiler.ir.program import (
     BufferKind,
-    Combine,
     ComputeCommand,
-    Convolve,
     DramTensor,
     Fill,
     Gather,
@@ -31,6 +29,8 @@ from sima_compiler.ir.program import (
     LoadTensor,
     Operand,
     StoreTensor,
+    second_operand,
+    with_second_operand,
 )
 from sima_compiler.ir.tiles import Lifetime, Load, Store, Tiling
 from sima_compiler.machine.description import Machine
@@ -106,9 +106,8 @@ def _moved(command: ComputeCommand, places: Sequence[int]) -> ComputeCommand:
     if isinstance(command, Fill):
         return replace(command, target=_placed(command.target, places))
     moved = replace(command, source=_placed(command.source, places), target=_placed(command.target, places))
-    if isinstance(moved, Convolve | Combine) and moved.binary is not None and moved.binary.operand is not None:
-        moved = replace(moved, binary=replace(moved.binary, operand=_placed(moved.binary.operand, places)))
-    return moved
+    second = second_operand(moved)
+    return moved if second is None else with_second_operand(moved, _placed(second, places))
 
 
 def _placed(operand: Operand, places: Sequence[int]) -> Operand:

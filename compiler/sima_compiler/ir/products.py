@@ -25,7 +25,7 @@ class Multiply:
     source: Operand
     right: Operand
     target: Operand
-    parameters: int
+    parameters: int | None
     left_zero_point: int
     right_zero_point: int
     multiplier: float

@@ -9,7 +9,7 @@ Units: bytes for addresses, offsets, sizes and strides; commands for waits. Ever
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 from sima_compiler.ir.graph import Quantization
@@ -237,7 +237,7 @@ class Convolve:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Vector unit: window reduction. ``parameters`` is -1 without a lookup.
+    """Vector unit: window reduction. ``parameters`` is None without a lookup.
 
     ``is_global``: average over the whole map, requantized by sx / (sy * cells). A part that does not finish has no
     lookup.
@@ -248,7 +248,7 @@ class Pool:
     kind: PoolKind
     source: Operand
     target: Operand
-    parameters: int
+    parameters: int | None
     window: Window
     count_include_pad: bool
     is_global: bool
@@ -261,13 +261,13 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Combine:
-    """Vector unit: two operands elementwise. ``parameters`` is -1 without constants or lookup."""
+    """Vector unit: two operands elementwise. ``parameters`` is None without constants or lookup."""
 
     layer: int
     wait: Wait
     source: Operand
     target: Operand
-    parameters: int
+    parameters: int | None
     binary: BinaryStep
 
 
@@ -286,7 +286,7 @@ class Translate:
 class Gather:
     """Vector unit: affine copy. Strides and offsets are bytes in the two buffers; at most 6 dimensions.
 
-    ``parameters`` is -1 without a lookup.
+    ``parameters`` is None without a lookup.
     """
 
     layer: int
@@ -298,7 +298,7 @@ class Gather:
     sizes: tuple[int, ...]
     source_strides: tuple[int, ...]
     target_strides: tuple[int, ...]
-    parameters: int
+    parameters: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,23 +327,6 @@ DmaInCommand = LoadTensor | LoadConstants
 DmaOutCommand = StoreTensor
 ComputeCommand = Convolve | Pool | Combine | Translate | Gather | Fill | Resample | Normalize | Multiply
 Command = DmaInCommand | DmaOutCommand | ComputeCommand
-
-
-def second_operand(command: Command) -> Operand | None:
-    """The region of a second map that a command reads."""
-    if isinstance(command, Multiply):
-        return command.right
-    step = command.binary if isinstance(command, Convolve | Combine) else None
-    return None if step is None else step.operand
-
-
-def with_second_operand(command: ComputeCommand, operand: Operand) -> ComputeCommand:
-    """The command with its second map read from elsewhere."""
-    if isinstance(command, Multiply):
-        return replace(command, right=operand)
-    if isinstance(command, Convolve | Combine) and command.binary is not None:
-        return replace(command, binary=replace(command.binary, operand=operand))
-    return command
 
 
 def part_of(command: Command) -> Part:

@@ -8,22 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import assert_never
 
 import numpy as np
 
 from sima_compiler.errors import InternalError
 from sima_compiler.ir.layers import Copy, Segment
 from sima_compiler.ir.program import (
+    Combine,
     Command,
+    Convolve,
     Engine,
     Fill,
     Gather,
     LoadConstants,
     LoadTensor,
+    Multiply,
+    Normalize,
     Operand,
+    Pool,
+    Resample,
     StoreTensor,
+    Translate,
     part_of,
-    second_operand,
 )
 from sima_compiler.ir.schedule import Schedule
 from sima_compiler.ir.tiles import MemoryPlan, Tiling
@@ -69,15 +76,17 @@ def _touched(command: Command) -> Iterator[tuple[int, int]]:
             yield command.target_buffer, command.target_offset + _span(command.sizes, command.target_strides)
         case Fill():
             yield command.target.buffer, _operand_end(command.target)
-        case _:
+        case Convolve() | Pool() | Combine() | Translate() | Resample() | Normalize() | Multiply():
             yield command.source.buffer, _operand_end(command.source)
             yield command.target.buffer, _operand_end(command.target)
-            second = second_operand(command)
+            step = command.binary if isinstance(command, Convolve | Combine) else None
+            second = command.right if isinstance(command, Multiply) else None if step is None else step.operand
             if second is not None:
                 yield second.buffer, _operand_end(second)
-    parameters = getattr(command, "parameters", -1)
-    if parameters >= 0:
-        yield parameters, 0
+        case _:
+            assert_never(command)
+    if not isinstance(command, LoadTensor | StoreTensor | LoadConstants | Fill) and command.parameters is not None:
+        yield command.parameters, 0
 
 
 def _span(sizes: tuple[int, ...], strides: tuple[int, ...]) -> int:

@@ -7,7 +7,9 @@ bounding otherwise: too wide an interval costs a wait, never a wrong result.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import assert_never
 
+from sima_compiler.ir.commands import facts
 from sima_compiler.ir.program import (
     Box,
     Combine,
@@ -25,7 +27,6 @@ from sima_compiler.ir.program import (
     StoreTensor,
     Translate,
     part_of,
-    second_operand,
 )
 
 #: End of an interval that covers a whole space.
@@ -61,14 +62,16 @@ def accesses(command: Command) -> list[Access]:
             found = _operand(command.source, writes=False)
             if part_of(command).finishes:
                 found += _operand(command.target, writes=True)
-            second = second_operand(command)
+            second = facts(command).second
             if second is not None:
                 found += _operand(second, writes=False)
             return found + _parameters(command.parameters)
+        case _:
+            assert_never(command)
 
 
-def _parameters(buffer: int) -> list[Access]:
-    return [Access(buffer, 0, EVERYTHING, writes=False)] if buffer >= 0 else []
+def _parameters(buffer: int | None) -> list[Access]:
+    return [] if buffer is None else [Access(buffer, 0, EVERYTHING, writes=False)]
 
 
 def _operand(operand: Operand, *, writes: bool) -> list[Access]:

@@ -71,13 +71,14 @@ def assert_fed_nodes_agree(
     """Judge ``original`` as the module says, and print the verdict; with ``folder``, its archive too."""
     model = Model.from_onnx(original) if model is None else model
     graph = model.graph
+    path = None
     if folder is not None:
         result = model.compile(output_path=str(folder), batch_size=batch, compress=compress, machine=machine)
-        batch = result.actual_batch_size
+        path, batch = result.path, result.actual_batch_size
     inputs = inputs or model_inputs(model, batch, seed)
     own = run_graph(graph, inputs)
-    if folder is not None:
-        found = simulate(Archive.open(result.path), inputs).quantized
+    if path is not None:
+        found = simulate(Archive.open(path), inputs).quantized
         for name in graph.outputs:
             problem = differing(own[name], found[name])
             assert not problem, f"{name}: reference and .lm: {problem}"

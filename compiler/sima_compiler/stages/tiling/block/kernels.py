@@ -312,7 +312,7 @@ def _multiply(block: Block, kernel: Product) -> Multiply:
         source=block.source(0),
         right=block.source(1),
         target=block.output,
-        parameters=block.constants,
+        parameters=block.parameters,
         left_zero_point=block.inputs[0].map.quant.zero_point,
         right_zero_point=block.inputs[1].map.quant.zero_point,
         multiplier=kernel.multiplier,

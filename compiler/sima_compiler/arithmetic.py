@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sima_compiler.errors import InternalError
-from sima_compiler.ir.graph import ActivationAttributes, Float32Array, Int8Array, Op, Quantization
+from sima_compiler.ir.graph import ActivationAttributes, Float32Array, Int8Array, Neighbours, Op, Quantization
 from sima_compiler.ir.layers import BinaryOp
 
 #: The two-operand operators of the graph and what the machine calls them.
@@ -244,6 +244,35 @@ def average_of_reals(
     """
     real = total / cells.astype(np.float32) / np.float32(output.scale)
     return _saturate(np.rint(real + np.float32(output.zero_point + UINT8_SHIFT)), -UINT8_SHIFT, clamp)
+
+
+def interpolate(
+    values: Int8Array,
+    axes: tuple[int, int],
+    neighbours: tuple[Neighbours, Neighbours],
+    quants: tuple[Quantization, Quantization],
+    clamp: tuple[int, int] = FULL_RANGE,
+) -> Int8Array:
+    """Linear interpolation of rows and columns, which are the array's ``axes``; ``quants`` of input and result.
+
+    ((wn * xnn + wf * xnf) + ...) in float32 on dequantized values: near row with near and far column, then the far row,
+    each weight the product of its two. onnxruntime computes it so.
+    """
+    real, total = dequantize(values, quants[0]), None
+    rows, columns = neighbours
+    for row_places, row_weights in ((rows.near, rows.near_weights), (rows.far, rows.far_weights)):
+        lines = real.take(row_places, axes[0])
+        for column_places, column_weights in (
+            (columns.near, columns.near_weights),
+            (columns.far, columns.far_weights),
+        ):
+            weights = np.outer(np.array(row_weights, np.float32), np.array(column_weights, np.float32))
+            spread = weights.reshape(-1, len(column_weights), *(1,) * (values.ndim - 1 - axes[1]))
+            tap = spread * lines.take(column_places, axes[1])
+            total = tap if total is None else total + tap
+    if total is None:
+        raise InternalError("an interpolation without neighbours")
+    return np.clip(quantize(total, quants[1]), *clamp).astype(np.int8)
 
 
 def lookup_table(

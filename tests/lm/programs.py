@@ -20,6 +20,7 @@ from sima_compiler.ir.program import (
     DramTensor,
     Fill,
     Gather,
+    Interpolate,
     LoadConstants,
     LoadTensor,
     Multiply,
@@ -139,6 +140,7 @@ class _Commands:
             self._gather(),
             st.builds(Fill, *common, self.operand, bytes8),
             st.builds(Resample, *common, *ends, self.buffer, flags),
+            st.builds(Interpolate, *common, *ends, self.buffer, quants, quants, clamps, flags),
             st.builds(
                 Multiply, *common, *ends, self.operand, self.optional, bytes8, bytes8, scales, flags, quants, clamps,
                 flags, mappings,

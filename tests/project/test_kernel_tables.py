@@ -72,8 +72,9 @@ def network() -> Graph:
     shares = pen.node(Op.SOFTMAX, (x,), pen.shape(x), RowAttributes((0,)))
     turned = pen.node(Op.TRANSPOSE, (table,), (6, 6, 6), ShapeAttributes(permutation=(0, 2, 1)))
     product = pen.node(Op.MATMUL, (both, turned), (6, 6, 6))
+    blended = pen.blend(pooled, 5, 7)
     return pen.graph(
-        product, shares, depthwise, resized, moved, pen.global_pool(wide), pen.unary(Op.SIGMOID, x), padded
+        product, blended, shares, depthwise, resized, moved, pen.global_pool(wide), pen.unary(Op.SIGMOID, x), padded
     )
 
 

@@ -76,7 +76,7 @@ PAD_FILL = Rule(
 )
 GATHER_CONSTANT = Rule("Gather's indices are constants, and there is at least one", bool)
 CONCAT_SCALE = Rule("a Concat that no QuantizeLinear follows joins values of one scale", bool)
-RESIZE_NEAREST = Rule("Resize takes the nearest neighbour", lambda mode: mode == "nearest")
+RESIZE_MODE = Rule("Resize takes the nearest neighbour or interpolates linearly, without antialiasing", bool)
 RESIZE_SPATIAL = Rule("Resize changes rows and columns only", bool)
 RESIZE_COORDINATES = Rule(
     "Resize's coordinate mode is half_pixel, half_pixel_symmetric, pytorch_half_pixel, align_corners, asymmetric or "

@@ -19,6 +19,7 @@ from sima_compiler.ir.program import (
     Convolve,
     Fill,
     Gather,
+    Interpolate,
     LoadConstants,
     LoadTensor,
     Multiply,
@@ -78,7 +79,7 @@ def facts(command: ComputeCommand) -> CommandFacts:
             )
         case Combine():
             return _whole(command, command.binary.operand)
-        case Translate() | Resample() | Normalize():
+        case Translate() | Resample() | Interpolate() | Normalize():
             return _whole(command, None)
         case Multiply():
             return replace(_whole(command, command.right), unit=Unit.ARRAY)
@@ -133,7 +134,7 @@ def with_buffers(command: ComputeCommand, renumbered: Callable[[int], int]) -> C
             return replace(command, source_buffer=places[0], target_buffer=places[1])
         case Fill():
             return replace(command, target=_moved(command.target, renumbered))
-        case Convolve() | Pool() | Combine() | Translate() | Resample() | Normalize() | Multiply():
+        case Convolve() | Pool() | Combine() | Translate() | Resample() | Interpolate() | Normalize() | Multiply():
             moved = replace(
                 command, source=_moved(command.source, renumbered), target=_moved(command.target, renumbered)
             )
@@ -147,7 +148,9 @@ def with_buffers(command: ComputeCommand, renumbered: Callable[[int], int]) -> C
             assert_never(command)
 
 
-def _whole(command: Combine | Translate | Resample | Normalize | Multiply, second: Operand | None) -> CommandFacts:
+def _whole(
+    command: Combine | Translate | Resample | Interpolate | Normalize | Multiply, second: Operand | None
+) -> CommandFacts:
     """The facts of a command that maps a region to a region of its own shape, all at once."""
     return CommandFacts(
         unit=Unit.VECTOR,

@@ -52,6 +52,7 @@ class Op(StrEnum):
     SLICE = "Slice"  # Split arrives as one Slice per output
     PAD = "Pad"
     RESIZE_NEAREST = "Resize"
+    RESIZE_LINEAR = "ResizeLinear"
     SOFTMAX = "Softmax"  # on bytes, as onnxruntime has it between quantizations
     REAL_SOFTMAX = "RealSoftmax"  # in float32, where a quantization beside it is missing
     ARG_MAX = "ArgMax"
@@ -192,7 +193,41 @@ class RowAttributes:
     offsets: Float32Array | None = None
 
 
-Attributes = ConvAttributes | ActivationAttributes | ShapeAttributes | TableAttributes | RowAttributes | None
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """Linear interpolation along one axis: for each place of the result two places of the input, and what each counts
+    (float32). Both may be the same place.
+    """
+
+    near: tuple[int, ...]
+    far: tuple[int, ...]
+    near_weights: tuple[float, ...]
+    far_weights: tuple[float, ...]
+
+    def part(self, low: int, high: int) -> Neighbours:
+        """Those of the places from ``low`` to before ``high``."""
+        near, far, first, second = self.near, self.far, self.near_weights, self.far_weights
+        return Neighbours(near[low:high], far[low:high], first[low:high], second[low:high])
+
+    def seen(self) -> tuple[frozenset[int], ...]:
+        """For each place of the result, the places of the input that count at all."""
+        return tuple(
+            frozenset(place for place, weight in ((near, first), (far, second)) if weight)
+            for near, far, first, second in zip(self.near, self.far, self.near_weights, self.far_weights, strict=True)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BlendAttributes:
+    """Linear interpolation of rows and columns."""
+
+    rows: Neighbours
+    columns: Neighbours
+
+
+Attributes = (
+    ConvAttributes | BlendAttributes | ActivationAttributes | ShapeAttributes | TableAttributes | RowAttributes | None
+)
 
 
 @dataclass(frozen=True, slots=True)

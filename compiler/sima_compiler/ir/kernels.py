@@ -15,6 +15,7 @@ from typing import assert_never
 
 from sima_compiler.ir.layers import (
     Binary,
+    Blend,
     Broadcast,
     Convolution,
     Copy,
@@ -47,7 +48,7 @@ class Reach(StrEnum):
     PIXEL = "pixel"  # all channels at its own place
     MATRIX = "matrix"  # all channels at its own place, against those of a pixel of the second map
     WINDOW = "window"  # the cells of a window
-    TABLES = "tables"  # the row and the column that index tables name
+    TABLES = "tables"  # the rows and the columns that index tables name
     MOVES = "moves"  # what moves bring there
 
 
@@ -145,7 +146,7 @@ def facts(kernel: Kernel) -> KernelFacts:
             return _plain(Reach.PLACE, Scope.LAYER)
         case Copy():
             return _plain(Reach.MOVES, Scope.LAYER)
-        case Resize():
+        case Resize() | Blend():
             return _plain(Reach.TABLES, Scope.PLACES)
         case Product():
             return replace(_plain(Reach.MATRIX, Scope.LAYER), unit=Unit.ARRAY)

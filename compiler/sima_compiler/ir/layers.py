@@ -17,7 +17,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from sima_compiler.ir.graph import Quantization
+from sima_compiler.ir.graph import Neighbours, Quantization
 
 Int8Array = npt.NDArray[np.int8]
 
@@ -199,6 +199,18 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
+class Blend:
+    """Linear resampling: the four neighbours of a place as reals, each times the product of its two weights, added in
+    the order near row then far, near column before far; then quantized to the result's map.
+    """
+
+    rows: Neighbours
+    columns: Neighbours
+    clamp: tuple[int, int] = (-128, 127)
+    lookup: Int8Array | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Resize:
     """Nearest-neighbour resampling: output (r, c) is input (rows[r], columns[c])."""
 
@@ -251,7 +263,7 @@ class Product:
     lookup: Int8Array | None = None
 
 
-Kernel = Convolution | Pooling | Elementwise | Lookup | Copy | Resize | Normalization | Product
+Kernel = Convolution | Pooling | Elementwise | Lookup | Copy | Resize | Blend | Normalization | Product
 
 
 @dataclass(frozen=True, slots=True)

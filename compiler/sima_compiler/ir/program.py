@@ -323,9 +323,24 @@ class Resample:
     has_lookup: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Interpolate:
+    """Vector unit: linear resampling; tables of neighbours and weights in the parameters, as those of `Resample`."""
+
+    layer: int
+    wait: Wait
+    source: Operand
+    target: Operand
+    parameters: int
+    input: Quantization
+    output: Quantization
+    clamp: tuple[int, int]
+    has_lookup: bool
+
+
 DmaInCommand = LoadTensor | LoadConstants
 DmaOutCommand = StoreTensor
-ComputeCommand = Convolve | Pool | Combine | Translate | Gather | Fill | Resample | Normalize | Multiply
+ComputeCommand = Convolve | Pool | Combine | Translate | Gather | Fill | Resample | Interpolate | Normalize | Multiply
 Command = DmaInCommand | DmaOutCommand | ComputeCommand
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from sima_compiler.ir.layers import (
     Binary,
+    Blend,
     Broadcast,
     Convolution,
     Copy,
@@ -30,7 +31,7 @@ from sima_compiler.ir.layers import (
     Window,
 )
 from sima_compiler.ir.promises import Promises
-from sima_compiler.ir.verify_nodes import window_size
+from sima_compiler.ir.verify_nodes import check_neighbours, window_size
 
 Maps = Mapping[str, FeatureMap]
 Sizes = tuple[int, int, int]
@@ -74,6 +75,12 @@ def check_layer(layer: Layer, maps: Maps, promises: Promises) -> None:
                 promises.require(all(0 <= index < size for index in table), f"{what} reach outside the input")
         case Product():
             _check_product(kernel, layer, maps, promises)
+        case Blend():
+            promises.clamp(kernel.clamp)
+            _check_table(kernel.lookup, promises)
+            check_neighbours(kernel.rows, kernel.columns, (source.rows, source.columns), promises)
+            sizes = (len(kernel.rows.near), len(kernel.columns.near), source.channels)
+            promises.equal("result", _sizes(target), sizes)
         case Normalization():
             _check_normalization(kernel, source, target, promises)
         case _:

@@ -15,7 +15,9 @@ from sima_compiler.ir.graph import (
     PRODUCT_OPS,
     ROW_OPS,
     UNARY_OPS,
+    BlendAttributes,
     ConvAttributes,
+    Neighbours,
     Node,
     Op,
     RowAttributes,
@@ -192,6 +194,26 @@ def _move(node: Node, shapes: list[Shape], result: Shape, promises: Promises) ->
     return result
 
 
+def check_neighbours(rows: Neighbours, columns: Neighbours, size: tuple[int, ...], promises: Promises) -> None:
+    """Tables of one length per axis that stay inside an input of ``size`` (rows, columns)."""
+    for what, found, length in (("rows", rows, size[0]), ("columns", columns, size[1])):
+        lengths = {len(table) for table in (found.near, found.far, found.near_weights, found.far_weights)}
+        promises.equal(f"lengths of the tables of {what}", len(lengths), 1)
+        promises.require(
+            all(0 <= place < length for place in (*found.near, *found.far)), f"{what} reach outside the input"
+        )
+
+
+def _blend(node: Node, shapes: list[Shape], _: Shape, promises: Promises) -> Shape:
+    found, shape = node.attributes, shapes[0]
+    promises.equal("axes", len(shape), 3)
+    promises.require(isinstance(found, BlendAttributes), "no neighbours")
+    if not isinstance(found, BlendAttributes):
+        return shape
+    check_neighbours(found.rows, found.columns, shape[1:], promises)
+    return (shape[0], len(found.rows.near), len(found.columns.near))
+
+
 def _concat(shapes: list[Shape], axis: int, promises: Promises) -> Shape:
     others = {(*shape[:axis], *shape[axis + 1 :]) for shape in shapes}
     promises.equal("different shapes beside the joined axis", len(others), 1)
@@ -205,6 +227,7 @@ _SHAPES: dict[Op, Callable[[Node, list[Shape], Shape, Promises], Shape]] = {
     **dict.fromkeys(BINARY_OPS, _binary),
     **dict.fromkeys(UNARY_OPS, _same),
     Op.TABLE: _tables,
+    Op.RESIZE_LINEAR: _blend,
     **dict.fromkeys(ROW_OPS, _rows),
     **dict.fromkeys(PRODUCT_OPS, _product),
     Op.GLOBAL_AVERAGE_POOL: _global,

@@ -21,6 +21,7 @@ from sima_compiler.ir.program import (
     Engine,
     Fill,
     Gather,
+    Interpolate,
     LoadConstants,
     LoadTensor,
     Multiply,
@@ -76,7 +77,7 @@ def _touched(command: Command) -> Iterator[tuple[int, int]]:
             yield command.target_buffer, command.target_offset + _span(command.sizes, command.target_strides)
         case Fill():
             yield command.target.buffer, _operand_end(command.target)
-        case Convolve() | Pool() | Combine() | Translate() | Resample() | Normalize() | Multiply():
+        case Convolve() | Pool() | Combine() | Translate() | Resample() | Interpolate() | Normalize() | Multiply():
             yield command.source.buffer, _operand_end(command.source)
             yield command.target.buffer, _operand_end(command.target)
             step = command.binary if isinstance(command, Convolve | Combine) else None

@@ -21,6 +21,7 @@ from sima_compiler.ir.program import (
     Engine,
     Fill,
     Gather,
+    Interpolate,
     LoadConstants,
     LoadTensor,
     Multiply,
@@ -298,6 +299,22 @@ RESAMPLE = Record(
         HAS_LOOKUP,
     ),
 )
+INTERPOLATE = Record(
+    "Interpolate",
+    Interpolate,
+    "Linear resampling: four neighbours, each as a real times the product of its weights, near row and column first.",
+    (
+        LAYER,
+        WAITS,
+        SOURCE,
+        TARGET,
+        Field("parameters", UINT, "index of the buffer with the tables"),
+        Field("input", QUANTIZATION, "of the source"),
+        Field("output", QUANTIZATION, "of the sum"),
+        CLAMP,
+        HAS_LOOKUP,
+    ),
+)
 NORMALIZE = Record(
     "Normalize",
     Normalize,
@@ -353,7 +370,8 @@ OPCODES: dict[Engine, dict[int, Record]] = {
         0x26: FILL,
         0x27: RESAMPLE,
         0x28: NORMALIZE,
-        0x29: MULTIPLY,
+        0x29: INTERPOLATE,
+        0x2A: MULTIPLY,
     },
 }
 STREAM_SECTIONS = {

@@ -32,6 +32,7 @@ from sima_compiler.ir.program import (
     Convolve,
     Fill,
     Gather,
+    Interpolate,
     Multiply,
     Normalize,
     Operand,
@@ -256,6 +257,10 @@ def vector_cycles(vectors: int, cycles_each: int, machine: Machine, quads: int, 
     return machine.fill_cycles + max(working, port_cycles(traffic or Traffic(), machine))
 
 
+#: Neighbours of a result of linear resampling: each a product and a sum, as a weighted cell.
+INTERPOLATED = 4
+
+
 def depthwise_cycles(cells: int, machine: Machine) -> int:
     """Cycles of one vector of a depthwise convolution over so many window cells, residual left out."""
     return ceil_div(cells, machine.depthwise_cells_per_step) * machine.depthwise_step_cycles
@@ -305,7 +310,7 @@ def _cycles_each(command: ComputeCommand, machine: Machine) -> int:
             return pool_cycles(prod(worked_window(command, machine).kernel), machine)
         case Combine():
             return 1 if command.binary.operand is None else 2
-        case Gather() | Translate() | Fill() | Resample() | Normalize() | Multiply():
+        case Gather() | Translate() | Fill() | Resample() | Interpolate() | Normalize() | Multiply():
             return 1
         case _:
             assert_never(command)
@@ -324,6 +329,8 @@ def vector_traffic(command: ComputeCommand, machine: Machine, quads: int) -> Tra
         sizes = (source.rows, source.columns, target.rows, target.columns)
         window = worked_window(command, machine)
         inputs = ceil_div(window_reads(sizes, window, machine) * busiest * lanes, target.rows * target.columns)
+    if isinstance(command, Interpolate):
+        inputs *= INTERPOLATED
     if isinstance(command, Convolve):
         channels = ceil_div(ceil_div(command.target.channels, lanes), quads) * lanes
         weights = prod(worked_window(command, machine).kernel) * channels

@@ -47,6 +47,8 @@ def vector_steps(layer: Layer, machine: Machine) -> int:
             return pool_cycles(prod(kernel.window.kernel), machine)
         case Elementwise():
             return 1 + second
+        case Blend():
+            return depthwise_cycles(INTERPOLATED, machine)
         case Lookup() | Copy() | Resize() | Product():
             return 1
         case Normalization():

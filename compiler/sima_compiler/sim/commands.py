@@ -23,6 +23,7 @@ from sima_compiler.ir.program import (
     Convolve,
     Fill,
     Gather,
+    Interpolate,
     LoadConstants,
     LoadTensor,
     Multiply,
@@ -40,7 +41,7 @@ from sima_compiler.sim.accumulators import Accumulated, Accumulators
 from sima_compiler.sim.memory import Memory, Region
 
 #: Commands that turn a source region into a target region of their own shape.
-Mapped = Convolve | Pool | Combine | Translate | Resample | Normalize | Multiply
+Mapped = Convolve | Pool | Combine | Translate | Resample | Interpolate | Normalize | Multiply
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def chip_reads(command: Command) -> frozenset[int]:
             return frozenset()
         case Gather():
             found = {command.source_buffer}
-        case Convolve() | Pool() | Combine() | Translate() | Resample() | Normalize() | Multiply():
+        case Convolve() | Pool() | Combine() | Translate() | Resample() | Interpolate() | Normalize() | Multiply():
             found = {command.source.buffer}
         case _:
             assert_never(command)
@@ -100,7 +101,10 @@ def run_command(state: State, command: Command) -> None:
             _load_constants(state, command)
         case StoreTensor():
             _store_tensor(state, command)
-        case Convolve() | Pool() | Combine() | Translate() | Gather() | Fill() | Resample() | Normalize() | Multiply():
+        case (
+            Convolve() | Pool() | Combine() | Translate() | Gather() | Fill()
+            | Resample() | Interpolate() | Normalize() | Multiply()
+        ):  # fmt: skip
             _compute(state, command)
         case _:
             assert_never(command)
@@ -165,6 +169,9 @@ def _compute(state: State, command: ComputeCommand) -> None:
             sections = _parameters(state, command)
             found = products.multiply(command, _read(state, command.source), _read(state, command.right), sections)
             _leave(state, command, found, output.zero_point)
+        case Interpolate(output=output):
+            values = kernels.interpolate(command, _read(state, command.source), _parameters(state, command))
+            _leave(state, command, values, output.zero_point)
         case Normalize(output=output):
             found = rows.normalize(command, _read(state, command.source), _parameters(state, command))
             _leave(state, command, found, output.zero_point)

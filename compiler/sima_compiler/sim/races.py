@@ -27,6 +27,7 @@ from sima_compiler.ir.program import (
     Engine,
     Fill,
     Gather,
+    Interpolate,
     LoadConstants,
     LoadTensor,
     Multiply,
@@ -172,7 +173,7 @@ def accesses(program: Program, command: Command) -> tuple[Access, ...]:
             target = Region(command.target_buffer, command.target_offset, sizes, command.target_strides)
             both = (_chip(program, source, writes=False), _chip(program, target, writes=True))
             return both + _whole(program, command.parameters, constants_bytes(command), writes=False)
-        case Convolve() | Pool() | Combine() | Translate() | Resample() | Normalize() | Multiply():
+        case Convolve() | Pool() | Combine() | Translate() | Resample() | Interpolate() | Normalize() | Multiply():
             found = (_chip(program, operand_region(command.source, 0), writes=False),)
             if part_of(command).finishes:
                 found += (_chip(program, operand_region(command.target, command.target.padding), writes=True),)

@@ -7,7 +7,7 @@ partial sum is provably an integer below 2^24, and in float64 otherwise, so that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import prod
 from typing import TypeVar, cast
 
@@ -22,6 +22,7 @@ from sima_compiler.ir.graph import (
     ROW_OPS,
     UNARY_OPS,
     ActivationAttributes,
+    BlendAttributes,
     ConvAttributes,
     Float32Array,
     Graph,
@@ -112,14 +113,14 @@ def _evaluate(node: Node, inputs: list[Int8Array], tensors: Mapping[str, Tensor]
         return _unary(node, inputs[0], tensors)
     if node.op is Op.TABLE:
         return _table(node, inputs[0])
+    if isinstance(node.attributes, BlendAttributes):
+        neighbours = (node.attributes.rows, node.attributes.columns)
+        quants = (tensors[node.inputs[0]].quant, tensors[node.output].quant)
+        return arithmetic.interpolate(inputs[0], (2, 3), neighbours, quants, node.clamp)
     if node.op in arithmetic.BINARY_OPS:
         return _binary(node, inputs, tensors)
-    if node.op is Op.CONV:
-        return _convolution(node, inputs[0], tensors)
-    if node.op is Op.CONV_TRANSPOSE:
-        return _transposed_convolution(node, inputs[0], tensors)
-    if node.op is Op.GEMM:
-        return _gemm(node, inputs[0], tensors)
+    if node.op in _WEIGHTED:
+        return _WEIGHTED[node.op](node, inputs[0], tensors)
     if node.op in PRODUCT_OPS:
         return _product(node, inputs, tensors)
     if node.op in ROW_OPS:
@@ -360,3 +361,11 @@ def _concat(node: Node, inputs: list[Int8Array], axis: int, tensors: Mapping[str
 def sample_bytes(tensor: Tensor) -> int:
     """Bytes of one sample of a tensor: one per element."""
     return prod(tensor.shape)
+
+
+#: Operators with weights of their own.
+_WEIGHTED: dict[Op, Callable[[Node, Int8Array, Mapping[str, Tensor]], Int8Array]] = {
+    Op.CONV: _convolution,
+    Op.CONV_TRANSPOSE: _transposed_convolution,
+    Op.GEMM: _gemm,
+}

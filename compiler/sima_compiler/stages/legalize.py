@@ -36,7 +36,7 @@ from sima_compiler.stages.lowering.rows import lower_rows
 from sima_compiler.stages.lowering.transposed import lower_transposed
 from sima_compiler.stages.lowering.views import with_lookup
 from sima_compiler.stages.lowering.way_out import fuse_table
-from sima_compiler.stages.lowering.windows import lower_pool, lower_resize
+from sima_compiler.stages.lowering.windows import lower_blend, lower_pool, lower_resize
 
 _RULES: dict[Op, Callable[[Builder, Step], None]] = {
     Op.CONV: lower_convolution,
@@ -46,6 +46,7 @@ _RULES: dict[Op, Callable[[Builder, Step], None]] = {
     Op.AVERAGE_POOL: lower_pool,
     Op.GLOBAL_AVERAGE_POOL: lower_pool,
     Op.RESIZE_NEAREST: lower_resize,
+    Op.RESIZE_LINEAR: lower_blend,
     Op.RESHAPE: lower_view,
     Op.TRANSPOSE: lower_view,
     Op.SLICE: lower_view,

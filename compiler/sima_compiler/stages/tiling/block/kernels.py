@@ -18,6 +18,7 @@ from sima_compiler.ir.graph import Int8Array
 from sima_compiler.ir.kernels import Reduction, facts
 from sima_compiler.ir.layers import (
     Binary,
+    Blend,
     Broadcast,
     Convolution,
     Copy,
@@ -50,6 +51,7 @@ from sima_compiler.ir.program import (
 from sima_compiler.lm.constants import ConstantSections
 from sima_compiler.machine.cost import array_work, ceil_div, compute_cycles, product_work
 from sima_compiler.machine.description import Machine
+from sima_compiler.stages.tiling.block.blend import blend_command, blend_sections
 from sima_compiler.stages.tiling.block.contraction import Extent, Taps, part_region
 from sima_compiler.stages.tiling.block.copies import CoordinateMove, byte_dimensions
 from sima_compiler.stages.tiling.block.geometry import Held, Range, Region, block_window, operand_of
@@ -139,6 +141,8 @@ def constants_of(layer: Layer, region: Region, taps: Taps | None = None) -> Cons
             return _resize_sections(kernel, region)
         case Product():
             return None if kernel.lookup is None else ConstantSections(lookup=kernel.lookup)
+        case Blend():
+            return blend_sections(kernel, region)
         case Normalization():
             return row_sections(kernel, region)
         case Copy():
@@ -199,6 +203,9 @@ def block_commands(block: Block) -> Sequence[ComputeCommand]:
             return [Resample(block.index, NO_WAIT, block.source(0), block.output, block.constants, has_lookup)]
         case Product():
             return [_multiply(block, kernel)]
+        case Blend():
+            operands, quants = (block.source(0), block.output), (block.inputs[0].map.quant, block.target.map.quant)
+            return [blend_command(kernel, block.index, operands, quants, block.constants)]
         case Normalization():
             operands, quants = (block.source(0), block.output), (block.inputs[0].map.quant, block.target.map.quant)
             return [row_command(kernel, block.index, operands, quants, block.parameters)]

@@ -6,6 +6,7 @@ from typing import assert_never
 
 from sima_compiler.ir.kernels import Reach, Unit, facts
 from sima_compiler.ir.layers import (
+    Blend,
     Broadcast,
     Convolution,
     Copy,
@@ -48,6 +49,8 @@ def parameter_bytes(layer: Layer, channels: int, pixels: int | None = None) -> i
             return _row_parameter_bytes(kernel, pixels)
         case Copy():
             return TABLE_BYTES * len(distinct_tables(kernel))
+        case Blend():
+            return TABLES + ALIGNMENT + 16 * (len(kernel.rows.near) + len(kernel.columns.near))
         case Resize():
             return TABLES + 4 * (len(kernel.rows) + len(kernel.columns))
         case _:

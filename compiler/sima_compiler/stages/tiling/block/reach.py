@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from sima_compiler.ir.graph import Neighbours
 from sima_compiler.ir.kernels import Reach, facts
 from sima_compiler.ir.layers import (
+    Blend,
     Convolution,
     Copy,
     Elementwise,
@@ -45,6 +47,9 @@ def input_region(layer: Layer, index: int, source: FeatureMap, target: FeatureMa
         case Resize():
             rows, columns = _table_range(kernel.rows, output.rows), _table_range(kernel.columns, output.columns)
             return Region(output.samples, rows, columns, output.channels)
+        case Blend():
+            rows, columns = _neighbour_range(kernel.rows, output.rows), _neighbour_range(kernel.columns, output.columns)
+            return Region(output.samples, rows, columns, output.channels)
         case Elementwise() | Lookup():
             return output
         case Normalization() | Product():
@@ -72,6 +77,11 @@ def _operand_region(source: FeatureMap, target: FeatureMap, output: Region) -> R
         return Region(output.samples, output.rows, output.columns, channels)
     channels = output.channels if source.channels == target.channels else (0, source.channels)
     return Region(output.samples, (0, source.rows), (0, source.columns), channels)
+
+
+def _neighbour_range(axis: Neighbours, output: Range) -> Range:
+    part = axis.part(*output)
+    return _table_range((*part.near, *part.far), (0, 2 * len(part.near)))
 
 
 def _table_range(table: tuple[int, ...], output: Range) -> Range:

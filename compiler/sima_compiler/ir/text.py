@@ -78,8 +78,8 @@ def _attributes(attributes: Attributes) -> Iterator[str]:
             axis = f" axis {attributes.axis}" if len(attributes.tables) > 1 else ""
             yield f"{', '.join(attributes.steps)} {array_text(attributes.tables)}{axis}"
         case BlendAttributes():
-            for what, found in (("rows", attributes.rows), ("columns", attributes.columns)):
-                yield f"{what} {list_text(found.near)} and {list_text(found.far)}"
+            sides = (("rows", attributes.rows), ("columns", attributes.columns))
+            yield " ".join(f"{what} {list_text(found.near)} and {list_text(found.far)}" for what, found in sides)
         case RowAttributes():
             yield f"over {list_text(attributes.axes)}" + (
                 f" epsilon {attributes.epsilon!r}" if attributes.epsilon else ""

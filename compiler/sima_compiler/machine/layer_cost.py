@@ -11,6 +11,7 @@ from typing import assert_never
 
 from sima_compiler.ir.kernels import facts
 from sima_compiler.ir.layers import (
+    Blend,
     Convolution,
     Copy,
     Elementwise,
@@ -21,7 +22,7 @@ from sima_compiler.ir.layers import (
     Product,
     Resize,
 )
-from sima_compiler.machine.cost import depthwise_cycles, pool_cycles, vector_cycles
+from sima_compiler.machine.cost import INTERPOLATED, depthwise_cycles, pool_cycles, vector_cycles
 from sima_compiler.machine.description import Machine
 from sima_compiler.machine.row_costs import pixel_cycles
 from sima_compiler.machine.traffic import ceil_div

@@ -67,7 +67,6 @@ LATER = OperatorKind(
             "LpNormalization",
             "Attention",
             "MultiHeadAttention",
-            "Einsum",
             "ReduceMin",
             "ArgMin",
             "CumSum",

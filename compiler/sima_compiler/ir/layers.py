@@ -255,7 +255,23 @@ class Normalization:
     clamp: tuple[int, int] = (-128, 127)
 
 
-Kernel = Convolution | Pooling | Elementwise | Lookup | Copy | Resize | Blend | Normalization
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Matrix product of two maps of as many rows: a row's pixels (M, K) times the other's (N, K), transposed.
+
+    The result has M pixels of N channels in each row. ``multiplier`` is the requantization factor (sa * sb) / sy, or,
+    ``real``, the scale sa * sb of reals. ``intermediate`` is the quantization of the requantized accumulator; ``clamp``
+    and ``lookup`` apply to it.
+    """
+
+    multiplier: float
+    real: bool
+    intermediate: Quantization
+    clamp: tuple[int, int] = (-128, 127)
+    lookup: Int8Array | None = None
+
+
+Kernel = Convolution | Pooling | Elementwise | Lookup | Copy | Resize | Blend | Normalization | Product
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ class _Commands:
         self.layer = layer
         self.tensor = st.integers(0, tensors - 1)
         self.buffer = st.integers(0, buffers - 1)
-        self.optional = st.integers(-1, buffers - 1)
+        self.optional = st.none() | self.buffer
         self.constants = st.integers(0, constants - 1)
         self.operand = st.builds(Operand, self.buffer, *[counts] * 9)
         self.step = st.builds(

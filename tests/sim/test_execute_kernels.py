@@ -192,7 +192,7 @@ def test_addition_of_two_maps_equals_onnxruntime(
         for swapped in (False, True) if broadcast is Broadcast.NONE else (False,):
             case = Single(SOURCE, SOURCE, 16, shape)
             step = binary_step(BinaryOp.ADD, case.operands[0], broadcast, (a, b, y), swapped=swapped)
-            result = case.run(Combine(0, Wait(), case.source, case.target, -1, step))
+            result = case.run(Combine(0, Wait(), case.source, case.target, None, step))
             flight, other = unsigned(case.values["x0"]), unsigned(case.values["x1"])
             left, right = (other, flight) if swapped else (flight, other)
             constants = [(np.float32(q.scale), np.uint8(q.zero_point + 128)) for q in (a, b, y)]
@@ -371,7 +371,7 @@ def test_fill_and_padding_write_what_they_say() -> None:
     builder, target = case.builder, case.target
     wide = builder.tensor("w", Role.OUTPUT, (3, 7, 9, 16), quant(1, 0))
     step = binary_step(BinaryOp.ADD, case.source, Broadcast.NONE, (quant(1, 0), quant(1, 0), quant(1, 33)))
-    builder.compute(Combine(0, Wait(), case.source, target, -1, step))
+    builder.compute(Combine(0, Wait(), case.source, target, None, step))
     builder.compute(Fill(0, Wait(), replace(target, channels=2, padding=0), -77))
     builder.store(case.output, target)
     builder.store(wide, replace(target, channels=16))
@@ -398,7 +398,7 @@ def test_operands_that_do_not_spread_are_refused() -> None:
     case = Single(SOURCE, SOURCE, 1, (3, 7, 3, 4))
     step = binary_step(BinaryOp.ADD, case.operands[0], Broadcast.NONE, (quant(1, 0), quant(1, 0), quant(1, 0)))
     with pytest.raises(ExecutionError, match="does not spread"):
-        case.run(Combine(0, Wait(), case.source, case.target, -1, step))
+        case.run(Combine(0, Wait(), case.source, case.target, None, step))
 
 
 def test_constants_survive_packing_and_are_aligned() -> None:

@@ -153,4 +153,7 @@ def _blocks(layer: Layer, kernel: Convolution, place: _Place) -> int:
     # A map can be laid out packed wherever that pays.
     folds = source.channels < lanes and kernel.groups == 1 and kernel.window.dilations[1] == 1
     across = (-(-columns * inputs // lanes)).sum() if folds else columns.sum() * ceil_div(inputs, lanes)
-    return int(rows.sum()) * int(across) * kernel.groups * ceil_div(target.channels // kernel.groups, lanes)
+    cells, channels = int(rows.sum()) * int(across), target.channels // kernel.groups
+    if kernel.shares_blocks:  # what does not fill its last block may stand beside another layer's outputs
+        return cells * kernel.groups * channels // lanes
+    return cells * kernel.groups * ceil_div(channels, lanes)

@@ -15,6 +15,12 @@ def _within(low: int, high: int, values: tuple[int, ...]) -> bool:
 
 CONV_STRIDE = Rule("Conv strides are from 1 to 31", lambda strides: _within(1, 31, strides))
 CONV_DILATION = Rule("Conv dilations are from 1 to 63", lambda dilations: _within(1, 63, dilations))
+TRANSPOSED_STRIDE = Rule(
+    "ConvTranspose strides are 1, 2, 4, 8 or 16, depthwise 1 or 2",
+    lambda strides, depthwise: all(stride in ((1, 2) if depthwise else (1, 2, 4, 8, 16)) for stride in strides),
+)
+TRANSPOSED_DILATION = Rule("ConvTranspose dilations are 1", lambda dilations: _within(1, 1, dilations))
+TRANSPOSED_GROUPS = Rule("ConvTranspose has one group, or is depthwise with one output per channel", bool)
 SAME_PADS = Rule(
     "with auto_pad SAME, strides reach at most two places beyond a Conv's window, none beyond a pool's", bool
 )

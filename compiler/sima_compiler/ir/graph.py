@@ -23,6 +23,7 @@ class Op(StrEnum):
     """Operators of the quantized graph, by their ONNX names."""
 
     CONV = "Conv"
+    CONV_TRANSPOSE = "ConvTranspose"
     GEMM = "Gemm"  # also MatMul with a constant right side: contracts the last axis
     ADD = "Add"
     SUB = "Sub"
@@ -90,9 +91,9 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Constants of a Conv or a Gemm.
+    """Constants of a Conv, a ConvTranspose or a Gemm.
 
-    ``values``: int8, (Cout, Cin / groups, kh, kw) for Conv, (Cout, Cin) for Gemm; symmetric, zero point 0.
+    ``values``: int8, (Cout, Cin / groups, kh, kw) for both convolutions, (Cout, Cin) for Gemm; symmetric, zero point 0.
     ``scales``: float32, length 1 (per tensor) or Cout (per channel). ``bias``: int32, length Cout, scale
     sx * sw, zeros where the source has none. With ``real_bias`` (float32, length Cout) ``bias`` is zero: sums become
     reals, to which it is added before the result is quantized: two more roundings than in a product on bytes.
@@ -115,7 +116,11 @@ class ConstantOperand:
 
 @dataclass(frozen=True, slots=True)
 class ConvAttributes:
-    """Two-dimensional convolution or pooling window; order (height, width); pads top, left, bottom, right."""
+    """Two-dimensional convolution or pooling window; order (height, width); pads top, left, bottom, right.
+
+    Of a transposed convolution pads are the rows and columns that the result leaves out; negative at the bottom and the
+    right where it has more.
+    """
 
     kernel: tuple[int, int]
     strides: tuple[int, int] = (1, 1)

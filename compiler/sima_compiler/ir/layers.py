@@ -108,14 +108,15 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Convolution:
-    """Multiply-accumulate kernel: Conv, depthwise Conv, Gemm and MatMul.
+    """Multiply-accumulate kernel: Conv, depthwise Conv, Gemm, MatMul, and one set of phases of a ConvTranspose.
 
     ``real_bias`` (float32, Cout) in place of a bias: the sum times sx * sw (``multipliers`` then) is a real, to which
     it is added, and the scale of ``intermediate`` divides.
 
     ``weights``: int8 (Cout, kh, kw, Cin / groups). ``bias``: int32 (Cout). ``multipliers``: float32 (Cout), the
     requantization factor (sx * sw) / sy evaluated in float32. ``intermediate`` is the quantization of the requantized
-    accumulator; ``clamp`` and ``lookup`` apply to it; then ``binary`` if present.
+    accumulator; ``clamp`` and ``lookup`` apply to it; then ``binary`` if present. ``shares_blocks``: other layers make
+    other results of the same node, so that another program could put outputs of both into one block of the array.
     """
 
     window: Window
@@ -128,6 +129,7 @@ class Convolution:
     lookup: Int8Array | None = None
     binary: Binary | None = None
     real_bias: npt.NDArray[np.float32] | None = None
+    shares_blocks: bool = False
 
     @property
     def is_depthwise(self) -> bool:

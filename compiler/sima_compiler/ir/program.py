@@ -249,7 +249,7 @@ class Convolve:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Vector unit: window reduction. ``parameters`` is -1 without a lookup.
+    """Vector unit: window reduction. ``parameters`` is None without a lookup.
 
     ``is_global``: average over the whole map, requantized by sx / (sy * cells). A part that does not finish has no
     lookup.
@@ -260,7 +260,7 @@ class Pool:
     kind: PoolKind
     source: Operand
     target: Operand
-    parameters: int
+    parameters: int | None
     window: Window
     count_include_pad: bool
     is_global: bool
@@ -273,13 +273,13 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Combine:
-    """Vector unit: two operands elementwise. ``parameters`` is -1 without constants or lookup."""
+    """Vector unit: two operands elementwise. ``parameters`` is None without constants or lookup."""
 
     layer: int
     wait: Wait
     source: Operand
     target: Operand
-    parameters: int
+    parameters: int | None
     binary: BinaryStep
 
 
@@ -298,7 +298,7 @@ class Translate:
 class Gather:
     """Vector unit: affine copy. Strides and offsets are bytes in the two buffers; at most 6 dimensions.
 
-    ``parameters`` is -1 without a lookup.
+    ``parameters`` is None without a lookup.
     """
 
     layer: int
@@ -310,7 +310,7 @@ class Gather:
     sizes: tuple[int, ...]
     source_strides: tuple[int, ...]
     target_strides: tuple[int, ...]
-    parameters: int
+    parameters: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from sima_compiler.ir.promises import Promises
 Shape = tuple[int, ...]
 Tensors = Mapping[str, Tensor]
 
-_WINDOWS = {Op.CONV, Op.MAX_POOL, Op.AVERAGE_POOL}
+_WINDOWS = {Op.CONV, Op.CONV_TRANSPOSE, Op.MAX_POOL, Op.AVERAGE_POOL}
 _MOVES = {Op.CONCAT, Op.TRANSPOSE, Op.SLICE, Op.PAD, Op.RESIZE_NEAREST}
 
 
@@ -39,7 +39,9 @@ def check_node(node: Node, tensors: Tensors, promises: Promises) -> None:
     if node.op is not Op.CONCAT:
         promises.equal("operands", len(node.inputs), operands)
     promises.require(node.constant is None or binary, "a constant where none belongs")
-    promises.require((node.weights is not None) == (node.op in (Op.CONV, Op.GEMM)), "weights missing or misplaced")
+    promises.require(
+        (node.weights is not None) == (node.op in (Op.CONV, Op.CONV_TRANSPOSE, Op.GEMM)), "weights missing or misplaced"
+    )
     if node.op in _WINDOWS:
         promises.require(isinstance(node.attributes, ConvAttributes), "no window")
     if node.op in _MOVES:
@@ -68,7 +70,7 @@ def _check_weights(node: Node, tensors: Tensors, promises: Promises) -> None:
         promises.require(not weights.bias.any(), "a bias beside a real bias")
     promises.require(weights.scales.dtype == np.float32, f"weight scales are {weights.scales.dtype}")
     promises.require(weights.scales.shape in ((1,), (outputs,)), f"weight scales have shape {weights.scales.shape}")
-    if isinstance(node.attributes, ConvAttributes) and node.op is Op.CONV:
+    if isinstance(node.attributes, ConvAttributes):
         groups = node.attributes.groups
         promises.require(outputs % groups == 0, f"{outputs} outputs in {groups} groups")
         promises.equal("weights", weights.values.shape[1:], (shape[0] // groups, *node.attributes.kernel))
@@ -87,6 +89,19 @@ def _window(node: Node, shapes: list[Shape], _: Shape, promises: Promises) -> Sh
                strict=True)  # fmt: skip
     sizes = [window_size(*axis) for axis in axes]
     return (shape[0] if node.weights is None else node.weights.values.shape[0], *sizes)
+
+
+def _transposed(node: Node, shapes: list[Shape], _: Shape, promises: Promises) -> Shape:
+    attributes, shape = node.attributes, shapes[0]
+    promises.equal("axes", len(shape), 3)
+    if not isinstance(attributes, ConvAttributes) or node.weights is None:
+        return shape
+    promises.equal("dilations", attributes.dilations, (1, 1))
+    promises.require(min(attributes.pads[:2]) >= 0, "a negative pad in front")
+    top, left, bottom, right = attributes.pads
+    axes = zip(shape[1:], attributes.strides, attributes.kernel, (top + bottom, left + right), strict=True)
+    sizes = [(size - 1) * stride + kernel - pads for size, stride, kernel, pads in axes]
+    return (node.weights.values.shape[0], *sizes)
 
 
 def _gemm(node: Node, shapes: list[Shape], _: Shape, __: Promises) -> Shape:
@@ -176,6 +191,7 @@ def _concat(shapes: list[Shape], axis: int, promises: Promises) -> Shape:
 
 _SHAPES: dict[Op, Callable[[Node, list[Shape], Shape, Promises], Shape]] = {
     **dict.fromkeys((Op.CONV, Op.MAX_POOL, Op.AVERAGE_POOL), _window),
+    Op.CONV_TRANSPOSE: _transposed,
     Op.GEMM: _gemm,
     **dict.fromkeys(BINARY_OPS, _binary),
     **dict.fromkeys(UNARY_OPS, _same),

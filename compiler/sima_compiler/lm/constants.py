@@ -101,7 +101,7 @@ def section_shapes(command: ComputeCommand) -> dict[str, tuple[int, ...]]:
         case Pool(has_lookup=True) | Translate():
             return {"lookup": (LOOKUP_ENTRIES,)}
         case Gather(parameters=parameters):
-            return {"lookup": (LOOKUP_ENTRIES,)} if parameters >= 0 else {}
+            return {"lookup": (LOOKUP_ENTRIES,)} if parameters is not None else {}
         case Resample(target=target, has_lookup=has_lookup):
             tables = {"rows": (target.rows,), "columns": (target.columns,)}
             return {"lookup": (LOOKUP_ENTRIES,), **tables} if has_lookup else dict(tables)

@@ -7,6 +7,7 @@ appear in their own order; a command appears after everything that it waits for,
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import assert_never
 
 from sima_compiler.ir.graph import Quantization
 from sima_compiler.ir.layers import Window
@@ -83,6 +84,8 @@ def describe(program: Program, command: Command) -> str:
         case Convolve() | Pool() | Combine() | Translate() | Resample() | Normalize():
             ends = f"{_operand(program, command.source)} -> {_operand(program, command.target)}"
             return f"{_details(program, command)} {ends}{_parameters(program, command.parameters)}"
+        case _:
+            assert_never(command)
 
 
 def _ready(wait: Wait, done: dict[Engine, int]) -> bool:
@@ -141,8 +144,8 @@ def _operand(program: Program, operand: Operand) -> str:
     return f"{_buffer(program, operand.buffer, operand.offset)}[{shape}{padding} by {strides}]"
 
 
-def _parameters(program: Program, number: int) -> str:
-    return f" with {_buffer(program, number, 0)}" if number >= 0 else ""
+def _parameters(program: Program, number: int | None) -> str:
+    return "" if number is None else f" with {_buffer(program, number, 0)}"
 
 
 def _transfer(program: Program, command: LoadTensor | StoreTensor) -> str:
@@ -187,6 +190,8 @@ def _details(program: Program, command: Convolve | Pool | Combine | Translate | 
             held = " gains" * gains + " offsets" * offsets + " per pixel" * per_pixel
             epsilon = f" epsilon {command.epsilon:.9g}" if command.epsilon else ""
             return f"{kind}{held}{epsilon} to {_quant(command.output)}{_clamp(clamp)}"
+        case _:
+            assert_never(command)
 
 
 def _step(program: Program, step: BinaryStep) -> str:

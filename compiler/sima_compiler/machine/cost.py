@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import assert_never
 
+from sima_compiler.ir.commands import facts, on_array
 from sima_compiler.ir.layers import Window
 from sima_compiler.ir.program import (
     ArrayMapping,
@@ -87,11 +88,6 @@ def pixels_of(operand: Operand) -> int:
     return operand.samples * operand.rows * operand.columns
 
 
-def is_depthwise(command: Convolve) -> bool:
-    """True when every group has one input channel: the vector unit does it."""
-    return command.groups == command.source.channels and command.groups > 1
-
-
 def worked_window(command: Convolve | Pool, machine: Machine) -> Window:
     """The command's window without the rows and columns that none of its results sees on the map, where the machine
     leaves those out.
@@ -133,7 +129,7 @@ def array_work(command: Convolve, machine: Machine) -> ArrayWork:
 
 def accumulators_needed(command: Convolve | Pool, machine: Machine, quads: int) -> int:
     """Vectors of ``lanes`` results that the busiest tile holds until a block in parts is finished."""
-    if isinstance(command, Pool) or is_depthwise(command):
+    if isinstance(command, Pool) or not on_array(command):
         return ceil_div(_vectors(command.target, machine), machine.tiles(quads))
     work = array_work(command, machine)
     return ceil_div(work.pixels, command.mapping.pixels) * ceil_div(work.outputs, command.mapping.outputs)
@@ -224,7 +220,7 @@ def _streams(mapping: ArrayMapping, tiles: int, pixel_bytes: int, weight_bytes: 
 
 def command_traffic(command: ComputeCommand, machine: Machine, quads: int) -> Traffic:
     """What a command moves in its busiest quad."""
-    if isinstance(command, Convolve) and not is_depthwise(command):
+    if isinstance(command, Convolve) and on_array(command):
         return array_traffic(array_work(command, machine), command.mapping, machine)
     return vector_traffic(command, machine, quads)
 
@@ -257,7 +253,7 @@ def compute_cycles(command: ComputeCommand, machine: Machine, quads: int) -> int
 
 def command_work(command: ComputeCommand, machine: Machine, quads: int) -> CommandWork:
     """The same in parts."""
-    if isinstance(command, Convolve) and not is_depthwise(command):
+    if isinstance(command, Convolve) and on_array(command):
         return array_parts(array_work(command, machine), command.mapping, machine)
     vectors = vector_count(command, machine)
     each = _cycles_each(command, machine)
@@ -277,23 +273,16 @@ def _cycles_each(command: ComputeCommand, machine: Machine) -> int:
     match command:
         case Convolve():
             return depthwise_cycles(prod(worked_window(command, machine).kernel), machine) + (
-                _second(command) is not None
+                command.binary is not None and command.binary.operand is not None
             )
         case Pool():
             return pool_cycles(prod(worked_window(command, machine).kernel), machine)
         case Combine():
-            return 1 if _second(command) is None else 2
+            return 1 if command.binary.operand is None else 2
         case Gather() | Translate() | Fill() | Resample() | Normalize():
             return 1
         case _:
             assert_never(command)
-
-
-def _second(command: ComputeCommand) -> Operand | None:
-    """The second operand, if it is a map."""
-    if isinstance(command, Convolve | Combine) and command.binary is not None:
-        return command.binary.operand
-    return None
 
 
 def vector_traffic(command: ComputeCommand, machine: Machine, quads: int) -> Traffic:
@@ -302,7 +291,8 @@ def vector_traffic(command: ComputeCommand, machine: Machine, quads: int) -> Tra
         return _row_traffic(command, machine, quads)
     vectors, lanes = vector_count(command, machine), machine.lanes
     busiest = min(vectors, ceil_div(vectors, machine.tiles(quads)) * machine.tiles_per_quad)
-    inputs, weights = (0 if isinstance(command, Fill) else busiest * lanes), 0
+    known = facts(command)
+    inputs, weights = (0 if known.source is None else busiest * lanes), 0
     if isinstance(command, Convolve | Pool):
         source, target = command.source, command.target
         sizes = (source.rows, source.columns, target.rows, target.columns)
@@ -311,8 +301,7 @@ def vector_traffic(command: ComputeCommand, machine: Machine, quads: int) -> Tra
     if isinstance(command, Convolve):
         channels = ceil_div(ceil_div(command.target.channels, lanes), quads) * lanes
         weights = prod(worked_window(command, machine).kernel) * channels
-    second = _second(command)
-    operands = 0 if second is None else min(busiest, _vectors(second, machine)) * lanes
+    operands = 0 if known.second is None else min(busiest, _vectors(known.second, machine)) * lanes
     return Traffic(inputs, weights, operands, busiest * lanes)
 
 

@@ -115,6 +115,8 @@ def _evaluate(node: Node, inputs: list[Int8Array], tensors: Mapping[str, Tensor]
         return _binary(node, inputs, tensors)
     if node.op is Op.CONV:
         return _convolution(node, inputs[0], tensors)
+    if node.op is Op.CONV_TRANSPOSE:
+        return _transposed_convolution(node, inputs[0], tensors)
     if node.op is Op.GEMM:
         return _gemm(node, inputs[0], tensors)
     if node.op in ROW_OPS:
@@ -205,6 +207,26 @@ def _convolution(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int
         sums = _correlate(_windows(padded, attributes), weights.values.astype(kind), attributes.groups)
         result[index] = _finished(sums.astype(np.int32), weights, source.quant, target.quant, node.clamp, (-1, 1, 1))
     return result
+
+
+def _transposed_convolution(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int8Array:
+    """Every tap adds the centred map, times its weights, to the places a stride apart that it meets."""
+    source, target, weights = tensors[node.inputs[0]], tensors[node.output], _weights(node)
+    attributes = cast("ConvAttributes", node.attributes)
+    kind = exact_type(weights.values, source.quant.zero_point)
+    (height, width), (down, along), groups = attributes.kernel, attributes.strides, attributes.groups
+    channels, rows, columns = source.shape
+    centred = (x.astype(kind) - kind(source.quant.zero_point)).reshape(len(x), groups, channels // groups, -1)
+    taps = weights.values.astype(kind).reshape(groups, -1, channels // groups, height, width)
+    top, left = attributes.pads[:2]
+    laid = (top + target.shape[1] + down + height, left + target.shape[2] + along + width)
+    sums = np.zeros((len(x), target.shape[0], *laid), kind)
+    for i, j in np.ndindex(height, width):
+        product = (taps[..., i, j] @ centred).reshape(len(x), -1, rows, columns)
+        part = sums[:, :, i : i + (rows - 1) * down + 1 : down, j : j + (columns - 1) * along + 1 : along]
+        part += product[:, :, : part.shape[2], : part.shape[3]]
+    kept = sums[:, :, top : top + target.shape[1], left : left + target.shape[2]].astype(np.int32)
+    return _finished(kept, weights, source.quant, target.quant, node.clamp, (-1, 1, 1))
 
 
 def _finished(

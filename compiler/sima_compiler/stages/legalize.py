@@ -32,12 +32,14 @@ from sima_compiler.stages.lowering.outputs import claim_outputs, packed_outputs
 from sima_compiler.stages.lowering.pads import fold_pads
 from sima_compiler.stages.lowering.pads_behind import pads_behind_transposes
 from sima_compiler.stages.lowering.rows import lower_rows
+from sima_compiler.stages.lowering.transposed import lower_transposed
 from sima_compiler.stages.lowering.views import with_lookup
 from sima_compiler.stages.lowering.way_out import fuse_table
 from sima_compiler.stages.lowering.windows import lower_pool, lower_resize
 
 _RULES: dict[Op, Callable[[Builder, Step], None]] = {
     Op.CONV: lower_convolution,
+    Op.CONV_TRANSPOSE: lower_transposed,
     Op.GEMM: lower_gemm,
     Op.MAX_POOL: lower_pool,
     Op.AVERAGE_POOL: lower_pool,

@@ -17,10 +17,11 @@ export function mountView(
   label: string,
   content: () => ComponentChildren,
   moreStyles = "",
+  moreName = "parts",
 ): Mounted {
   const root = element("div", { className: "sima-view", role: "region", ariaLabel: label });
   addStyles(parent, "base", styles);
-  if (moreStyles) addStyles(parent, "parts", moreStyles);
+  if (moreStyles) addStyles(parent, moreName, moreStyles);
   parent.append(root);
   const release = keepKeys(root);
   render(<Guarded label={label}>{<Content make={content} />}</Guarded>, root);
@@ -39,7 +40,7 @@ function Content({ make }: { make: () => ComponentChildren }) {
 }
 
 /** One style sheet of a name per document, or per shadow tree, however many views there are. */
-function addStyles(near: Node, name: string, text: string): void {
+export function addStyles(near: Node, name: string, text: string): void {
   const root = near.getRootNode();
   const place = root instanceof ShadowRoot ? root : document.head;
   if (place.querySelector(`style[data-sima-styles="${name}"]`)) return;

@@ -1,7 +1,7 @@
 """One block of one layer as compute commands with empty waits.
 
 In: a layer, the output region, the buffers that hold its maps and parameters. Out: commands of `ir.program`, and the
-constants that a block needs. A command's ``parameters`` is the buffer index, or -1.
+constants that a block needs. A command's ``parameters`` is the buffer index, or None.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import assert_never
 
 import numpy as np
 
+from sima_compiler.errors import InternalError
 from sima_compiler.ir.graph import Int8Array
 from sima_compiler.ir.kernels import Reduction, facts
 from sima_compiler.ir.layers import (
@@ -69,11 +70,18 @@ class Block:
     region: Region
     target: Held
     inputs: tuple[Held, ...]
-    parameters: int
+    parameters: int | None
     machine: Machine
     quads: int
     taps: Taps | None = None
     extent: Extent | None = None
+
+    @property
+    def constants(self) -> int:
+        """The buffer of the block's constants, for kernels that never do without."""
+        if self.parameters is None:
+            raise InternalError(f"tile: {self.layer.name} has no constants")
+        return self.parameters
 
     @property
     def part(self) -> Part:
@@ -181,10 +189,10 @@ def block_commands(block: Block) -> Sequence[ComputeCommand]:
             step = _binary_step(block, kernel.binary)
             return [Combine(block.index, NO_WAIT, block.source(0), block.output, block.parameters, step)]
         case Lookup():
-            return [Translate(block.index, NO_WAIT, block.source(0), block.output, block.parameters)]
+            return [Translate(block.index, NO_WAIT, block.source(0), block.output, block.constants)]
         case Resize():
             has_lookup = kernel.lookup is not None
-            return [Resample(block.index, NO_WAIT, block.source(0), block.output, block.parameters, has_lookup)]
+            return [Resample(block.index, NO_WAIT, block.source(0), block.output, block.constants, has_lookup)]
         case Normalization():
             operands, quants = (block.source(0), block.output), (block.inputs[0].map.quant, block.target.map.quant)
             return [row_command(kernel, block.index, operands, quants, block.parameters)]
@@ -234,7 +242,7 @@ def _convolve(block: Block, kernel: Convolution) -> Convolve:
         NO_WAIT,
         source,
         target,
-        block.parameters,
+        block.constants,
         window,
         groups,
         block.inputs[0].map.quant.zero_point,
@@ -316,9 +324,11 @@ def copy_fill(block: Block, kernel: Copy) -> Sequence[ComputeCommand]:
     return [Fill(block.index, NO_WAIT, block.output, value)]
 
 
-def gathers(layer: int, part: CoordinateMove, samples: Range, source: Held, target: Held, table: int) -> list[Gather]:
+def gathers(
+    layer: int, part: CoordinateMove, samples: Range, source: Held, target: Held, table: int | None
+) -> list[Gather]:
     """Part of a move for a range of samples: one gather per combination of the outer dimensions that one command
-    cannot hold; ``table`` is the parameters buffer or -1.
+    cannot hold; ``table`` is the parameters buffer or None.
     """
     source_offset, target_offset, dimensions = byte_dimensions(part, source, target)
     low, high = samples

@@ -49,8 +49,8 @@ def output_html(view: View) -> Markup:
     return tag(
         "div",
         summary_html(kept),
-        Markup(f'<script type="text/plain" data-sima-view data-sima-gzip>{packed_text(data)}</script>'),
-        Markup(f'<script type="text/plain" data-sima-packed>{packed_text(script)}</script><script>{boot}</script>'),
+        Markup(f"<script type=text/plain data-sima-view data-sima-gzip>{packed_text(data)}</script>"),
+        Markup(f"<script type=text/plain data-sima-packed>{packed_text(script)}</script><script>{boot}</script>"),
         data_sima_report=True,
     )
 

@@ -24,8 +24,8 @@ MOST_LAYERS = 2000
 #: Events and buffers: so many, and so many more for each layer. A buffer takes 26 bytes of a saved output, a layer 450
 #: in all: ResNet-50 at batch 8 has 56 layers and 252 buffers, of which those below a few KiB are not drawn
 #: anyway; a U-Net that runs in hundreds of stripes has 24 layers and 750.
-MOST_EVENTS = (200, 4)
-MOST_BUFFERS = (60, 2)
+MOST_EVENTS = (140, 4)
+MOST_BUFFERS = (40, 2)
 #: Rows of the batch negotiation.
 MOST_CANDIDATES = 64
 _SEE_ALL = "the report written with --html holds all"

@@ -33,12 +33,11 @@ def document_parcel(opened: Opened) -> bytes:
 
 
 def comparison_parcel(comparison: Comparison, identities: Sequence[str]) -> bytes:
-    """Two Views and which rows of them belong together."""
+    """Two Views, and what was decided about them: which rows belong together, totals, files."""
     head = {
         "kind": "comparison",
         "identity": " ".join(identities),
-        "pairs": [list(pair) for pair in comparison.pairs],
-        "notes": list(comparison.notes),
+        "compared": comparison.to_browser(),
     }
     return _packed(head, [comparison.before, comparison.after])
 

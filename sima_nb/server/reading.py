@@ -11,7 +11,7 @@ from tornado.web import authenticated
 from sima_compiler import ArchiveError
 from sima_compiler.view import compare_views
 from sima_nb.server.base import SimaHandler
-from sima_nb.server.errors import RequestError
+from sima_nb.server.errors import PathError, RequestError
 from sima_nb.server.opening import Opened, identity_of
 from sima_nb.server.parcels import CONTENT_TYPE, comparison_parcel, document_parcel
 from sima_nb.server.pool import Cancellation
@@ -50,9 +50,13 @@ class StateHandler(SimaHandler):
     @authenticated
     @authorized
     async def get(self) -> None:
-        """``{"identity"}``."""
+        """``{"identity"}``: None where there is no such file, which is no error to a viewer that has shown it."""
         path = self.asked("path")
-        await self.finish({"identity": identity_of(self.folder.file(path))})
+        try:
+            identity = identity_of(self.folder.file(path))
+        except PathError:
+            identity = None
+        await self.finish({"identity": identity})
 
 
 class TreeHandler(FileHandler):

@@ -20,8 +20,10 @@ from sima_compiler.ir.program import (
     DramTensor,
     Fill,
     Gather,
+    Interpolate,
     LoadConstants,
     LoadTensor,
+    Multiply,
     Normalize,
     Operand,
     Part,
@@ -97,7 +99,7 @@ class _Commands:
         self.layer = layer
         self.tensor = st.integers(0, tensors - 1)
         self.buffer = st.integers(0, buffers - 1)
-        self.optional = st.integers(-1, buffers - 1)
+        self.optional = st.none() | self.buffer
         self.constants = st.integers(0, constants - 1)
         self.operand = st.builds(Operand, self.buffer, *[counts] * 9)
         self.step = st.builds(
@@ -138,6 +140,11 @@ class _Commands:
             self._gather(),
             st.builds(Fill, *common, self.operand, bytes8),
             st.builds(Resample, *common, *ends, self.buffer, flags),
+            st.builds(Interpolate, *common, *ends, self.buffer, quants, quants, clamps, flags),
+            st.builds(
+                Multiply, *common, *ends, self.operand, self.optional, bytes8, bytes8, scales, flags, quants, clamps,
+                flags, mappings,
+            ),
             st.builds(
                 Normalize, *common, st.sampled_from(RowKind), *ends, self.optional, quants, quants, scales, clamps,
                 flags, flags, flags,

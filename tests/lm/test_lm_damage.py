@@ -76,7 +76,7 @@ def test_other_files_are_named_as_such(data: bytes) -> None:
         ({"compute": (Fill(9, Wait(), POINT, 0),)}, "no layer 9"),
         ({"compute": (Fill(0, Wait(), replace(POINT, buffer=77), 0),)}, "no buffer 77"),
         ({"compute": (Gather(0, Wait(), 0, 0, 0, 0, (1,), (1,), (1,), -2),)}, "no buffer -2"),
-        ({"compute": (Gather(0, Wait(), 0, 0, 0, 0, (1, 2), (1,), (1,), -1),)}, "different lengths"),
+        ({"compute": (Gather(0, Wait(), 0, 0, 0, 0, (1, 2), (1,), (1,), None),)}, "different lengths"),
         ({"dma_in": (LoadConstants(0, Wait(), 5, 0),)}, "no constants block 5"),
         ({"constants": (Constants("c", 3, b""),), "dma_in": ()}, "no layer 3"),
     ],

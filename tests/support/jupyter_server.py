@@ -142,16 +142,21 @@ def running_server(folder: Path, *options: str, base: str = "/", root: Path | No
 
 def server_environment(folder: Path) -> dict[str, str]:
     """Folders of the tests' own, the extension enabled in them, and this checkout's packages."""
-    enabled = folder / "config" / "jupyter_server_config.d"
-    enabled.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        (enabled / ENABLING.name).symlink_to(ENABLING)
+    enable(folder / "config")
     return os.environ | {
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
         "JUPYTER_DATA_DIR": str(folder / "data"),
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "compiler")]),
     }
+
+
+def enable(config: Path) -> None:
+    """Put the file that the wheel ships into a folder of configuration."""
+    enabled = config / "jupyter_server_config.d"
+    enabled.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        (enabled / ENABLING.name).symlink_to(ENABLING)
 
 
 def free_port() -> int:

@@ -83,8 +83,9 @@ def convert_prelu(node: SourceNode, reader: Reader) -> Sequence[Value]:
     rules.PRELU_SLOPE.check(node, found, isinstance(slopes, Constant | QuantizedConstant))
     assert isinstance(slopes, Constant | QuantizedConstant), "checked above"
     _check_slopes(node, reader, slopes)
-    quantized = isinstance(slopes, QuantizedConstant) and is_byte_operand(slopes)
-    if not quantized or not settles(reader.activation(node), node, reader):
+    if not isinstance(slopes, QuantizedConstant) or not is_byte_operand(slopes):
+        return [_real(node, reader)]
+    if not settles(reader.activation(node), node, reader):
         return [_real(node, reader)]
     source = reader.settled(node)
     operand = constant_operand(node, slopes, len(source.shape))

@@ -62,13 +62,11 @@ DATA_DEPENDENT = OperatorKind(
 LATER = OperatorKind(
     frozenset(
         {
-            "ConvTranspose",
             "LogSoftmax",
             "GroupNormalization",
             "LpNormalization",
             "Attention",
             "MultiHeadAttention",
-            "Einsum",
             "ReduceMax",
             "ReduceMin",
             "ReduceSum",

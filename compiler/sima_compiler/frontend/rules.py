@@ -15,6 +15,12 @@ def _within(low: int, high: int, values: tuple[int, ...]) -> bool:
 
 CONV_STRIDE = Rule("Conv strides are from 1 to 31", lambda strides: _within(1, 31, strides))
 CONV_DILATION = Rule("Conv dilations are from 1 to 63", lambda dilations: _within(1, 63, dilations))
+TRANSPOSED_STRIDE = Rule(
+    "ConvTranspose strides are 1, 2, 4, 8 or 16, depthwise 1 or 2",
+    lambda strides, depthwise: all(stride in ((1, 2) if depthwise else (1, 2, 4, 8, 16)) for stride in strides),
+)
+TRANSPOSED_DILATION = Rule("ConvTranspose dilations are 1", lambda dilations: _within(1, 1, dilations))
+TRANSPOSED_GROUPS = Rule("ConvTranspose has one group, or is depthwise with one output per channel", bool)
 SAME_PADS = Rule(
     "with auto_pad SAME, strides reach at most two places beyond a Conv's window, none beyond a pool's", bool
 )
@@ -36,7 +42,13 @@ GEMM_FACTORS = Rule(
     "Gemm's alpha is positive, and alpha and beta are numbers",
     lambda alpha, beta: 0.0 < alpha < float("inf") and abs(beta) < float("inf"),
 )
-MATMUL_CONSTANT = Rule("MatMul's right side is a constant matrix", bool)
+GEMM_CONSTANT = Rule("the right side of a Gemm, and a constant one of a MatMul, is a matrix of weights", bool)
+MATMUL_SIDES = Rule(
+    "two activations of a MatMul have as many axes, of equal length or 1 in front of the matrices", bool
+)
+EINSUM_PRODUCT = Rule(
+    "Einsum is a matrix product of two activations: letters once each, no ellipsis, none summed alone", bool
+)
 PER_TENSOR = Rule(
     "activations have one scale and one zero point",
     bool,
@@ -64,7 +76,7 @@ PAD_FILL = Rule(
 )
 GATHER_CONSTANT = Rule("Gather's indices are constants, and there is at least one", bool)
 CONCAT_SCALE = Rule("a Concat that no QuantizeLinear follows joins values of one scale", bool)
-RESIZE_NEAREST = Rule("Resize takes the nearest neighbour", lambda mode: mode == "nearest")
+RESIZE_MODE = Rule("Resize takes the nearest neighbour or interpolates linearly, without antialiasing", bool)
 RESIZE_SPATIAL = Rule("Resize changes rows and columns only", bool)
 RESIZE_COORDINATES = Rule(
     "Resize's coordinate mode is half_pixel, half_pixel_symmetric, pytorch_half_pixel, align_corners, asymmetric or "

@@ -1,6 +1,6 @@
 """Level 2, legalized layers: kernels that the MLA has, on feature maps in its own layout.
 
-Before: ONNX-shaped nodes on CHW tensors. After: eight kinds of kernel on (rows, columns, channels) maps, with bias,
+Before: ONNX-shaped nodes on CHW tensors. After: nine kinds of kernel on (rows, columns, channels) maps, with bias,
 clamps, residual operands and lookup tables folded into the way out of the kernel that produces the values.
 
 Layout of a feature map of C channels: the address of (sample, row, column, channel) is
@@ -17,7 +17,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from sima_compiler.ir.graph import Quantization
+from sima_compiler.ir.graph import Neighbours, Quantization
 
 Int8Array = npt.NDArray[np.int8]
 
@@ -108,14 +108,15 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Convolution:
-    """Multiply-accumulate kernel: Conv, depthwise Conv, Gemm and MatMul.
+    """Multiply-accumulate kernel: Conv, depthwise Conv, Gemm, MatMul, and one set of phases of a ConvTranspose.
 
     ``real_bias`` (float32, Cout) in place of a bias: the sum times sx * sw (``multipliers`` then) is a real, to which
     it is added, and the scale of ``intermediate`` divides.
 
     ``weights``: int8 (Cout, kh, kw, Cin / groups). ``bias``: int32 (Cout). ``multipliers``: float32 (Cout), the
     requantization factor (sx * sw) / sy evaluated in float32. ``intermediate`` is the quantization of the requantized
-    accumulator; ``clamp`` and ``lookup`` apply to it; then ``binary`` if present.
+    accumulator; ``clamp`` and ``lookup`` apply to it; then ``binary`` if present. ``shares_blocks``: other layers make
+    other results of the same node, so that another program could put outputs of both into one block of the array.
     """
 
     window: Window
@@ -128,6 +129,7 @@ class Convolution:
     lookup: Int8Array | None = None
     binary: Binary | None = None
     real_bias: npt.NDArray[np.float32] | None = None
+    shares_blocks: bool = False
 
     @property
     def is_depthwise(self) -> bool:
@@ -197,6 +199,18 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
+class Blend:
+    """Linear resampling: the four neighbours of a place as reals, each times the product of its two weights, added in
+    the order near row then far, near column before far; then quantized to the result's map.
+    """
+
+    rows: Neighbours
+    columns: Neighbours
+    clamp: tuple[int, int] = (-128, 127)
+    lookup: Int8Array | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Resize:
     """Nearest-neighbour resampling: output (r, c) is input (rows[r], columns[c])."""
 
@@ -233,7 +247,23 @@ class Normalization:
     clamp: tuple[int, int] = (-128, 127)
 
 
-Kernel = Convolution | Pooling | Elementwise | Lookup | Copy | Resize | Normalization
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Matrix product of two maps of as many rows: a row's pixels (M, K) times the other's (N, K), transposed.
+
+    The result has M pixels of N channels in each row. ``multiplier`` is the requantization factor (sa * sb) / sy, or,
+    ``real``, the scale sa * sb of reals. ``intermediate`` is the quantization of the requantized accumulator; ``clamp``
+    and ``lookup`` apply to it.
+    """
+
+    multiplier: float
+    real: bool
+    intermediate: Quantization
+    clamp: tuple[int, int] = (-128, 127)
+    lookup: Int8Array | None = None
+
+
+Kernel = Convolution | Pooling | Elementwise | Lookup | Copy | Resize | Blend | Normalization | Product
 
 
 @dataclass(frozen=True, slots=True)

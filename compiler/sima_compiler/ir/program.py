@@ -14,7 +14,8 @@ from enum import IntEnum, StrEnum
 
 from sima_compiler.ir.graph import Quantization
 from sima_compiler.ir.layers import BinaryOp, Broadcast, Layout, PoolKind, Window
-from sima_compiler.ir.operands import Operand, Wait
+from sima_compiler.ir.operands import ArrayMapping, Operand, Wait
+from sima_compiler.ir.products import Multiply
 from sima_compiler.ir.rows import Normalize
 
 
@@ -167,19 +168,6 @@ class BinaryStep:
     has_lookup: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ArrayMapping:
-    """How a block spreads over the tiles: splits of pixels, of output channels and of the contraction.
-
-    ``folded`` says that the tiles' input lanes run over window columns x channels of a packed (HWC) row.
-    """
-
-    pixels: int
-    outputs: int
-    contraction: int = 1
-    folded: bool = False
-
-
 class WayOut(StrEnum):
     """(sum + int32 bias) x multiplier, or real, (sum x multiplier + float32 bias) / scale; then a table, or none."""
 
@@ -249,7 +237,7 @@ class Convolve:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Vector unit: window reduction. ``parameters`` is -1 without a lookup.
+    """Vector unit: window reduction. ``parameters`` is None without a lookup.
 
     ``is_global``: average over the whole map, requantized by sx / (sy * cells). A part that does not finish has no
     lookup.
@@ -260,7 +248,7 @@ class Pool:
     kind: PoolKind
     source: Operand
     target: Operand
-    parameters: int
+    parameters: int | None
     window: Window
     count_include_pad: bool
     is_global: bool
@@ -273,13 +261,13 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Combine:
-    """Vector unit: two operands elementwise. ``parameters`` is -1 without constants or lookup."""
+    """Vector unit: two operands elementwise. ``parameters`` is None without constants or lookup."""
 
     layer: int
     wait: Wait
     source: Operand
     target: Operand
-    parameters: int
+    parameters: int | None
     binary: BinaryStep
 
 
@@ -298,7 +286,7 @@ class Translate:
 class Gather:
     """Vector unit: affine copy. Strides and offsets are bytes in the two buffers; at most 6 dimensions.
 
-    ``parameters`` is -1 without a lookup.
+    ``parameters`` is None without a lookup.
     """
 
     layer: int
@@ -310,7 +298,7 @@ class Gather:
     sizes: tuple[int, ...]
     source_strides: tuple[int, ...]
     target_strides: tuple[int, ...]
-    parameters: int
+    parameters: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,9 +323,24 @@ class Resample:
     has_lookup: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Interpolate:
+    """Vector unit: linear resampling; tables of neighbours and weights in the parameters, as those of `Resample`."""
+
+    layer: int
+    wait: Wait
+    source: Operand
+    target: Operand
+    parameters: int
+    input: Quantization
+    output: Quantization
+    clamp: tuple[int, int]
+    has_lookup: bool
+
+
 DmaInCommand = LoadTensor | LoadConstants
 DmaOutCommand = StoreTensor
-ComputeCommand = Convolve | Pool | Combine | Translate | Gather | Fill | Resample | Normalize
+ComputeCommand = Convolve | Pool | Combine | Translate | Gather | Fill | Resample | Interpolate | Normalize | Multiply
 Command = DmaInCommand | DmaOutCommand | ComputeCommand
 
 

@@ -17,7 +17,7 @@ class Normalize:
     """Vector unit: every pixel's channels together, as ``kind`` says; ``source`` has all channels of its pixels.
 
     ``gains`` and ``offsets``: whether the parameters hold them, one per channel or, ``per_pixel``, one per pixel of
-    this block. ``parameters`` is -1 where the kind and these flags leave nothing to hold.
+    this block. ``parameters`` is None where the kind and these flags leave nothing to hold.
     """
 
     layer: int
@@ -25,7 +25,7 @@ class Normalize:
     kind: RowKind
     source: Operand
     target: Operand
-    parameters: int
+    parameters: int | None
     input: Quantization
     output: Quantization
     epsilon: float

@@ -9,7 +9,7 @@ from sima_compiler.ir.graph import Quantization
 from sima_compiler.ir.layers import BinaryOp, Broadcast, Window
 from sima_compiler.ir.operands import Operand, Wait
 from sima_compiler.ir.program import ArrayMapping, BinaryStep, Box, Part
-from sima_compiler.lm.fields import Bool, Choice, Exactly, Field, Float32, Int, Int8, Maybe, Record, Text, Uint
+from sima_compiler.lm.fields import Bool, Choice, Exactly, Field, Float32, Index, Int, Int8, Maybe, Record, Text, Uint
 
 UINT, INT, INT8, BOOL, TEXT = Uint(), Int(), Int8(), Bool(), Text()
 CLAMP = Field("clamp", Exactly(INT8, 2), "inclusive range of the result")
@@ -102,6 +102,6 @@ ARRAY_MAPPING = Record(
 WAITS = Field("wait", WAIT, "synchronization")
 SOURCE = Field("source", OPERAND, "what is read")
 TARGET = Field("target", OPERAND, "what is written")
-PARAMETERS = Field("parameters", INT, "index of the buffer with the constants, -1 for none")
+PARAMETERS = Field("parameters", Index(), "index of the buffer with the constants, -1 for none")
 PART = Field("part", Choice(tuple(Part)), "how much of the block's reduction this command does")
 WINDOW_FIELD = Field("window", WINDOW, "the window with this block's own pads")

@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import assert_never
 
+from sima_compiler.ir.commands import facts, on_array
 from sima_compiler.ir.layers import Window
 from sima_compiler.ir.program import (
     ArrayMapping,
@@ -31,6 +32,8 @@ from sima_compiler.ir.program import (
     Convolve,
     Fill,
     Gather,
+    Interpolate,
+    Multiply,
     Normalize,
     Operand,
     Pool,
@@ -87,11 +90,6 @@ def pixels_of(operand: Operand) -> int:
     return operand.samples * operand.rows * operand.columns
 
 
-def is_depthwise(command: Convolve) -> bool:
-    """True when every group has one input channel: the vector unit does it."""
-    return command.groups == command.source.channels and command.groups > 1
-
-
 def worked_window(command: Convolve | Pool, machine: Machine) -> Window:
     """The command's window without the rows and columns that none of its results sees on the map, where the machine
     leaves those out.
@@ -106,6 +104,8 @@ def worked_window(command: Convolve | Pool, machine: Machine) -> Window:
 
 def macs(command: ComputeCommand) -> int:
     """Multiply-accumulates that a command stands for, padding cells included, padding lanes left out."""
+    if isinstance(command, Multiply):
+        return pixels_of(command.target) * command.target.channels * command.source.channels
     if not isinstance(command, Convolve):
         return 0
     taps = prod(command.window.kernel)
@@ -131,9 +131,28 @@ def array_work(command: Convolve, machine: Machine) -> ArrayWork:
     )
 
 
+def product_work(command: Multiply, machine: Machine) -> ArrayWork:
+    """A matrix product: every row of every sample has weights of its own, which lie on chip already."""
+    source, right = command.source, command.right
+    matrices = (source.samples * source.rows, source.columns, right.columns, source.channels)
+    return matrix_work(*matrices, machine, centred=command.right_zero_point == 0)
+
+
+def matrix_work(
+    matrices: int, pixels: int, outputs: int, contraction: int, machine: Machine, *, centred: bool
+) -> ArrayWork:
+    """So many products of (pixels, contraction) and (contraction, outputs).
+
+    Weights have no zero point. Where the second map has one, a block of ones sums the first map beside the others: what
+    the zero point then takes off, on the way out.
+    """
+    blocks = ceil_div(outputs, machine.lanes) + (not centred)
+    return ArrayWork(pixels=pixels, outputs=matrices * blocks, contraction=ceil_div(contraction, machine.lanes))
+
+
 def accumulators_needed(command: Convolve | Pool, machine: Machine, quads: int) -> int:
     """Vectors of ``lanes`` results that the busiest tile holds until a block in parts is finished."""
-    if isinstance(command, Pool) or is_depthwise(command):
+    if isinstance(command, Pool) or not on_array(command):
         return ceil_div(_vectors(command.target, machine), machine.tiles(quads))
     work = array_work(command, machine)
     return ceil_div(work.pixels, command.mapping.pixels) * ceil_div(work.outputs, command.mapping.outputs)
@@ -224,7 +243,9 @@ def _streams(mapping: ArrayMapping, tiles: int, pixel_bytes: int, weight_bytes: 
 
 def command_traffic(command: ComputeCommand, machine: Machine, quads: int) -> Traffic:
     """What a command moves in its busiest quad."""
-    if isinstance(command, Convolve) and not is_depthwise(command):
+    if isinstance(command, Multiply):
+        return array_traffic(product_work(command, machine), command.mapping, machine)
+    if isinstance(command, Convolve) and on_array(command):
         return array_traffic(array_work(command, machine), command.mapping, machine)
     return vector_traffic(command, machine, quads)
 
@@ -234,6 +255,10 @@ def vector_cycles(vectors: int, cycles_each: int, machine: Machine, quads: int, 
     leaving = ceil_div(machine.lanes, machine.output_bytes_per_tile)
     working = ceil_div(vectors, machine.tiles(quads)) * max(cycles_each, leaving)
     return machine.fill_cycles + max(working, port_cycles(traffic or Traffic(), machine))
+
+
+#: Neighbours of a result of linear resampling: each a product and a sum, as a weighted cell.
+INTERPOLATED = 4
 
 
 def depthwise_cycles(cells: int, machine: Machine) -> int:
@@ -257,8 +282,10 @@ def compute_cycles(command: ComputeCommand, machine: Machine, quads: int) -> int
 
 def command_work(command: ComputeCommand, machine: Machine, quads: int) -> CommandWork:
     """The same in parts."""
-    if isinstance(command, Convolve) and not is_depthwise(command):
+    if isinstance(command, Convolve) and on_array(command):
         return array_parts(array_work(command, machine), command.mapping, machine)
+    if isinstance(command, Multiply):
+        return array_parts(product_work(command, machine), command.mapping, machine)
     vectors = vector_count(command, machine)
     each = _cycles_each(command, machine)
     if isinstance(command, Normalize):  # all of a pixel stays on one tile
@@ -277,23 +304,16 @@ def _cycles_each(command: ComputeCommand, machine: Machine) -> int:
     match command:
         case Convolve():
             return depthwise_cycles(prod(worked_window(command, machine).kernel), machine) + (
-                _second(command) is not None
+                command.binary is not None and command.binary.operand is not None
             )
         case Pool():
             return pool_cycles(prod(worked_window(command, machine).kernel), machine)
         case Combine():
-            return 1 if _second(command) is None else 2
-        case Gather() | Translate() | Fill() | Resample() | Normalize():
+            return 1 if command.binary.operand is None else 2
+        case Gather() | Translate() | Fill() | Resample() | Interpolate() | Normalize() | Multiply():
             return 1
         case _:
             assert_never(command)
-
-
-def _second(command: ComputeCommand) -> Operand | None:
-    """The second operand, if it is a map."""
-    if isinstance(command, Convolve | Combine) and command.binary is not None:
-        return command.binary.operand
-    return None
 
 
 def vector_traffic(command: ComputeCommand, machine: Machine, quads: int) -> Traffic:
@@ -302,17 +322,19 @@ def vector_traffic(command: ComputeCommand, machine: Machine, quads: int) -> Tra
         return _row_traffic(command, machine, quads)
     vectors, lanes = vector_count(command, machine), machine.lanes
     busiest = min(vectors, ceil_div(vectors, machine.tiles(quads)) * machine.tiles_per_quad)
-    inputs, weights = (0 if isinstance(command, Fill) else busiest * lanes), 0
+    known = facts(command)
+    inputs, weights = (0 if known.source is None else busiest * lanes), 0
     if isinstance(command, Convolve | Pool):
         source, target = command.source, command.target
         sizes = (source.rows, source.columns, target.rows, target.columns)
         window = worked_window(command, machine)
         inputs = ceil_div(window_reads(sizes, window, machine) * busiest * lanes, target.rows * target.columns)
+    if isinstance(command, Interpolate):
+        inputs *= INTERPOLATED
     if isinstance(command, Convolve):
         channels = ceil_div(ceil_div(command.target.channels, lanes), quads) * lanes
         weights = prod(worked_window(command, machine).kernel) * channels
-    second = _second(command)
-    operands = 0 if second is None else min(busiest, _vectors(second, machine)) * lanes
+    operands = 0 if known.second is None else min(busiest, _vectors(known.second, machine)) * lanes
     return Traffic(inputs, weights, operands, busiest * lanes)
 
 

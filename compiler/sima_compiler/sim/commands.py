@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import assert_never
 
 import numpy as np
 
@@ -22,8 +23,10 @@ from sima_compiler.ir.program import (
     Convolve,
     Fill,
     Gather,
+    Interpolate,
     LoadConstants,
     LoadTensor,
+    Multiply,
     Normalize,
     Operand,
     Pool,
@@ -33,12 +36,12 @@ from sima_compiler.ir.program import (
     Translate,
 )
 from sima_compiler.lm.constants import ConstantSections, constants_bytes, unpack_constants
-from sima_compiler.sim import kernels, pooling, rows
+from sima_compiler.sim import kernels, pooling, products, rows
 from sima_compiler.sim.accumulators import Accumulated, Accumulators
 from sima_compiler.sim.memory import Memory, Region
 
 #: Commands that turn a source region into a target region of their own shape.
-Mapped = Convolve | Pool | Combine | Translate | Resample | Normalize
+Mapped = Convolve | Pool | Combine | Translate | Resample | Interpolate | Normalize | Multiply
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +56,31 @@ class State:
 
 def chip_reads(command: Command) -> frozenset[int]:
     """Buffers that a command reads."""
-    if isinstance(command, StoreTensor):
-        return frozenset((command.buffer,))
-    if isinstance(command, LoadTensor | LoadConstants | Fill):
-        return frozenset()
-    found = {command.source_buffer if isinstance(command, Gather) else command.source.buffer}
-    if constants_bytes(command):
+    match command:
+        case StoreTensor():
+            return frozenset((command.buffer,))
+        case LoadTensor() | LoadConstants() | Fill():
+            return frozenset()
+        case Gather():
+            found = {command.source_buffer}
+        case Convolve() | Pool() | Combine() | Translate() | Resample() | Interpolate() | Normalize() | Multiply():
+            found = {command.source.buffer}
+        case _:
+            assert_never(command)
+    if constants_bytes(command) and command.parameters is not None:
         found.add(command.parameters)
-    step = command.binary if isinstance(command, Convolve | Combine) else None
-    if step is not None and step.operand is not None:
-        found.add(step.operand.buffer)
+    second = second_of(command)
+    if second is not None:
+        found.add(second.buffer)
     return frozenset(found)
+
+
+def second_of(command: ComputeCommand) -> Operand | None:
+    """The region of a second map that a command reads."""
+    if isinstance(command, Multiply):
+        return command.right
+    step = command.binary if isinstance(command, Convolve | Combine) else None
+    return None if step is None else step.operand
 
 
 def dram_reads(command: Command) -> frozenset[int]:
@@ -84,8 +101,13 @@ def run_command(state: State, command: Command) -> None:
             _load_constants(state, command)
         case StoreTensor():
             _store_tensor(state, command)
-        case _:
+        case (
+            Convolve() | Pool() | Combine() | Translate() | Gather() | Fill()
+            | Resample() | Interpolate() | Normalize() | Multiply()
+        ):  # fmt: skip
             _compute(state, command)
+        case _:
+            assert_never(command)
     _finish(state.chip, chip_reads(command))
     _finish(state.dram, dram_reads(command))
 
@@ -143,9 +165,18 @@ def _compute(state: State, command: ComputeCommand) -> None:
             _leave(state, command, values, 0)
         case Resample():
             _leave(state, command, kernels.resample(_read(state, command.source), _parameters(state, command)), 0)
+        case Multiply(intermediate=output):
+            sections = _parameters(state, command)
+            found = products.multiply(command, _read(state, command.source), _read(state, command.right), sections)
+            _leave(state, command, found, output.zero_point)
+        case Interpolate(output=output):
+            values = kernels.interpolate(command, _read(state, command.source), _parameters(state, command))
+            _leave(state, command, values, output.zero_point)
         case Normalize(output=output):
             found = rows.normalize(command, _read(state, command.source), _parameters(state, command))
             _leave(state, command, found, output.zero_point)
+        case _:
+            assert_never(command)
 
 
 def _reduce(state: State, command: Convolve | Pool, before: Accumulated | None) -> Int8Array | Accumulated:
@@ -168,11 +199,15 @@ def _leave(state: State, command: Mapped, result: Int8Array, fill: int) -> None:
 
 def _zero_point(command: Convolve | Pool | Combine) -> int:
     """Of the last quantization that the command names: what padding is filled with."""
-    if isinstance(command, Pool):
-        return command.output.zero_point
-    if isinstance(command, Combine):
-        return command.binary.output.zero_point
-    return (command.intermediate if command.binary is None else command.binary.output).zero_point
+    match command:
+        case Pool():
+            return command.output.zero_point
+        case Combine():
+            return command.binary.output.zero_point
+        case Convolve():
+            return (command.intermediate if command.binary is None else command.binary.output).zero_point
+        case _:
+            assert_never(command)
 
 
 def _parameters(state: State, command: ComputeCommand) -> ConstantSections:
@@ -180,7 +215,7 @@ def _parameters(state: State, command: ComputeCommand) -> ConstantSections:
     size = constants_bytes(command)
     if not size or isinstance(command, Fill):
         return ConstantSections()
-    if command.parameters < 0:
+    if command.parameters is None:
         raise ExecutionError(f"{size} bytes of parameters are needed and no buffer is named")
     stored = state.chip.read(Region(command.parameters, 0, (size,), (1,)))
     return unpack_constants(stored.data, command)

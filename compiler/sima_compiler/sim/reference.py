@@ -7,7 +7,7 @@ partial sum is provably an integer below 2^24, and in float64 otherwise, so that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import prod
 from typing import TypeVar, cast
 
@@ -18,9 +18,11 @@ from numpy.lib.stride_tricks import sliding_window_view
 from sima_compiler import arithmetic, rowwise
 from sima_compiler.errors import InputError, InternalError
 from sima_compiler.ir.graph import (
+    PRODUCT_OPS,
     ROW_OPS,
     UNARY_OPS,
     ActivationAttributes,
+    BlendAttributes,
     ConvAttributes,
     Float32Array,
     Graph,
@@ -111,12 +113,16 @@ def _evaluate(node: Node, inputs: list[Int8Array], tensors: Mapping[str, Tensor]
         return _unary(node, inputs[0], tensors)
     if node.op is Op.TABLE:
         return _table(node, inputs[0])
+    if isinstance(node.attributes, BlendAttributes):
+        neighbours = (node.attributes.rows, node.attributes.columns)
+        quants = (tensors[node.inputs[0]].quant, tensors[node.output].quant)
+        return arithmetic.interpolate(inputs[0], (2, 3), neighbours, quants, node.clamp)
     if node.op in arithmetic.BINARY_OPS:
         return _binary(node, inputs, tensors)
-    if node.op is Op.CONV:
-        return _convolution(node, inputs[0], tensors)
-    if node.op is Op.GEMM:
-        return _gemm(node, inputs[0], tensors)
+    if node.op in _WEIGHTED:
+        return _WEIGHTED[node.op](node, inputs[0], tensors)
+    if node.op in PRODUCT_OPS:
+        return _product(node, inputs, tensors)
     if node.op in ROW_OPS:
         return _rows(node, inputs[0], tensors)
     if node.op in (Op.MAX_POOL, Op.AVERAGE_POOL, Op.GLOBAL_AVERAGE_POOL):
@@ -137,6 +143,14 @@ def _table(node: Node, x: Int8Array) -> Int8Array:
     moved = np.moveaxis(x, attributes.axis + 1, 0)
     parts = [arithmetic.apply_table(table, part) for table, part in zip(attributes.tables, moved, strict=True)]
     return np.ascontiguousarray(np.moveaxis(np.stack(parts), 0, attributes.axis + 1))
+
+
+def _product(node: Node, inputs: list[Int8Array], tensors: Mapping[str, Tensor]) -> Int8Array:
+    quants, output = [tensors[name].quant for name in node.inputs], tensors[node.output].quant
+    sums = arithmetic.products(inputs[0], inputs[1], quants[0].zero_point, quants[1].zero_point)
+    real = node.op is not Op.MATMUL
+    factor = arithmetic.product_factor(quants[0], quants[1], None if real else output)
+    return arithmetic.finished_product(sums, factor, output, real=real, clamp=node.clamp)
 
 
 def _rows(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int8Array:
@@ -205,6 +219,26 @@ def _convolution(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int
         sums = _correlate(_windows(padded, attributes), weights.values.astype(kind), attributes.groups)
         result[index] = _finished(sums.astype(np.int32), weights, source.quant, target.quant, node.clamp, (-1, 1, 1))
     return result
+
+
+def _transposed_convolution(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int8Array:
+    """Every tap adds the centred map, times its weights, to the places a stride apart that it meets."""
+    source, target, weights = tensors[node.inputs[0]], tensors[node.output], _weights(node)
+    attributes = cast("ConvAttributes", node.attributes)
+    kind = exact_type(weights.values, source.quant.zero_point)
+    (height, width), (down, along), groups = attributes.kernel, attributes.strides, attributes.groups
+    channels, rows, columns = source.shape
+    centred = (x.astype(kind) - kind(source.quant.zero_point)).reshape(len(x), groups, channels // groups, -1)
+    taps = weights.values.astype(kind).reshape(groups, -1, channels // groups, height, width)
+    top, left = attributes.pads[:2]
+    laid = (top + target.shape[1] + down + height, left + target.shape[2] + along + width)
+    sums = np.zeros((len(x), target.shape[0], *laid), kind)
+    for i, j in np.ndindex(height, width):
+        product = (taps[..., i, j] @ centred).reshape(len(x), -1, rows, columns)
+        part = sums[:, :, i : i + (rows - 1) * down + 1 : down, j : j + (columns - 1) * along + 1 : along]
+        part += product[:, :, : part.shape[2], : part.shape[3]]
+    kept = sums[:, :, top : top + target.shape[1], left : left + target.shape[2]].astype(np.int32)
+    return _finished(kept, weights, source.quant, target.quant, node.clamp, (-1, 1, 1))
 
 
 def _finished(
@@ -327,3 +361,11 @@ def _concat(node: Node, inputs: list[Int8Array], axis: int, tensors: Mapping[str
 def sample_bytes(tensor: Tensor) -> int:
     """Bytes of one sample of a tensor: one per element."""
     return prod(tensor.shape)
+
+
+#: Operators with weights of their own.
+_WEIGHTED: dict[Op, Callable[[Node, Int8Array, Mapping[str, Tensor]], Int8Array]] = {
+    Op.CONV: _convolution,
+    Op.CONV_TRANSPOSE: _transposed_convolution,
+    Op.GEMM: _gemm,
+}

@@ -1,6 +1,6 @@
 /** The negotiation of the batch size: what was weighed as a chart and as rows, why this size, and what would change it. */
 
-import { useId, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import type { ViewData } from "../columns.ts";
 import type { BatchCandidate } from "../contract.ts";
 import type { Handle, Host } from "../hosts/host.ts";
@@ -9,6 +9,7 @@ import { visible } from "../model/text.ts";
 import { count, shortRate, size } from "../model/units.ts";
 import parts from "../styles/parts.css";
 import { BatchChart } from "./batch_chart.tsx";
+import { useId } from "./ids.ts";
 import { OWN_KEYS } from "./keys.ts";
 import { mountView } from "./mounting.tsx";
 import { Button, Name, Section, TaskSays, useTask } from "./ui.tsx";
@@ -109,7 +110,7 @@ function span(
 function Why({ row }: { row: BatchCandidate }) {
   const tensors = row.limiting_tensors ?? [];
   return (
-    <>
+    <div class="sima-why">
       {visible(row.reason ?? "")}
       {row.limiting_layer && (
         <>
@@ -127,7 +128,7 @@ function Why({ row }: { row: BatchCandidate }) {
           ))}
         </ul>
       )}
-    </>
+    </div>
   );
 }
 

@@ -1,6 +1,6 @@
 /** Two archives (or statistics files) side by side: totals, batch, files, and every layer with what became of it. */
 
-import { useId, useMemo, useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import type { Handle, Host } from "../hosts/host.ts";
 import {
   type CompareOrder,
@@ -16,6 +16,7 @@ import { matches, wordsOf } from "../model/filter.ts";
 import { visible } from "../model/text.ts";
 import { change, count, signed } from "../model/units.ts";
 import parts from "../styles/parts.css";
+import { useId } from "./ids.ts";
 import { OWN_KEYS } from "./keys.ts";
 import { mountView } from "./mounting.tsx";
 import { Name, Section, Swatch, TextField } from "./ui.tsx";

@@ -1,7 +1,7 @@
 """One block of one layer as compute commands with empty waits.
 
 In: a layer, the output region, the buffers that hold its maps and parameters. Out: commands of `ir.program`, and the
-constants that a block needs. A command's ``parameters`` is the buffer index, or -1.
+constants that a block needs. A command's ``parameters`` is the buffer index, or None.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from typing import assert_never
 
 import numpy as np
 
+from sima_compiler.errors import InternalError
 from sima_compiler.ir.graph import Int8Array
 from sima_compiler.ir.kernels import Reduction, facts
 from sima_compiler.ir.layers import (
     Binary,
+    Blend,
     Broadcast,
     Convolution,
     Copy,
@@ -25,6 +27,7 @@ from sima_compiler.ir.layers import (
     Lookup,
     Normalization,
     Pooling,
+    Product,
     Resize,
     Window,
 )
@@ -36,6 +39,7 @@ from sima_compiler.ir.program import (
     Convolve,
     Fill,
     Gather,
+    Multiply,
     Operand,
     Part,
     Pool,
@@ -45,8 +49,9 @@ from sima_compiler.ir.program import (
     WayOut,
 )
 from sima_compiler.lm.constants import ConstantSections
-from sima_compiler.machine.cost import array_work, ceil_div, compute_cycles
+from sima_compiler.machine.cost import array_work, ceil_div, compute_cycles, product_work
 from sima_compiler.machine.description import Machine
+from sima_compiler.stages.tiling.block.blend import blend_command, blend_sections
 from sima_compiler.stages.tiling.block.contraction import Extent, Taps, part_region
 from sima_compiler.stages.tiling.block.copies import CoordinateMove, byte_dimensions
 from sima_compiler.stages.tiling.block.geometry import Held, Range, Region, block_window, operand_of
@@ -69,11 +74,18 @@ class Block:
     region: Region
     target: Held
     inputs: tuple[Held, ...]
-    parameters: int
+    parameters: int | None
     machine: Machine
     quads: int
     taps: Taps | None = None
     extent: Extent | None = None
+
+    @property
+    def constants(self) -> int:
+        """The buffer of the block's constants, for kernels that never do without."""
+        if self.parameters is None:
+            raise InternalError(f"tile: {self.layer.name} has no constants")
+        return self.parameters
 
     @property
     def part(self) -> Part:
@@ -127,6 +139,10 @@ def constants_of(layer: Layer, region: Region, taps: Taps | None = None) -> Cons
             return None if kernel.lookup is None else ConstantSections(lookup=kernel.lookup)
         case Resize():
             return _resize_sections(kernel, region)
+        case Product():
+            return None if kernel.lookup is None else ConstantSections(lookup=kernel.lookup)
+        case Blend():
+            return blend_sections(kernel, region)
         case Normalization():
             return row_sections(kernel, region)
         case Copy():
@@ -181,10 +197,15 @@ def block_commands(block: Block) -> Sequence[ComputeCommand]:
             step = _binary_step(block, kernel.binary)
             return [Combine(block.index, NO_WAIT, block.source(0), block.output, block.parameters, step)]
         case Lookup():
-            return [Translate(block.index, NO_WAIT, block.source(0), block.output, block.parameters)]
+            return [Translate(block.index, NO_WAIT, block.source(0), block.output, block.constants)]
         case Resize():
             has_lookup = kernel.lookup is not None
-            return [Resample(block.index, NO_WAIT, block.source(0), block.output, block.parameters, has_lookup)]
+            return [Resample(block.index, NO_WAIT, block.source(0), block.output, block.constants, has_lookup)]
+        case Product():
+            return [_multiply(block, kernel)]
+        case Blend():
+            operands, quants = (block.source(0), block.output), (block.inputs[0].map.quant, block.target.map.quant)
+            return [blend_command(kernel, block.index, operands, quants, block.constants)]
         case Normalization():
             operands, quants = (block.source(0), block.output), (block.inputs[0].map.quant, block.target.map.quant)
             return [row_command(kernel, block.index, operands, quants, block.parameters)]
@@ -234,7 +255,7 @@ def _convolve(block: Block, kernel: Convolution) -> Convolve:
         NO_WAIT,
         source,
         target,
-        block.parameters,
+        block.constants,
         window,
         groups,
         block.inputs[0].map.quant.zero_point,
@@ -291,6 +312,27 @@ def _pool(block: Block, kernel: Pooling) -> Pool:
     )
 
 
+def _multiply(block: Block, kernel: Product) -> Multiply:
+    command = Multiply(
+        layer=block.index,
+        wait=NO_WAIT,
+        source=block.source(0),
+        right=block.source(1),
+        target=block.output,
+        parameters=block.parameters,
+        left_zero_point=block.inputs[0].map.quant.zero_point,
+        right_zero_point=block.inputs[1].map.quant.zero_point,
+        multiplier=kernel.multiplier,
+        real=kernel.real,
+        intermediate=kernel.intermediate,
+        clamp=kernel.clamp,
+        has_lookup=kernel.lookup is not None,
+        mapping=ArrayMapping(1, 1),
+    )
+    work = product_work(command, block.machine)
+    return replace(command, mapping=best_mapping(work, block.machine, block.quads))
+
+
 def _binary_step(block: Block, binary: Binary) -> BinaryStep:
     operand = None
     if binary.operand is not None:
@@ -316,9 +358,11 @@ def copy_fill(block: Block, kernel: Copy) -> Sequence[ComputeCommand]:
     return [Fill(block.index, NO_WAIT, block.output, value)]
 
 
-def gathers(layer: int, part: CoordinateMove, samples: Range, source: Held, target: Held, table: int) -> list[Gather]:
+def gathers(
+    layer: int, part: CoordinateMove, samples: Range, source: Held, target: Held, table: int | None
+) -> list[Gather]:
     """Part of a move for a range of samples: one gather per combination of the outer dimensions that one command
-    cannot hold; ``table`` is the parameters buffer or -1.
+    cannot hold; ``table`` is the parameters buffer or None.
     """
     source_offset, target_offset, dimensions = byte_dimensions(part, source, target)
     low, high = samples

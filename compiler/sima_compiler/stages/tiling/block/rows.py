@@ -17,7 +17,7 @@ Quants = tuple[Quantization, Quantization]
 
 
 def row_command(
-    kernel: Normalization, layer: int, operands: tuple[Operand, Operand], quants: Quants, parameters: int
+    kernel: Normalization, layer: int, operands: tuple[Operand, Operand], quants: Quants, parameters: int | None
 ) -> Normalize:
     """A block as one command: ``operands`` and ``quants`` of its input and output, the buffer of its parameters."""
     return Normalize(

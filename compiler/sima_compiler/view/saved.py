@@ -16,7 +16,7 @@ import numpy.typing as npt
 from sima_compiler.archive.report_records import BatchCandidate, MemoryBuffer, Placement
 from sima_compiler.errors import OptionError
 from sima_compiler.view import units
-from sima_compiler.view.records import Event, Layer, View
+from sima_compiler.view.records import Event, FileRow, Layer, Link, Plugin, View
 from sima_compiler.view.tables import Table
 
 #: Layers that a saved output holds.
@@ -63,6 +63,18 @@ def saved_view(view: View) -> View:
         placements=view.placements if whole else _placements(view.placements, layers),
         left_out=left_out,
     )
+
+
+def explorer_view(view: View) -> View:
+    """What the explorer shows of a View: the static form beside it has candidates, files and pipeline."""
+    empty: dict[str, Any] = {
+        "candidates": Table.of(BatchCandidate, ()),
+        "placements": Table.of(Placement, ()),
+        "files": Table.of(FileRow, ()),
+        "plugins": Table.of(Plugin, ()),
+        "links": Table.of(Link, ()),
+    }
+    return replace(view, palette=replace(view.palette, roles=(), statuses=(), processors=()), **empty)
 
 
 def first_layers(view: View, count: int, *, longest: bool = False) -> View:

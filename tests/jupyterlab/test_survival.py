@@ -156,7 +156,7 @@ def test_untrusted_it_is_whole_and_runs_nothing(open_cells: Opened, lab: Lab, sa
 
 
 def test_converted_it_is_whole_offline(browser: Browser, lab: Lab, saved: Path) -> None:
-    """What nbconvert writes is the live explorer with every layer; it asks for nothing that an empty notebook does not."""
+    """What nbconvert writes is the live explorer with every layer; it asks for no more than an empty notebook does."""
     empty = lab.write("empty.ipynb", [])
     _, of_any_page = converted(browser, empty, "")
     text, asked = converted(browser, saved, ".jp-OutputArea-output")

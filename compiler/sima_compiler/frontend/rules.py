@@ -89,7 +89,6 @@ NORM_RESULT = Rule("of a normalization only the normalized values are read", boo
 NORM_PIXELS = Rule("InstanceNormalization has pixels behind its channels", bool)
 ARG_MAX_PLACES = Rule("ArgMax runs over at most 256 places, which a byte can count", bool)
 ARG_MAX_FIRST = Rule("ArgMax takes the first of several largest values (select_last_index 0)", bool)
-REDUCE_SPATIAL = Rule("ReduceMean runs over rows and columns", bool)
 BATCH_FIRST = Rule("the first dimension of every tensor is the batch", bool)
 QUANTIZED = Rule("every activation is quantized: QuantizeLinear stands behind each operator", bool)
 INPUT_SCALE = Rule("an input of the network is quantized with one scale and one zero point", bool)

@@ -227,6 +227,14 @@ class RowKind(StrEnum):
     ARG_MAX = "arg_max"  # the number of the first channel that is largest, less 128
     LAYER = "layer"  # mean 0 and variance 1, times gain, plus offset
     RMS = "rms"  # root of the mean square 1, times gain, plus offset
+    LARGEST = "largest"  # the largest channel
+    SUM = "sum"  # of all channels: of integers, exactly, then quantized as a real
+    MEAN = "mean"  # likewise
+
+    @property
+    def reduces(self) -> bool:
+        """Whether a pixel becomes one value."""
+        return self in (RowKind.ARG_MAX, RowKind.LARGEST, RowKind.SUM, RowKind.MEAN)
 
 
 @dataclass(frozen=True, slots=True)

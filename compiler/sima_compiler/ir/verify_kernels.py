@@ -104,7 +104,8 @@ def _check_normalization(kernel: Normalization, source: FeatureMap, target: Feat
     promises.clamp(kernel.clamp)
     promises.equal("channels", source.channels, kernel.channels)
     counts = kernel.kind is RowKind.ARG_MAX
-    promises.equal("result", _sizes(target), (source.rows, source.columns, 1 if counts else source.channels))
+    channels = 1 if kernel.kind.reduces else source.channels
+    promises.equal("result", _sizes(target), (source.rows, source.columns, channels))
     promises.require(not counts or source.channels <= 256, f"a byte cannot count {source.channels} channels")
     exponential = kernel.kind in (RowKind.SOFTMAX, RowKind.REAL_SOFTMAX)
     promises.require((kernel.exponentials is not None) == exponential, "exponentials missing or misplaced")

@@ -13,6 +13,7 @@ import numpy as np
 from sima_compiler.ir.graph import (
     BINARY_OPS,
     PRODUCT_OPS,
+    REDUCING_OPS,
     ROW_OPS,
     UNARY_OPS,
     BlendAttributes,
@@ -159,7 +160,7 @@ def _rows(node: Node, shapes: list[Shape], result: Shape, promises: Promises) ->
     for what, values in (("gains", found.gains), ("offsets", found.offsets)):
         if values is not None:
             promises.equal(what, (values.dtype, values.shape), (np.dtype(np.float32), (length,)))
-    if node.op is not Op.ARG_MAX:
+    if node.op not in REDUCING_OPS:
         return shape
     kept = tuple(1 if axis in found.axes else size for axis, size in enumerate(shape))
     promises.equal("elements", prod(result), prod(kept))

@@ -19,6 +19,7 @@ from sima_compiler import arithmetic, rowwise
 from sima_compiler.errors import InputError, InternalError
 from sima_compiler.ir.graph import (
     PRODUCT_OPS,
+    REDUCING_OPS,
     ROW_OPS,
     UNARY_OPS,
     ActivationAttributes,
@@ -160,7 +161,7 @@ def _rows(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int8Array:
     others = tuple(axis for axis in range(x.ndim) if axis not in axes)
     moved = x.transpose(*others, *axes)
     result = _row_values(node, moved.reshape(*moved.shape[: len(others)], -1), attributes, tensors)
-    if node.op is Op.ARG_MAX:
+    if node.op in REDUCING_OPS:
         return result.reshape(x.shape[0], *tensors[node.output].shape)
     return result.reshape(moved.shape).transpose(np.argsort((*others, *axes)))
 
@@ -173,6 +174,10 @@ def _row_values(node: Node, x: Int8Array, found: RowAttributes, tensors: Mapping
         return rowwise.softmax(x, rowwise.exponentials(source.scale, x.shape[-1]), output, node.clamp)
     if node.op is Op.REAL_SOFTMAX:
         return rowwise.real_softmax(x, rowwise.real_exponentials(source.scale), output, node.clamp)
+    if node.op is Op.REDUCE_MAX:
+        return rowwise.largest(x, source, output, node.clamp)
+    if node.op in (Op.REDUCE_SUM, Op.REDUCE_MEAN):
+        return rowwise.total(x, source, output, mean=node.op is Op.REDUCE_MEAN, clamp=node.clamp)
     gains, offsets = found.gains, found.offsets
     if node.op is Op.INSTANCE_NORM:  # one per channel, which is the axis behind the batch
         gains, offsets = (None if values is None else values.reshape(-1, 1) for values in (gains, offsets))

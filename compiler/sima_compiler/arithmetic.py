@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sima_compiler.errors import InternalError
-from sima_compiler.ir.graph import ActivationAttributes, Float32Array, Int8Array, Op, Quantization
+from sima_compiler.ir.graph import ActivationAttributes, Float32Array, Int8Array, Neighbours, Op, Quantization
 from sima_compiler.ir.layers import BinaryOp
 
 #: The two-operand operators of the graph and what the machine calls them.
@@ -91,6 +91,35 @@ def requantize_real(
     with a bias in float32, has no quantization right behind it.
     """
     return np.clip(quantize(accumulator.astype(np.float32) * factor + bias, output), *clamp).astype(np.int8)
+
+
+def products(left: Int8Array, right: Int8Array, left_zero: int, right_zero: int) -> npt.NDArray[np.int64]:
+    """Exact matrix products (..., M, K) x (..., K, N) of what bytes stand for, before any scale.
+
+    In float64, where sums of products of two bytes are exact up to 2^37 of them.
+    """
+    return np.matmul(left.astype(np.float64) - left_zero, right.astype(np.float64) - right_zero).astype(np.int64)
+
+
+def product_factor(left: Quantization, right: Quantization, output: Quantization | None) -> np.float32:
+    """(sa * sb) / sy, or sa * sb where sums become reals, each step rounded to float32."""
+    product = np.float32(left.scale) * np.float32(right.scale)
+    return product if output is None else np.float32(product / np.float32(output.scale))
+
+
+def finished_product(
+    sums: npt.NDArray[np.int64],
+    factor: np.float32,
+    output: Quantization,
+    *,
+    real: bool,
+    clamp: tuple[int, int] = FULL_RANGE,
+) -> Int8Array:
+    """Sums of products as bytes: `requantize` with (sa * sb) / sy, or ``real``, `quantize` of reals at sa * sb."""
+    scaled = sums.astype(np.float32) * factor
+    if real:
+        return np.clip(quantize(scaled, output), *clamp).astype(np.int8)
+    return _saturate(np.rint(scaled), output.zero_point, clamp)
 
 
 def binary(
@@ -215,6 +244,35 @@ def average_of_reals(
     """
     real = total / cells.astype(np.float32) / np.float32(output.scale)
     return _saturate(np.rint(real + np.float32(output.zero_point + UINT8_SHIFT)), -UINT8_SHIFT, clamp)
+
+
+def interpolate(
+    values: Int8Array,
+    axes: tuple[int, int],
+    neighbours: tuple[Neighbours, Neighbours],
+    quants: tuple[Quantization, Quantization],
+    clamp: tuple[int, int] = FULL_RANGE,
+) -> Int8Array:
+    """Linear interpolation of rows and columns, which are the array's ``axes``; ``quants`` of input and result.
+
+    ((wn * xnn + wf * xnf) + ...) in float32 on dequantized values: near row with near and far column, then the far row,
+    each weight the product of its two. onnxruntime computes it so.
+    """
+    real, total = dequantize(values, quants[0]), None
+    rows, columns = neighbours
+    for row_places, row_weights in ((rows.near, rows.near_weights), (rows.far, rows.far_weights)):
+        lines = real.take(row_places, axes[0])
+        for column_places, column_weights in (
+            (columns.near, columns.near_weights),
+            (columns.far, columns.far_weights),
+        ):
+            weights = np.outer(np.array(row_weights, np.float32), np.array(column_weights, np.float32))
+            spread = weights.reshape(-1, len(column_weights), *(1,) * (values.ndim - 1 - axes[1]))
+            tap = spread * lines.take(column_places, axes[1])
+            total = tap if total is None else total + tap
+    if total is None:
+        raise InternalError("an interpolation without neighbours")
+    return np.clip(quantize(total, quants[1]), *clamp).astype(np.int8)
 
 
 def lookup_table(

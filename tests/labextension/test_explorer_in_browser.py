@@ -224,6 +224,19 @@ def test_new_data_are_shown_and_errors_are_shown_and_told(explorer: Page) -> Non
     assert explorer.evaluate("model.sent.at(-1).ask") == "failed"
 
 
+def test_a_picture_that_fails_is_said_under_the_view_once(explorer: Page) -> None:
+    explorer.evaluate(
+        "() => { CanvasRenderingContext2D.prototype.fillRect = () => { throw new RangeError('no paint') } }"
+    )
+    explorer.locator(ROWS).nth(4).click()
+    explorer.locator(ROWS).nth(5).click()
+    expect(explorer.get_by_role("alert")).to_have_count(1)
+    expect(explorer.get_by_role("alert")).to_contain_text("could not be shown: RangeError: no paint")
+    expect(explorer.locator(".sima-details")).to_have_attribute("data-selected", "6")
+    explorer.evaluate("window.dispose()")
+    assert explorer.evaluate("el.childNodes.length") == 0
+
+
 def test_disposing_leaves_nothing_behind(explorer: Page) -> None:
     explorer.evaluate("""() => {
         window.watched = new WeakRef(document.querySelector(".sima-timeline"));

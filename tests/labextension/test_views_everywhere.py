@@ -163,6 +163,22 @@ def test_everything_by_keyboard(open_view: Opened) -> None:
     assert page.evaluate("model.traits.selected") == []
 
 
+def test_views_of_one_document_share_no_id(open_view: Opened) -> None:
+    """A label of the second view must not belong to a field of the first."""
+    page = open_view("explorer")
+    page.evaluate("""() => {
+        const second = document.createElement("section");
+        document.body.append(second);
+        widget.render({ model, el: second });
+    }""")
+    settled(page)
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map(node => node.id)")
+    assert len(ids) > 20
+    assert len(ids) == len(set(ids))
+    assert page.evaluate("""[...document.querySelectorAll("label")].every(
+        label => label.control?.closest(".sima-view") === label.closest(".sima-view"))""")
+
+
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
 def test_a_report_is_upgraded_in_place(open_html: Opened, packed: bool) -> None:
     page = open_html(report_page(sample_json(), packed=packed))

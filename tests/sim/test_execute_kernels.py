@@ -21,6 +21,7 @@ from sima_compiler.ir.program import (
     ComputeCommand,
     Fill,
     Gather,
+    Interpolate,
     Operand,
     Pool,
     Resample,
@@ -353,6 +354,32 @@ def test_resample(has_lookup: bool) -> None:
     result = case.run(Resample(0, Wait(), case.source, case.target, number, has_lookup))
     expected = case.values["x0"][:, :, rows][:, :, :, columns]
     np.testing.assert_array_equal(result, table(6)[expected.astype(int) + 128] if has_lookup else expected)
+
+
+@pytest.mark.parametrize("has_lookup", [False, True])
+def test_interpolate(has_lookup: bool) -> None:
+    """Weights are quarters and scales powers of two, so float64 is exact in any order; zero points are even."""
+    case = Single(SOURCE, (3, 5, 12, 4), 16)
+    rows, columns = np.array([[6, 0, 0, 3, 5], [6, 1, 1, 4, 2]], np.int32), np.arange(24, dtype=np.int32).reshape(2, 12)
+    columns = columns % case.source.columns
+    weights = [np.array([q, [4 - x for x in q]], np.float32) / 4 for q in ([2, 1, 3, 4, 0], [0, 1, 2, 3] * 3)]
+    sections = ConstantSections(
+        lookup=table(6) if has_lookup else None, rows=rows, columns=columns, row_weights=weights[0],
+        column_weights=weights[1],
+    )  # fmt: skip
+    number = case.builder.parameters(sections)
+    command = Interpolate(
+        layer=0, wait=Wait(), source=case.source, target=case.target, parameters=number, input=quant(0.5, 3),
+        output=quant(0.25, -6), clamp=(-90, 100), has_lookup=has_lookup,
+    )  # fmt: skip
+    real = (case.values["x0"].astype(np.float64) - 3) * 0.5
+    total = sum(
+        real[:, :, rows[i]][:, :, :, columns[j]] * weights[0][i][:, np.newaxis] * weights[1][j]
+        for i in (0, 1)
+        for j in (0, 1)
+    )
+    expected = np.clip(np.rint(total / 0.25) - 6, -90, 100).astype(int)
+    np.testing.assert_array_equal(case.run(command), table(6)[expected + 128] if has_lookup else expected)
 
 
 def test_gather_transposes_and_looks_up() -> None:

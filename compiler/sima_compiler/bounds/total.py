@@ -13,6 +13,7 @@ from typing import assert_never
 from sima_compiler.bounds.cells import positions_touched
 from sima_compiler.bounds.loads import LayerLoad
 from sima_compiler.ir.layers import (
+    Blend,
     Convolution,
     Copy,
     Elementwise,
@@ -21,6 +22,7 @@ from sima_compiler.ir.layers import (
     Lookup,
     Normalization,
     Pooling,
+    Product,
     Resize,
     Segment,
 )
@@ -68,11 +70,14 @@ def _read_by(layer: Layer, name: str, source: FeatureMap, segment: Segment) -> i
             return max(prod(move.sizes) for move in kernel.moves if move.source == name)
         case Resize():
             return len(set(kernel.rows)) * len(set(kernel.columns)) * source.channels
+        case Blend():
+            rows, columns = (len(frozenset[int]().union(*axis.seen())) for axis in (kernel.rows, kernel.columns))
+            return rows * columns * source.channels
         case Convolution() | Pooling() if layer.inputs[0] == name and name not in layer.inputs[1:]:
             target = segment.maps[layer.output]
             rows = positions_touched(kernel.window, 0, target.rows, source.rows)
             return rows * positions_touched(kernel.window, 1, target.columns, source.columns) * source.channels
-        case Convolution() | Pooling() | Elementwise() | Lookup() | Normalization():
+        case Convolution() | Pooling() | Elementwise() | Lookup() | Normalization() | Product():
             return source.elements
         case _:
             assert_never(kernel)

@@ -8,6 +8,7 @@ time with it on the way out, where that is cheaper.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import assert_never
@@ -17,6 +18,7 @@ import numpy as np
 from sima_compiler.bounds.cells import window_cells
 from sima_compiler.ir.kernels import Reach, facts
 from sima_compiler.ir.layers import (
+    Blend,
     Convolution,
     Copy,
     Elementwise,
@@ -24,6 +26,7 @@ from sima_compiler.ir.layers import (
     Lookup,
     Normalization,
     Pooling,
+    Product,
     Resize,
     Segment,
 )
@@ -113,17 +116,37 @@ def _own_cycles(layer: Layer, place: _Place) -> int:
             return _window_cycles(layer, kernel, lambda cells: _depthwise(cells, place.machine) + operand, place)
         case Pooling() as kernel:
             return _window_cycles(layer, kernel, lambda cells: pool_cycles(cells, place.machine), place)
+        case Product():
+            left, target = place.segment.maps[layer.inputs[0]], place.segment.maps[layer.output]
+            # Either side may take the place of weights: the result turned round is a copy, which costs nothing here.
+            sizes = (target.columns, target.channels)
+            blocks = min(pixels * ceil_div(outputs, place.machine.lanes) for pixels, outputs in (sizes, sizes[::-1]))
+            return place.batch * target.rows * blocks * ceil_div(left.channels, place.machine.lanes) // place.tiles
         case Normalization() as kernel:
             target = place.segment.maps[layer.output]
             pixels = ceil_div(target.rows * target.columns * place.batch, place.tiles)
             return pixels * pixel_cycles(kernel.kind, kernel.channels, place.machine)
         case Elementwise() as kernel:
             steps = 1 if kernel.binary.operand is None else 2
+        case Blend() as kernel:
+            return _blend_cycles(layer, kernel, place)
         case Lookup() | Resize():
             steps = 1
         case _:
             assert_never(layer.kernel)
     return ceil_div(place.vectors(layer), place.tiles) * max(steps, place.leaving)
+
+
+def _blend_cycles(layer: Layer, kernel: Blend, place: _Place) -> int:
+    """Products with the neighbours that count at all; a result leaves even where one neighbour is all of it."""
+    rows, columns = ([len(seen) for seen in axis.seen()] for axis in (kernel.rows, kernel.columns))
+    target = place.segment.maps[layer.output]
+    cells = sum(
+        above * beside * max(depthwise_cycles(high * wide, place.machine), place.leaving)
+        for high, above in Counter(rows).items()
+        for wide, beside in Counter(columns).items()
+    )
+    return ceil_div(cells * ceil_div(target.channels, place.machine.lanes) * place.batch, place.tiles)
 
 
 def _depthwise(cells: int, machine: Machine) -> int:

@@ -42,7 +42,14 @@ GEMM_FACTORS = Rule(
     "Gemm's alpha is positive, and alpha and beta are numbers",
     lambda alpha, beta: 0.0 < alpha < float("inf") and abs(beta) < float("inf"),
 )
-MATMUL_CONSTANT = Rule("MatMul's right side is a constant matrix", bool)
+GEMM_CONSTANT = Rule("the right side of a Gemm, and a constant one of a MatMul, is a matrix of weights", bool)
+MATMUL_RIGHT = Rule("the constant side of a MatMul is the right one", bool)
+MATMUL_SIDES = Rule(
+    "two activations of a MatMul have as many axes, of equal length or 1 in front of the matrices", bool
+)
+EINSUM_PRODUCT = Rule(
+    "Einsum is a matrix product of two activations: letters once each, no ellipsis, none summed alone", bool
+)
 PER_TENSOR = Rule(
     "activations have one scale and one zero point",
     bool,
@@ -70,7 +77,7 @@ PAD_FILL = Rule(
 )
 GATHER_CONSTANT = Rule("Gather's indices are constants, and there is at least one", bool)
 CONCAT_SCALE = Rule("a Concat that no QuantizeLinear follows joins values of one scale", bool)
-RESIZE_NEAREST = Rule("Resize takes the nearest neighbour", lambda mode: mode == "nearest")
+RESIZE_MODE = Rule("Resize takes the nearest neighbour or interpolates linearly, without antialiasing", bool)
 RESIZE_SPATIAL = Rule("Resize changes rows and columns only", bool)
 RESIZE_COORDINATES = Rule(
     "Resize's coordinate mode is half_pixel, half_pixel_symmetric, pytorch_half_pixel, align_corners, asymmetric or "
@@ -83,7 +90,6 @@ NORM_RESULT = Rule("of a normalization only the normalized values are read", boo
 NORM_PIXELS = Rule("InstanceNormalization has pixels behind its channels", bool)
 ARG_MAX_PLACES = Rule("ArgMax runs over at most 256 places, which a byte can count", bool)
 ARG_MAX_FIRST = Rule("ArgMax takes the first of several largest values (select_last_index 0)", bool)
-REDUCE_SPATIAL = Rule("ReduceMean runs over rows and columns", bool)
 BATCH_FIRST = Rule("the first dimension of every tensor is the batch", bool)
 QUANTIZED = Rule("every activation is quantized: QuantizeLinear stands behind each operator", bool)
 INPUT_SCALE = Rule("an input of the network is quantized with one scale and one zero point", bool)

@@ -19,8 +19,10 @@ from sima_compiler.ir.program import (
     Convolve,
     Fill,
     Gather,
+    Interpolate,
     LoadConstants,
     LoadTensor,
+    Multiply,
     Normalize,
     Operand,
     Part,
@@ -77,8 +79,10 @@ def facts(command: ComputeCommand) -> CommandFacts:
             )
         case Combine():
             return _whole(command, command.binary.operand)
-        case Translate() | Resample() | Normalize():
+        case Translate() | Resample() | Interpolate() | Normalize():
             return _whole(command, None)
+        case Multiply():
+            return replace(_whole(command, command.right), unit=Unit.ARRAY)
         case Gather():
             return CommandFacts(
                 unit=Unit.VECTOR,
@@ -130,11 +134,13 @@ def with_buffers(command: ComputeCommand, renumbered: Callable[[int], int]) -> C
             return replace(command, source_buffer=places[0], target_buffer=places[1])
         case Fill():
             return replace(command, target=_moved(command.target, renumbered))
-        case Convolve() | Pool() | Combine() | Translate() | Resample() | Normalize():
+        case Convolve() | Pool() | Combine() | Translate() | Resample() | Interpolate() | Normalize() | Multiply():
             moved = replace(
                 command, source=_moved(command.source, renumbered), target=_moved(command.target, renumbered)
             )
             second = facts(moved).second
+            if second is not None and isinstance(moved, Multiply):
+                return replace(moved, right=_moved(second, renumbered))
             if second is None or not isinstance(moved, Convolve | Combine) or moved.binary is None:
                 return moved
             return replace(moved, binary=replace(moved.binary, operand=_moved(second, renumbered)))
@@ -142,7 +148,9 @@ def with_buffers(command: ComputeCommand, renumbered: Callable[[int], int]) -> C
             assert_never(command)
 
 
-def _whole(command: Combine | Translate | Resample | Normalize, second: Operand | None) -> CommandFacts:
+def _whole(
+    command: Combine | Translate | Resample | Interpolate | Normalize | Multiply, second: Operand | None
+) -> CommandFacts:
     """The facts of a command that maps a region to a region of its own shape, all at once."""
     return CommandFacts(
         unit=Unit.VECTOR,

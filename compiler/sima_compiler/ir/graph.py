@@ -52,19 +52,31 @@ class Op(StrEnum):
     SLICE = "Slice"  # Split arrives as one Slice per output
     PAD = "Pad"
     RESIZE_NEAREST = "Resize"
+    RESIZE_LINEAR = "ResizeLinear"
     SOFTMAX = "Softmax"  # on bytes, as onnxruntime has it between quantizations
     REAL_SOFTMAX = "RealSoftmax"  # in float32, where a quantization beside it is missing
     ARG_MAX = "ArgMax"
+    REDUCE_MAX = "ReduceMax"
+    REDUCE_SUM = "ReduceSum"
+    REDUCE_MEAN = "ReduceMean"
     LAYER_NORM = "LayerNormalization"
     RMS_NORM = "RMSNormalization"
     INSTANCE_NORM = "InstanceNormalization"
+    MATMUL = "MatMul"  # of two activations: (..., M, K) times (..., K, N) with equal axes in front
+    REAL_MATMUL = "RealMatMul"  # sums become reals before they are quantized
+    EINSUM = "Einsum"  # the same reals, which onnxruntime sums in float32
 
 
 #: Operators of two operands.
 BINARY_OPS = frozenset({Op.ADD, Op.SUB, Op.MUL, Op.REAL_ADD, Op.REAL_MUL, Op.DIV, Op.MAX, Op.MIN, Op.PRELU})
 
 #: Operators that look at whole rows of values.
-ROW_OPS = frozenset({Op.SOFTMAX, Op.REAL_SOFTMAX, Op.ARG_MAX, Op.LAYER_NORM, Op.RMS_NORM, Op.INSTANCE_NORM})
+#: Operators that leave one value of a row.
+REDUCING_OPS = frozenset({Op.ARG_MAX, Op.REDUCE_MAX, Op.REDUCE_SUM, Op.REDUCE_MEAN})
+ROW_OPS = REDUCING_OPS | {Op.SOFTMAX, Op.REAL_SOFTMAX, Op.LAYER_NORM, Op.RMS_NORM, Op.INSTANCE_NORM}
+
+#: Matrix products of two activations.
+PRODUCT_OPS = frozenset({Op.MATMUL, Op.REAL_MATMUL, Op.EINSUM})
 
 #: Operators of one input whose result depends on that input's byte alone.
 UNARY_OPS = frozenset(
@@ -186,7 +198,41 @@ class RowAttributes:
     offsets: Float32Array | None = None
 
 
-Attributes = ConvAttributes | ActivationAttributes | ShapeAttributes | TableAttributes | RowAttributes | None
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """Linear interpolation along one axis: for each place of the result two places of the input, and what each counts
+    (float32). Both may be the same place.
+    """
+
+    near: tuple[int, ...]
+    far: tuple[int, ...]
+    near_weights: tuple[float, ...]
+    far_weights: tuple[float, ...]
+
+    def part(self, low: int, high: int) -> Neighbours:
+        """Those of the places from ``low`` to before ``high``."""
+        near, far, first, second = self.near, self.far, self.near_weights, self.far_weights
+        return Neighbours(near[low:high], far[low:high], first[low:high], second[low:high])
+
+    def seen(self) -> tuple[frozenset[int], ...]:
+        """For each place of the result, the places of the input that count at all."""
+        return tuple(
+            frozenset(place for place, weight in ((near, first), (far, second)) if weight)
+            for near, far, first, second in zip(self.near, self.far, self.near_weights, self.far_weights, strict=True)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BlendAttributes:
+    """Linear interpolation of rows and columns."""
+
+    rows: Neighbours
+    columns: Neighbours
+
+
+Attributes = (
+    ConvAttributes | BlendAttributes | ActivationAttributes | ShapeAttributes | TableAttributes | RowAttributes | None
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Level 2, legalized layers: kernels that the MLA has, on feature maps in its own layout.
 
-Before: ONNX-shaped nodes on CHW tensors. After: eight kinds of kernel on (rows, columns, channels) maps, with bias,
+Before: ONNX-shaped nodes on CHW tensors. After: nine kinds of kernel on (rows, columns, channels) maps, with bias,
 clamps, residual operands and lookup tables folded into the way out of the kernel that produces the values.
 
 Layout of a feature map of C channels: the address of (sample, row, column, channel) is
@@ -17,7 +17,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from sima_compiler.ir.graph import Quantization
+from sima_compiler.ir.graph import Neighbours, Quantization
 
 Int8Array = npt.NDArray[np.int8]
 
@@ -199,6 +199,18 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
+class Blend:
+    """Linear resampling: the four neighbours of a place as reals, each times the product of its two weights, added in
+    the order near row then far, near column before far; then quantized to the result's map.
+    """
+
+    rows: Neighbours
+    columns: Neighbours
+    clamp: tuple[int, int] = (-128, 127)
+    lookup: Int8Array | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Resize:
     """Nearest-neighbour resampling: output (r, c) is input (rows[r], columns[c])."""
 
@@ -215,6 +227,14 @@ class RowKind(StrEnum):
     ARG_MAX = "arg_max"  # the number of the first channel that is largest, less 128
     LAYER = "layer"  # mean 0 and variance 1, times gain, plus offset
     RMS = "rms"  # root of the mean square 1, times gain, plus offset
+    LARGEST = "largest"  # the largest channel
+    SUM = "sum"  # of all channels: of integers, exactly, then quantized as a real
+    MEAN = "mean"  # likewise
+
+    @property
+    def reduces(self) -> bool:
+        """Whether a pixel becomes one value."""
+        return self in (RowKind.ARG_MAX, RowKind.LARGEST, RowKind.SUM, RowKind.MEAN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +255,23 @@ class Normalization:
     clamp: tuple[int, int] = (-128, 127)
 
 
-Kernel = Convolution | Pooling | Elementwise | Lookup | Copy | Resize | Normalization
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Matrix product of two maps of as many rows: a row's pixels (M, K) times the other's (N, K), transposed.
+
+    The result has M pixels of N channels in each row. ``multiplier`` is the requantization factor (sa * sb) / sy, or,
+    ``real``, the scale sa * sb of reals. ``intermediate`` is the quantization of the requantized accumulator; ``clamp``
+    and ``lookup`` apply to it.
+    """
+
+    multiplier: float
+    real: bool
+    intermediate: Quantization
+    clamp: tuple[int, int] = (-128, 127)
+    lookup: Int8Array | None = None
+
+
+Kernel = Convolution | Pooling | Elementwise | Lookup | Copy | Resize | Blend | Normalization | Product
 
 
 @dataclass(frozen=True, slots=True)

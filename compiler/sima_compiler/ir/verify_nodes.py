@@ -12,9 +12,13 @@ import numpy as np
 
 from sima_compiler.ir.graph import (
     BINARY_OPS,
+    PRODUCT_OPS,
+    REDUCING_OPS,
     ROW_OPS,
     UNARY_OPS,
+    BlendAttributes,
     ConvAttributes,
+    Neighbours,
     Node,
     Op,
     RowAttributes,
@@ -35,7 +39,7 @@ def check_node(node: Node, tensors: Tensors, promises: Promises) -> None:
     """Everything about a node but its place in the order."""
     promises.clamp(node.clamp)
     binary = node.op in BINARY_OPS
-    operands = 2 if binary and node.constant is None else 1
+    operands = 2 if (binary and node.constant is None) or node.op in PRODUCT_OPS else 1
     if node.op is not Op.CONCAT:
         promises.equal("operands", len(node.inputs), operands)
     promises.require(node.constant is None or binary, "a constant where none belongs")
@@ -137,6 +141,14 @@ def _global(_: Node, shapes: list[Shape], __: Shape, promises: Promises) -> Shap
     return (shapes[0][0], 1, 1)
 
 
+def _product(_: Node, shapes: list[Shape], __: Shape, promises: Promises) -> Shape:
+    left, right = shapes
+    promises.require(min(len(left), len(right)) >= 2, f"matrices of shapes {left} and {right}")
+    promises.equal("axes in front", right[:-2], left[:-2])
+    promises.equal("rows of the second matrix", right[-2:-1], left[-1:])
+    return (*left[:-1], *right[-1:])
+
+
 def _rows(node: Node, shapes: list[Shape], result: Shape, promises: Promises) -> Shape:
     found, shape = node.attributes, shapes[0]
     promises.require(isinstance(found, RowAttributes), "no rows")
@@ -148,7 +160,7 @@ def _rows(node: Node, shapes: list[Shape], result: Shape, promises: Promises) ->
     for what, values in (("gains", found.gains), ("offsets", found.offsets)):
         if values is not None:
             promises.equal(what, (values.dtype, values.shape), (np.dtype(np.float32), (length,)))
-    if node.op is not Op.ARG_MAX:
+    if node.op not in REDUCING_OPS:
         return shape
     kept = tuple(1 if axis in found.axes else size for axis, size in enumerate(shape))
     promises.equal("elements", prod(result), prod(kept))
@@ -183,6 +195,26 @@ def _move(node: Node, shapes: list[Shape], result: Shape, promises: Promises) ->
     return result
 
 
+def check_neighbours(rows: Neighbours, columns: Neighbours, size: tuple[int, ...], promises: Promises) -> None:
+    """Tables of one length per axis that stay inside an input of ``size`` (rows, columns)."""
+    for what, found, length in (("rows", rows, size[0]), ("columns", columns, size[1])):
+        lengths = {len(table) for table in (found.near, found.far, found.near_weights, found.far_weights)}
+        promises.equal(f"lengths of the tables of {what}", len(lengths), 1)
+        promises.require(
+            all(0 <= place < length for place in (*found.near, *found.far)), f"{what} reach outside the input"
+        )
+
+
+def _blend(node: Node, shapes: list[Shape], _: Shape, promises: Promises) -> Shape:
+    found, shape = node.attributes, shapes[0]
+    promises.equal("axes", len(shape), 3)
+    promises.require(isinstance(found, BlendAttributes), "no neighbours")
+    if not isinstance(found, BlendAttributes):
+        return shape
+    check_neighbours(found.rows, found.columns, shape[1:], promises)
+    return (shape[0], len(found.rows.near), len(found.columns.near))
+
+
 def _concat(shapes: list[Shape], axis: int, promises: Promises) -> Shape:
     others = {(*shape[:axis], *shape[axis + 1 :]) for shape in shapes}
     promises.equal("different shapes beside the joined axis", len(others), 1)
@@ -196,7 +228,9 @@ _SHAPES: dict[Op, Callable[[Node, list[Shape], Shape, Promises], Shape]] = {
     **dict.fromkeys(BINARY_OPS, _binary),
     **dict.fromkeys(UNARY_OPS, _same),
     Op.TABLE: _tables,
+    Op.RESIZE_LINEAR: _blend,
     **dict.fromkeys(ROW_OPS, _rows),
+    **dict.fromkeys(PRODUCT_OPS, _product),
     Op.GLOBAL_AVERAGE_POOL: _global,
     Op.RESHAPE: _reshape,
     **dict.fromkeys(_MOVES, _move),

@@ -2,8 +2,8 @@
 
 In: the arrays, or a command and the bytes of its parameter buffer. Out: bytes, or the arrays. Always holds:
 ``unpack_constants(pack_constants(s), command) == s`` for the sections that the command uses; the order is weights,
-bias or real bias, multipliers, lookup, binary values, binary lookup, row table, column table, exponentials, gains,
-offsets; each starts at a multiple of 16 bytes.
+bias or real bias, multipliers, lookup, binary values, binary lookup, row table, column table, row weights, column
+weights, exponentials, gains, offsets; each starts at a multiple of 16 bytes.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from sima_compiler.ir.program import (
     Convolve,
     Fill,
     Gather,
+    Interpolate,
+    Multiply,
     Normalize,
     Operand,
     Pool,
@@ -43,7 +45,8 @@ class ConstantSections:
     ``weights`` int8 (Cout, kh, kw, Cin / groups), ``bias`` int32 or ``real_bias`` float32 (Cout),
     ``multipliers`` float32 (Cout), ``lookup``
     and ``binary_lookup`` int8 (256), ``binary_values`` int8 (rows, columns, channels) with ones where it broadcasts,
-    ``rows`` and ``columns`` int32 (source index per output row and column), ``exponentials`` float32 (256),
+    ``rows`` and ``columns`` int32 (source index per output row and column; two rows of them, near and far, beside
+    ``row_weights`` and ``column_weights`` float32 of the same shape), ``exponentials`` float32 (256),
     ``gains`` and ``offsets`` float32 (channels, or pixels of one sample).
     """
 
@@ -56,6 +59,8 @@ class ConstantSections:
     binary_lookup: Int8Array | None = None
     rows: Int32Array | None = None
     columns: Int32Array | None = None
+    row_weights: Float32Array | None = None
+    column_weights: Float32Array | None = None
     exponentials: Float32Array | None = None
     gains: Float32Array | None = None
     offsets: Float32Array | None = None
@@ -71,6 +76,8 @@ _TYPES = {
     "binary_lookup": np.dtype("<i1"),
     "rows": np.dtype("<i4"),
     "columns": np.dtype("<i4"),
+    "row_weights": np.dtype("<f4"),
+    "column_weights": np.dtype("<f4"),
     "exponentials": np.dtype("<f4"),
     "gains": np.dtype("<f4"),
     "offsets": np.dtype("<f4"),
@@ -98,16 +105,24 @@ def section_shapes(command: ComputeCommand) -> dict[str, tuple[int, ...]]:
             return _convolve_shapes(command)
         case Combine(binary=step, target=target):
             return _binary_shapes(step, target)
-        case Pool(has_lookup=True) | Translate():
+        case Pool(has_lookup=True) | Multiply(has_lookup=True) | Translate():
             return {"lookup": (LOOKUP_ENTRIES,)}
         case Gather(parameters=parameters):
             return {"lookup": (LOOKUP_ENTRIES,)} if parameters is not None else {}
         case Resample(target=target, has_lookup=has_lookup):
             tables = {"rows": (target.rows,), "columns": (target.columns,)}
             return {"lookup": (LOOKUP_ENTRIES,), **tables} if has_lookup else dict(tables)
+        case Interpolate(target=target, has_lookup=has_lookup):
+            tables = {
+                "rows": (2, target.rows),
+                "columns": (2, target.columns),
+                "row_weights": (2, target.rows),
+                "column_weights": (2, target.columns),
+            }
+            return {"lookup": (LOOKUP_ENTRIES,), **tables} if has_lookup else dict(tables)
         case Normalize():
             return _row_shapes(command)
-        case Pool() | Fill():
+        case Pool() | Multiply() | Fill():
             return {}
         case _:
             assert_never(command)

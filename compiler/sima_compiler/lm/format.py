@@ -21,8 +21,10 @@ from sima_compiler.ir.program import (
     Engine,
     Fill,
     Gather,
+    Interpolate,
     LoadConstants,
     LoadTensor,
+    Multiply,
     Pool,
     ProgramLayer,
     Resample,
@@ -297,6 +299,22 @@ RESAMPLE = Record(
         HAS_LOOKUP,
     ),
 )
+INTERPOLATE = Record(
+    "Interpolate",
+    Interpolate,
+    "Linear resampling: four neighbours, each as a real times the product of its weights, near row and column first.",
+    (
+        LAYER,
+        WAITS,
+        SOURCE,
+        TARGET,
+        Field("parameters", UINT, "index of the buffer with the tables"),
+        Field("input", QUANTIZATION, "of the source"),
+        Field("output", QUANTIZATION, "of the sum"),
+        CLAMP,
+        HAS_LOOKUP,
+    ),
+)
 NORMALIZE = Record(
     "Normalize",
     Normalize,
@@ -317,6 +335,27 @@ NORMALIZE = Record(
         Field("per_pixel", BOOL, "gains and offsets: one per pixel of a sample, otherwise one per channel"),
     ),
 )
+MULTIPLY = Record(
+    "Multiply",
+    Multiply,
+    "Matrix product of two maps on the array: each pixel of the source with each of the second map's same row.",
+    (
+        LAYER,
+        WAITS,
+        SOURCE,
+        Field("right", OPERAND, "the second map, in the place of weights: a pixel for each output channel"),
+        TARGET,
+        PARAMETERS,
+        Field("left_zero_point", INT8, "of the source"),
+        Field("right_zero_point", INT8, "of the second map"),
+        Field("multiplier", Float32(), "what sums are multiplied with"),
+        Field("real", BOOL, "products of sum and multiplier are reals, which the output's scale divides"),
+        Field("intermediate", QUANTIZATION, "of the requantized sum"),
+        CLAMP,
+        HAS_LOOKUP,
+        Field("mapping", ARRAY_MAPPING, "how the block spreads over the tiles"),
+    ),
+)
 
 #: Opcode of every command, per engine.
 OPCODES: dict[Engine, dict[int, Record]] = {
@@ -331,6 +370,8 @@ OPCODES: dict[Engine, dict[int, Record]] = {
         0x26: FILL,
         0x27: RESAMPLE,
         0x28: NORMALIZE,
+        0x29: INTERPOLATE,
+        0x2A: MULTIPLY,
     },
 }
 STREAM_SECTIONS = {

@@ -32,6 +32,8 @@ from sima_compiler.ir.program import (
     Convolve,
     Fill,
     Gather,
+    Interpolate,
+    Multiply,
     Normalize,
     Operand,
     Pool,
@@ -102,6 +104,8 @@ def worked_window(command: Convolve | Pool, machine: Machine) -> Window:
 
 def macs(command: ComputeCommand) -> int:
     """Multiply-accumulates that a command stands for, padding cells included, padding lanes left out."""
+    if isinstance(command, Multiply):
+        return pixels_of(command.target) * command.target.channels * command.source.channels
     if not isinstance(command, Convolve):
         return 0
     taps = prod(command.window.kernel)
@@ -125,6 +129,25 @@ def array_work(command: Convolve, machine: Machine) -> ArrayWork:
         operand_bytes=machine.lanes if residual else 0,
         reach=_command_reach(command, inputs, machine),
     )
+
+
+def product_work(command: Multiply, machine: Machine) -> ArrayWork:
+    """A matrix product: every row of every sample has weights of its own, which lie on chip already."""
+    source, right = command.source, command.right
+    matrices = (source.samples * source.rows, source.columns, right.columns, source.channels)
+    return matrix_work(*matrices, machine, centred=command.right_zero_point == 0)
+
+
+def matrix_work(
+    matrices: int, pixels: int, outputs: int, contraction: int, machine: Machine, *, centred: bool
+) -> ArrayWork:
+    """So many products of (pixels, contraction) and (contraction, outputs).
+
+    Weights have no zero point. Where the second map has one, a block of ones sums the first map beside the others: what
+    the zero point then takes off, on the way out.
+    """
+    blocks = ceil_div(outputs, machine.lanes) + (not centred)
+    return ArrayWork(pixels=pixels, outputs=matrices * blocks, contraction=ceil_div(contraction, machine.lanes))
 
 
 def accumulators_needed(command: Convolve | Pool, machine: Machine, quads: int) -> int:
@@ -220,6 +243,8 @@ def _streams(mapping: ArrayMapping, tiles: int, pixel_bytes: int, weight_bytes: 
 
 def command_traffic(command: ComputeCommand, machine: Machine, quads: int) -> Traffic:
     """What a command moves in its busiest quad."""
+    if isinstance(command, Multiply):
+        return array_traffic(product_work(command, machine), command.mapping, machine)
     if isinstance(command, Convolve) and on_array(command):
         return array_traffic(array_work(command, machine), command.mapping, machine)
     return vector_traffic(command, machine, quads)
@@ -230,6 +255,10 @@ def vector_cycles(vectors: int, cycles_each: int, machine: Machine, quads: int, 
     leaving = ceil_div(machine.lanes, machine.output_bytes_per_tile)
     working = ceil_div(vectors, machine.tiles(quads)) * max(cycles_each, leaving)
     return machine.fill_cycles + max(working, port_cycles(traffic or Traffic(), machine))
+
+
+#: Neighbours of a result of linear resampling: each a product and a sum, as a weighted cell.
+INTERPOLATED = 4
 
 
 def depthwise_cycles(cells: int, machine: Machine) -> int:
@@ -255,6 +284,8 @@ def command_work(command: ComputeCommand, machine: Machine, quads: int) -> Comma
     """The same in parts."""
     if isinstance(command, Convolve) and on_array(command):
         return array_parts(array_work(command, machine), command.mapping, machine)
+    if isinstance(command, Multiply):
+        return array_parts(product_work(command, machine), command.mapping, machine)
     vectors = vector_count(command, machine)
     each = _cycles_each(command, machine)
     if isinstance(command, Normalize):  # all of a pixel stays on one tile
@@ -279,7 +310,7 @@ def _cycles_each(command: ComputeCommand, machine: Machine) -> int:
             return pool_cycles(prod(worked_window(command, machine).kernel), machine)
         case Combine():
             return 1 if command.binary.operand is None else 2
-        case Gather() | Translate() | Fill() | Resample() | Normalize():
+        case Gather() | Translate() | Fill() | Resample() | Interpolate() | Normalize() | Multiply():
             return 1
         case _:
             assert_never(command)
@@ -298,6 +329,8 @@ def vector_traffic(command: ComputeCommand, machine: Machine, quads: int) -> Tra
         sizes = (source.rows, source.columns, target.rows, target.columns)
         window = worked_window(command, machine)
         inputs = ceil_div(window_reads(sizes, window, machine) * busiest * lanes, target.rows * target.columns)
+    if isinstance(command, Interpolate):
+        inputs *= INTERPOLATED
     if isinstance(command, Convolve):
         channels = ceil_div(ceil_div(command.target.channels, lanes), quads) * lanes
         weights = prod(worked_window(command, machine).kernel) * channels

@@ -11,6 +11,7 @@ from typing import assert_never
 
 from sima_compiler.ir.kernels import facts
 from sima_compiler.ir.layers import (
+    Blend,
     Convolution,
     Copy,
     Elementwise,
@@ -18,9 +19,10 @@ from sima_compiler.ir.layers import (
     Lookup,
     Normalization,
     Pooling,
+    Product,
     Resize,
 )
-from sima_compiler.machine.cost import depthwise_cycles, pool_cycles, vector_cycles
+from sima_compiler.machine.cost import INTERPOLATED, depthwise_cycles, pool_cycles, vector_cycles
 from sima_compiler.machine.description import Machine
 from sima_compiler.machine.row_costs import pixel_cycles
 from sima_compiler.machine.traffic import ceil_div
@@ -46,7 +48,9 @@ def vector_steps(layer: Layer, machine: Machine) -> int:
             return pool_cycles(prod(kernel.window.kernel), machine)
         case Elementwise():
             return 1 + second
-        case Lookup() | Copy() | Resize():
+        case Blend():
+            return depthwise_cycles(INTERPOLATED, machine)
+        case Lookup() | Copy() | Resize() | Product():
             return 1
         case Normalization():
             return ceil_div(

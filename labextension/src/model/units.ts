@@ -12,6 +12,11 @@ function whole(value: number): string {
   return (isHalf ? floor + (floor % 2) : Math.round(value)).toFixed(0);
 }
 
+/** "1 layer", "2 layers". */
+export function counted(value: number, noun: string): string {
+  return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
+}
+
 export function count(value: number): string {
   return whole(value).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
 }

@@ -6,7 +6,7 @@ import type { Handle, Host } from "../hosts/host.ts";
 import { type Key, treeMove, typedAhead } from "../model/keyboard.ts";
 import { labelOf } from "../model/profile.ts";
 import { filesBelow, type Item, itemsOf, type Node, treeOf } from "../model/tree.ts";
-import { count, size } from "../model/units.ts";
+import { count, counted, size } from "../model/units.ts";
 import parts from "../styles/parts.css";
 import { OWN_KEYS } from "./keys.ts";
 import { mountView } from "./mounting.tsx";
@@ -158,8 +158,8 @@ function Extraction({ host, marked }: { host: Host; marked: ReadonlySet<string> 
   return (
     <div class="sima-action">
       <Button disabled={!marked.size || task.busy} onClick={start}>
-        Extract {count(marked.size)} files
-      </Button>
+        Extract {marked.size ? counted(marked.size, "file") : "files"}
+      </Button>{" "}
       <span class="sima-note">Space, or a click with Ctrl, marks a file.</span>
       <TaskSays task={task} />
     </div>

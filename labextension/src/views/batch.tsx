@@ -110,7 +110,7 @@ function span(
 function Why({ row }: { row: BatchCandidate }) {
   const tensors = row.limiting_tensors ?? [];
   return (
-    <>
+    <div class="sima-why">
       {visible(row.reason ?? "")}
       {row.limiting_layer && (
         <>
@@ -128,7 +128,7 @@ function Why({ row }: { row: BatchCandidate }) {
           ))}
         </ul>
       )}
-    </>
+    </div>
   );
 }
 

@@ -6,6 +6,7 @@ import { Component, type ComponentChildren, render } from "preact";
 import styles from "../styles/views.css";
 import { element } from "./elements.ts";
 import { keepKeys } from "./keys.ts";
+import { FAILED } from "./surface.ts";
 
 export interface Mounted {
   readonly root: HTMLElement;
@@ -24,6 +25,11 @@ export function mountView(
   if (moreStyles) addStyles(parent, moreName, moreStyles);
   parent.append(root);
   const release = keepKeys(root);
+  const failures: Mounted[] = [];
+  root.addEventListener(FAILED, event => {
+    // One is enough: what fails once fails in every frame.
+    if (!failures.length) failures.push(showFailure(parent, `A picture of "${label}"`, (event as CustomEvent).detail));
+  });
   render(<Guarded label={label}>{<Content make={content} />}</Guarded>, root);
   return {
     root,
@@ -31,6 +37,7 @@ export function mountView(
       release();
       render(null, root);
       root.remove();
+      for (const failure of failures) failure.dispose();
     },
   };
 }
@@ -79,6 +86,6 @@ export function Failure({ label, error }: { label: string; error: unknown }) {
 }
 
 /** An error outside of preact, shown below whatever is there already. */
-export function showFailure(parent: HTMLElement, label: string, error: unknown): void {
-  mountView(parent, label, () => <Failure label={label} error={error} />);
+export function showFailure(parent: HTMLElement, label: string, error: unknown): Mounted {
+  return mountView(parent, label, () => <Failure label={label} error={error} />);
 }

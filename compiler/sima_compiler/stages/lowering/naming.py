@@ -11,6 +11,7 @@ from typing import assert_never
 
 from sima_compiler.ir.layers import (
     Binary,
+    Blend,
     Convolution,
     Copy,
     Elementwise,
@@ -20,6 +21,7 @@ from sima_compiler.ir.layers import (
     Lookup,
     Normalization,
     Pooling,
+    Product,
     Resize,
 )
 from sima_compiler.stages.lowering.builder import Draft
@@ -58,7 +60,7 @@ def _renamed_kernel(kernel: Kernel, names: Names) -> Kernel:
         case Copy():
             moves = tuple(replace(move, source=names.get(move.source, move.source)) for move in kernel.moves)
             return replace(kernel, moves=moves)
-        case Convolution() | Pooling() | Lookup() | Resize() | Normalization():
+        case Convolution() | Pooling() | Lookup() | Resize() | Blend() | Normalization() | Product():
             return kernel
         case _:
             assert_never(kernel)

@@ -20,6 +20,7 @@ from sima_compiler import arithmetic
 from sima_compiler.ir.graph import Int8Array
 from sima_compiler.ir.layers import (
     Binary,
+    Blend,
     Convolution,
     Copy,
     Elementwise,
@@ -28,6 +29,7 @@ from sima_compiler.ir.layers import (
     Normalization,
     Pooling,
     PoolKind,
+    Product,
     Resize,
 )
 from sima_compiler.stages.lowering.builder import Builder
@@ -62,7 +64,8 @@ def as_clamp(table: Int8Array) -> Clamp | None:
 def with_table(kernel: Kernel, table: Int8Array, *, same_quant: bool) -> Kernel | None:
     """The kernel followed by ``table``.
 
-    An average pool requantizes to its map, so only a table that keeps the quantization fits behind it.
+    An average pool and linear resampling requantize to their map, so only a table that keeps the quantization fits
+    behind them.
     """
     match kernel:
         case Convolution(binary=Binary() as binary) | Elementwise(binary=binary):
@@ -80,6 +83,14 @@ def with_table(kernel: Kernel, table: Int8Array, *, same_quant: bool) -> Kernel 
         case Copy():
             moves = tuple(replace(move, lookup=composed(move.lookup, table)) for move in kernel.moves)
             return Copy(moves, None if kernel.fill is None else int(table[kernel.fill + 128]))
+        case Product():
+            clamp, lookup = followed(kernel.clamp, kernel.lookup, table, same_quant=same_quant)
+            return replace(kernel, clamp=clamp, lookup=lookup)
+        case Blend():
+            if not same_quant:
+                return None
+            clamp, lookup = followed(kernel.clamp, kernel.lookup, table, same_quant=same_quant)
+            return replace(kernel, clamp=clamp, lookup=lookup)
         case Normalization():
             return None
         case _:

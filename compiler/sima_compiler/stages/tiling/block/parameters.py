@@ -6,6 +6,7 @@ from typing import assert_never
 
 from sima_compiler.ir.kernels import Reach, Unit, facts
 from sima_compiler.ir.layers import (
+    Blend,
     Broadcast,
     Convolution,
     Copy,
@@ -14,6 +15,7 @@ from sima_compiler.ir.layers import (
     Lookup,
     Normalization,
     Pooling,
+    Product,
     Resize,
 )
 
@@ -41,10 +43,14 @@ def parameter_bytes(layer: Layer, channels: int, pixels: int | None = None) -> i
             return TABLES
         case Elementwise() | Lookup():
             return vector_parameter_bytes(layer, kernel, channels, pixels)
+        case Product():
+            return 0 if kernel.lookup is None else TABLE_BYTES
         case Normalization():
             return _row_parameter_bytes(kernel, pixels)
         case Copy():
             return TABLE_BYTES * len(distinct_tables(kernel))
+        case Blend():
+            return TABLES + ALIGNMENT + 16 * (len(kernel.rows.near) + len(kernel.columns.near))
         case Resize():
             return TABLES + 4 * (len(kernel.rows) + len(kernel.columns))
         case _:
@@ -53,7 +59,7 @@ def parameter_bytes(layer: Layer, channels: int, pixels: int | None = None) -> i
 
 def least_constants(layer: Layer, channels: int, pixels: int) -> int:
     """`parameter_bytes` without tables and alignment, which may be absent: what a block cannot do without."""
-    if facts(layer.kernel).reach in (Reach.PLACE, Reach.PIXEL):
+    if facts(layer.kernel).reach in (Reach.PLACE, Reach.PIXEL, Reach.MATRIX):
         return parameter_bytes(layer, channels, pixels)
     return parameter_bytes(layer, channels, pixels) - TABLES - ALIGNMENT
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from sima_compiler.ir.graph import Neighbours
 from sima_compiler.ir.kernels import Reach, facts
 from sima_compiler.ir.layers import (
+    Blend,
     Convolution,
     Copy,
     Elementwise,
@@ -18,6 +20,7 @@ from sima_compiler.ir.layers import (
     Lookup,
     Normalization,
     Pooling,
+    Product,
     Resize,
 )
 from sima_compiler.stages.tiling.block.contraction import group_channels
@@ -28,6 +31,8 @@ from sima_compiler.stages.tiling.block.geometry import Range, Region, block_wind
 def input_region(layer: Layer, index: int, source: FeatureMap, target: FeatureMap, output: Region) -> Region:
     """The region of input ``index`` that an output block reads."""
     kernel = layer.kernel
+    if index > 0 and isinstance(kernel, Product):
+        return Region(output.samples, output.rows, output.channels, (0, source.channels))
     if index > 0 and not isinstance(kernel, Copy):
         return _operand_region(source, target, output)
     match kernel:
@@ -42,9 +47,12 @@ def input_region(layer: Layer, index: int, source: FeatureMap, target: FeatureMa
         case Resize():
             rows, columns = _table_range(kernel.rows, output.rows), _table_range(kernel.columns, output.columns)
             return Region(output.samples, rows, columns, output.channels)
+        case Blend():
+            rows, columns = _neighbour_range(kernel.rows, output.rows), _neighbour_range(kernel.columns, output.columns)
+            return Region(output.samples, rows, columns, output.channels)
         case Elementwise() | Lookup():
             return output
-        case Normalization():
+        case Normalization() | Product():
             return Region(output.samples, output.rows, output.columns, (0, source.channels))
         case _:
             assert_never(kernel)
@@ -69,6 +77,11 @@ def _operand_region(source: FeatureMap, target: FeatureMap, output: Region) -> R
         return Region(output.samples, output.rows, output.columns, channels)
     channels = output.channels if source.channels == target.channels else (0, source.channels)
     return Region(output.samples, (0, source.rows), (0, source.columns), channels)
+
+
+def _neighbour_range(axis: Neighbours, output: Range) -> Range:
+    part = axis.part(*output)
+    return _table_range((*part.near, *part.far), (0, 2 * len(part.near)))
 
 
 def _table_range(table: tuple[int, ...], output: Range) -> Range:

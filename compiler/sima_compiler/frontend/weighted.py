@@ -56,8 +56,10 @@ def convert_gemm(node: SourceNode, reader: Reader) -> Sequence[Value]:
 def convert_matmul(node: SourceNode, reader: Reader) -> Sequence[Value]:
     """MatMul of an activation with a constant matrix -> Op.GEMM."""
     left = reader.value(node, 0)
-    if isinstance(left, Constant | QuantizedConstant) and len(reader.shape(node, 1)) == 1:
+    constant = isinstance(left, Constant | QuantizedConstant)
+    if constant and len(reader.shape(node, 1)) == 1:
         raise node.unsupported("a constant on the left sums over the batch", rule=rules.BATCH_FIRST.sentence)
+    rules.MATMUL_RIGHT.check(node, "its left side is a constant", not constant)
     product = _dense(node, reader, transposed=False, bias=None)
     # Without quantizations beside it onnxruntime still multiplies bytes, and scales the sums: adding nothing.
     return [replace(product, real_bias=np.zeros(product.shape[-1], np.float32))]

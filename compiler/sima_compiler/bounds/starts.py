@@ -22,6 +22,7 @@ from sima_compiler.ir.layers import (
     Lookup,
     Normalization,
     Pooling,
+    Product,
     Resize,
     Segment,
 )
@@ -60,6 +61,8 @@ def _operation(layer: Layer) -> object:
             return None if window.kernel == (1, 1) else (Pooling, *alike)
         case Normalization():
             return (Normalization, kernel.kind)
+        case Product():
+            return (Product, kernel.multiplier, kernel.real, kernel.intermediate)
         case Elementwise():
             if facts(kernel).second_map is None:
                 return None

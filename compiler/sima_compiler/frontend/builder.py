@@ -16,6 +16,7 @@ import numpy as np
 from sima_compiler.arithmetic import FULL_RANGE, dequantize, quantize, quantize_bounds, quantize_result
 from sima_compiler.errors import ModelError
 from sima_compiler.frontend.constants.names import Names
+from sima_compiler.frontend.joined_constants import join_constants
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.rules import (
     CONCAT_SCALE,
@@ -194,6 +195,8 @@ class GraphBuilder:
         if value.op in MOVEMENTS:
             return self._emit_movement(value, quant, name, node, direct=direct)
         inputs = tuple(self._operand(value, part, quant, node, place) for place, part in enumerate(value.inputs))
+        if value.joined:
+            return join_constants(self, value, inputs, quant, name)
         if not (direct and all(part.direct for part in inputs) and is_loose(value, quant)):
             value = in_reals(value)
             self.warnings += differing(value)

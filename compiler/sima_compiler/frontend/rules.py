@@ -43,6 +43,7 @@ GEMM_FACTORS = Rule(
     lambda alpha, beta: 0.0 < alpha < float("inf") and abs(beta) < float("inf"),
 )
 GEMM_CONSTANT = Rule("the right side of a Gemm, and a constant one of a MatMul, is a matrix of weights", bool)
+MATMUL_RIGHT = Rule("the constant side of a MatMul is the right one", bool)
 MATMUL_SIDES = Rule(
     "two activations of a MatMul have as many axes, of equal length or 1 in front of the matrices", bool
 )

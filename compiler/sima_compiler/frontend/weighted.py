@@ -56,8 +56,10 @@ def convert_gemm(node: SourceNode, reader: Reader) -> Sequence[Value]:
 def convert_matmul(node: SourceNode, reader: Reader) -> Sequence[Value]:
     """MatMul of an activation with a constant matrix -> Op.GEMM."""
     left = reader.value(node, 0)
-    if isinstance(left, Constant | QuantizedConstant) and len(reader.shape(node, 1)) == 1:
+    constant = isinstance(left, Constant | QuantizedConstant)
+    if constant and len(reader.shape(node, 1)) == 1:
         raise node.unsupported("a constant on the left sums over the batch", rule=rules.BATCH_FIRST.sentence)
+    rules.MATMUL_RIGHT.check(node, "its left side is a constant", not constant)
     product = _dense(node, reader, transposed=False, bias=None)
     # Without quantizations beside it onnxruntime still multiplies bytes, and scales the sums: adding nothing.
     return [replace(product, real_bias=np.zeros(product.shape[-1], np.float32))]
@@ -161,6 +163,9 @@ def bias_of(node: SourceNode, reader: Reader, value: Value, unit: Float32Array, 
 
 
 def _spread(node: SourceNode, bias: npt.NDArray[np.generic], outputs: int) -> Int32Array:
+    if bias.size > outputs and bias.size % outputs == 0:
+        found = f"its bias has {bias.size} entries for {outputs} outputs, so that it varies with the batch"
+        raise node.unsupported(found, rule=rules.BATCH_FIRST.sentence)
     if bias.size not in (1, outputs):
         raise node.invalid(f"its bias has {bias.size} entries for {outputs} output channels")
     return np.ascontiguousarray(np.broadcast_to(bias.astype(np.int32), (outputs,)))

@@ -35,6 +35,7 @@ from sima_compiler.ir.program import (
     Interpolate,
     LoadConstants,
     LoadTensor,
+    Multiply,
     Normalize,
     Operand,
     Part,
@@ -48,7 +49,7 @@ from sima_compiler.machine.description import Machine
 #: A range of bytes of a buffer: the buffer, the first byte and the end.
 Range = tuple[int, int, int]
 #: Commands that compute a region of a map from one of another.
-Reading = Convolve | Pool | Combine | Translate | Resample | Interpolate | Normalize
+Reading = Convolve | Pool | Combine | Translate | Resample | Interpolate | Normalize | Multiply
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,7 @@ class _Walk:
             case Fill():
                 target = _bytes(command.target)
                 layer, samples = self._copy(command.target.buffer), self._filled(command)
-            case Convolve() | Pool() | Combine() | Translate() | Resample() | Interpolate() | Normalize():
+            case Convolve() | Pool() | Combine() | Translate() | Resample() | Interpolate() | Normalize() | Multiply():
                 source, target = _bytes(command.source), _bytes(command.target)
                 samples, done = self._samples(source), operation(command)
                 layer = self._number((done, self._map(source), self._table(command)))
@@ -210,7 +211,7 @@ class _Walk:
                 shared = True
             case Combine():
                 shared = command.binary.operand is not None or command.binary.broadcast is Broadcast.SCALAR
-            case Convolve() | Resample() | Interpolate() | Normalize():
+            case Convolve() | Resample() | Interpolate() | Normalize() | Multiply():
                 shared = False
             case _:
                 assert_never(command)
@@ -289,6 +290,10 @@ def operation(command: Reading) -> object:
             return (Translate,)
         case Resample():
             return (Resample, command.has_lookup)
+        case Multiply():
+            zeros = (command.left_zero_point, command.right_zero_point)
+            scales = (command.multiplier, command.real, command.intermediate, command.clamp, command.has_lookup)
+            return (Multiply, zeros, scales)
         case Interpolate():
             return (Interpolate, command.input, command.output, command.clamp, command.has_lookup)
         case Normalize():

@@ -67,8 +67,10 @@ def _shares(values: Int8Array, table: Float32Array) -> tuple[Float32Array, Float
     return entries, np.add.accumulate(entries, axis=-1, dtype=np.float32)[..., -1:]
 
 
-def arg_max(values: Int8Array) -> Int8Array:
-    """The place of the first largest value of each row, under `COUNTING`; the row's axis has length 1 then."""
+def arg_max(values: Int8Array, *, last: bool = False) -> Int8Array:
+    """The place of the first, or ``last``, largest value of each row, under `COUNTING`; the row has length 1 then."""
+    if last:
+        return (values.shape[-1] - 1 - values[..., ::-1].argmax(axis=-1, keepdims=True) - 128).astype(np.int8)
     return (values.argmax(axis=-1, keepdims=True) - 128).astype(np.int8)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from sima_compiler.arithmetic import FULL_RANGE, dequantize, quantize, quantize_bounds, quantize_result
 from sima_compiler.errors import ModelError
 from sima_compiler.frontend.constants.names import Names
+from sima_compiler.frontend.float_sums import in_reals
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.rules import (
     CONCAT_SCALE,
@@ -43,10 +44,6 @@ from sima_compiler.ir.graph import (
 EPSILON = float(np.finfo(np.float32).eps)
 #: Values of one sample of one tensor: 32-bit addresses reach no further.
 LARGEST_TENSOR = 2**31
-#: What onnxruntime computes in float32 unless quantizations stand on all sides of the operator.
-#: Operators that sum many products or values.
-SUMS = frozenset({Op.CONV, Op.GEMM, Op.AVERAGE_POOL, Op.GLOBAL_AVERAGE_POOL})
-REAL_FORMS = {Op.ADD: Op.REAL_ADD, Op.MUL: Op.REAL_MUL}
 
 
 class GraphBuilder:
@@ -193,9 +190,9 @@ class GraphBuilder:
         if value.op in MOVEMENTS:
             return self._emit_movement(value, quant, name, node, direct=direct)
         inputs = tuple(self._operand(value, part, quant, node, place) for place, part in enumerate(value.inputs))
-        if not (direct and all(part.direct for part in inputs) and is_loose(value, quant)):
-            value = in_reals(value)
-            self.warnings += differing(value)
+        read_bytes, loose = all(part.direct for part in inputs), is_loose(value, quant)
+        if not (direct and read_bytes and loose):
+            value = in_reals(value, self.quant(inputs[0]), read_bytes=read_bytes, limited=not loose)
         target = self.tensor(name, value.shape, quant)
         names = tuple(part.tensor for part in inputs)
         self.append(self._node(with_one_bias(value), names, target.tensor, quant))
@@ -223,7 +220,7 @@ class GraphBuilder:
 
     def _node(self, value: Pending, inputs: tuple[str, ...], output: str, quant: Quantization) -> Node:
         low, high = quantize_bounds(*value.bounds, quant) if value.fused else FULL_RANGE
-        attributes = value.attributes
+        attributes = None if value.op is Op.GLOBAL_AVERAGE_POOL else value.attributes
         if value.op is Op.PAD and value.pad_value != 0.0 and isinstance(attributes, ShapeAttributes):
             attributes = replace(attributes, fill=int(quantize([value.pad_value], quant)[0]))
         return Node(
@@ -304,27 +301,6 @@ def line_of(values: Float32Array, source: Quantization) -> tuple[Float32Array, F
         return None
     slopes = ((ends[:, 1] - ends[:, 0]) / (len(values[0]) - 1)).astype(np.float32)
     return slopes, np.ascontiguousarray(values[:, source.zero_point + 128])
-
-
-def in_reals(value: Pending) -> Pending:
-    """The operation as onnxruntime runs it where a quantization beside it is missing."""
-    return replace(value, op=REAL_FORMS.get(value.op, value.op), always_real=True)
-
-
-def differing(value: Pending) -> list[str]:
-    """What onnxruntime then sums in float32, in an order of its host, where we sum integers."""
-    adds_nothing = value.weights is not None and not value.weights.has_bias and value.real_bias is not None
-    if value.op not in SUMS or (value.op is Op.GEMM and adds_nothing):
-        return []
-    return [float_sums(value.source)]
-
-
-def float_sums(name: str) -> str:
-    """The warning about a node ``name`` that sums in float32."""
-    return (
-        f"onnxruntime computes {name!r} in float32, for no quantization stands right beside it, and sums in an order "
-        "that its host decides: where a result lies half-way between two steps, the two may differ by one step"
-    )
 
 
 def with_one_bias(value: Pending) -> Pending:

@@ -2,8 +2,7 @@
 
 Before -> after: everything of `constants.normal`; QOperator form -> QDQ form; operator sets below 13 -> 13; zero points
 left out -> stated; weights around any zero point -> around 0; a bias of any kind -> int32 in units of input scale times
-weight scale; limits on bytes -> limits on reals; ReduceMean over rows and columns -> GlobalAveragePool. Always: the
-same function; what does not match stays as it is.
+weight scale; limits on bytes -> limits on reals. Always: the same function; what does not match stays as it is.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import onnx
 from onnx import version_converter
 
 from sima_compiler.errors import ModelError
-from sima_compiler.frontend.builder import float_sums
 from sima_compiler.frontend.byte_forms import bytes_as_reals
 from sima_compiler.frontend.constants.checks import refuse_bad_numbers
 from sima_compiler.frontend.constants.names import Names
@@ -24,7 +22,6 @@ from sima_compiler.frontend.constants.parameters import state_parameters
 from sima_compiler.frontend.constants.weights import settle_weights
 from sima_compiler.frontend.container import WARNINGS_KEY
 from sima_compiler.frontend.loading import default_opset, is_quantized
-from sima_compiler.frontend.means import means_as_pools
 from sima_compiler.frontend.qoperator import desugar
 
 #: What onnx's converter raises for a model that contradicts itself; its own exceptions have no common base.
@@ -53,8 +50,7 @@ def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
     state_parameters(result, names)
     refuse_bad_numbers(result.graph)
     bytes_as_reals(result, names)
-    means = [float_sums(name) for name in means_as_pools(result, names)]
-    _keep_warnings(result, [*means, *settle_weights(result, names)])
+    _keep_warnings(result, settle_weights(result, names))
     return _with_output_shapes(result)
 
 

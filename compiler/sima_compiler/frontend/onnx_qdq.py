@@ -15,6 +15,7 @@ import onnx
 
 from sima_compiler.errors import ModelError, UnsupportedError
 from sima_compiler.frontend import (
+    averages,
     elementwise,
     host_functions,
     limits,
@@ -289,9 +290,9 @@ CONVERTERS: dict[str, Converter] = {
     "HardSigmoid": unary.convert_unary,
     "HardSwish": unary.convert_unary,
     "MaxPool": windows.convert_max_pool,
-    "AveragePool": windows.convert_average_pool,
-    "GlobalAveragePool": windows.convert_global_average_pool,
-    "ReduceMean": windows.convert_reduce_mean,
+    "AveragePool": averages.convert_average_pool,
+    "GlobalAveragePool": averages.convert_global_average_pool,
+    "ReduceMean": averages.convert_reduce_mean,
     "Concat": movement.convert_concat,
     "Flatten": reshaping.convert_flatten,
     "Reshape": reshaping.convert_reshape,

@@ -14,6 +14,7 @@ from sima_compiler.ir.graph import (
     ConvAttributes,
     Graph,
     Node,
+    RealAverageAttributes,
     ShapeAttributes,
     TableAttributes,
     Tensor,
@@ -75,6 +76,10 @@ def _attributes(attributes: Attributes) -> Iterator[str]:
         case TableAttributes():
             axis = f" axis {attributes.axis}" if len(attributes.tables) > 1 else ""
             yield f"{', '.join(attributes.steps)} {array_text(attributes.tables)}{axis}"
+        case RealAverageAttributes():
+            yield from _attributes(attributes.window)
+            yield f"by {attributes.order}, {array_text(attributes.reals)}"
+            yield from attributes.steps
         case ShapeAttributes():
             yield from _shape_attributes(attributes)
         case None:

@@ -32,6 +32,8 @@ def kernel_lines(kernel: Kernel) -> Iterator[str]:
             yield from _convolution(kernel)
         case Pooling():
             yield " ".join([f"{kernel.kind} pool", *_pool_details(kernel)])
+            if kernel.reals is not None:
+                yield f"reals {array_text(kernel.reals)}"
             yield from _table(kernel.lookup)
         case Elementwise():
             yield from _binary(kernel.binary)

@@ -316,7 +316,7 @@ POOL = Record(
     (
         _LAYER,
         _WAIT,
-        Field("kind", Choice(tuple(PoolKind)), "max or average"),
+        Field("kind", Choice(tuple(PoolKind)), "what is reduced, and in which order"),
         _SOURCE,
         _TARGET,
         _PARAMETERS,

@@ -27,6 +27,7 @@ from sima_compiler.ir.graph import (
     Node,
     Op,
     Quantization,
+    RealAverageAttributes,
     ShapeAttributes,
     TableAttributes,
     Tensor,
@@ -117,6 +118,8 @@ def _evaluate(node: Node, inputs: list[Int8Array], tensors: Mapping[str, Tensor]
         return _gemm(node, inputs[0], tensors)
     if node.op in (Op.MAX_POOL, Op.AVERAGE_POOL, Op.GLOBAL_AVERAGE_POOL):
         return _pool(node, inputs[0], tensors)
+    if node.op is Op.REAL_AVERAGE_POOL:
+        return _real_average(node, inputs[0], tensors[node.output].quant)
     return np.clip(_move(node, inputs, tensors), *node.clamp).astype(np.int8)
 
 
@@ -248,6 +251,14 @@ def _pool(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int8Array:
     taps = (windows[..., i, j] for i, j in np.ndindex(*attributes.kernel))
     cells = window_cells(x.shape[2:], attributes)
     return arithmetic.average_of_taps(taps, cells, source, output, node.clamp)
+
+
+def _real_average(node: Node, x: Int8Array, output: Quantization) -> Int8Array:
+    attributes = cast("RealAverageAttributes", node.attributes)
+    window = attributes.window
+    reals = _pad_spatial(attributes.reals[x.astype(np.int16) + arithmetic.UINT8_SHIFT], window.pads, 0)
+    total = arithmetic.sum_of_reals(_windows(reals, window), attributes.order)
+    return arithmetic.average_of_table(total, window_cells(x.shape[2:], window), output, node.clamp)
 
 
 def window_cells(size: tuple[int, ...], attributes: ConvAttributes) -> npt.NDArray[np.int32]:

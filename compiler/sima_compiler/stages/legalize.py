@@ -33,7 +33,7 @@ from sima_compiler.stages.lowering.pads import fold_pads
 from sima_compiler.stages.lowering.pads_behind import pads_behind_transposes
 from sima_compiler.stages.lowering.views import with_lookup
 from sima_compiler.stages.lowering.way_out import fuse_table
-from sima_compiler.stages.lowering.windows import lower_pool, lower_resize
+from sima_compiler.stages.lowering.windows import lower_pool, lower_real_average, lower_resize
 
 _RULES: dict[Op, Callable[[Builder, Step], None]] = {
     Op.CONV: lower_convolution,
@@ -41,6 +41,7 @@ _RULES: dict[Op, Callable[[Builder, Step], None]] = {
     Op.MAX_POOL: lower_pool,
     Op.AVERAGE_POOL: lower_pool,
     Op.GLOBAL_AVERAGE_POOL: lower_pool,
+    Op.REAL_AVERAGE_POOL: lower_real_average,
     Op.RESIZE_NEAREST: lower_resize,
     Op.RESHAPE: lower_view,
     Op.TRANSPOSE: lower_view,

@@ -54,7 +54,7 @@ def with_table(kernel: Kernel, table: Int8Array, *, same_quant: bool) -> Kernel 
     """
     match kernel:
         case Convolution(binary=None) | Pooling():
-            if isinstance(kernel, Pooling) and kernel.kind is PoolKind.AVERAGE and not same_quant:
+            if isinstance(kernel, Pooling) and kernel.kind is not PoolKind.MAX and not same_quant:
                 return None
             clamp, lookup = followed(kernel.clamp, kernel.lookup, table, same_quant=same_quant)
             return replace(kernel, clamp=clamp, lookup=lookup)

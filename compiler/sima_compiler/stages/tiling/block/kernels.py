@@ -101,9 +101,10 @@ def constants_of(layer: Layer, region: Region, taps: Taps | None = None) -> Cons
     kernel = layer.kernel
     sections: ConstantSections | None = None
     if taps is not None and not taps.part.finishes:
-        sections = (
-            ConstantSections(weights=_weights(kernel, channels, taps)) if isinstance(kernel, Convolution) else None
-        )
+        if isinstance(kernel, Convolution):
+            sections = ConstantSections(weights=_weights(kernel, channels, taps))
+        elif isinstance(kernel, Pooling) and kernel.reals is not None:
+            sections = ConstantSections(reals=kernel.reals)
     elif isinstance(kernel, Convolution):
         sections = ConstantSections(
             weights=_weights(kernel, channels, taps),
@@ -121,7 +122,8 @@ def constants_of(layer: Layer, region: Region, taps: Taps | None = None) -> Cons
     elif isinstance(kernel, Lookup):
         sections = ConstantSections(lookup=kernel.table)
     elif isinstance(kernel, Pooling):
-        sections = ConstantSections(lookup=kernel.lookup) if kernel.lookup is not None else None
+        if kernel.reals is not None or kernel.lookup is not None:
+            sections = ConstantSections(reals=kernel.reals, lookup=kernel.lookup)
     elif isinstance(kernel, Resize):
         sections = _resize_sections(kernel, region)
     return sections

@@ -19,6 +19,7 @@ from sima_compiler.frontend.constants.names import Names
 from sima_compiler.frontend.float_sums import in_reals
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.rules import (
+    ADD_RATIO,
     CONCAT_SCALE,
     INPUT_SCALE,
     INPUT_SCALE_HINT,
@@ -42,6 +43,8 @@ from sima_compiler.ir.graph import (
 
 #: How much onnxruntime lets a Relu or Clip limit a value that it then drops the node of.
 EPSILON = float(np.finfo(np.float32).eps)
+#: Of an operand's scale to that of a sum: 256 steps of such an operand are 24 bits.
+LARGEST_RATIO = 2.0**16
 #: Values of one sample of one tensor: 32-bit addresses reach no further.
 LARGEST_TENSOR = 2**31
 
@@ -191,12 +194,25 @@ class GraphBuilder:
             return self._emit_movement(value, quant, name, node, direct=direct)
         inputs = tuple(self._operand(value, part, quant, node, place) for place, part in enumerate(value.inputs))
         read_bytes, loose = all(part.direct for part in inputs), is_loose(value, quant)
-        if not (direct and read_bytes and loose):
+        if not (direct and read_bytes and loose) and not is_fixed(value, quant):
             value = in_reals(value, self.quant(inputs[0]), read_bytes=read_bytes, limited=not loose)
+        if value.op is Op.ADD:
+            self._check_ratios(value, inputs, quant, node)
         target = self.tensor(name, value.shape, quant)
         names = tuple(part.tensor for part in inputs)
         self.append(self._node(with_one_bias(value), names, target.tensor, quant))
         return target
+
+    def _check_ratios(
+        self, value: Pending, inputs: Sequence[Activation], quant: Quantization, node: SourceNode
+    ) -> None:
+        """Beyond, the float32 terms of an Add on bytes lose the steps of its result."""
+        scales = [self.quant(part).scale for part in inputs]
+        scales += [] if value.constant is None else [value.constant.quant.scale]
+        ratio = max(scales) / quant.scale
+        ADD_RATIO.check(
+            node, f"{value.source!r} adds steps {ratio:.3g} times those of its result", ratio <= LARGEST_RATIO
+        )
 
     def _operand(self, value: Pending, part: Moving, quant: Quantization, node: SourceNode, place: int) -> Activation:
         """A tensor; of a Concat, a part whose own scale is unknown takes that of the result."""
@@ -315,6 +331,12 @@ def is_loose(value: Pending, quant: Quantization) -> bool:
     """Whether the limits of a value lie outside what the quantization holds, so that onnxruntime drops their nodes."""
     low, high = dequantize(np.array(FULL_RANGE, np.int8), quant)
     return bool(value.bounds[0] - low <= EPSILON and high - value.bounds[1] <= EPSILON)
+
+
+def is_fixed(value: Pending, quant: Quantization) -> bool:
+    """Whether the limits of a value leave one byte, whatever is computed in front of them."""
+    low, high = quantize_bounds(*value.bounds, quant)
+    return bool(value.fused) and low == high
 
 
 def holds_fill(value: Pending, quant: Quantization) -> bool:

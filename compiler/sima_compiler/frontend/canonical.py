@@ -2,7 +2,8 @@
 
 Before -> after: everything of `constants.normal`; QOperator form -> QDQ form; operator sets below 13 -> 13; zero points
 left out -> stated; weights around any zero point -> around 0; a bias of any kind -> int32 in units of input scale times
-weight scale; limits on bytes -> limits on reals. Always: the same function; what does not match stays as it is.
+weight scale; limits on bytes -> limits on reals;
+quantizations right beside products. Always: the same function; what does not match stays as it is.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import onnx
 from onnx import version_converter
 
 from sima_compiler.errors import ModelError
+from sima_compiler.frontend.beside import quantize_beside_products
 from sima_compiler.frontend.byte_forms import bytes_as_reals
 from sima_compiler.frontend.constants.checks import refuse_bad_numbers
 from sima_compiler.frontend.constants.names import Names
@@ -50,7 +52,7 @@ def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
     state_parameters(result, names)
     refuse_bad_numbers(result.graph)
     bytes_as_reals(result, names)
-    _keep_warnings(result, settle_weights(result, names))
+    _keep_warnings(result, [*quantize_beside_products(result, names), *settle_weights(result, names)])
     return _with_output_shapes(result)
 
 

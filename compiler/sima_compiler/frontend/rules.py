@@ -37,6 +37,12 @@ WEIGHTS_SYMMETRIC = Rule(
     "give the float model to simac quantize; or, before onnxruntime's quantize_static, run its quant_pre_process, "
     "which folds weights that stand in nodes, and leave weight_type at QInt8",
 )
+BIAS_SCALE = Rule(
+    "a bias has the scale input scale times weight scale, or moves by no more than half a step of the result when it "
+    "is restated in it",
+    bool,
+    "give the float model to simac quantize: its biases have that scale",
+)
 BIAS_BEHIND = Rule("an Add behind a Gemm or MatMul that is not quantized has one value per output channel", bool)
 PER_CHANNEL_AXIS = Rule("per-channel scales run over the output channels", bool)
 GEMM_FACTORS = Rule(
@@ -64,6 +70,7 @@ ACTIVATION_BYTES = Rule(
     "quantize the float model with 8-bit activations: simac quantize MODEL --calibration SAMPLES.npz -o ., or "
     "quantize_static with activation_type=QuantType.QInt8",
 )
+ADD_RATIO = Rule("the scales of an Add's operands are at most 65,536 times that of its result", bool, REQUANTIZE_HINT)
 BROADCAST = Rule("elementwise operands have the same shape, or one of them is a scalar or one value per channel", bool)
 REAL_CONSTANT = Rule("a constant that is not quantized is one number, or varies along one axis", bool)
 BATCH_NORMALIZATION = Rule("BatchNormalization has constant statistics (inference)", bool)

@@ -26,9 +26,10 @@ lab: .venv/.stamp-lab ## Start JupyterLab in notebooks/
 	@mkdir -p notebooks
 	@$(BIN)/jupyter lab --notebook-dir=notebooks $(ARGS)
 
-test-long: .venv/.stamp-dev ## Follow the advice on large networks, judge 20,000 damaged files (half an hour), write tests/long/results.md
+test-long: .venv/.stamp-dev ## Follow the advice on large networks, judge 20,000 damaged files and 1,000 convolutions (half an hour), write tests/long/results.md
 	@$(BIN)/python -m pytest -q tests/long/advice_on_networks.py
 	@$(BIN)/python -m tests.long.mutated --results tests/long/results.md $(ARGS)
+	@$(BIN)/python -m tests.long.convolutions
 
 bench: .venv/.stamp-dev ## Run the benchmarks (some minutes) and write tests/benchmarks/results.md
 	@$(BIN)/python -m tests.benchmarks.run $(ARGS)

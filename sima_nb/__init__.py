@@ -28,6 +28,8 @@ _WIDGETS: dict[str, str] = {
     "Comparison": "sima_nb.widgets.comparison",
     "StatsExplorer": "sima_nb.widgets.stats",
 }
+#: What Jupyter Server calls; the package that answers is imported only then, for nothing else needs Jupyter Server.
+_SERVER_HOOK = "_jupyter_server_extension_points"
 
 __all__ = [
     "ArchiveTree",
@@ -43,6 +45,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == _SERVER_HOOK:
+        return import_module("sima_nb.server.app").extension_points
     home = _WIDGETS.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -95,7 +95,7 @@ class Summary:
 
     @property
     def padded_bound_cycles(self) -> int | None:
-        """The tighter bound that counts padding and on-chip capacity."""
+        """The tighter bound that counts padding and on-chip capacity; ``view.totals.counted`` says what it assumes."""
         return self.view.totals.padded_bound_cycles
 
     @property
@@ -156,7 +156,7 @@ class Summary:
 
     def to_dict(self) -> dict[str, Any]:
         """The keys of ``simac compile --json``, as plain values; ``counting`` where layers overlap or leave gaps."""
-        overlaps = self.view.totals.overlaps
+        overlaps, wordings = self.view.totals.overlaps, self.view.wordings
         return {
             "path": self.path,
             "desired_batch_size": self.desired_batch_size,
@@ -165,6 +165,7 @@ class Summary:
             "runtime_cycles": self.runtime_cycles,
             "bound_cycles": self.bound_cycles,
             "padded_bound_cycles": self.padded_bound_cycles,
+            "padded_bound_assumes": None if self.padded_bound_cycles is None else wordings["padded_bound_assumes"],
             "efficiency": self.efficiency,
             "stall_cycles": dict(self.stall_cycles),
             "files": [{"name": file.name, "bytes": file.bytes} for file in self.files],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ SIMULATE = Twin.of_command(
 ARCHIVE is a path, or the name of a variable that holds a path, an Archive or what a compile returned; what follows
 --input may be a variable too: {input name: array}.
 
-    %sima_simulate out/resnet50_mpk.tar.gz --input x.npz
+    %sima_simulate out/resnet50_mpk.tar.gz
     run = %sima_simulate r --input arrays
     run.outputs["logits"], run.trace.stall_cycles
 """,
@@ -121,8 +122,9 @@ class ViewMagics(NamingMagics):
             names = self.names(local_ns)
             source = resolve_source(arguments.archive, names)
             arguments.archive = source if isinstance(source, Archive) else path_of(source)
-            given = resolve_source(arguments.input, names)
-            arguments.input = given if isinstance(given, Mapping) else path_of(given)
+            if arguments.input is not None:
+                given = resolve_source(arguments.input, names)
+                arguments.input = given if isinstance(given, Mapping) else path_of(given)
             output = subcommand("simulate").run(arguments)
         if not arguments.json:
             return output.value
@@ -131,9 +133,10 @@ class ViewMagics(NamingMagics):
 
 def _explorer(source: Any, arguments: argparse.Namespace) -> StatsExplorer:
     longest = arguments.sort == "duration"
-    view = opened(source).view
-    kept = view if arguments.top is None else first_layers(view, arguments.top, longest=longest)
-    return StatsExplorer(kept, order="cycles" if longest else "timeline")
+    found = opened(source)
+    if arguments.top is not None:
+        found = replace(found, view=first_layers(found.view, arguments.top, longest=longest))
+    return StatsExplorer(found, order="cycles" if longest else "timeline")
 
 
 for twin in TWINS:

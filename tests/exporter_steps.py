@@ -77,6 +77,16 @@ def normalization(c: Choice, net: FloatNet, pool: list[str], x: str) -> list[str
     return [net.node("BatchNormalization", [x, *vectors], net.shapes[x])]
 
 
+def prelu(c: Choice, net: FloatNet, pool: list[str], x: str) -> list[str]:
+    """PRelu, its slopes real or quantized."""
+    low, high = c.pick([(0.05, 0.4), (-0.5, 1.0), (0.5, 1.6)])
+    shape = net.shapes[x]
+    channels = (shape[0], 1, 1) if len(shape) == 3 else (shape[-1],)
+    slopes = _number(net, net.random.uniform(low, high, c.pick([(1,), channels])))
+    y = net.binary("PRelu", x, slopes, shape)
+    return [_tag(net, y, REAL) if c.flip() else y]
+
+
 def biased_product(c: Choice, net: FloatNet, pool: list[str], x: str) -> list[str]:
     """MatMul, then Add of a bias."""
     depth, outputs = net.shapes[x][-1], c.integer(1, 40)
@@ -136,4 +146,6 @@ def tiled(c: Choice, net: FloatNet, pool: list[str], x: str) -> list[str]:
     return [net.node("Tile", [x, repeats], (*shape[:-1], shape[-1] * 2))]
 
 
-EXPORTER_STEPS = [chain, chain, swish, normalization, biased_product, real_pair, blocks, gathered, padded, tiled]
+EXPORTER_STEPS = [
+    chain, chain, swish, normalization, prelu, biased_product, real_pair, blocks, gathered, padded, tiled,
+]  # fmt: skip

@@ -359,7 +359,8 @@ def _resize(c: Choice, net: FloatNet, pool: list[str], x: str) -> list[str] | No
         "coordinate_transformation_mode": c.pick(["asymmetric", "half_pixel"]),
         "nearest_mode": c.pick(["floor", "round_prefer_floor"]),
     }
-    return [net.node("Resize", [x, "", scales], (channels, *made), mode="nearest", **settings)]
+    mode = c.pick(["nearest", "nearest", "linear"])
+    return [net.node("Resize", [x, "", scales], (channels, *made), mode=mode, **settings)]
 
 
 #: What `networks` builds from; what stands twice comes twice as often.

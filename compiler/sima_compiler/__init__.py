@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from sima_compiler.version import __version__
 
 if TYPE_CHECKING:
+    from sima_compiler.archive.gunzip import Limits
     from sima_compiler.archive.reader import Archive
     from sima_compiler.archive.stats import MlaStats
     from sima_compiler.arguments import (
@@ -78,6 +79,7 @@ _HOMES: dict[str, str] = {
     "CompileResult": "compilation",
     "ExportResult": "exporting",
     "L2CachingMode": "options",
+    "Limits": "archive.gunzip",
     "Machine": "machine.description",
     "MlaStats": "archive.stats",
     "Model": "model",
@@ -153,6 +155,7 @@ __all__ = [
     "InternalError",
     "InvalidArchiveError",
     "L2CachingMode",
+    "Limits",
     "LmError",
     "Machine",
     "MachineError",

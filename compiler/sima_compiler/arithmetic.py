@@ -9,13 +9,13 @@ All functions are pure and vectorised; none looks at the batch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import numpy.typing as npt
 
 from sima_compiler.errors import InternalError
-from sima_compiler.ir.graph import ActivationAttributes, Float32Array, Int8Array, Op, Quantization, SumOrder
+from sima_compiler.ir.graph import ActivationAttributes, Float32Array, Int8Array, Neighbours, Op, Quantization
 from sima_compiler.ir.layers import BinaryOp
 
 #: The two-operand operators of the graph and what the machine calls them.
@@ -28,6 +28,7 @@ BINARY_OPS: dict[Op, BinaryOp] = {
     Op.DIV: BinaryOp.DIV,
     Op.MAX: BinaryOp.MAX,
     Op.MIN: BinaryOp.MIN,
+    Op.PRELU: BinaryOp.PRELU,
 }
 #: The whole range of an int8 result.
 FULL_RANGE = (-128, 127)
@@ -131,15 +132,21 @@ def _add(
     return _saturate(np.rint(total), -UINT8_SHIFT, clamp)
 
 
-#: What onnxruntime computes in float32: it has no integer form of Sub, Div, Max and Min, nor of an Add or Mul that
-#: does not stand between quantizations.
-_REAL: dict[BinaryOp, np.ufunc] = {
+def sloped_below_zero(x: Float32Array, slope: Float32Array) -> Float32Array:
+    """PRelu: x where it is positive, x times its slope elsewhere."""
+    return np.where(x > 0, x, x * slope)
+
+
+#: What onnxruntime computes in float32: it has no integer form of Sub, Div, Max, Min and PRelu, nor of an Add or Mul
+#: that does not stand between quantizations.
+_REAL: dict[BinaryOp, Callable[[Float32Array, Float32Array], Float32Array]] = {
     BinaryOp.SUB: np.subtract,
     BinaryOp.REAL_ADD: np.add,
     BinaryOp.REAL_MUL: np.multiply,
     BinaryOp.DIV: np.divide,
     BinaryOp.MAX: np.maximum,
     BinaryOp.MIN: np.minimum,
+    BinaryOp.PRELU: sloped_below_zero,
 }
 
 
@@ -208,37 +215,6 @@ def average_of_reals(
     return _saturate(np.rint(real + np.float32(output.zero_point + UINT8_SHIFT)), -UINT8_SHIFT, clamp)
 
 
-def average_of_table(
-    total: Float32Array, cells: npt.NDArray[np.int32], output: Quantization, clamp: tuple[int, int] = FULL_RANGE
-) -> Int8Array:
-    """Sums of reals divided by ``cells``, then quantized: an average in float32 with a QuantizeLinear behind it."""
-    with np.errstate(all="ignore"):
-        real = total / cells.astype(np.float32)
-    return np.clip(quantize_result(real, output), *clamp).astype(np.int8)
-
-
-def sum_of_reals(windows: Float32Array, order: SumOrder, channel_axis: int = 1) -> Float32Array:
-    """Sums over the last two axes (window rows, window columns) in `SumOrder`.
-
-    ``channel_axis``: for PAIRS, where it depends on the channel which cells lie at multiples of four.
-    onnxruntime sums so: ROWS where a pool's channels are a multiple of 16 (of 8 on hosts without AVX512), COLUMNS and
-    LANES in other pools, PAIRS in a ReduceMean.
-    """
-    with np.errstate(all="ignore"):
-        if order is SumOrder.ROWS:
-            cells = np.ndindex(*windows.shape[-2:])
-            return sum_in_sequence(np.zeros(windows.shape[:-2], np.float32), (windows[..., i, j] for i, j in cells))
-        if order is SumOrder.COLUMNS:
-            return _in_sequence(_in_sequence(np.moveaxis(windows, -2, -1)))
-        flat = windows.reshape(*windows.shape[:-2], -1)
-        if order is SumOrder.LANES:
-            return _in_lanes(flat, 0, 1)
-        moved = np.moveaxis(flat, channel_axis, 0)
-        first = [min(-channel * flat.shape[-1] % 4, flat.shape[-1]) for channel in range(len(moved))]
-        sums = [_in_lanes(part, start, 2) for part, start in zip(moved, first, strict=True)]
-        return np.moveaxis(np.stack(sums), 0, channel_axis)
-
-
 def sum_in_sequence(total: Float32Array, parts: Iterable[Float32Array]) -> Float32Array:
     """``total`` and ``parts``, added one after the other in float32."""
     with np.errstate(all="ignore"):
@@ -247,26 +223,33 @@ def sum_in_sequence(total: Float32Array, parts: Iterable[Float32Array]) -> Float
     return total
 
 
-def _in_sequence(values: Float32Array) -> Float32Array:
-    """Sums over the last axis from its first entry on."""
-    return sum_in_sequence(np.zeros(values.shape[:-1], np.float32), np.moveaxis(values, -1, 0))
+def interpolate(
+    values: Int8Array,
+    axes: tuple[int, int],
+    neighbours: tuple[Neighbours, Neighbours],
+    quants: tuple[Quantization, Quantization],
+    clamp: tuple[int, int] = FULL_RANGE,
+) -> Int8Array:
+    """Linear interpolation of rows and columns, which are the array's ``axes``; ``quants`` of input and result.
 
-
-def _in_lanes(values: Float32Array, first: int, vectors: int) -> Float32Array:
-    """Sums over the last axis by ``vectors`` x 4 sums from entry ``first`` on; fewer than four go in sequence."""
-    whole = (values.shape[-1] - first) // 4
-    if whole < 1:
-        return _in_sequence(values)
-    lanes = values[..., first : first + 4 * whole].reshape(*values.shape[:-1], whole, 4)
-    paired = whole // vectors * vectors
-    sums = [_in_sequence(np.moveaxis(lanes[..., start:paired:vectors, :], -2, -1)) for start in range(vectors)]
-    total = _in_sequence(np.stack(sums, axis=-1))
-    for place in range(paired, whole):
-        total = np.add(total, lanes[..., place, :], dtype=np.float32)
-    result = (total[..., 0] + total[..., 2]) + (total[..., 1] + total[..., 3])
-    for place in (*range(first), *range(first + 4 * whole, values.shape[-1])):
-        result = np.add(result, values[..., place], dtype=np.float32)
-    return result
+    ((wn * xnn + wf * xnf) + ...) in float32 on dequantized values: near row with near and far column, then the far row,
+    each weight the product of its two. onnxruntime computes it so.
+    """
+    real, total = dequantize(values, quants[0]), None
+    rows, columns = neighbours
+    for row_places, row_weights in ((rows.near, rows.near_weights), (rows.far, rows.far_weights)):
+        lines = real.take(row_places, axes[0])
+        for column_places, column_weights in (
+            (columns.near, columns.near_weights),
+            (columns.far, columns.far_weights),
+        ):
+            weights = np.outer(np.array(row_weights, np.float32), np.array(column_weights, np.float32))
+            spread = weights.reshape(-1, len(column_weights), *(1,) * (values.ndim - 1 - axes[1]))
+            tap = spread * lines.take(column_places, axes[1])
+            total = tap if total is None else total + tap
+    if total is None:
+        raise InternalError("an interpolation without neighbours")
+    return np.clip(quantize(total, quants[1]), *clamp).astype(np.int8)
 
 
 def lookup_table(

@@ -16,6 +16,7 @@ from sima_compiler.archive.mpk import MlaSegment, MpkDescription, TensorDescript
 from sima_compiler.archive.package import write_archive
 from sima_compiler.archive.reader import Archive
 from sima_compiler.archive.report import dump_report
+from sima_compiler.archive.report_records import PADDED_BOUND_ASSUMES
 from sima_compiler.archive.stats import MlaStats
 from sima_compiler.bounds.loads import LayerLoad, layer_loads, weight_sizes
 from sima_compiler.bounds.total import segment_bounds
@@ -74,6 +75,7 @@ class CompileResult:
             "runtime_cycles": self.runtime_cycles,
             "bound_cycles": self.bound_cycles,
             "padded_bound_cycles": self.padded_bound_cycles,
+            "padded_bound_assumes": PADDED_BOUND_ASSUMES,
             "efficiency": self.efficiency,
             "stall_cycles": dict(self.stall_cycles),
             "files": [dict(file) for file in self.files],

@@ -1,15 +1,17 @@
 """What would help a batch size: each lever is planned with, and says what that gave.
 
 In: the network, what it was compiled for, and the batch that was asked for. Out: a `PlannedLever` for everything that
-can be changed. Every one costs a negotiation of its own, so that they are computed on request only.
+can be changed; one that cannot says why. Every one costs a negotiation of its own, so that they are computed on
+request only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from sima_compiler.errors import DoesNotFitError
+from sima_compiler.errors import DoesNotFitError, UnsupportedError
+from sima_compiler.ir.another_size import FixedSize, smaller
 from sima_compiler.ir.graph import Graph
 from sima_compiler.machine.description import LIMITS
 from sima_compiler.negotiate import Negotiation, PlannedLever, negotiate
@@ -20,15 +22,26 @@ from sima_compiler.pipeline import ConstantStore, Target, lower
 MEMORY_FACTOR = 2
 
 
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """What to plan, and for what; ``reason`` says why nothing can be. ``what_if``: another machine or network."""
+
+    text: str
+    graph: Graph
+    target: Target
+    what_if: bool = False
+    reason: str = ""
+
+
 def planned_levers(
     graph: Graph, target: Target, desired: int, advance: Callable[[int, int], None]
 ) -> tuple[PlannedLever, ...]:
     """Every lever with what it gave; ``advance(done, total)`` is called per lever."""
-    trials = list(_trials(target))
+    trials = [*_trials(graph, target), _smaller_input(graph, target)]
     found: list[PlannedLever] = []
-    for done, (text, changed, what_if) in enumerate(trials):
+    for done, trial in enumerate(trials):
         advance(done, len(trials))
-        found.append(_planned(graph, changed, desired, text, what_if=what_if))
+        found.append(_planned(trial, desired))
     advance(len(trials), len(trials))
     return tuple(found)
 
@@ -39,26 +52,48 @@ def with_levers(found: Negotiation, levers: tuple[PlannedLever, ...]) -> Negotia
     return replace(found, candidates=tuple(rows))
 
 
-def _trials(target: Target) -> Iterator[tuple[str, Target, bool]]:
-    """Text, what to plan for, and whether it is another machine."""
+def _trials(graph: Graph, target: Target) -> Iterator[_Trial]:
+    """The same network: compiled differently, or for a machine that is only supposed."""
     machine, quads = target.machine, target.quads
     if quads < machine.quads:
-        yield f"{machine.quads} quads instead of {quads}", replace(target, quads=machine.quads), False
+        yield _Trial(f"{machine.quads} quads instead of {quads}", graph, replace(target, quads=machine.quads))
     if not target.compress:
-        yield "compressed weights", replace(target, compress=True), False
+        yield _Trial("compressed weights", graph, replace(target, compress=True))
     per_quad = machine.sram_bytes_per_quad * MEMORY_FACTOR
     if per_quad <= LIMITS["sram_bytes_per_quad"][1]:
         larger = replace(machine, sram_bytes_per_quad=per_quad)
         more, own = larger.sram_bytes(quads), machine.sram_bytes(quads)
-        yield f"a machine with {more:,} bytes on chip instead of {own:,}", replace(target, machine=larger), True
+        text = f"a machine with {more:,} bytes on chip instead of {own:,}"
+        yield _Trial(text, graph, replace(target, machine=larger), what_if=True)
 
 
-def _planned(graph: Graph, target: Target, desired: int, text: str, *, what_if: bool) -> PlannedLever:
-    (segment,) = lower(graph, target.machine).segments
-    store = ConstantStore(compress=target.compress)
+def _smaller_input(graph: Graph, target: Target) -> _Trial:
+    """The same layers on smaller maps: another network to export, so that it is a what-if too."""
+    found = smaller(graph)
+    if isinstance(found, FixedSize):
+        return _Trial(
+            "an input of half the rows and columns",
+            graph,
+            target,
+            what_if=True,
+            reason=f"cannot be planned: {found.reason}",
+        )
+    small, before, after = found
+    text = f"an input of {after.rows} x {after.columns} instead of {before.rows} x {before.columns}"
+    return _Trial(text, small, target, what_if=True)
+
+
+def _planned(trial: _Trial, desired: int) -> PlannedLever:
+    """What negotiating gives; a lever that cannot be planned says why."""
+    none = PlannedLever(trial.text, feasible=False, largest_batch_size=None, cycles_per_sample=None,
+                        what_if=trial.what_if, reason=trial.reason)  # fmt: skip
+    if trial.reason:
+        return none
     try:
-        found = negotiate(segment, target, desired, store, lambda _done, _total: None)
-    except DoesNotFitError:
-        return PlannedLever(text, feasible=False, largest_batch_size=None, cycles_per_sample=None, what_if=what_if)
+        (segment,) = lower(trial.graph, trial.target.machine).segments
+        store = ConstantStore(compress=trial.target.compress)
+        found = negotiate(segment, trial.target, desired, store, lambda _done, _total: None)
+    except (DoesNotFitError, UnsupportedError) as error:
+        return replace(none, reason=error.message)
     each = round(found.plan.schedule.runtime / found.actual, 3)
-    return PlannedLever(text, found.actual == desired, found.actual, each, what_if)
+    return PlannedLever(trial.text, found.actual == desired, found.actual, each, trial.what_if)

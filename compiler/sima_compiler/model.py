@@ -182,7 +182,8 @@ class Model:
         ``quads`` is how many of the machine's quads to use, all of them when None. ``progress`` receives `Progress`
         records and may raise to stop; nothing is half-written then. ``exact`` lets OR-Tools place the on-chip buffers
         (``pip install 'sima-nb[exact]'``): slower, and sometimes a lower peak. ``levers`` plans what would help the
-        batch size (more quads, compression, as a what-if more on-chip memory), each about as long as the compile.
+        batch size (more quads, compression, as what-ifs more on-chip memory and a smaller input), each about as long
+        as the compile.
 
         Raises:
             OptionError: a value is out of range. UnsupportedError: a non-default tessellation or caching mode.

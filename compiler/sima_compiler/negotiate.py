@@ -26,9 +26,10 @@ TOLERANCE = 1.01
 
 @dataclass(frozen=True, slots=True)
 class PlannedLever:
-    """A change of the compile, or with ``what_if`` of the machine, and what negotiating with it gave.
+    """A change of the compile, or with ``what_if`` of machine or network, and what negotiating with it gave.
 
-    ``feasible``: the desired size is; ``cycles_per_sample`` are those of the largest size, None where nothing fits.
+    ``feasible``: the desired size is; ``cycles_per_sample`` are those of the largest size, None where nothing fits or
+    could be planned: ``reason`` says why.
     """
 
     text: str
@@ -36,6 +37,7 @@ class PlannedLever:
     largest_batch_size: int | None
     cycles_per_sample: float | None
     what_if: bool = False
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

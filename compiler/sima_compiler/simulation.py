@@ -16,6 +16,7 @@ import numpy.typing as npt
 from sima_compiler.archive.programs import lm_programs
 from sima_compiler.archive.reader import Archive
 from sima_compiler.errors import InputError
+from sima_compiler.ir.program import Role
 from sima_compiler.ir.schedule import STALLS
 from sima_compiler.sim.execute import dequantize_outputs, quantize_inputs, run_program
 from sima_compiler.sim.timing import Event, RuntimeTrace, replay_file
@@ -70,6 +71,21 @@ def simulate(archive: Archive, inputs: Mapping[str, npt.ArrayLike]) -> Run:
         outputs = dequantize_outputs(found.program, values)
         traces.append(replay_file(found))
     return Run(outputs, values, _joined(traces))
+
+
+def random_inputs(archive: Archive, seed: int = 0) -> dict[str, npt.NDArray[np.float32]]:
+    """Standard normal numbers for every input of the model, (batch, *source shape): what takes no samples to try.
+
+    Raises:
+        ArchiveError: the archive holds no `.lm` that this release wrote.
+    """
+    first = lm_programs(str(archive.path), archive.lm_files, archive.read)[0].program
+    random = np.random.default_rng(seed)
+    inputs = (tensor for tensor in first.tensors if tensor.role is Role.INPUT)
+    return {
+        tensor.name: random.standard_normal((tensor.samples, *tensor.source_shape), dtype=np.float32)
+        for tensor in inputs
+    }
 
 
 def _check_finite(inputs: Mapping[str, npt.ArrayLike]) -> None:

@@ -46,12 +46,18 @@ export interface View {
   readonly not_recorded: readonly string[];
 }
 
-/** The batch that was asked for and the one that was built; ``sentence`` says both and why. */
+/** The batch that was asked for and the one that was built; ``sentence`` says both and why.
+ * 
+ * ``why_not_more`` and ``why_not_faster`` answer what everybody asks then, empty where the question does not arise;
+ * ``would_help`` has a sentence for each lever that the file names. */
 export interface Batch {
   readonly desired_batch_size: number | null;
   readonly actual_batch_size: number | null;
   readonly reason: string;
   readonly sentence: string;
+  readonly why_not_more: string;
+  readonly why_not_faster: string;
+  readonly would_help: readonly string[];
 }
 
 /** Bytes that cross the DRAM's port in one run, all MLA segments.
@@ -244,13 +250,16 @@ export interface Layer {
 
 /** What would help a batch size, as a sentence; the numbers are what planning with it gave, None where not planned.
  * 
- * ``what_if`` marks levers that change the machine rather than the compile. */
+ * ``what_if`` marks levers that change machine or network rather than the compile. ``reason`` says why nothing came of
+ * planning with it. */
 export interface Lever {
   readonly text: string;
   readonly feasible?: boolean | null;
   readonly largest_batch_size?: number | null;
   readonly cycles_per_sample?: number | null;
   readonly what_if?: boolean;
+  readonly samples_per_second?: number | null;
+  readonly reason?: string;
 }
 
 /** A tensor that keeps a batch size from being built. ``bytes`` of the whole batch, None where not recorded. */

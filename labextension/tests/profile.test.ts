@@ -79,7 +79,7 @@ test("a layer lies where its engines worked, else where the schedule has it", ()
   assert.deepEqual([profile.start[1], profile.end[1]], [150, 300], "an early load does not widen it");
   const plain = profileOf(viewOf(LAYERS));
   assert.deepEqual([plain.start[1], plain.end[1]], [100, 150]);
-  assert.deepEqual(plain.missing, ["Shortened.", "Not recorded: stalls, the memory map."]);
+  assert.deepEqual(plain.missing, ["Not recorded: stalls, the memory map."]);
 });
 
 test("cycles: of the run, else the entry's length, inclusive end", () => {

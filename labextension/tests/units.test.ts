@@ -5,27 +5,33 @@ import { test } from "node:test";
 import {
   amount,
   axisFormat,
+  change,
   count,
   duration,
   percent,
+  points,
   shortCount,
   shortRate,
+  signed,
   size,
   spoken,
 } from "../src/model/units.ts";
 
-type Case = [name: string, given: number[], text: string];
+type Case = [name: string, given: (number | null)[], text: string];
 
 const CASES = JSON.parse(
   readFileSync(resolve(import.meta.dirname, "../../tests/view/units_cases.json"), "utf-8"),
 ) as Case[];
-const FUNCTIONS: Record<string, (...given: number[]) => string> = {
+const FUNCTIONS: Record<string, (...given: (number | null)[]) => string> = {
   count: value => count(value ?? 0),
   size: value => size(value ?? 0),
   duration: (cycles, clock) => duration(cycles ?? 0, clock ?? 0),
   percent: value => percent(value ?? 0),
   short_rate: value => shortRate(value ?? 0),
   short_count: value => shortCount(value ?? 0),
+  signed: value => signed(value ?? 0),
+  change: (before = null, after = null) => change(before, after),
+  points: (before = null, after = null) => points(before, after),
 };
 
 test("numbers are written as Python writes them, in every case that both languages are held to", () => {
@@ -36,7 +42,7 @@ test("numbers are written as Python writes them, in every case that both languag
     assert.equal(write(...given), text, `${name}(${given})`);
     tried++;
   }
-  assert.ok(tried >= 40, `${tried}`);
+  assert.ok(tried >= 55, `${tried}`);
 });
 
 test("cycles in each unit", () => {

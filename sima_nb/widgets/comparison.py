@@ -33,9 +33,7 @@ class Comparison(ViewWidget):
 
     _other_head = traitlets.Unicode().tag(sync=True)
     _other_columns = traitlets.Bytes().tag(sync=True)
-    _pairs = traitlets.List().tag(sync=True)
-    _notes = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    _over = traitlets.Float(0.0).tag(sync=True)
+    _compared = traitlets.Dict().tag(sync=True)
 
     def __init__(self, before: Any, after: Any, *, over: float = 0.0) -> None:
         """``before``, ``after``: a path, an Archive, an MlaStats, or what ``compile`` returned.
@@ -50,10 +48,8 @@ class Comparison(ViewWidget):
         found = compare_views(opened(before).view, opened(after).view)
         self._found: Changes | None = found
         head, columns = packed(found.after)
-        pairs = [list(pair) for pair in found.pairs]
-        super().__init__(
-            found.before, _other_head=head, _other_columns=columns, _pairs=pairs, _notes=list(found.notes), _over=over
-        )
+        compared = {**found.to_browser(), "over": over}
+        super().__init__(found.before, _other_head=head, _other_columns=columns, _compared=compared)
 
     @property
     def changes(self) -> Changes:
@@ -74,7 +70,7 @@ class Comparison(ViewWidget):
     def close(self) -> None:
         """Take the widget away everywhere and give its memory back; saved outputs keep what they hold."""
         super().close()
-        self._found, self._other_head, self._other_columns, self._pairs = None, "", b"", []
+        self._found, self._other_head, self._other_columns, self._compared = None, "", b"", {}
 
     def __repr__(self) -> str:
         found = self._found
@@ -86,16 +82,11 @@ class Comparison(ViewWidget):
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         kept = saved_comparison(self.changes)
-        saved = {
-            "before": to_json(kept.before),
-            "after": to_json(kept.after),
-            "pairs": [list(pair) for pair in kept.pairs],
-            "notes": [*kept.notes, *(sentence.removesuffix(".") for sentence in kept.after.left_out)],
-            "over": self._over,
-        }
+        over = self._compared["over"]
+        saved = {"before": to_json(kept.before), "after": to_json(kept.after), **kept.to_browser(), "over": over}
         data = {
             VIEW_MIME: {"model_id": self.model_id, "view": self.KIND, "data": saved},
             "text/html": comparison_html(kept),
-            "text/plain": self._text or comparison_text(kept, self._over or None),
+            "text/plain": self._text or comparison_text(kept, over or None),
         }
         return data, {}

@@ -29,6 +29,8 @@ def opened(source: Any) -> Opened:
     Raises:
         ArchiveError: the file cannot be read. OptionError: nothing that names one.
     """
+    if isinstance(source, Opened):
+        return source
     if isinstance(source, Archive):
         return Opened(source, view_of(source))
     if isinstance(source, MlaStats):

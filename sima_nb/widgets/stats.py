@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import argparse
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 import traitlets
 
+from sima_compiler import Archive, OptionError
+from sima_compiler.cli import subcommand
 from sima_compiler.view import Layer
-from sima_nb.widgets.base import ViewWidget
+from sima_nb.widgets.base import Question, ViewWidget
 from sima_nb.widgets.opening import opened
 
 
@@ -29,9 +33,11 @@ class StatsExplorer(ViewWidget):
         unit: cycles, time or share.
         order: timeline, cycles or name.
         colour: kind, cause or utilisation.
+        run: what the last simulation started here returned; None before. Only archives that this compiler wrote run.
     """
 
     KIND = "explorer"
+    ANSWERS: ClassVar[Mapping[str, str]] = {"simulate": "_simulate"}
 
     selected = traitlets.List(traitlets.Int()).tag(sync=True)
     filter = traitlets.Unicode().tag(sync=True)
@@ -39,6 +45,7 @@ class StatsExplorer(ViewWidget):
     unit = traitlets.Enum(("cycles", "time", "share"), "cycles").tag(sync=True)
     order = traitlets.Enum(("timeline", "cycles", "name"), "timeline").tag(sync=True)
     colour = traitlets.Enum(("kind", "cause", "utilisation"), "kind").tag(sync=True)
+    run = traitlets.Any(None)
 
     def __init__(self, source: Any, **traits: Any) -> None:
         """``source``: a path, an Archive, an MlaStats, or what ``compile`` returned; ``traits`` set the state.
@@ -46,7 +53,14 @@ class StatsExplorer(ViewWidget):
         Raises:
             ArchiveError: the file cannot be read. OptionError: ``source`` names none.
         """
-        super().__init__(opened(source).view, **traits)
+        found = opened(source)
+        self._archive: Archive | None = found.archive if _runs(found.archive) else None
+        super().__init__(found.view, offers=self._archive is not None, **traits)
+
+    def close(self) -> None:
+        """Take the widget away everywhere and give its memory back; saved outputs keep what they hold."""
+        super().close()
+        self._archive, self.run = None, None
 
     @property
     def selected_layers(self) -> tuple[Layer, ...]:
@@ -55,6 +69,17 @@ class StatsExplorer(ViewWidget):
             return ()
         rows = np.flatnonzero(np.isin(self.view.layers.columns["id"].values, self.selected))
         return tuple(self.view.layers[row] for row in rows.tolist())
+
+    def _simulate(self, _question: Question) -> str:
+        """The command with random inputs: what a run takes does not depend on the numbers."""
+        if self._archive is None:
+            raise OptionError("there is no archive to run")
+        arguments = argparse.Namespace(archive=self._archive, input=None, output=None, json=False)
+        self.run = subcommand("simulate").run(arguments).value
+        cycles, recorded = self.run.trace.runtime_cycles, self.view.totals.runtime_cycles
+        agrees = ", as recorded" if cycles == recorded else f"; the archive records {recorded or 0:,}"
+        samples = self._archive.batch.actual or 1
+        return f"Ran {samples} sample{'s' * (samples != 1)} of random numbers in {cycles:,} cycles{agrees}."
 
     @traitlets.validate("selected")
     def _known_layers(self, proposal: Any) -> list[int]:
@@ -73,3 +98,8 @@ class StatsExplorer(ViewWidget):
         if wanted is not None and not wanted[0] <= wanted[1]:
             raise traitlets.TraitError(f"range: {wanted[0]:g} lies behind {wanted[1]:g}; give (first, last) cycle")
         return wanted
+
+
+def _runs(archive: Archive | None) -> bool:
+    """Whether the simulator can run it: a report stands only in archives of this compiler."""
+    return archive is not None and archive.report is not None and bool(archive.lm_files)

@@ -48,7 +48,7 @@ def sample() -> dict[str, Any]:
     }  # fmt: skip
     lever = {
         "text": "fewer channels", "feasible": None, "largest_batch_size": None, "cycles_per_sample": None,
-        "what_if": False,
+        "what_if": False, "samples_per_second": None, "reason": "",
     }  # fmt: skip
     refused = built | {
         "batch_size": 2, "feasible": False, "status": "does_not_fit", "cycles": None, "cycles_per_sample": None,

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sima_compiler import Archive
+from sima_compiler.ir.commands import on_array
 from sima_compiler.ir.program import (
     Combine,
     ComputeCommand,
@@ -82,7 +83,7 @@ def _bytes_of(command: ComputeCommand, machine: Machine) -> Bytes:
             counted[INPUTS], counted[WRITES] = _read(command), _size(command.target)
     if isinstance(command, Convolve | Combine) and command.binary is not None and command.binary.operand is not None:
         counted[OPERANDS] = _size(command.binary.operand)
-    if isinstance(command, Convolve) and not cost.is_depthwise(command):
+    if isinstance(command, Convolve) and on_array(command):
         work = cost.array_work(command, machine)
         counted[INPUTS] *= cost.ceil_div(work.outputs, command.mapping.outputs)
         counted[WEIGHTS] = _weight_bytes(work, command, machine)

@@ -11,6 +11,7 @@ import pytest
 
 from sima_compiler import Archive, CompileResult, Machine, Model
 from tests.networks.float_net import FloatNet
+from tests.support.input_size import at_input_size
 from tests.support.qdq_writer import Style, write_qdq
 
 SAMPLE = Path(__file__).parents[1] / "archive" / "samples" / "report_1_0_tiny_mpk.tar.gz"
@@ -53,21 +54,35 @@ def test_levers_of_an_older_archive_are_marked_as_not_planned(simac) -> None:
 
 def test_each_lever_gives_what_it_says(simac, wide: Path, tmp_path: Path) -> None:
     data = simac("batch", wide, *PLANNING, "--levers", "--json").json
-    quads, compression, memory = data["levers"]
+    quads, compression, memory, size = data["levers"]
     model, tiny = Model.from_onnx(wide), Machine.load("tiny")
+    small = Model.from_onnx(at_input_size(onnx.load(wide), 16, 16), "small")
     larger = replace(tiny, sram_bytes_per_quad=2 * tiny.sram_bytes_per_quad)
-    follow: list[tuple[dict[str, Any], dict[str, Any]]] = [
-        (quads, {"machine": tiny, "quads": 2, "compress": False}),
-        (compression, {"machine": tiny, "quads": 1, "compress": True}),
-        (memory, {"machine": larger, "quads": 1, "compress": False}),
+    follow: list[tuple[dict[str, Any], Model, dict[str, Any]]] = [
+        (quads, model, {"machine": tiny, "quads": 2, "compress": False}),
+        (compression, model, {"machine": tiny, "quads": 1, "compress": True}),
+        (memory, model, {"machine": larger, "quads": 1, "compress": False}),
+        (size, small, {"machine": tiny, "quads": 1, "compress": False}),
     ]
-    for lever, options in follow:
-        built = model.compile(output_path=str(tmp_path), batch_size=3, **options)
+    for lever, changed, options in follow:
+        built = changed.compile(output_path=str(tmp_path), batch_size=3, **options)
         assert lever["largest_batch_size"] == built.actual_batch_size
         assert lever["cycles_per_sample"] == round(built.runtime_cycles / built.actual_batch_size, 3)
+        assert lever["samples_per_second"] == round(tiny.clock_mhz * 1e6 / lever["cycles_per_sample"], 3)
         assert lever["feasible"] == (built.actual_batch_size == 3)
-    assert [lever["what_if"] for lever in data["levers"]] == [False, False, True]
-    assert [lever["feasible"] for lever in data["levers"]] == [True, False, True]
+    assert [lever["what_if"] for lever in data["levers"]] == [False, False, True, True]
+    assert [lever["feasible"] for lever in data["levers"]] == [True, False, True, True]
+    assert size["text"] == "an input of 16 x 16 instead of 32 x 32"
+
+
+def test_a_lever_that_cannot_be_planned_says_why(simac, tmp_path: Path) -> None:
+    net = FloatNet(3)
+    flat = net.flatten(net.conv(net.input((3, 8, 8)), 4, 3))
+    onnx.save(write_qdq(net.model([net.dense(flat, 5)], "flat"), 3, Style()), tmp_path / "flat.onnx")
+    done = simac("batch", tmp_path / "flat.onnx", "--machine", "tiny", "--levers")
+    words = " ".join(done.out.split())
+    assert "what if: an input of half the rows and columns: cannot be planned: Gemm" in words
+    assert "has weights for exactly 256 values, where 128 would come" in words
 
 
 def test_a_model_is_negotiated_without_leaving_anything(simac, wide: Path, tmp_path: Path) -> None:
@@ -77,7 +92,7 @@ def test_a_model_is_negotiated_without_leaving_anything(simac, wide: Path, tmp_p
     built = _built(wide, tmp_path)
     assert (data["desired_batch_size"], data["actual_batch_size"]) == (3, built.actual_batch_size)
     assert data["levers"] == []
-    assert "not planned" in simac("batch", built.path).out
+    assert "Not planned: simac batch MODEL --levers" in simac("batch", built.path).out
     assert simac("batch", built.path, "--json").json["candidates"] == data["candidates"]
 
 
@@ -86,7 +101,7 @@ def test_levers_reach_the_archive_on_request(simac, wide: Path, tmp_path: Path) 
     assert done.code == 0
     report = Archive.open(tmp_path / "wide_mpk.tar.gz").report
     assert report is not None
-    assert [len(row.levers) for row in report.candidates] == [0, 0, 3]
+    assert [len(row.levers) for row in report.candidates] == [0, 0, 4]
     text = simac("batch", tmp_path / "wide_mpk.tar.gz").out
     assert "what if: a machine with 65,536 bytes on chip instead of 32,768: batch 3" in text
     assert "compressed weights: batch 2" in text

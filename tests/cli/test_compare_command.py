@@ -18,7 +18,7 @@ def test_the_command_says_the_same_as_text_and_json(simac, archive: Path) -> Non
     for row in data["layers"]:
         (line,) = (line for line in text.splitlines() if line.startswith(f"{row['name']} "))
         assert f" {row['after']:,} " in line
-        assert (f"{row['change']:+,}" if row["change"] else " 0") in line
+        assert (f" {row['change']:+,}".replace("-", "\N{MINUS SIGN}") if row["change"] else " 0 ") in f"{line} "
         assert ("added" in line) == (row["what"] == "added")
     few = simac("compare", archive, OTHER, "--over", "300", "--json").json["layers"]
     wanted = [row for row in data["layers"] if abs(row["change"]) > 3 * row["before"]]

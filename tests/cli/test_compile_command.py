@@ -15,12 +15,12 @@ import onnx
 import pytest
 
 from sima_compiler import Archive, Model
-from sima_compiler.view import view_of_path
+from sima_compiler.view import view_of_path, wordings
 from tests.support.small_models import small_float_model
 
 KEYS = {
     *("path", "desired_batch_size", "actual_batch_size", "compute_cycles", "runtime_cycles", "bound_cycles"),
-    *("padded_bound_cycles", "efficiency", "stall_cycles", "files", "plugins", "warnings"),
+    *("padded_bound_cycles", "padded_bound_assumes", "efficiency", "stall_cycles", "files", "plugins", "warnings"),
 }
 STALLS = {"weights", "input", "output", "instruction", "dependency"}
 
@@ -57,6 +57,8 @@ def test_the_human_form_says_where_and_which_batch(simac, samples: Path, tmp_pat
     assert done.code == 0
     assert str(tmp_path / "small_mpk.tar.gz") in done.out
     assert "2 desired -> 2 actual" in done.out
+    words = " ".join(done.out.split())
+    assert wordings.PADDED_BOUND_ASSUMES in words[words.index("The bound with padding is ") :]
     assert "small_stage1_mla.lm" in done.out
     cycles = int(re.search(r"runtime cycles +([\d,]+)", done.out)[1].replace(",", ""))
     speed = f"{cycles / 1e3:.2f} µs for the batch at 1,000 MHz, MLA alone; {2e9 / cycles:,.0f} samples per second"
@@ -248,7 +250,20 @@ def test_html_needs_no_notebook_package(samples: Path, tmp_path: Path) -> None:
     assert "MLA_0" in (tmp_path / "r.html").read_text("utf-8")
 
 
-def test_a_last_softmax_is_named_as_left_to_the_host(simac, tmp_path: Path) -> None:
+def test_a_last_softmax_of_reals_is_named_as_left_to_the_host(simac, samples: Path, tmp_path: Path) -> None:
+    model = onnx.load(samples / "small.onnx")
+    logits = model.graph.output[0].name
+    model.graph.node.append(onnx.helper.make_node("Softmax", [logits], ["probabilities"], axis=1))
+    model.graph.output[0].name = "probabilities"
+    onnx.save(model, tmp_path / "soft.onnx")
+    done = simac("compile", tmp_path / "soft.onnx", "-o", tmp_path)
+    assert done.code == 0, done.err
+    assert any("left to host" in line and "Softmax" in line for line in done.out.splitlines())
+    (operator,) = simac("inspect", tmp_path / "soft_mpk.tar.gz", "--json").json["left_to_host"]
+    assert "Softmax" in operator
+
+
+def test_a_last_softmax_that_is_quantized_is_in_the_archive(simac, tmp_path: Path) -> None:
     model = small_float_model()
     logits = model.graph.output[0].name
     model.graph.node.append(onnx.helper.make_node("Softmax", [logits], ["probabilities"], axis=1))
@@ -256,9 +271,8 @@ def test_a_last_softmax_is_named_as_left_to_the_host(simac, tmp_path: Path) -> N
     onnx.save(model, tmp_path / "soft.onnx")
     done = simac("compile", tmp_path / "soft.onnx", "--calibration-random", "1", "-o", tmp_path)
     assert done.code == 0, done.err
-    assert any("left to host" in line and "Softmax" in line for line in done.out.splitlines())
-    (operator,) = simac("inspect", tmp_path / "soft_mpk.tar.gz", "--json").json["left_to_host"]
-    assert "Softmax" in operator
+    assert not any("left to host" in line for line in done.out.splitlines())
+    assert not simac("inspect", tmp_path / "soft_mpk.tar.gz", "--json").json.get("left_to_host")
 
 
 def open_model(path: Path, tmp_path: Path) -> Path:

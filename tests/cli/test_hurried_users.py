@@ -18,7 +18,7 @@ from tests.support.archives import vendor_archive
         (["compile", "m.onnx", "--batchsize", "2"], "--batch-size"),
         (["compile", "m.onnx", "--no-compres"], None),  # a prefix is enough for argparse: the model is missing
         (["compile", "m.onnx", "--batch-size", "x"], "--help"),
-        (["simulate", "a_mpk.tar.gz"], "--help"),
+        (["compare", "a_mpk.tar.gz"], "--help"),
         (["stats", "a_mpk.tar.gz", "--sorted", "start"], "--sort"),
         (["cmpile", "m.onnx"], "compile"),
     ],

@@ -178,6 +178,16 @@ def test_simulate_writes_the_same_bytes_again(simac, samples: Path, archive: Pat
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 
+def test_simulate_without_inputs_draws_the_same_numbers_every_time(simac, archive: Path, tmp_path: Path) -> None:
+    for name in ("a.npz", "b.npz"):
+        done = simac("simulate", archive, "--output", tmp_path / name, "--json")
+        assert done.json["runtime_cycles"] == Archive.open(archive).report.runtime_cycles
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    with np.load(tmp_path / "a.npz") as written:
+        values = next(iter(written.values()))
+        assert len(np.unique(values, axis=0)) == len(values) == 3, "every sample is another one"
+
+
 @pytest.mark.parametrize(
     ("arrays", "part"),
     [

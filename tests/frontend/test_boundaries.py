@@ -12,17 +12,28 @@ from tests.support.oracle import run_onnxruntime
 from tests.support.qdq_graph import INT8, QdqGraph
 
 
-def test_softmax_at_the_end_is_cut_under_the_name_of_what_goes_into_it() -> None:
+def test_a_last_softmax_that_gives_reals_is_cut_under_the_name_of_what_goes_into_it() -> None:
     net = QdqGraph()
     logits = net.op("MatMul", net.input((6,)), net.weights((6, 5)))
     probability = net.op("Softmax", net.pair(logits, 0.02, 4))
-    net.output(net.pair(probability, 1 / 256, -128))
+    net.output(net.op("Reshape", probability, net.constant([-1, 5, 1])))
     model = Model.from_onnx(net.model())
     assert model.graph.outputs == (logits,)
     assert len(model.graph.cut) == 1
     assert "Softmax" in model.graph.cut[0]
     assert logits in model.graph.cut[0]
     assert not any(node.op_type == "Softmax" for node in model.to_onnx().graph.node)
+    assert_reference_agrees(net.model(), model=model)
+
+
+def test_a_last_softmax_that_is_quantized_runs_under_the_name_of_the_output() -> None:
+    net = QdqGraph()
+    logits = net.op("MatMul", net.input((6,)), net.weights((6, 5)))
+    probability = net.pair(net.op("Softmax", net.pair(logits, 0.02, 4)), 1 / 256, -128)
+    net.output(probability)
+    model = Model.from_onnx(net.model())
+    assert model.graph.outputs == (probability,)
+    assert not model.graph.cut
     assert_reference_agrees(net.model(), model=model)
 
 
@@ -36,11 +47,17 @@ def test_softmax_beside_the_logits_it_was_made_from() -> None:
     assert_reference_agrees(net.model(), model=model)
 
 
-def test_softmax_in_the_middle_is_refused() -> None:
+def test_softmax_in_the_middle() -> None:
     net = QdqGraph()
     x = net.pair(net.op("Softmax", net.input((6,))), 1 / 256, -128)
     net.output(net.pair(net.op("MatMul", x, net.weights((6, 5)))))
-    with pytest.raises(UnsupportedError, match="Softmax"):
+    assert_reference_agrees(net.model())
+
+
+def test_an_unquantized_softmax_in_the_middle_is_refused() -> None:
+    net = QdqGraph()
+    net.output(net.pair(net.op("MatMul", net.op("Softmax", net.input((6,))), net.weights((6, 5)))))
+    with pytest.raises(UnsupportedError, match="QuantizeLinear"):
         Model.from_onnx(net.model())
 
 

@@ -48,7 +48,7 @@ def test_reference_equals_onnxruntime(tmp_path: Path, opset: int, operators: boo
         float_network(opset), batches, tmp_path, operators=operators, per_channel=opset >= 13, activation=activation
     )
     model = Model.from_onnx(quantized, "net")
-    assert model.graph.outputs == ("logits",)
+    assert model.graph.outputs == ("probability",)
     assert_reference_agrees(quantized, batch=3, model=model)
     saved = onnx.load_from_string(model.save("net", tmp_path).read_bytes())
     onnx.checker.check_model(saved, full_check=True)

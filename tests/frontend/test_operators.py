@@ -139,6 +139,15 @@ def multiply_by_channels(net: QdqGraph) -> None:
 
 
 @case
+def prelu_with_quantized_slopes(net: QdqGraph) -> None:
+    x = net.input((6, 9, 9))
+    finish(net, net.op("PRelu", x, net.operand(net.random.integers(-40, 90, (6, 1, 1)), 0.013, 5)), 0.013, -40)
+    finish(net, net.op("PRelu", x, net.operand([31], 0.013, 5)), 0.013, -40)
+    flat = net.pair(net.op("Flatten", net.pair(net.op("GlobalAveragePool", x), 0.004, 9)), 0.004, 9)
+    finish(net, net.op("PRelu", flat, net.operand(net.random.integers(-40, 90, 6), 0.013, 5)), 0.002, -40)
+
+
+@case
 def relu_alone(net: QdqGraph) -> None:
     finish(net, net.op("Relu", net.input((2, 5, 5))), 0.013, -100)
 

@@ -63,16 +63,16 @@ def test_a_float_network_is_quantized_and_close_to_itself(batch: int | str) -> N
     model = quantize(source, samples(), "small")
     operators = [node.op for node in model.graph.nodes]
     assert model.name == "small"
-    assert model.graph.outputs == ("logits",)
+    assert model.graph.outputs == ("probability",)
+    assert operators[-1] is Op.SOFTMAX
     assert Op.ADD in operators
     assert operators.count(Op.CONV) == 3  # the folded normalization is gone, the lone one became a depthwise Conv
     assert model.graph.batch == (batch if isinstance(batch, int) else 0)
     assert_reference_agrees(quantize_onnx(source, samples()).model, batch=4, model=model)
     inputs = {"image": samples(1, 4)[0]["image"]}
     (found,) = model.execute(inputs)
-    source.graph.output[0].CopyFrom(helper.make_tensor_value_info("logits", TensorProto.FLOAT, None))
     pieces = [
-        run_onnxruntime(source, {"image": x})["logits"]
+        run_onnxruntime(source, {"image": x})["probability"]
         for x in np.split(inputs["image"], 4 // (batch if batch in (1, 2) else 4))
     ]
     assert np.abs(np.concatenate(pieces) - found).max() < 0.1 * np.abs(found).max()
@@ -100,7 +100,7 @@ def test_weights_are_symmetric_per_channel_and_activations_asymmetric() -> None:
 
 @pytest.mark.parametrize("method", ["minmax", "percentile"])
 def test_methods_of_calibration(method: str) -> None:
-    assert quantize(float_network(), samples(), method=method).graph.outputs == ("logits",)
+    assert quantize(float_network(), samples(), method=method).graph.outputs == ("probability",)
     with pytest.raises(CalibrationError, match="minmax, percentile"):
         quantize(float_network(), samples(), method="guess")
 

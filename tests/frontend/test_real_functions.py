@@ -147,6 +147,12 @@ CHAINS: dict[str, Build] = {
     "a box decoded": lambda net, x: net.op(
         "Mul", net.op("Pow", net.op("Mul", net.op("Sigmoid", x), real(net, 2)), real(net, 2)), channels(net, 0.1, 0.3)
     ),
+    "sloped below zero": lambda net, x: net.op("PRelu", x, real(net, [0.21])),
+    "channels sloped below zero": lambda net, x: net.op("PRelu", x, channels(net, -0.5, 1.0)),
+    "channels sloped both ways": lambda net, x: net.op("PRelu", x, channels(net, 0.5, 1.7)),
+    "a multiple, channels sloped": lambda net, x: net.op(
+        "PRelu", net.op("Mul", x, real(net, 1.3)), real(net, net.random.uniform(0, 0.4, (1, SHAPE[0], 1, 1)))
+    ),
     "rows scaled": lambda net, x: net.op("Mul", x, real(net, net.random.uniform(-1, 1, (SHAPE[1], 1)))),
     "columns scaled": lambda net, x: net.op("Mul", x, real(net, net.random.uniform(-1, 1, SHAPE[2]))),
 }
@@ -249,6 +255,18 @@ REFUSED: dict[str, tuple[Build, str]] = {
     "channels, then rows": (
         lambda net, x: net.op("Mul", net.op("Mul", x, channels(net)), real(net, net.random.uniform(-1, 1, (20, 1)))),
         "QuantizeLinear stands behind each operator",
+    ),
+    "a slope for every pixel": (
+        lambda net, x: net.op("PRelu", x, real(net, net.random.uniform(-1, 1, SHAPE))),
+        "one number, or varies along one axis",
+    ),
+    "a slope for every row": (
+        lambda net, x: net.op("PRelu", x, net.operand(net.random.integers(-9, 9, (20, 1)), 0.1)),
+        "PRelu's slopes are constants",
+    ),
+    "slopes that are computed": (
+        lambda net, x: net.op("PRelu", x, other(net, (6, 1, 1))),
+        "PRelu's slopes are constants",
     ),
     "training": (lambda net, x: normalize(net, x, training_mode=1), "constant statistics"),
 }

@@ -73,7 +73,7 @@ def test_upsample_repeats_rows(scales: tuple[float, float], rows: tuple[int, ...
 @pytest.mark.parametrize(
     ("attributes", "word"),
     [
-        ({"mode": "linear"}, "nearest neighbour"),
+        ({"mode": "cubic"}, "nearest neighbour"),
         ({"mode": "nearest", "coordinate_transformation_mode": "tf_crop_and_resize"}, "coordinate mode"),
     ],
 )

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from sima_compiler import Model
+from tests.jupyterlab.workbook import Workbook, run_workbook, write_models
 from tests.support.jupyterlab import Lab, NotebookPage, open_notebook, running_lab
 from tests.support.small_models import write_small_model
 
@@ -24,7 +25,24 @@ def lab(chromium: str, fixture_dir: Path) -> Iterator[Lab]:
     with running_lab(folder) as lab:
         model = write_small_model(lab.folder)
         Model.from_onnx(model).compile(output_path=lab.folder, batch_size=3)
+        write_models(lab.folder)
         yield lab
+
+
+@pytest.fixture(scope="package", params=["lab", "notebook"])
+def opened_workbook(browser: Browser, lab: Lab, request: pytest.FixtureRequest) -> Iterator[Workbook]:
+    """The notebook that compiles, run once in each application."""
+    with run_workbook(browser, lab, request.param) as workbook:
+        yield workbook
+
+
+@pytest.fixture
+def workbook(opened_workbook: Workbook) -> Iterator[Workbook]:
+    """The same, for a test that leaves it as it found it; what the page complained of is that test's."""
+    yield opened_workbook
+    opened_workbook.restore()
+    complaints = opened_workbook.notebook.complaints
+    assert not complaints, "\n".join(complaints)[:4000]
 
 
 @pytest.fixture

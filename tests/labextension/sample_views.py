@@ -9,6 +9,7 @@ from typing import Any
 
 from sima_compiler.archive.report_records import BatchCandidate, Lever, LimitingTensor, MemoryBuffer
 from sima_compiler.view.columns import to_json
+from sima_compiler.view.folding import answered
 from sima_compiler.view.reading import view_of_path
 from sima_compiler.view.records import Event, FileRow, Finding, Layer, Link, Plugin, Port, Segment, View
 from sima_compiler.view.tables import Table
@@ -48,7 +49,7 @@ def sample_view(suffix: str = "") -> View:
         for start, end in [_interval(engine, starts[layer], cycles_of(layer))]
     ]
     segment = Segment("MLA_0", "MLA", layers=LAYERS, runtime_cycles=total, on_chip_bytes=1 << 20, peak_bytes=786_432)
-    return replace(
+    view = replace(
         base,
         name=f"sample{suffix}",
         path=f"sample_mpk.tar.gz{suffix}",
@@ -76,6 +77,7 @@ def sample_view(suffix: str = "") -> View:
         warnings=(f"a warning{suffix}",),
         findings=(Finding("weights", f"Weights decide{suffix}", "Evidence.", "Do this.", cycles=500, layers=(3, 4)),),
     )
+    return replace(view, batch=answered(view))
 
 
 def sample_json(suffix: str = "") -> dict[str, Any]:
@@ -161,8 +163,8 @@ def _candidates(suffix: str) -> list[BatchCandidate]:
         for size, cycles in ((1, 21_000.0), (2, 19_800.0), (4, 20_000.0))
     ]
     tensor = LimitingTensor(f"map{suffix}", 1_000_000, "the largest map")
-    lever = Lever("With 4 quads it fits.", feasible=True, largest_batch_size=8)
-    what_if = Lever("A machine with 2 MiB on chip would do.", what_if=True)
+    lever = Lever("4 quads instead of 1", feasible=True, largest_batch_size=8)
+    what_if = Lever("a machine with 2 MiB on chip", what_if=True)
     large = [
         BatchCandidate(
             size,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from sima_compiler.view import wordings
+from sima_compiler.view.columns import to_json
 from tests.labextension.conftest import Opened
-from tests.labextension.sample_views import LAYERS, causes_of, cycles_of, sample_json, stats_json
+from tests.labextension.sample_views import LAYERS, causes_of, cycles_of, sample_json, sample_view, stats_json
 
 ROWS = ".sima-body .sima-row"
 #: A picture of a canvas as text: what changes when its pixels do.
@@ -47,6 +50,18 @@ def test_one_selection_reaches_table_timeline_memory_and_details_within_three_fr
     assert explorer.locator(".sima-details").get_attribute("data-selected") == "5"
     expect(explorer.locator(f'{ROWS}[aria-selected="true"]')).to_have_count(1)
     assert explorer.evaluate("model.traits.selected") == [5]
+
+
+def test_what_is_left_out_stands_beside_the_count(open_widget: Opened) -> None:
+    sentence = "7 of 47 layers are not in this output, 99 cycles together."
+    page = open_widget("explorer", to_json(replace(sample_view(), left_out=(sentence,))))
+    expect(page.locator(".sima-status .sima-count + .sima-note")).to_have_text(sentence)
+
+
+@pytest.mark.parametrize("view", ["explorer", "summary"])
+def test_a_widget_says_what_the_bound_with_padding_assumes(open_widget: Opened, view: str) -> None:
+    page, shown = open_widget(view, sample_json()), sample_view()
+    expect(page.locator(".sima-view")).to_contain_text(wordings.padded_bound(shown.totals.padded_bound_cycles))
 
 
 def test_details_name_the_source_nodes_and_the_numbers(explorer: Page) -> None:
@@ -207,6 +222,19 @@ def test_new_data_are_shown_and_errors_are_shown_and_told(explorer: Page) -> Non
     explorer.evaluate("model.assign('_head', 'no JSON at all')")
     expect(explorer.get_by_role("alert")).to_contain_text("could not be shown")
     assert explorer.evaluate("model.sent.at(-1).ask") == "failed"
+
+
+def test_a_picture_that_fails_is_said_under_the_view_once(explorer: Page) -> None:
+    explorer.evaluate(
+        "() => { CanvasRenderingContext2D.prototype.fillRect = () => { throw new RangeError('no paint') } }"
+    )
+    explorer.locator(ROWS).nth(4).click()
+    explorer.locator(ROWS).nth(5).click()
+    expect(explorer.get_by_role("alert")).to_have_count(1)
+    expect(explorer.get_by_role("alert")).to_contain_text("could not be shown: RangeError: no paint")
+    expect(explorer.locator(".sima-details")).to_have_attribute("data-selected", "6")
+    explorer.evaluate("window.dispose()")
+    assert explorer.evaluate("el.childNodes.length") == 0
 
 
 def test_disposing_leaves_nothing_behind(explorer: Page) -> None:

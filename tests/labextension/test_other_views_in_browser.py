@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from sima_compiler.archive.report_records import BatchCandidate, Lever
 from sima_compiler.view.columns import to_json
 from sima_compiler.view.compare import compare_views
-from sima_compiler.view.folding import folded, why_not_faster
+from sima_compiler.view.compare_text import file_cells, total_cells
+from sima_compiler.view.folding import answered, folded
+from sima_compiler.view.reading import view_of_path
 from sima_compiler.view.records import Layer
 from sima_compiler.view.tables import Table
 from tests.labextension.conftest import Opened
-from tests.labextension.sample_views import LAYERS, cycles_of, sample_json, sample_view
+from tests.labextension.sample_views import LAYERS, SAMPLES, cycles_of, sample_json, sample_view
 
 
 def answer(page: Page, ask: str, result: Any) -> dict[str, Any]:
@@ -127,12 +130,23 @@ def test_equal_rows_are_folded_and_questions_answered(open_widget: Opened) -> No
         "feasible", "feasible", "built", "does not fit",
     ]  # fmt: skip
     text = page.locator(".sima-view").inner_text()
-    assert "5: needs 1,250,000 bytes on chip. The layer that limits it: MLA_0/conv_5, with map (976.6 KiB)." in text
+    assert "Batch 5: needs 1,250,000 bytes on chip. Limited by MLA_0/conv_5: map (976.6 KiB)." in text
     assert "Batch 2 needs 19,800 cycles per sample where 4 needs 20,000: 1.0 % fewer" in text
-    assert why_not_faster(sample_view()) in text, "Python says it in the same words"
-    assert "With 4 quads it fits. Largest batch with it: 8." in text
-    assert "what if A machine with 2 MiB" in text
+    assert "4 quads instead of 1: batch 8" in text
+    assert "what if: a machine with 2 MiB on chip (not planned)" in text
     assert page.locator('.sima-point[data-verdict="does not fit"] path').count() > 0
+
+
+def test_levers_show_though_the_size_that_was_asked_for_is_built(open_widget: Opened) -> None:
+    view = sample_view()
+    lever = Lever("compressed weights", feasible=True, largest_batch_size=4, cycles_per_sample=18_000.0)
+    rows = [replace(row, levers=(lever,) if row.batch_size == 4 else ()) for row in view.candidates[:3]]
+    view = replace(view, candidates=Table.of(BatchCandidate, rows), batch=replace(view.batch, desired_batch_size=4))
+    page = open_widget("batch", to_json(replace(view, batch=answered(view))))
+    expect(page.get_by_text("compressed weights: batch 4, 18,000 cycles per sample")).to_be_visible()
+    bare = replace(view, candidates=Table.of(BatchCandidate, [replace(row, levers=()) for row in rows]))
+    page = open_widget("batch", to_json(replace(bare, batch=answered(bare))))
+    expect(page.get_by_text(view.wordings["levers_not_planned"])).to_be_visible()
 
 
 def test_another_size_is_compiled_where_the_host_can(open_widget: Opened) -> None:
@@ -150,7 +164,8 @@ def test_a_comparison_lines_up_layers_and_adds_up(open_widget: Opened) -> None:
     before, after = sample_json(), sample_json()
     pairs = [[row, row] for row in range(LAYERS - 2)] + [[LAYERS - 2, -1], [-1, LAYERS - 1]]
     pairs[0], pairs[1] = [0, 1], [1, 0]
-    page = open_widget("comparison", before, _other_head=json.dumps(after), _other_columns=None, _pairs=pairs)
+    compared = {**compare_views(sample_view(), sample_view()).to_browser(), "pairs": pairs}
+    page = open_widget("comparison", before, _other_head=json.dumps(after), _other_columns=None, _compared=compared)
     change = cycles_of(LAYERS - 1) - cycles_of(LAYERS - 2)
     sign = "+" if change > 0 else "\N{MINUS SIGN}"
     expect(page.locator(".sima-count")).to_have_text(
@@ -176,7 +191,7 @@ def test_a_comparison_shows_what_python_compares(open_widget: Opened) -> None:
     )
     found = compare_views(view, plain)
     assert found.measure == "compute_cycles"
-    traits = {"_other_head": json.dumps(to_json(plain)), "_pairs": found.pairs, "_notes": found.notes}
+    traits = {"_other_head": json.dumps(to_json(plain)), "_compared": found.to_browser()}
     page = open_widget("comparison", to_json(view), _other_columns=None, **traits)
     expect(page.locator(".sima-view")).to_contain_text("Only one of the two records a run")
     counts = found.counts
@@ -186,3 +201,16 @@ def test_a_comparison_shows_what_python_compares(open_widget: Opened) -> None:
         f"{counts['changed']} changed; {sign}{abs(found.layer_change):,} cycles"
     )
     assert (counts["gone"], counts["added"]) == (3, 0)
+    rows = page.get_by_role("region", name="Totals").locator("tbody tr")
+    assert [row.split("\t") for row in rows.all_inner_texts()] == [list(total_cells(row)) for row in found.totals]
+
+
+def test_files_of_archives_with_other_names_are_paired_as_python_pairs_them(open_widget: Opened) -> None:
+    views = [view_of_path(SAMPLES / f"{name}_mpk.tar.gz") for name in ("report_1_0", "report_1_0_tiny")]
+    found = compare_views(*views)
+    traits = {"_other_head": json.dumps(to_json(views[1])), "_compared": found.to_browser()}
+    page = open_widget("comparison", to_json(views[0]), _other_columns=None, **traits)
+    rows = page.get_by_role("region", name="Files").locator("tbody tr")
+    cells = [row.split("\t") for row in rows.all_inner_texts()]
+    assert cells == [list(file_cells(file)) for file in found.files]
+    assert not {"added", "gone"} & {cell for row in cells for cell in row}

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from sima_compiler.view.compare import compare_views
 from tests.labextension.conftest import Opened
 from tests.labextension.pages import report_page
-from tests.labextension.sample_views import HOSTILE, LAYERS, sample_json
+from tests.labextension.sample_views import HOSTILE, LAYERS, sample_json, sample_view
 
 VIEWS = ("explorer", "archive", "batch", "summary", "comparison")
-OFFERS = ["preview", "extract", "recompile", "simulate", "open"]
+OFFERS = ["preview", "extract", "recompile", "simulate"]
 
 
 def traits_of(view: str, data: dict[str, Any]) -> dict[str, Any]:
@@ -23,7 +24,8 @@ def traits_of(view: str, data: dict[str, Any]) -> dict[str, Any]:
     if view != "comparison":
         return {"_offers": OFFERS}
     pairs = [[row, row] for row in range(LAYERS - 2)] + [[LAYERS - 2, -1], [-1, LAYERS - 1]]
-    return {"_other_head": json.dumps(data), "_other_columns": None, "_pairs": pairs}
+    compared = {**compare_views(sample_view(), sample_view()).to_browser(), "pairs": pairs}
+    return {"_other_head": json.dumps(data), "_other_columns": None, "_compared": compared}
 
 
 def settled(page: Page) -> Page:
@@ -159,6 +161,22 @@ def test_everything_by_keyboard(open_view: Opened) -> None:
     page.get_by_role("grid").focus()
     page.keyboard.press("Escape")
     assert page.evaluate("model.traits.selected") == []
+
+
+def test_views_of_one_document_share_no_id(open_view: Opened) -> None:
+    """A label of the second view must not belong to a field of the first."""
+    page = open_view("explorer")
+    page.evaluate("""() => {
+        const second = document.createElement("section");
+        document.body.append(second);
+        widget.render({ model, el: second });
+    }""")
+    settled(page)
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map(node => node.id)")
+    assert len(ids) > 20
+    assert len(ids) == len(set(ids))
+    assert page.evaluate("""[...document.querySelectorAll("label")].every(
+        label => label.control?.closest(".sima-view") === label.closest(".sima-view"))""")
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from sima_compiler.ir.graph import Quantization
-from sima_compiler.ir.layers import BinaryOp, Broadcast, Layout, PoolKind, Window
+from sima_compiler.ir.layers import BinaryOp, Broadcast, Layout, PoolKind, RowKind, Window
 from sima_compiler.ir.program import (
     ArrayMapping,
     BinaryStep,
@@ -20,8 +20,10 @@ from sima_compiler.ir.program import (
     DramTensor,
     Fill,
     Gather,
+    Interpolate,
     LoadConstants,
     LoadTensor,
+    Normalize,
     Operand,
     Part,
     Pool,
@@ -96,7 +98,7 @@ class _Commands:
         self.layer = layer
         self.tensor = st.integers(0, tensors - 1)
         self.buffer = st.integers(0, buffers - 1)
-        self.optional = st.integers(-1, buffers - 1)
+        self.optional = st.none() | self.buffer
         self.constants = st.integers(0, constants - 1)
         self.operand = st.builds(Operand, self.buffer, *[counts] * 9)
         self.step = st.builds(
@@ -137,6 +139,11 @@ class _Commands:
             self._gather(),
             st.builds(Fill, *common, self.operand, bytes8),
             st.builds(Resample, *common, *ends, self.buffer, flags),
+            st.builds(Interpolate, *common, *ends, self.buffer, quants, quants, clamps, flags),
+            st.builds(
+                Normalize, *common, st.sampled_from(RowKind), *ends, self.optional, quants, quants, scales, clamps,
+                flags, flags, flags,
+            ),
         )  # fmt: skip
 
     def _gather(self) -> st.SearchStrategy[Gather]:

@@ -1,40 +1,56 @@
-"""The largest finding on each benchmark network recovers 0.5 to 1.5 of what it claims.
+"""Every finding on each network of the benchmarks recovers 0.5 to 1.5 of what it claims.
 
-Not collected by a plain pytest run: quantizing seven networks takes minutes. `make test-long` names this file.
+Not collected by a plain pytest run: quantizing seven networks takes minutes. `make test-long` names this file. The
+networks that cannot be generated are followed where the environment variable of `tests.benchmarks.networks` names
+their folder.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from sima_compiler.view import View, view_of
-from tests.benchmarks.networks import GENERATED, generated
+from sima_compiler import Machine, Model
+from sima_compiler.ir.graph import Graph
+from tests.benchmarks.networks import GENERATED, SHARED, generated, shared_folder
+from tests.support.followed import Setting, compiled, followed, is_worth_its_claim, recovered
 
-#: Alone, a sample waits neither for weights nor for memory: two spilled maps hide behind its compute.
-WITHOUT_FINDING = {"unet_512"}
+FOLDER = shared_folder()
+NAMES = [*sorted(GENERATED), *(SHARED if FOLDER is not None else ())]
+#: Kind of the costliest finding at batch 1, 4 and 8; empty where nothing is worth a claim. The U-Net waits for nothing,
+#: and its spilled maps hide behind its compute; ResNet-50 is within 1 % of its best per sample from batch 8 on, and
+#: what a larger batch of VGG19 takes is known only by planning, for its first maps fill the memory.
+LARGEST = {
+    "efficientnet_b0": ("larger_batch", "depthwise", "depthwise"),
+    "efficientnetb0": ("larger_batch", "depthwise", "depthwise"),
+    "light_resnet50": ("larger_batch", "larger_batch", ""),
+    "light_squeezenet": ("larger_batch", "larger_batch", "larger_batch"),
+    "light_vgg19": ("larger_batch", "", ""),
+    "mobilenet_v2": ("larger_batch", "depthwise", "depthwise"),
+    "mobilenetv2": ("larger_batch", "depthwise", "depthwise"),
+    "resnet50": ("larger_batch", "larger_batch", ""),
+    "unet_512": ("", "", ""),
+    "yolo_style_640": ("larger_batch", "", ""),
+}
 
 
-@pytest.mark.parametrize("batch", [1, 4])
-@pytest.mark.parametrize("name", sorted(GENERATED))
-def test_the_largest_finding_is_followed(name: str, batch: int, tmp_path: Path) -> None:
-    model = generated(name)
+@cache
+def graph_of(name: str) -> Graph:
+    if name in GENERATED:
+        return generated(name).graph
+    assert FOLDER is not None
+    return Model.from_onnx(FOLDER / f"{name}_int8_qdq.onnx", name).graph
 
-    def compiled(wanted: int) -> View:
-        return view_of(model.compile(output_path=str(tmp_path), batch_size=wanted).archive)
 
-    def per_sample(view: View) -> float:
-        return (view.totals.runtime_cycles or 0) / (view.batch.actual_batch_size or 1)
-
-    before = compiled(batch)
-    found = next((one for one in before.findings if one.kind == "larger_batch"), None)
-    if batch == 1 and name not in WITHOUT_FINDING:
-        assert found is not None
-        assert found is before.findings[0]
-    if found is None:
-        return
-    wanted = int(found.advice.partition("--batch-size ")[2].partition(")")[0])
-    recovered = (per_sample(before) - per_sample(compiled(wanted))) * (before.batch.actual_batch_size or 1)
-    assert found.cycles is not None
-    assert 0.5 <= found.cycles / recovered <= 1.5, (found.cycles, recovered)
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("place", "batch"), enumerate([1, 4, 8]))
+def test_every_finding_is_followed(name: str, place: int, batch: int, tmp_path: Path) -> None:
+    graph, setting = graph_of(name), Setting(tmp_path, Machine.load("mlsoc"), batch)
+    before = compiled(graph, setting)
+    claims = [one for one in before.findings if one.cycles is not None]
+    assert (claims[0].kind if claims else "") == LARGEST[name][place]
+    for one in claims:
+        after = followed(graph, before, one, setting)
+        assert is_worth_its_claim(one, before, after), (one.kind, one.cycles, recovered(before, after))

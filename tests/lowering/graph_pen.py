@@ -6,9 +6,11 @@ from math import prod
 
 import numpy as np
 
+from sima_compiler.frontend.resizing import linear_neighbours
 from sima_compiler.ir.graph import (
     ActivationAttributes,
     Attributes,
+    BlendAttributes,
     ConstantOperand,
     ConvAttributes,
     Graph,
@@ -153,6 +155,15 @@ class Pen:
         """Nearest neighbour by index tables."""
         shape = (self.shape(x)[0], len(rows), len(columns))
         return self.node(Op.RESIZE_NEAREST, (x,), shape, ShapeAttributes(rows=rows, columns=columns), keeps_quant=True)
+
+    def blend(self, x: str, rows: int, columns: int) -> str:
+        """Linear interpolation to so many rows and columns, half a pixel off."""
+        channels, *size = self.shape(x)
+        axes = (
+            linear_neighbours(length, wanted, np.float32(wanted / length), "half_pixel")
+            for length, wanted in zip(size, (rows, columns), strict=True)
+        )
+        return self.node(Op.RESIZE_LINEAR, (x,), (channels, rows, columns), BlendAttributes(*axes))
 
     def graph(self, *outputs: str) -> Graph:
         """The finished graph."""

@@ -13,6 +13,7 @@ import numpy as np
 from sima_compiler import arithmetic
 from sima_compiler.ir.layers import (
     Binary,
+    Blend,
     Broadcast,
     Convolution,
     Copy,
@@ -76,8 +77,25 @@ def run_layer(layer: Layer, values: Arrays, segment: Segment) -> np.ndarray:
             return _combine(kernel.binary, x, values)
         case Lookup():
             return _looked_up(x, kernel.table)
+        case Blend():
+            return _looked_up(_blend(kernel, x, source, target), kernel.lookup)
         case Resize():
             return _looked_up(x[:, list(kernel.rows)][:, :, list(kernel.columns)], kernel.lookup)
+
+
+def _blend(kernel: Blend, x: np.ndarray, source: FeatureMap, target: FeatureMap) -> np.ndarray:
+    """Every result's own four neighbours, walked one by one."""
+    real = (x.astype(np.float32) - np.float32(source.quant.zero_point)) * np.float32(source.quant.scale)
+    result = np.empty((len(x), len(kernel.rows.near), len(kernel.columns.near), x.shape[3]), np.float32)
+    for r, c in np.ndindex(result.shape[1:3]):
+        sides = [
+            [(axis.near[at], np.float32(axis.near_weights[at])), (axis.far[at], np.float32(axis.far_weights[at]))]
+            for axis, at in ((kernel.rows, r), (kernel.columns, c))
+        ]
+        taps = [(above * beside) * real[:, row, column] for row, above in sides[0] for column, beside in sides[1]]
+        result[:, r, c] = ((taps[0] + taps[1]) + taps[2]) + taps[3]
+    rounded = np.rint(result / np.float32(target.quant.scale)) + target.quant.zero_point
+    return np.clip(rounded, *kernel.clamp).astype(np.int8)
 
 
 def _looked_up(x: np.ndarray, table: np.ndarray | None) -> np.ndarray:

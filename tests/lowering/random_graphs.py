@@ -155,6 +155,8 @@ def _resize(pen: Pen, draw: np.random.Generator, _: list[str], x: str) -> str | 
     if len(pen.shape(x)) != 3:
         return None
     counts = [int(draw.integers(1, 2 * size + 1)) for size in pen.shape(x)[1:]]
+    if draw.integers(2):
+        return pen.blend(x, *counts)
     tables = [draw.integers(0, size, count) for size, count in zip(pen.shape(x)[1:], counts, strict=True)]
     return pen.resize(x, *(tuple(np.sort(table).tolist()) for table in tables))
 

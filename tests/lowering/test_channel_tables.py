@@ -9,7 +9,7 @@ import pytest
 
 from sima_compiler.frontend.onnx_qdq import graph_from_onnx
 from sima_compiler.ir.graph import Graph, TableAttributes
-from sima_compiler.ir.layers import Convolution, Copy, Kernel
+from sima_compiler.ir.layers import BinaryOp, Convolution, Copy, Kernel
 from tests.lowering.agreement import agreed, names
 from tests.support.qdq_graph import QdqGraph
 
@@ -53,6 +53,28 @@ def test_bent_functions_are_looked_up(function: str) -> None:
     assert isinstance(kernel, Copy)
     assert len(kernel.moves) == 6
     assert called == [f"mul_add_{function.lower()}"]
+
+
+@pytest.mark.parametrize(("low", "high", "op"), [(-0.5, 1.0, BinaryOp.MAX), (1.0, 2.0, BinaryOp.MIN)])
+def test_slopes_below_zero_meet_the_input_on_the_way_out(low: float, high: float, op: BinaryOp) -> None:
+    kernel, called = kernel_of(graph_of(("PRelu", low, high)))
+    assert isinstance(kernel, Convolution)
+    assert kernel.is_depthwise
+    assert kernel.binary is not None
+    assert (kernel.binary.op, called) == (op, ["prelu"])
+
+
+def test_slopes_on_both_sides_of_one_are_looked_up() -> None:
+    assert isinstance(kernel_of(graph_of(("PRelu", 0.5, 2.0)))[0], Copy)
+
+
+def test_quantized_slopes_ride_on_a_convolution() -> None:
+    net = QdqGraph(seed=9)
+    x = net.pair(net.op("Conv", net.input((3, 8, 8)), net.weights((6, 3, 3, 3), axis=0)), 0.03, 2)
+    net.output(net.pair(net.op("PRelu", x, net.operand(net.random.integers(-40, 90, (6, 1, 1)), 0.01)), 0.02, -40))
+    kernel, called = kernel_of(graph_from_onnx(net.model(), "net"))
+    assert isinstance(kernel, Convolution)
+    assert called == ["conv2d_prelu"]
 
 
 def test_one_byte_beside_the_line_is_enough() -> None:

@@ -12,7 +12,7 @@ from sima_compiler import Machine
 from sima_compiler.bounds.loads import LayerLoad, layer_loads, weight_sizes
 from sima_compiler.bounds.total import segment_bounds
 from sima_compiler.ir.graph import ConvAttributes, Op
-from sima_compiler.ir.layers import Convolution, Segment
+from sima_compiler.ir.layers import Blend, Convolution, Segment
 from sima_compiler.pipeline import lower
 from tests.lowering.graph_pen import Pen
 
@@ -120,6 +120,24 @@ def test_padded_work_of_a_pool(op: Op) -> None:
     case = ((20, 9, 8), 20, (3, 3), (2, 2), (1, 1), (1, 1, 1, 1), 20)
     cells = [len(seen) for seen in seen_cells(case, target_of(segment))]
     assert loads_of(segment, 1).padded_cycles == ceil(Fraction(sum(cells) * 2, TILES))
+
+
+def test_padded_work_of_a_linear_resize() -> None:
+    """A result takes a step for each neighbour that counts."""
+    pen = Pen()
+    (segment,) = lower(pen.graph(pen.blend(pen.input(20, 5, 8), 4, 7)), TINY).segments
+    kernel = segment.layers[-1].kernel
+    assert isinstance(kernel, Blend)
+    cells = 0
+    for row in range(4):
+        for column in range(7):
+            pairs = [
+                {(axis.near[at], axis.near_weights[at]), (axis.far[at], axis.far_weights[at])}
+                for axis, at in ((kernel.rows, row), (kernel.columns, column))
+            ]
+            counted = [len({place for place, weight in pair if weight}) for pair in pairs]
+            cells += counted[0] * counted[1]
+    assert loads_of(segment, 3).padded_cycles == ceil(Fraction(cells * 2 * 3, TILES))
 
 
 def test_weights_over_padding_alone_do_not_inflate_the_bound() -> None:

@@ -123,10 +123,13 @@ def test_the_widget_holds_both_sides_and_what_belongs_together(small_archive: Ar
     state, found = widget.get_state(), widget.changes
     before = rows_of(json.loads(state["_head"]), "layers", bytes(state["_columns"]))
     after = rows_of(json.loads(state["_other_head"]), "layers", bytes(state["_other_columns"]))
-    assert [(before[one]["runtime_cycles"], after[other]["runtime_cycles"]) for one, other in state["_pairs"]] == [
-        (row.before, row.after) for row in found.layers
-    ]
-    assert (state["_over"], state["_notes"]) == (2.0, list(found.notes))
+    assert [
+        (before[one]["runtime_cycles"], after[other]["runtime_cycles"]) for one, other in state["_compared"]["pairs"]
+    ] == [(row.before, row.after) for row in found.layers]
+    compared = state["_compared"]
+    assert (compared["over"], compared["notes"], compared["measure"]) == (2.0, list(found.notes), found.measure)
+    data = found.to_dict()
+    assert (compared["totals"], compared["files"]) == (data["totals"], data["files"])
     assert repr(widget) == f"Comparison({str(single.path)!r}, {str(small_archive.path)!r})"
 
 
@@ -139,8 +142,8 @@ def test_a_saved_comparison_is_whole_in_every_form(small_archive: Archive, singl
     assert bundle["text/plain"] == comparison_text(widget.changes)
     for (one, other), row in zip(saved["data"]["pairs"], widget.changes.layers, strict=True):
         assert (before[one]["name"], after[other]["name"]) == (row.name, row.name)
-        cells = [f'<td class="n">{cycles:,}</td>' for cycles in (row.before, row.after)]
-        assert f'<th scope="row">{row.name}</th>{"".join(cells)}' in html
+        cells = [f'<td class="n">{cycles:,}' for cycles in (row.before, row.after)]
+        assert f'<th scope="row">{row.name}{"".join(cells)}' in html
     for note in widget.changes.notes:
         assert escape(note, quote=True) in html
 
@@ -156,7 +159,7 @@ def test_a_saved_comparison_keeps_the_costliest_rows_of_large_networks() -> None
     together = {(whole[0][one], whole[1][other]) for one, other in widget.changes.pairs}
     kept = [[*(row["name"] for row in rows), ""] for rows in (before, after)]
     assert {(kept[0][one], kept[1][other]) for one, other in data["pairs"]} <= together
-    assert f"together {widget.changes.layer_change:+,} cycles; the 300 with the fewest cycles" in bundle["text/html"]
+    assert f"together +{widget.changes.layer_change:,} cycles; the 300 with the fewest cycles" in bundle["text/html"]
     assert "the 300 with the fewest cycles are not in this output" in data["notes"][-1]
     assert len(json.dumps(bundle)) <= 60_000 + 450 * 2000
 

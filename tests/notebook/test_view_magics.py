@@ -137,6 +137,7 @@ def test_simulate_gives_arrays(
             np.testing.assert_array_equal(np.load(tmp_path / "y.npz")[name], array)
         assert f"{expected.trace.runtime_cycles:,} cycles" in repr(run)
         assert len(repr(run)) < 400
+    assert files.run("%sima_simulate archive").trace.runtime_cycles == expected.trace.runtime_cycles
     capsys.readouterr()
     assert files.run("%sima_simulate result --input arrays --json") is None
     assert printed(capsys)["path"] == str(small_archive.path)

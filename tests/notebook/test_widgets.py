@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import weakref
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,11 @@ from IPython.core.formatters import DisplayFormatter
 
 from sima_compiler import Archive, MlaStats, OptionError
 from sima_compiler.view import view_of, view_text
-from sima_nb import ArchiveTree, BatchNegotiation, StatsExplorer, Summary
+from sima_nb import ArchiveTree, BatchNegotiation, Comparison, StatsExplorer, Summary
 from sima_nb.widgets.base import VIEW_MIME, ViewWidget
 from tests.view.column_reader import rows_of
 
+ROOT = Path(__file__).parents[2]
 WIDGETS = (StatsExplorer, ArchiveTree, BatchNegotiation)
 
 
@@ -113,7 +116,7 @@ def test_the_browser_gets_the_views_own_columns(small_archive: Archive) -> None:
         (layer.id, layer.name, layer.runtime_cycles) for layer in view_of(small_archive).layers
     ]
     assert state["_view"] == "explorer"
-    assert state["_offers"] == []
+    assert state["_offers"] == ["simulate"]
 
 
 @pytest.mark.parametrize(("kind", "name"), list(zip(WIDGETS, ("explorer", "archive", "batch"), strict=True)))
@@ -212,6 +215,30 @@ def test_errors_of_the_browser_are_logged_and_not_answered(
     explorer._handle_custom_msg("noise", [])
     assert "StatsExplorer in the browser: no canvas" in caplog.text
     assert "\x1b" not in caplog.text
+
+
+def test_the_explorer_runs_what_this_compiler_wrote(
+    small_archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explorer = StatsExplorer(small_archive)
+    answer = ask(explorer, monkeypatch, ask="simulate")["answer"]
+    assert small_archive.report is not None
+    cycles = small_archive.report.runtime_cycles
+    assert answer == f"Ran 3 samples of random numbers in {cycles:,} cycles, as recorded."
+    assert explorer.run.trace.runtime_cycles == cycles
+    totals = replace(explorer.view.totals, runtime_cycles=5)
+    explorer.show(replace(explorer.view, totals=totals))
+    assert ask(explorer, monkeypatch, ask="simulate")["answer"].endswith("cycles; the archive records 5.")
+    explorer.close()
+    assert explorer.run is None
+    assert StatsExplorer(stats_file(tmp_path)).get_state()["_offers"] == []
+
+
+def test_what_a_view_may_ask_some_widget_answers() -> None:
+    """A control is there only where its host offers it: what no host can offer is no part of the contract."""
+    host = (ROOT / "labextension" / "src" / "hosts" / "host.ts").read_text("utf-8")
+    asked = re.findall(r"readonly (\w+)\?: \(.*\) => Promise", host)
+    assert sorted(asked) == sorted({name for kind in (*WIDGETS, Comparison) for name in kind.ANSWERS})
 
 
 def test_compiling_at_another_size_shows_what_came_of_it(

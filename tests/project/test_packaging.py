@@ -31,13 +31,15 @@ def names(wheel: zipfile.ZipFile) -> set[str]:
     return set(wheel.namelist())
 
 
-#: Where a wheel keeps what goes to an environment's share/, and the one thing that we put there.
+#: Where a wheel keeps what goes to an environment's own folders, and the two things that we put there.
+DATA = ".data/data/"
+ENABLING = ".data/data/etc/jupyter/jupyter_server_config.d/sima_nb.json"
 SHARED = ".data/data/share/jupyter/labextensions/sima-nb/"
 EXTENSION = ROOT / "sima_nb" / "labextension"
 
 
 def test_only_our_two_packages_are_installed(names: set[str]) -> None:
-    packages = {name.split("/")[0] for name in names if ".dist-info/" not in name and SHARED not in name}
+    packages = {name.split("/")[0] for name in names if ".dist-info/" not in name and DATA not in name}
     assert packages == {"sima_nb", "sima_compiler"}
 
 
@@ -45,6 +47,8 @@ def test_the_extension_is_shipped_where_jupyterlab_looks(names: set[str]) -> Non
     shipped = {name.split(SHARED)[1] for name in names if SHARED in name}
     built = {path.relative_to(EXTENSION).as_posix() for path in EXTENSION.rglob("*") if path.is_file()}
     assert shipped == built | {"install.json"}
+    data = {name for name in names if DATA in name}
+    assert [name for name in data if SHARED not in name] == [name for name in data if name.endswith(ENABLING)] != []
 
 
 def test_no_test_is_shipped(names: set[str]) -> None:
@@ -76,6 +80,32 @@ def test_jupyterlab_lists_the_extension_as_good(wheel: zipfile.ZipFile, tmp_path
     (line,) = (line for line in (done.stdout + done.stderr).split("\n") if " sima-nb " in line)
     assert "enabled" in line
     assert "OK" in line
+
+
+def test_jupyter_server_lists_the_extension_as_good(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    """With nothing to enable by hand: what the wheel brings, as `jupyter server extension list` judges it."""
+    wheel.extractall(tmp_path)
+    (enabling,) = tmp_path.glob(f"*{ENABLING}")
+    environment = os.environ | {
+        "JUPYTER_CONFIG_DIR": str(enabling.parents[1]),
+        "PYTHONPATH": str(tmp_path),
+    }
+    command = [sys.executable, "-m", "jupyter_server.extension.serverextension", "list"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=True)
+    lines = (done.stdout + done.stderr).splitlines()
+    assert any("sima_nb" in line and "enabled" in line for line in lines)
+    assert any("sima_nb" in line and "OK" in line for line in lines)
+
+
+def test_the_package_is_imported_without_jupyter_server(tmp_path: Path) -> None:
+    """Only Jupyter Server itself needs it: the engine, the magics and the widgets do not."""
+    code = (
+        "import sys\nimport sima_nb, sima_nb.magics, sima_nb.widgets.stats\n"
+        "assert not [name for name in sys.modules if name.split('.')[0] in ('jupyter_server', 'tornado')]"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "compiler")])}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
 
 
 def test_metadata_states_python_licence_and_extras(wheel: zipfile.ZipFile, names: set[str]) -> None:

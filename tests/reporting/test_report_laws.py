@@ -11,9 +11,10 @@ from jsonschema import Draft202012Validator
 
 from sima_compiler import Archive
 from sima_compiler.archive.report import parse_report, report_schema
+from sima_compiler.ir.commands import on_array
 from sima_compiler.ir.program import Convolve, Engine, LoadConstants
 from sima_compiler.lm.reader import LmFile, read
-from sima_compiler.machine.cost import command_work, is_depthwise
+from sima_compiler.machine.cost import command_work
 from sima_compiler.machine.description import Machine
 from sima_compiler.view.reading import view_of
 
@@ -69,8 +70,8 @@ def test_each_unit_has_the_cycles_of_its_commands(compiled: Archive) -> None:
     array, vector, fills = Counter[int](), Counter[int](), Counter[int]()
     for command in found.program.compute:
         work = command_work(command, machine, found.program.quads)
-        on_array = isinstance(command, Convolve) and not is_depthwise(command)
-        (array if on_array else vector)[command.layer] += work.cycles - work.filling
+        works_on_array = isinstance(command, Convolve) and on_array(command)
+        (array if works_on_array else vector)[command.layer] += work.cycles - work.filling
         fills[command.layer] += work.filling
     entered = Counter(
         after for before, after in pairwise([-1, *(c.layer for c in found.program.compute)]) if before != after

@@ -244,7 +244,7 @@ def test_missing_parameters_are_caught() -> None:
     builder = moved(lambda target: target)
     translate = builder.streams[2][0]
     step = binary_step(BinaryOp.ADD, None, Broadcast.SCALAR, (Q, Q, Q))
-    builder.streams[2][0] = Combine(0, translate.wait, translate.source, translate.target, -1, step)
+    builder.streams[2][0] = Combine(0, translate.wait, translate.source, translate.target, None, step)
     with pytest.raises(ExecutionError, match="1 bytes of parameters are needed and no buffer is named"):
         run(builder)
     builder.streams[2][0] = replace(translate, wait=Wait(dma_in=1))

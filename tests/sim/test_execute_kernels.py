@@ -21,6 +21,7 @@ from sima_compiler.ir.program import (
     ComputeCommand,
     Fill,
     Gather,
+    Interpolate,
     Operand,
     Pool,
     Resample,
@@ -192,7 +193,7 @@ def test_addition_of_two_maps_equals_onnxruntime(
         for swapped in (False, True) if broadcast is Broadcast.NONE else (False,):
             case = Single(SOURCE, SOURCE, 16, shape)
             step = binary_step(BinaryOp.ADD, case.operands[0], broadcast, (a, b, y), swapped=swapped)
-            result = case.run(Combine(0, Wait(), case.source, case.target, -1, step))
+            result = case.run(Combine(0, Wait(), case.source, case.target, None, step))
             flight, other = unsigned(case.values["x0"]), unsigned(case.values["x1"])
             left, right = (other, flight) if swapped else (flight, other)
             constants = [(np.float32(q.scale), np.uint8(q.zero_point + 128)) for q in (a, b, y)]
@@ -205,6 +206,7 @@ REAL_RESULTS = {
     **dict.fromkeys((BinaryOp.ADD, BinaryOp.REAL_ADD), np.add),
     **dict.fromkeys((BinaryOp.MUL, BinaryOp.REAL_MUL), np.multiply),
     BinaryOp.SUB: np.subtract, BinaryOp.DIV: np.divide, BinaryOp.MAX: np.maximum, BinaryOp.MIN: np.minimum,
+    BinaryOp.PRELU: lambda x, slope: np.where(x > 0, x, x * slope),
 }  # fmt: skip
 
 
@@ -354,6 +356,32 @@ def test_resample(has_lookup: bool) -> None:
     np.testing.assert_array_equal(result, table(6)[expected.astype(int) + 128] if has_lookup else expected)
 
 
+@pytest.mark.parametrize("has_lookup", [False, True])
+def test_interpolate(has_lookup: bool) -> None:
+    """Weights are quarters and scales powers of two, so float64 is exact in any order; zero points are even."""
+    case = Single(SOURCE, (3, 5, 12, 4), 16)
+    rows, columns = np.array([[6, 0, 0, 3, 5], [6, 1, 1, 4, 2]], np.int32), np.arange(24, dtype=np.int32).reshape(2, 12)
+    columns = columns % case.source.columns
+    weights = [np.array([q, [4 - x for x in q]], np.float32) / 4 for q in ([2, 1, 3, 4, 0], [0, 1, 2, 3] * 3)]
+    sections = ConstantSections(
+        lookup=table(6) if has_lookup else None, rows=rows, columns=columns, row_weights=weights[0],
+        column_weights=weights[1],
+    )  # fmt: skip
+    number = case.builder.parameters(sections)
+    command = Interpolate(
+        layer=0, wait=Wait(), source=case.source, target=case.target, parameters=number, input=quant(0.5, 3),
+        output=quant(0.25, -6), clamp=(-90, 100), has_lookup=has_lookup,
+    )  # fmt: skip
+    real = (case.values["x0"].astype(np.float64) - 3) * 0.5
+    total = sum(
+        real[:, :, rows[i]][:, :, :, columns[j]] * weights[0][i][:, np.newaxis] * weights[1][j]
+        for i in (0, 1)
+        for j in (0, 1)
+    )
+    expected = np.clip(np.rint(total / 0.25) - 6, -90, 100).astype(int)
+    np.testing.assert_array_equal(case.run(command), table(6)[expected + 128] if has_lookup else expected)
+
+
 def test_gather_transposes_and_looks_up() -> None:
     case = Single(SOURCE, (3, 9, 7, 4), 1)
     number = case.builder.parameters(ConstantSections(lookup=table(7)))
@@ -370,7 +398,7 @@ def test_fill_and_padding_write_what_they_say() -> None:
     builder, target = case.builder, case.target
     wide = builder.tensor("w", Role.OUTPUT, (3, 7, 9, 16), quant(1, 0))
     step = binary_step(BinaryOp.ADD, case.source, Broadcast.NONE, (quant(1, 0), quant(1, 0), quant(1, 33)))
-    builder.compute(Combine(0, Wait(), case.source, target, -1, step))
+    builder.compute(Combine(0, Wait(), case.source, target, None, step))
     builder.compute(Fill(0, Wait(), replace(target, channels=2, padding=0), -77))
     builder.store(case.output, target)
     builder.store(wide, replace(target, channels=16))
@@ -397,7 +425,7 @@ def test_operands_that_do_not_spread_are_refused() -> None:
     case = Single(SOURCE, SOURCE, 1, (3, 7, 3, 4))
     step = binary_step(BinaryOp.ADD, case.operands[0], Broadcast.NONE, (quant(1, 0), quant(1, 0), quant(1, 0)))
     with pytest.raises(ExecutionError, match="does not spread"):
-        case.run(Combine(0, Wait(), case.source, case.target, -1, step))
+        case.run(Combine(0, Wait(), case.source, case.target, None, step))
 
 
 def test_constants_survive_packing_and_are_aligned() -> None:

@@ -124,7 +124,7 @@ def pool(kind: PoolKind, is_global: bool, cuts: tuple[int, ...], parts: tuple[Pa
     for first, stop, part in zip(cuts, cuts[1:], parts, strict=False):
         window = Window((stop - first, 5), (1, 1), (1, 1), (0, 0, 0, 0))
         builder.compute(
-            Pool(0, Wait(), kind, rows_of(source, first, stop - first), target, -1, window, False, is_global, X, Y,
+            Pool(0, Wait(), kind, rows_of(source, first, stop - first), target, None, window, False, is_global, X, Y,
                  FULL, has_lookup=False, part=part)
         )  # fmt: skip
     builder.store(y, target)

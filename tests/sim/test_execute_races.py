@@ -21,7 +21,7 @@ def copied(builder: ProgramBuilder, source: Operand, target: Operand, wait: Wait
     sizes = (source.samples, source.rows, source.columns, source.channels)
     first, second = ((o.sample_stride, o.row_stride, o.pixel_stride, 1) for o in (source, target))
     builder.compute(
-        Gather(0, Wait(), source.buffer, source.offset, target.buffer, target.offset, sizes, first, second, -1), wait
+        Gather(0, Wait(), source.buffer, source.offset, target.buffer, target.offset, sizes, first, second, None), wait
     )
 
 
@@ -152,7 +152,7 @@ def random_gathers(random: np.random.Generator, count: int) -> tuple[Program, li
         source, target = (int(place) for place in random.permutation(buffers))
         offsets = [int(offset) for offset in random.integers(0, 8, 2)]
         sizes, strides = (int(random.integers(1, 4)), 2), (8, 4)
-        commands.append(Gather(0, Wait(), source, offsets[0], target, offsets[1], sizes, strides, strides, -1))
+        commands.append(Gather(0, Wait(), source, offsets[0], target, offsets[1], sizes, strides, strides, None))
     return builder.program(), commands
 
 

@@ -24,14 +24,14 @@ from onnx import helper, numpy_helper
 
 from tests.support.unsigned import unsigned_form
 
-PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+PRODUCTS = ("Conv", "Gemm", "MatMul")
 LIMITS = ("Relu", "Clip")
 SELECTIONS = (
     "Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Slice", "Split", "Resize", "Upsample",
     "MaxPool", "Dropout", "Gather", "Expand", "Tile", "DepthToSpace", "SpaceToDepth", "Pad",
 )  # fmt: skip
 #: Products that onnxruntime has left in float32.
-IN_FLOAT = {"Conv", "FusedConv", "ConvTranspose", "Gemm", "FusedGemm", "MatMul", "FusedMatMul"}
+IN_FLOAT = {"Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul", "FusedMatMul"}
 #: Relative difference of a bias's scale from input scale times weight scale that is a rounding of float32.
 ROUNDING = 1e-4
 

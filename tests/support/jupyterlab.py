@@ -26,6 +26,8 @@ from urllib.parse import quote
 import nbformat
 from playwright.sync_api import Browser, Locator, Page
 
+from tests.support.jupyter_server import enable
+
 ROOT = Path(__file__).parents[2]
 EXTENSION = ROOT / "sima_nb" / "labextension"
 #: Seconds for a server or a page to come up while other work runs on the same two cores.
@@ -174,31 +176,39 @@ _SESSION = "window.jupyterapp?.shell?.currentWidget?.context?.sessionContext?.se
 @contextlib.contextmanager
 def open_notebook(browser: Browser, lab: Lab, name: str, app: str = "lab") -> Generator[NotebookPage]:
     """A notebook as a page; the block ends with its kernel, and nothing may have complained by then."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    notebook = NotebookPage(page)
-    page.on("console", lambda message: _note(notebook, message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: _note(notebook, str(error)))
-    page.on("request", lambda sent: _note_request(notebook, lab, sent.url))
-    try:
+    complaints: list[str] = []
+    with quiet_page(browser, lab, complaints) as page:
+        notebook = NotebookPage(page, complaints)
         page.goto(lab.url(name, app))
         notebook.wait_open()
         yield notebook
         page.evaluate(f"async () => {{ await {_SESSION}?.shutdown?.() }}")
+
+
+@contextlib.contextmanager
+def quiet_page(browser: Browser, lab: Lab, complaints: list[str]) -> Generator[Page]:
+    """A page with no cookies of others; when the block ends well, nothing may have complained."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.on("console", lambda message: _note(complaints, message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: _note(complaints, str(error)))
+    page.on("request", lambda sent: _note_request(complaints, lab, sent.url))
+    try:
+        yield page
     finally:
         context.close()
-    assert not notebook.complaints, "\n".join(notebook.complaints)[:4000]
+    assert not complaints, "\n".join(complaints)[:4000]
 
 
-def _note(notebook: NotebookPage, text: str) -> None:
+def _note(complaints: list[str], text: str) -> None:
     if not any(known in text for known in NOT_OURS):
-        notebook.complaints.append(text)
+        complaints.append(text)
 
 
-def _note_request(notebook: NotebookPage, lab: Lab, url: str) -> None:
+def _note_request(complaints: list[str], lab: Lab, url: str) -> None:
     inside = (lab.address, lab.address.replace("http", "ws"), "data:", "blob:")
     if not url.startswith(inside):
-        notebook.complaints.append(f"a request left the page: {url}")
+        complaints.append(f"a request left the page: {url}")
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -206,6 +216,7 @@ def _environment(folder: Path) -> dict[str, str]:
     extensions = folder / "share" / "labextensions"
     extensions.mkdir(parents=True)
     (extensions / "sima-nb").symlink_to(EXTENSION, target_is_directory=True)
+    enable(folder / "config")
     settings = folder / "settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
     # Without this the page asks whether it may fetch news.

@@ -67,7 +67,8 @@ def pack(folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     place = folder / "labextension"
     if folder != ROOT:
         shutil.copy(VIEWS / "package.json", place)
-        shutil.copytree(VIEWS / "scripts", place / "scripts")
+        for part in ("scripts", "schema"):
+            shutil.copytree(VIEWS / part, place / part)
         (place / "node_modules").symlink_to(VIEWS / "node_modules")
     shutil.rmtree(folder / "sima_nb" / "labextension", ignore_errors=True)
     path = os.pathsep.join([str(NODE.parent), os.environ["PATH"]])

@@ -17,7 +17,7 @@ import onnxruntime
 from onnx import helper, numpy_helper
 
 MATRIX_OPS = {"Conv", "Gemm", "MatMul"}
-ELEMENTWISE = {"Add", "Sub", "Mul"}
+ELEMENTWISE = {"Add", "Sub", "Mul", "PRelu"}
 MOVES = {"MaxPool", "Reshape", "Flatten", "Transpose", "Slice", "Split", "Resize", "Pad", "Squeeze", "Unsqueeze",
          "SpaceToDepth", "DepthToSpace", "Gather", "Tile"}  # fmt: skip
 #: Moves that may get a scale of their own. The rest never do: onnxruntime merges two pairs that meet into a third.

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import onnx
 import pytest
 
 from sima_compiler import Archive, Machine, Model
+from sima_compiler.ir.graph import Graph
 from sima_compiler.view import Finding, View, page_html, view_of, view_of_path, view_text
-from sima_compiler.view.advice import LEAST_SHARE, findings_of
+from sima_compiler.view.advice.evidence import LEAST_SHARE
+from sima_compiler.view.advice.findings import findings_of
 from tests.networks.float_net import FloatNet
 from tests.networks.topologies import mobilenet_v2, yolo_style
+from tests.support.followed import Setting, followed, is_worth_its_claim, per_sample, recovered
+from tests.support.followed import compiled as built
 from tests.support.qdq_writer import Style, write_qdq
 
 SAMPLES = Path(__file__).parents[1] / "archive" / "samples"
@@ -23,6 +26,11 @@ Build = Callable[[FloatNet], str]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("advice")
+
+
+def graph_of(build: Build) -> Graph:
+    net = FloatNet(3)
+    return Model.from_onnx(write_qdq(net.model([build(net)], "net"), 3, Style()), "net").graph
 
 
 def compiled(folder: Path, build: Build, machine: str | Machine, batch: int = 1, **options: object) -> View:
@@ -55,15 +63,9 @@ def finding(view: View, kind: str) -> Finding:
     return found
 
 
-def per_sample(view: View) -> float:
-    return (view.totals.runtime_cycles or 0) / (view.batch.actual_batch_size or 1)
-
-
 def assert_recovers(before: View, kind: str, after: View) -> None:
-    recovered = (per_sample(before) - per_sample(after)) * (before.batch.actual_batch_size or 1)
     found = finding(before, kind)
-    assert found.cycles is not None
-    assert 0.5 <= found.cycles / recovered <= 1.5, (found.cycles, recovered)
+    assert is_worth_its_claim(found, before, after), (found.cycles, recovered(before, after))
     assert found.layers
     assert set(found.layers) <= {layer.id for layer in before.layers}
     assert kind not in {one.kind for one in after.findings}
@@ -85,28 +87,58 @@ def test_large_depthwise_kernels(folder: Path, machine: str, channels: int, kern
     assert_recovers(before, "large_depthwise", compiled(folder, depthwise(channels, 3, 16), machine))
 
 
-@pytest.mark.parametrize(("machine", "size"), [("tiny", 12), ("mlsoc", 24)])
-def test_depthwise_layers_with_many_channels(folder: Path, machine: str, size: int) -> None:
-    before, after = compiled(folder, depthwise(64, 3, size), machine), compiled(folder, depthwise(32, 3, size), machine)
+def bottlenecks(hidden: int, size: int, kernel: int = 3) -> Build:
+    """Two inverted residuals, the second with a gate: maps that must change with the depthwise layer's."""
+
+    def build(net: FloatNet) -> str:
+        value = net.conv(net.input((16, size, size)), 32, 3)
+        wide = net.conv(net.conv(value, hidden), hidden, kernel, groups=hidden)
+        value = net.conv(wide, 32)
+        wide = net.conv(net.conv(value, hidden), hidden, kernel, groups=hidden)
+        gate = net.conv(net.conv(net.global_pool(wide), 16), hidden)
+        wide = net.binary("Mul", wide, net.unary("Sigmoid", gate), net.shapes[wide])
+        return head(net, net.binary("Add", net.conv(wide, 32), value))
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("build", "machine", "batch"),
+    [
+        (depthwise(64, 3, 12), "tiny", 1),
+        (depthwise(64, 3, 24), "mlsoc", 1),
+        (bottlenecks(96, 8), "tiny", 1),
+        (bottlenecks(192, 28), "mlsoc", 1),
+        (bottlenecks(192, 28), "mlsoc", 4),
+    ],
+    ids=["alone-tiny", "alone-mlsoc", "bottlenecks-tiny", "bottlenecks-mlsoc", "bottlenecks-mlsoc-4"],
+)
+def test_depthwise_layers_with_many_channels(folder: Path, build: Build, machine: str, batch: int) -> None:
+    graph, setting = graph_of(build), Setting(folder, Machine.load(machine), batch)
+    before = built(graph, setting)
     found = finding(before, "depthwise")
-    recovered = per_sample(before) - per_sample(after)
-    assert found.cycles is not None
-    assert 0.5 <= found.cycles / recovered <= 1.5
-    assert [before.layers[number - 1].family for number in found.layers] == ["depthwise"]
+    after = followed(graph, before, found, setting)
+    assert is_worth_its_claim(found, before, after), (found.cycles, recovered(before, after))
+    assert {before.layers[number - 1].family for number in found.layers} == {"depthwise"}
 
 
 @pytest.mark.parametrize(
     ("machine", "inputs", "channels", "size"), [("tiny", 64, 128, 4), ("mlsoc", 32, 64, 8), ("mlsoc", 128, 256, 7)]
 )
 def test_what_a_larger_batch_shares(folder: Path, machine: str, inputs: int, channels: int, size: int) -> None:
-    before = compiled(folder, heavy(inputs, channels, size), machine)
+    graph, setting = graph_of(heavy(inputs, channels, size)), Setting(folder, Machine.load(machine))
+    before = built(graph, setting)
     found = finding(before, "larger_batch")
-    batch = int(found.advice.partition("--batch-size ")[2].partition(")")[0])
-    after = compiled(folder, heavy(inputs, channels, size), machine, batch)
-    assert after.batch.actual_batch_size == batch
-    recovered = per_sample(before) - per_sample(after)
-    assert found.cycles is not None
-    assert 0.5 <= found.cycles / recovered <= 1.5, (found.cycles, recovered)
+    after = followed(graph, before, found, setting)
+    assert f"--batch-size {after.batch.actual_batch_size})" in found.advice
+    assert is_worth_its_claim(found, before, after), (found.cycles, recovered(before, after))
+
+
+def test_a_larger_batch_that_memory_may_not_hold_claims_nothing(folder: Path) -> None:
+    """Its maps fill the memory alone, so that only planning tells whether two samples fit."""
+    found = finding(compiled(folder, depthwise(64, 3, 24), "tiny"), "larger_batch")
+    assert found.cycles is None
+    assert "simac batch MODEL --batch-size 2" in found.advice
 
 
 def chain(net: FloatNet) -> str:
@@ -118,30 +150,60 @@ def residual(net: FloatNet) -> str:
     return head(net, net.binary("Add", start, net.conv(net.conv(start, 32, 3), 32, 3)))
 
 
-@pytest.mark.parametrize("build", [chain, residual])
+@pytest.mark.parametrize(
+    "build",
+    [chain, residual, depthwise(96, 3, 48), bottlenecks(64, 32), convolutions(72, 32)],
+    ids=["chain", "residual", "depthwise", "bottlenecks", "convolutions"],
+)
 def test_spilled_maps_cost_what_a_machine_with_room_for_them_saves(folder: Path, build: Build) -> None:
-    tiny = Machine.load("tiny")
-    before = compiled(folder, build, tiny, quads=1)
-    roomy = replace(tiny, sram_bytes_per_quad=16 * tiny.sram_bytes_per_quad)
-    after = compiled(folder, build, roomy, quads=1)
+    graph, setting = graph_of(build), Setting(folder, Machine.load("tiny"), quads=1)
+    before = built(graph, setting)
+    after = followed(graph, before, finding(before, "spills"), setting)
     assert all(not segment.spilled for segment in after.segments)
     assert_recovers(before, "spills", after)
 
 
-@pytest.mark.parametrize("network", [mobilenet_v2, yolo_style])
-def test_the_largest_finding_on_a_whole_network(folder: Path, network: Callable[[], onnx.ModelProto]) -> None:
+@pytest.mark.parametrize(
+    ("build", "kind"),
+    [
+        (depthwise(96, 3, 48), "depthwise"),
+        (depthwise(64, 5, 48), "large_depthwise"),
+        (convolutions(72, 32), "idle_lanes"),
+    ],
+    ids=["depthwise", "large_depthwise", "idle_lanes"],
+)
+def test_layers_that_memory_shapes_have_their_work_told_and_no_cycles_claimed(
+    folder: Path, build: Build, kind: str
+) -> None:
+    """Half a map may stay where the whole is spilled: following gained 0.8 to 30 times what these layers work for."""
+    view = built(graph_of(build), Setting(folder, Machine.load("tiny"), quads=1))
+    found = finding(view, kind)
+    assert found.cycles is None
+    assert "only a compile tells" in found.evidence
+    assert "% of the run" in found.evidence
+    assert found.layers
+
+
+def test_padding_that_outweighs_the_waits_for_spilled_maps_leaves_them_without_a_claim(folder: Path) -> None:
+    found = finding(built(graph_of(convolutions(40, 48)), Setting(folder, Machine.load("tiny"), quads=1)), "spills")
+    assert found.cycles is None
+
+
+@pytest.mark.parametrize(
+    ("network", "batch", "kind"),
+    [(mobilenet_v2, 1, "larger_batch"), (mobilenet_v2, 4, "depthwise"), (yolo_style, 1, "larger_batch")],
+)
+def test_every_finding_on_a_whole_network(
+    folder: Path, network: Callable[[], onnx.ModelProto], batch: int, kind: str
+) -> None:
     """The larger networks stand in tests/long/advice_on_networks.py."""
-    model = Model.from_onnx(write_qdq(network(), 3, Style()), "whole")
-
-    def built(batch: int) -> View:
-        return view_of(model.compile(output_path=str(folder), batch_size=batch).archive)
-
-    before = built(1)
-    found = before.findings[0]
-    assert found.kind == "larger_batch"
-    recovered = per_sample(before) - per_sample(built(int(found.advice.split("--batch-size ")[1].split(")")[0])))
-    assert found.cycles is not None
-    assert 0.5 <= found.cycles / recovered <= 1.5, (found.cycles, recovered)
+    graph = Model.from_onnx(write_qdq(network(), 3, Style()), "whole").graph
+    setting = Setting(folder, Machine.load("mlsoc"), batch)
+    before = built(graph, setting)
+    assert before.findings[0].kind == kind
+    for found in (one for one in before.findings if one.cycles is not None):
+        after = followed(graph, before, found, setting)
+        assert is_worth_its_claim(found, before, after), (found.kind, found.cycles, recovered(before, after))
 
 
 def limited(net: FloatNet) -> str:

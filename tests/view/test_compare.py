@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
@@ -12,13 +14,15 @@ import pytest
 from sima_compiler import Archive, MlaStats, Model
 from sima_compiler.view import comparison_text, view_of, view_of_path, view_of_stats
 from sima_compiler.view.align import LONGEST_ALIGNMENT, aligned
-from sima_compiler.view.compare import Comparison, compare_paths, compare_views
+from sima_compiler.view.compare import Comparison, FileChange, TotalChange, compare_paths, compare_views
+from sima_compiler.view.compare_text import file_cells, total_cells
 from sima_compiler.view.palette import family
 from sima_compiler.view.records import Layer
 from tests.networks.float_net import FloatNet
 from tests.support.qdq_writer import Style, write_qdq
 
 SAMPLES = Path(__file__).parents[1] / "archive" / "samples"
+CASES = json.loads((Path(__file__).parent / "comparison_cases.json").read_text("utf-8"))
 
 
 def layer(number: int, operator: str, *sources: str, cycles: int = 100, shape: str | None = None) -> Layer:
@@ -140,6 +144,24 @@ def test_only_changes_over_a_share_of_what_was(found: Comparison) -> None:
     assert [row.name for row in replace(found, layers=rows).over(0)] == ["down", "up", "at", "new"]
 
 
+@pytest.mark.parametrize("case", CASES["over"], ids=str)
+def test_what_is_over_a_threshold(found: Comparison, case: dict[str, Any]) -> None:
+    before, after = case["before"], case["after"]
+    change = (after or 0) - (before or 0)
+    what = "added" if before is None else "gone" if after is None else "changed" if change else "same"
+    row = replace(found.layers[0], before=before, after=after, change=change, what=what)
+    assert bool(replace(found, layers=(row,)).over(case["percent"])) == case["shown"]
+
+
+@pytest.mark.parametrize("case", CASES["totals"] + CASES["files"], ids=str)
+def test_totals_and_files_are_written_as_committed(case: dict[str, Any]) -> None:
+    sides = (case["before"], case["after"])
+    cells = total_cells(TotalChange("x", "x", case["unit"], *sides)) if "unit" in case else file_cells(
+        FileChange("x", *sides)
+    )  # fmt: skip
+    assert list(cells) == ["x", *case["cells"]]
+
+
 def test_a_run_is_never_compared_with_a_static_schedule(compiled: tuple[Path, Path]) -> None:
     view = view_of_path(compiled[0])
     static = view_of_stats(MlaStats.from_columns(*zip(*_rows(view.layers), strict=True)), "net.yaml")
@@ -159,6 +181,7 @@ def test_totals_files_and_what_makes_two_archives_incomparable() -> None:
     totals = {row.name: (row.before, row.after) for row in found.totals}
     assert totals["actual_batch_size"] == (3, 12)
     assert totals["cycles_per_sample"] == (933 / 3, 5876 / 12)
+    assert totals["latency_us"] == (933 / 1000, 5876 / 100)
     assert totals["samples_per_second"] == (1e9 / (933 / 3), 1e8 / (5876 / 12))
     assert "macs" not in totals
     assert len(found.files) == 4

@@ -6,37 +6,42 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from sima_compiler import Archive
+from sima_compiler import Archive, MlaStats
 from sima_compiler.archive.report_records import BatchCandidate, LimitingTensor
-from sima_compiler.view.reading import view_of
+from sima_compiler.view.batch_text import batch_text
+from sima_compiler.view.columns import to_json
+from sima_compiler.view.html.summary import summary_html
+from sima_compiler.view.reading import view_of, view_of_stats
 from sima_compiler.view.tables import Table
-from sima_compiler.view.text import batch_text, facts_text, gantt_text, tree_text
+from sima_compiler.view.text import facts_text, gantt_text, tree_text, view_text
 
 ARCHIVE = Archive.open(Path(__file__).parents[1] / "archive" / "samples" / "report_1_0_tiny_mpk.tar.gz")
 VIEW = view_of(ARCHIVE)
 
 
-def test_every_batch_size_has_its_own_verdict() -> None:
-    """Batch 12 was built; no larger one is feasible, and some do not fit."""
-    lines = batch_text(VIEW).splitlines()[2:]
-    assert len(lines) == len(ARCHIVE.batch.candidates) == 40
-    for line, row in zip(lines, ARCHIVE.batch.candidates, strict=True):
-        number, rest = line.split(maxsplit=1)
-        assert int(number) == row.batch_size
+def test_every_batch_size_has_its_verdict_and_reason() -> None:
+    """Batch 12 was built; no larger one is feasible, and from 15 on they do not fit."""
+    text = batch_text(VIEW)
+    rows = re.findall(r"^  (\d+)(?: to (\d+))? +(.*)$", text, re.MULTILINE)
+    of_size = {size: rest for first, last, rest in rows for size in range(int(first), int(last or first) + 1)}
+    assert sorted(of_size) == [row.batch_size for row in ARCHIVE.batch.candidates] == list(range(1, 41))
+    assert len(rows) < 20
+    words = " ".join(text.split())
+    for row in ARCHIVE.batch.candidates:
         wanted = "built" if row.batch_size == 12 else "feasible" if row.feasible else "not feasible"
         wanted = "does not fit" if row.status == "does_not_fit" else f"{wanted}, {row.status}"
-        assert rest.startswith(f"{wanted} "), line
-        if row.cycles_per_sample:
-            assert f" {round(row.cycles_per_sample):,} " in line
-        if not row.feasible and not row.limiting_layer:
-            assert row.reason in line
+        assert of_size[row.batch_size].startswith(f"{wanted} "), row
+        if row.cycles_per_sample and row.status == "scheduled":
+            assert f" {round(row.cycles_per_sample):,} " in of_size[row.batch_size]
+        if not row.feasible and row.batch_size <= 15:
+            assert row.reason.split("; ")[0] in re.sub(r"\s+", " ", words)
 
 
 def test_limiting_tensors_are_named_with_their_sizes() -> None:
     tensors = (LimitingTensor("t3", 2048), LimitingTensor("t4"))
     row = BatchCandidate(2, feasible=False, status="scheduled", limiting_layer="MLA_0/conv", limiting_tensors=tensors)
     view = replace(VIEW, candidates=Table.of(BatchCandidate, [row]))
-    assert batch_text(view).splitlines()[-1].endswith("MLA_0/conv: t3 (2.0 KiB), t4")
+    assert "  limited by MLA_0/conv: t3 (2.0 KiB), t4\n" in batch_text(view)
 
 
 def test_time_stands_with_its_unit_and_what_it_includes() -> None:
@@ -53,6 +58,20 @@ def test_time_stands_with_its_unit_and_what_it_includes() -> None:
     parts = {name: int(cycles.replace(",", "")) for name, cycles in re.findall(r"(\w+) ([\d,]+)", stalls[1])}
     assert parts == dict(report.stall_cycles)
     assert int(stalls[4].replace(",", "")) == report.runtime_cycles
+
+
+def test_the_bound_with_padding_never_stands_without_what_it_assumes() -> None:
+    """In text, page, data and widgets (which show ``counted``); a file that has no such bound says nothing of it."""
+    report, assumes = ARCHIVE.report, VIEW.wordings["padded_bound_assumes"]
+    assert report is not None
+    number = f"The bound with padding is {report.padded_bound_cycles:,} cycles"
+    for form in (view_text(VIEW), summary_html(VIEW), " ".join(to_json(VIEW)["view"]["totals"]["counted"])):
+        words = " ".join(form.split())
+        assert number in words
+        assert assumes in words
+    bare = view_of_stats(MlaStats.from_columns([1], ["MLA_0/conv2d_0"], [0], [9]))
+    assert bare.totals.padded_bound_cycles is None
+    assert "padding is" not in view_text(bare) + summary_html(bare)
 
 
 def test_layers_and_files_stand_with_their_own_numbers() -> None:

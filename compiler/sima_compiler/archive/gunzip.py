@@ -7,6 +7,7 @@ the file claims; a damaged, cut or prolonged file raises and never ends early in
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -37,15 +38,21 @@ class Limits:
     kept_bytes: int = 64 << 20
 
 
+def unwatched() -> None:
+    """For readers whom nobody may stop."""
+
+
 class GzipStream:
     """Sequential reader of a gzip file: one member or several (as parallel packers write), then at most zero bytes.
 
     Zero bytes behind the last member are what tapes and block devices leave; anything else there is refused.
+    ``watch`` is called for every piece that is read and may raise: nobody reads a gigabyte for one who left.
     """
 
-    def __init__(self, file: BinaryIO, limits: Limits) -> None:
+    def __init__(self, file: BinaryIO, limits: Limits, watch: Callable[[], None] = unwatched) -> None:
         self._file = file
         self._limits = limits
+        self._watch = watch
         self._inflate = zlib.decompressobj(wbits=31)
         self._pending = b""
         self._ready = bytearray()
@@ -67,6 +74,7 @@ class GzipStream:
 
     def _fill(self) -> bool:
         """Decompresses a little more; False at the end of the file."""
+        self._watch()
         if self._inflate.eof and not self._begin_member():
             return False
         compressed = self._pending or self._file.read(_PIECE)

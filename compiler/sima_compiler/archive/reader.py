@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from sima_compiler.archive.batch import BatchResult, read_batch
 from sima_compiler.archive.extract import extract_members
-from sima_compiler.archive.gunzip import GZIP_MAGIC, GzipStream, Limits
+from sima_compiler.archive.gunzip import GZIP_MAGIC, GzipStream, Limits, unwatched
 from sima_compiler.archive.mpk_document import MpkDocument
 from sima_compiler.archive.names import ARCHIVE_SUFFIX, FileKind, archive_name, is_archive_name, stage_order
 from sima_compiler.archive.report import parse_report
@@ -29,7 +29,10 @@ from sima_compiler.errors import ArchiveError, InvalidArchiveError, SchemaError,
 if TYPE_CHECKING:
     from sima_compiler.sim.trace_columns import TraceColumns
 
-_BINARIES = (FileKind.MLA, FileKind.A65, FileKind.OTHER)
+#: What is read of every archive; the rest is kept as far as the budget allows, and read again when it is asked for.
+_ALWAYS_KEPT = (FileKind.MPK, FileKind.REPORT, FileKind.STATS)
+#: Called for every piece of a file that is read; raises to stop.
+Watch = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +63,11 @@ class Archive:
     _kept: Mapping[str, bytes] = field(repr=False)
     _identity: tuple[int, ...] = field(repr=False)
     _limits: Limits = field(repr=False)
+    _watch: Watch = field(default=unwatched, repr=False)
 
     @staticmethod
-    def open(path: str | Path, *, limits: Limits = Limits()) -> Archive:
-        """Reads and checks the archive at ``path`` in one pass.
+    def open(path: str | Path, *, limits: Limits = Limits(), watch: Watch = unwatched) -> Archive:
+        """Reads and checks the archive at ``path`` in one pass; ``watch`` may raise on the way to stop it.
 
         Raises:
             UnsupportedExtensionError: neither is the file gzip-compressed nor does its name say so.
@@ -75,9 +79,38 @@ class Archive:
         if not is_archive(path):
             raise _no_archive(path)
         try:
-            return _open(path, limits)
+            return _open(path, limits, watch)
         except ArchiveError as error:
             raise type(error)(f"{path}: {error.message}", entry=error.entry, hint=error.hint) from error
+
+    @staticmethod
+    def of_pipeline(path: str | Path, *, limits: Limits = Limits()) -> Archive:
+        """What a `*_mpk.json` outside of an archive says: plugins and batch sizes, no files.
+
+        Raises:
+            InvalidArchiveError: it cannot be read. SizeLimitError, SchemaError: as for the member of an archive.
+        """
+        path = Path(path)
+        with _open_file(path) as file:
+            identity = _identity(file)
+            mpk = MpkDocument.parse(file.read(limits.json_bytes + 1), entry=path.name, limits=limits)
+        return Archive(
+            path=path,
+            files=(),
+            tree=build_tree(path.name, []),
+            mpk=mpk,
+            stats=None,
+            batch=read_batch(mpk, None),
+            report=None,
+            warnings=(),
+            _kept={},
+            _identity=identity,
+            _limits=limits,
+        )
+
+    def watched(self, watch: Watch) -> Archive:
+        """The same archive, whose further reading ``watch`` may stop."""
+        return replace(self, _watch=watch)
 
     @property
     def name(self) -> str:
@@ -162,7 +195,7 @@ class Archive:
         with _open_file(self.path) as file:
             if _identity(file) != self._identity:
                 raise InvalidArchiveError(f"{self.path}: changed since it was opened", hint="open it again")
-            for _ in walk(GzipStream(file, self._limits), self._limits, choose):
+            for _ in walk(GzipStream(file, self._limits, self._watch), self._limits, choose):
                 pass
 
 
@@ -203,10 +236,10 @@ def _no_archive(path: Path) -> UnsupportedExtensionError:
     return UnsupportedExtensionError(problem, hint=hint)
 
 
-def _open(path: Path, limits: Limits) -> Archive:
+def _open(path: Path, limits: Limits, watch: Watch) -> Archive:
     with _open_file(path) as file:
         identity = _identity(file)
-        members, kept = _collect(GzipStream(file, limits), limits)
+        members, kept = _collect(GzipStream(file, limits, watch), limits)
     files = tuple(FileEntry(member.name, member.size, member.kind) for member in members)
     mpk_name = _mpk_name(files, archive_name(path.name))
     mpk = MpkDocument.parse(kept[mpk_name], entry=mpk_name, limits=limits)
@@ -229,13 +262,13 @@ def _open(path: Path, limits: Limits) -> Archive:
 
 
 def _collect(stream: GzipStream, limits: Limits) -> tuple[list[Member], dict[str, bytes]]:
-    """The files in order, and the contents of texts and of those binaries that fit the memory budget."""
+    """The files in order, and the contents of what is always kept and of what else fits the memory budget."""
     chunks: dict[str, list[bytes]] = {}
     left = limits.kept_bytes
 
     def choose(member: Member) -> Sink | None:
         nonlocal left
-        if member.kind in _BINARIES:
+        if member.kind not in _ALWAYS_KEPT:
             if member.size > left:
                 return None
             left -= member.size

@@ -12,6 +12,11 @@ from dataclasses import dataclass, field
 
 from sima_compiler.archive.typed_json import encode
 
+#: What ``padded_bound_cycles`` takes for granted: unlike the bound itself it does not hold for every legal schedule.
+PADDED_BOUND_ASSUMES = (
+    "schedules that begin layers in the given order and give up no weights before all layers in front of them are done"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class ReportMachine:
@@ -46,7 +51,8 @@ class LimitingTensor:
 class Lever:
     """What would help a batch size, as a sentence; the numbers are what planning with it gave, None where not planned.
 
-    ``what_if`` marks levers that change the machine rather than the compile.
+    ``what_if`` marks levers that change machine or network rather than the compile. ``reason`` says why nothing came of
+    planning with it.
     """
 
     text: str
@@ -54,6 +60,8 @@ class Lever:
     largest_batch_size: int | None = None
     cycles_per_sample: float | None = None
     what_if: bool = False
+    samples_per_second: float | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from sima_compiler.bounds.cells import cells_met, window_cells
 from sima_compiler.bounds.work import padded_work
-from sima_compiler.ir.layers import Convolution, Layer, Segment
+from sima_compiler.ir.kernels import facts
+from sima_compiler.ir.layers import Layer, Segment
 from sima_compiler.machine.description import Machine
 
 
@@ -36,9 +37,9 @@ def weight_sizes(segment: Segment, least_bytes: Callable[[bytes], int]) -> tuple
 
 
 def _weight_size(layer: Layer, segment: Segment, least_bytes: Callable[[bytes], int]) -> tuple[int, int]:
-    if not isinstance(layer.kernel, Convolution):
+    weights, window = facts(layer.kernel).weights, facts(layer.kernel).window
+    if weights is None or window is None:
         return (0, 0)
-    weights, window = layer.kernel.weights, layer.kernel.window
     if any(window.pads):
         source, target = segment.maps[layer.inputs[0]], segment.maps[layer.output]
         weights = weights[:, cells_met(window, 0, target.rows, source.rows)]
@@ -60,8 +61,9 @@ def layer_loads(
 
 def layer_macs(layer: Layer, segment: Segment) -> int:
     """Multiply-accumulates of one sample whose operand lies on the map."""
-    if not isinstance(layer.kernel, Convolution):
+    weights, window = facts(layer.kernel).weights, facts(layer.kernel).window
+    if weights is None or window is None:
         return 0
-    rows, columns = window_cells(layer.kernel.window, segment.maps[layer.inputs[0]], segment.maps[layer.output])
-    outputs, _, _, inputs = layer.kernel.weights.shape
+    rows, columns = window_cells(window, segment.maps[layer.inputs[0]], segment.maps[layer.output])
+    outputs, _, _, inputs = weights.shape
     return int(rows.sum()) * int(columns.sum()) * outputs * inputs

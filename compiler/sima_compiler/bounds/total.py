@@ -8,10 +8,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import assert_never
 
 from sima_compiler.bounds.cells import positions_touched
 from sima_compiler.bounds.loads import LayerLoad
-from sima_compiler.ir.layers import Convolution, Copy, FeatureMap, Layer, Pooling, Resize, Segment
+from sima_compiler.ir.layers import (
+    Blend,
+    Convolution,
+    Copy,
+    Elementwise,
+    FeatureMap,
+    Layer,
+    Lookup,
+    Normalization,
+    Pooling,
+    Resize,
+    Segment,
+)
 from sima_compiler.machine.description import Machine
 from sima_compiler.machine.traffic import ceil_div
 
@@ -51,12 +64,19 @@ def read_elements(segment: Segment, name: str) -> int:
 
 def _read_by(layer: Layer, name: str, source: FeatureMap, segment: Segment) -> int:
     kernel = layer.kernel
-    if isinstance(kernel, Copy):
-        return max(prod(move.sizes) for move in kernel.moves if move.source == name)
-    if isinstance(kernel, Resize):
-        return len(set(kernel.rows)) * len(set(kernel.columns)) * source.channels
-    if isinstance(kernel, Convolution | Pooling) and layer.inputs[0] == name and name not in layer.inputs[1:]:
-        target = segment.maps[layer.output]
-        rows = positions_touched(kernel.window, 0, target.rows, source.rows)
-        return rows * positions_touched(kernel.window, 1, target.columns, source.columns) * source.channels
-    return source.elements
+    match kernel:
+        case Copy():
+            return max(prod(move.sizes) for move in kernel.moves if move.source == name)
+        case Resize():
+            return len(set(kernel.rows)) * len(set(kernel.columns)) * source.channels
+        case Blend():
+            rows, columns = (len(frozenset[int]().union(*axis.seen())) for axis in (kernel.rows, kernel.columns))
+            return rows * columns * source.channels
+        case Convolution() | Pooling() if layer.inputs[0] == name and name not in layer.inputs[1:]:
+            target = segment.maps[layer.output]
+            rows = positions_touched(kernel.window, 0, target.rows, source.rows)
+            return rows * positions_touched(kernel.window, 1, target.columns, source.columns) * source.channels
+        case Convolution() | Pooling() | Elementwise() | Lookup() | Normalization():
+            return source.elements
+        case _:
+            assert_never(kernel)

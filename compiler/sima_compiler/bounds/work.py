@@ -8,15 +8,30 @@ time with it on the way out, where that is cheaper.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import assert_never
 
 import numpy as np
 
 from sima_compiler.bounds.cells import window_cells
-from sima_compiler.ir.layers import Convolution, Copy, Elementwise, Layer, Lookup, Pooling, Segment
+from sima_compiler.ir.kernels import Reach, facts
+from sima_compiler.ir.layers import (
+    Blend,
+    Convolution,
+    Copy,
+    Elementwise,
+    Layer,
+    Lookup,
+    Normalization,
+    Pooling,
+    Resize,
+    Segment,
+)
 from sima_compiler.machine.cost import depthwise_cycles, pool_cycles
 from sima_compiler.machine.description import Machine
+from sima_compiler.machine.row_costs import pixel_cycles
 from sima_compiler.machine.traffic import ceil_div
 
 
@@ -54,7 +69,7 @@ def padded_work(segment: Segment, machine: Machine, *, quads: int, batch: int) -
 
 def _least(layer: Layer, own: Mapping[str, int], makers: Mapping[str, Layer]) -> int:
     """A layer's own cycles, or those of a neighbour that is computed again to carry it."""
-    if not isinstance(layer.kernel, Elementwise | Lookup):
+    if facts(layer.kernel).reach is not Reach.PLACE:
         return own[layer.output]
     carried = [_computed_again(name, layer, own, makers) for name in layer.inputs]
     return min([own[layer.output], *(cycles for cycles in carried if cycles is not None)])
@@ -85,7 +100,7 @@ def _carries(maker: Layer, rider: Layer) -> bool:
     """Every way out has room for a table; a second operand fits a convolution that has none."""
     if isinstance(rider.kernel, Lookup):
         return True
-    return isinstance(maker.kernel, Convolution) and maker.kernel.binary is None
+    return facts(maker.kernel).takes_second
 
 
 def _own_cycles(layer: Layer, place: _Place) -> int:
@@ -100,11 +115,31 @@ def _own_cycles(layer: Layer, place: _Place) -> int:
             return _window_cycles(layer, kernel, lambda cells: _depthwise(cells, place.machine) + operand, place)
         case Pooling() as kernel:
             return _window_cycles(layer, kernel, lambda cells: pool_cycles(cells, place.machine), place)
+        case Normalization() as kernel:
+            target = place.segment.maps[layer.output]
+            pixels = ceil_div(target.rows * target.columns * place.batch, place.tiles)
+            return pixels * pixel_cycles(kernel.kind, kernel.channels, place.machine)
         case Elementwise() as kernel:
             steps = 1 if kernel.binary.operand is None else 2
-        case _:
+        case Blend() as kernel:
+            return _blend_cycles(layer, kernel, place)
+        case Lookup() | Resize():
             steps = 1
+        case _:
+            assert_never(layer.kernel)
     return ceil_div(place.vectors(layer), place.tiles) * max(steps, place.leaving)
+
+
+def _blend_cycles(layer: Layer, kernel: Blend, place: _Place) -> int:
+    """Products with the neighbours that count at all; a result leaves even where one neighbour is all of it."""
+    rows, columns = ([len(seen) for seen in axis.seen()] for axis in (kernel.rows, kernel.columns))
+    target = place.segment.maps[layer.output]
+    cells = sum(
+        above * beside * max(depthwise_cycles(high * wide, place.machine), place.leaving)
+        for high, above in Counter(rows).items()
+        for wide, beside in Counter(columns).items()
+    )
+    return ceil_div(cells * ceil_div(target.channels, place.machine.lanes) * place.batch, place.tiles)
 
 
 def _depthwise(cells: int, machine: Machine) -> int:
@@ -134,4 +169,7 @@ def _blocks(layer: Layer, kernel: Convolution, place: _Place) -> int:
     # A map can be laid out packed wherever that pays.
     folds = source.channels < lanes and kernel.groups == 1 and kernel.window.dilations[1] == 1
     across = (-(-columns * inputs // lanes)).sum() if folds else columns.sum() * ceil_div(inputs, lanes)
-    return int(rows.sum()) * int(across) * kernel.groups * ceil_div(target.channels // kernel.groups, lanes)
+    cells, channels = int(rows.sum()) * int(across), target.channels // kernel.groups
+    if kernel.shares_blocks:  # what does not fill its last block may stand beside another layer's outputs
+        return cells * kernel.groups * channels // lanes
+    return cells * kernel.groups * ceil_div(channels, lanes)

@@ -26,9 +26,10 @@ def prepare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("archive", metavar="ARCHIVE", help="a *_mpk.tar.gz of this compiler")
     parser.add_argument(
         "--input",
-        required=True,
+        default=None,
         metavar="FILE.npz",
-        help="float arrays by model input name; the leading dimension is the archive's actual batch size",
+        help="float arrays by model input name; the leading dimension is the archive's actual batch size. Without "
+        "it: random numbers, the same every time",
     )
     parser.add_argument("--output", default=None, metavar="FILE.npz", help="write the outputs by model output name")
     add_json_argument(parser)
@@ -36,7 +37,7 @@ def prepare(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> Output:
     """Simulate; JSON: path, actual_batch_size, runtime_cycles, compute_cycles, stall_cycles, outputs {name: shape}."""
-    from sima_compiler.simulation import simulate
+    from sima_compiler.simulation import random_inputs, simulate
 
     archive = _opened(arguments.archive)
     target = None if arguments.output is None else Path(arguments.output).expanduser()
@@ -44,7 +45,7 @@ def run(arguments: argparse.Namespace) -> Output:
         check_folder(target.parent)
         if target.is_dir():
             raise OutputError(f"{target}: a folder", hint=f"name a file: --output {target / 'outputs.npz'}")
-    result = simulate(archive, _inputs(arguments.input))
+    result = simulate(archive, random_inputs(archive) if arguments.input is None else _inputs(arguments.input))
     if target is not None:
         write_outputs(target, result.outputs)
     trace = result.trace
@@ -124,7 +125,7 @@ COMMAND = Command(
     "simulate",
     "run an archive on the simulated machine, bit for bit and cycle by cycle",
     "  simac simulate out/resnet50_mpk.tar.gz --input x.npz --output y.npz\n"
-    "  simac simulate out/resnet50_mpk.tar.gz --input x.npz --json",
+    "  simac simulate out/resnet50_mpk.tar.gz --json",
     prepare,
     run,
 )

@@ -26,7 +26,7 @@ from sima_compiler.frontend.constants.ordering import arrange, label
 from sima_compiler.frontend.constants.tensors import Constants
 from sima_compiler.frontend.moves import TRANSPARENT
 
-PRODUCTS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
+PRODUCTS = frozenset({"Conv", "Gemm", "MatMul"})
 LIMITS = frozenset({"Relu", "Clip"})
 #: Movements of one value; those that join several have several scales.
 MOVES = TRANSPARENT | {"Flatten", "Pad", "Resize", "Upsample", "Gather", "Tile", "Expand", "SpaceToDepth",

@@ -172,8 +172,9 @@ class GraphBuilder:
         if key not in self._done:
             self._alive.append(value)
             tables = quantize_result(value.values, quant)
-            line = line_of(value.values, self.quant(value.source)) if len(tables) > 1 else None
-            attributes = TableAttributes(tables, value.axis, value.steps, value.nodes, line)
+            origin = self.quant(value.source).zero_point + 128
+            line, below = (lines_of(value.values, origin, last) if len(tables) > 1 else None for last in (255, origin))
+            attributes = TableAttributes(tables, value.axis, value.steps, value.nodes, line, below)
             target = self.tensor(name, value.shape, quant)
             label = value.nodes[-1]
             self.append(Node(label, Op.TABLE, (value.source.tensor,), target.tensor, attributes, source=label))
@@ -310,13 +311,15 @@ def clamp_name(low: float, high: float) -> str:
     return "relu" if (low, high) == (0.0, float("inf")) else "clip"
 
 
-def line_of(values: Float32Array, source: Quantization) -> tuple[Float32Array, Float32Array] | None:
-    """Slope and offset of each row, as if rows were lines; whether they are, the tables tell."""
-    ends = values[:, [0, -1]].astype(np.float64)
-    if not np.isfinite(ends).all():
+def lines_of(values: Float32Array, origin: int, last: int) -> tuple[Float32Array, Float32Array] | None:
+    """Slope of each row up to its place ``last`` and offset at ``origin``, as if rows were lines there; whether they
+    are, the tables tell.
+    """
+    ends = values[:, [0, last]].astype(np.float64)
+    if last == 0 or not np.isfinite(ends).all():
         return None
-    slopes = ((ends[:, 1] - ends[:, 0]) / (len(values[0]) - 1)).astype(np.float32)
-    return slopes, np.ascontiguousarray(values[:, source.zero_point + 128])
+    slopes = ((ends[:, 1] - ends[:, 0]) / last).astype(np.float32)
+    return slopes, np.ascontiguousarray(values[:, origin])
 
 
 def with_one_bias(value: Pending) -> Pending:

@@ -24,7 +24,9 @@ from sima_compiler.frontend.constants.parameters import state_parameters
 from sima_compiler.frontend.constants.weights import settle_weights
 from sima_compiler.frontend.container import WARNINGS_KEY
 from sima_compiler.frontend.loading import default_opset, is_quantized
+from sima_compiler.frontend.old_softmax import keep_batch_apart
 from sima_compiler.frontend.qoperator import desugar
+from sima_compiler.frontend.written_norms import with_whole_norms
 
 #: What onnx's converter raises for a model that contradicts itself; its own exceptions have no common base.
 CONVERSION_ERRORS = (
@@ -48,6 +50,7 @@ def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
     result = desugar(result)
     if default_opset(result) < MINIMUM_OPSET:
         result = normalized(with_minimum_opset(result))  # the conversion makes constants of its own
+    result = with_whole_norms(result)
     names = Names.of(result)
     state_parameters(result, names)
     refuse_bad_numbers(result.graph)
@@ -90,9 +93,11 @@ def with_minimum_opset(model: onnx.ModelProto) -> onnx.ModelProto:
     if default_opset(model) >= MINIMUM_OPSET:
         return model
     try:
-        return version_converter.convert_version(model, MINIMUM_OPSET)
+        result = version_converter.convert_version(model, MINIMUM_OPSET)
     except CONVERSION_ERRORS as error:
         raise ModelError(
             f"the model's operator set {default_opset(model)} cannot be converted to {MINIMUM_OPSET}: {error}",
             hint=f"export it with opset {MINIMUM_OPSET} or newer",
         ) from error
+    keep_batch_apart(result)
+    return result

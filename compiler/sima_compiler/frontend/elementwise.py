@@ -7,6 +7,7 @@ operation in front of them when that is not quantized yet, and stand alone other
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 
@@ -73,6 +74,30 @@ def _with_operand(node: SourceNode, reader: Reader, place: int, constant: Quanti
         operand = ConstantOperand(np.ascontiguousarray(np.broadcast_to(operand.values, shape)), operand.quant)
     exchanged = op is Op.ADD and _repeats_innermost(operand.values.shape, shape)
     return Pending(op, node.name, (source,), shape, constant=operand, constant_first=place == 1 and not exchanged)
+
+
+def convert_prelu(node: SourceNode, reader: Reader) -> Sequence[Value]:
+    """PRelu with constant slopes: an operand as bytes where they are quantized, else float32 arithmetic."""
+    slopes = reader.value(node, 1)
+    found = f"its slopes {node.inputs[1]!r} are computed"
+    rules.PRELU_SLOPE.check(node, found, isinstance(slopes, Constant | QuantizedConstant))
+    assert isinstance(slopes, Constant | QuantizedConstant), "checked above"
+    _check_slopes(node, reader, slopes)
+    if not isinstance(slopes, QuantizedConstant) or not is_byte_operand(slopes):
+        return [_real(node, reader)]
+    if not settles(reader.activation(node), node, reader):
+        return [_real(node, reader)]
+    source = reader.settled(node)
+    operand = constant_operand(node, slopes, len(source.shape))
+    return [Pending(Op.PRELU, node.name, (source,), source.shape, constant=operand)]
+
+
+def _check_slopes(node: SourceNode, reader: Reader, slopes: Constant | QuantizedConstant) -> None:
+    real, shape = real_constant(slopes), reader.shape(node)
+    sides = real.shape[max(0, real.ndim - len(shape)) :]
+    fits = real.size == prod(sides) and _broadcast_shapes(node, shape, sides) == shape and _is_simple(sides, shape)
+    found = f"slopes of shape {real.shape} on an input of shape {shape} per sample"
+    rules.PRELU_SLOPE.check(node, found, fits)
 
 
 def convert_many(node: SourceNode, reader: Reader) -> Sequence[Value]:

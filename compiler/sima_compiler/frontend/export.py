@@ -162,6 +162,7 @@ class _Boundary:
         """Outputs become the graph's; values that hold bytes get a DequantizeLinear."""
         graph = self.model.graph
         integers = {entry.name for entry in graph.output if entry.type.tensor_type.elem_type in BYTES}
+        counts = {entry.name for entry in graph.output if entry.type.tensor_type.elem_type == TensorProto.INT64}
         del graph.output[:]
         for name, source in self.reading.ends.items():
             tensor = self.reading.graph.tensors[name]
@@ -171,6 +172,11 @@ class _Boundary:
                 inputs = [stored, *self._parameters(f"{name}_output", tensor.quant)]
                 title = self.names.fresh(f"{name}_dq")
                 graph.node.append(helper.make_node("DequantizeLinear", inputs, [name], title))
+            elif source in counts:
+                counted = self.names.fresh(f"{source}_counted")
+                _rename(self.model, {source: counted})
+                title = self.names.fresh(f"{name}_real")
+                graph.node.append(helper.make_node("Cast", [counted], [name], title, to=TensorProto.FLOAT))
             elif source != name:
                 _rename(self.model, {name: self.names.fresh(f"{name}_unquantized"), source: name})
             graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [BATCH, *tensor.shape]))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-import numpy as np
 import onnx
 
 from sima_compiler.errors import ModelError
@@ -20,8 +19,9 @@ from sima_compiler.frontend.constants.names import Names
 from sima_compiler.frontend.constants.normal import normalized
 from sima_compiler.frontend.constants.ordering import arrange
 from sima_compiler.frontend.constants.parameters import state_parameters
-from sima_compiler.frontend.constants.tensors import decode, encode
 from sima_compiler.frontend.float_forms import with_plain_forms
+from sima_compiler.frontend.normalization import fold_normalizations
+from sima_compiler.frontend.written_norms import with_whole_norms
 
 #: Rewrites into operators that the compiler does not have: four strided slices become SpaceToDepth.
 UNWANTED = ["SliceConcatToSpaceToDepthFusion"]
@@ -38,29 +38,12 @@ def prepare_float(model: onnx.ModelProto) -> onnx.ModelProto:
     result = with_minimum_opset(result)
     state_parameters(result, Names.of(result))
     result = _optimized(result)
+    result = with_whole_norms(result)
     names = Names.of(result)
     with_plain_forms(result, names)
-    for node in result.graph.node:
-        if node.op_type == "BatchNormalization":
-            _as_convolution(result, node, names)
+    fold_normalizations(result, names)
     arrange(result.graph)
     return result
-
-
-def _as_convolution(model: onnx.ModelProto, node: onnx.NodeProto, names: Names) -> None:
-    """A batch normalization that no convolution takes in is a depthwise 1 x 1 convolution."""
-    constants = {entry.name: decode(entry).astype(np.float64) for entry in model.graph.initializer}
-    if any(name not in constants for name in node.input[1:5]):
-        return
-    scale, shift, mean, variance = (constants[name] for name in node.input[1:5])
-    epsilon = next((entry.f for entry in node.attribute if entry.name == "epsilon"), 1e-5)
-    factor = scale / np.sqrt(variance + epsilon)
-    label = node.name or node.output[0]
-    weights = encode(factor.astype(np.float32).reshape(-1, 1, 1, 1), names.fresh(f"{label}_weights"))
-    bias = encode((shift - mean * factor).astype(np.float32), names.fresh(f"{label}_bias"))
-    model.graph.initializer.extend([weights, bias])
-    inputs = [node.input[0], weights.name, bias.name]
-    node.CopyFrom(onnx.helper.make_node("Conv", inputs, [node.output[0]], label, group=int(factor.size)))
 
 
 def _optimized(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -42,7 +42,7 @@ Rows = tuple[Float32Array, int]
 #: Two-operand steps by ONNX operator; Sum, Max and Min take any number, from the left.
 BINARY: dict[str, Callable[[Float32Array, Float32Array], Float32Array]] = {
     "Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide,
-    "Sum": np.add, "Max": np.maximum, "Min": np.minimum,
+    "Sum": np.add, "Max": np.maximum, "Min": np.minimum, "PRelu": arithmetic.sloped_below_zero,
 }  # fmt: skip
 #: Movements after which a value still is a function of one byte, everywhere the same.
 _COMMUTING = MOVEMENTS - {Op.PAD, Op.MAX_POOL}

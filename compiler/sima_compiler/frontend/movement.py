@@ -13,7 +13,7 @@ from sima_compiler.frontend.functions import settles
 from sima_compiler.frontend.moves import move
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
-from sima_compiler.frontend.values import MOVEMENTS, Activation, Cut, Moving, Pending, RealFunction, Value
+from sima_compiler.frontend.values import MOVEMENTS, Activation, Moving, Pending, RealFunction, Value
 from sima_compiler.ir.graph import BINARY_OPS, UNARY_OPS, Op, ShapeAttributes
 
 #: ONNX's number for float32.
@@ -33,15 +33,6 @@ def convert_cast(node: SourceNode, reader: Reader) -> Sequence[Value]:
     value = reader.activation(node)
     rules.CAST.check(node, "it casts bytes", not isinstance(value, Activation) or not value.integer)
     return [value]
-
-
-def convert_softmax(node: SourceNode, reader: Reader) -> Sequence[Value]:
-    """Softmax at the end: the archive stops at the tensor in front of it."""
-    source = reader.activation(node)
-    rank = len(source.shape) + 1
-    reader.axis(node, node.integer("axis", -1 if reader.opset >= 13 else 1), rank)
-    settled = reader.settled(node)
-    return [Cut(settled, (f"{node.operator} {node.name!r} after {settled.tensor!r}",), node.inputs[0])]
 
 
 def convert_transpose(node: SourceNode, reader: Reader) -> Sequence[Value]:

@@ -20,12 +20,15 @@ from sima_compiler.frontend import (
     host_functions,
     limits,
     movement,
+    norms,
     pads,
     reshaping,
     resizing,
+    rows,
     rules,
     selection,
     shapes,
+    transposed,
     unary,
     weighted,
     windows,
@@ -161,7 +164,7 @@ def _result(name: str, reader: Reader) -> Value:
         raise ModelError(f"output {name!r} is produced by no node")
     if isinstance(value, Constant | QuantizedConstant | ShapeVector):
         raise ModelError(f"output {name!r} does not depend on any input", hint="remove constant outputs")
-    return value
+    return rows.as_end(value, reader)
 
 
 def _read_node(proto: onnx.NodeProto, node: SourceNode, reader: Reader, obstacles: Obstacles) -> None:
@@ -184,8 +187,6 @@ def _convert(proto: onnx.NodeProto, node: SourceNode, reader: Reader) -> Sequenc
     given = [reader.values[name] for name in node.inputs if name in reader.values]
     if any(isinstance(value, Unknown) for value in given):
         return _behind_obstacle(node, reader)
-    if any(isinstance(value, Cut) for value in given) and node.operator in AFTER_CUT:
-        return _follow_cut(node, reader)
     if _is_constant(node, given):
         return shapes.fold_constants(proto, node, reader)
     converter = _converter(node)
@@ -207,7 +208,7 @@ def _behind_obstacle(node: SourceNode, reader: Reader) -> Sequence[Value]:
     if node.operator == "QuantizeLinear" and isinstance(value, Unknown) and value.shape is not None:
         quant, _ = scale_and_zero_point(node, _constants(node, reader))
         return [reader.builder.tensor(node.inputs[0], value.shape, quant)]
-    if node.operator not in AFTER_CUT and node.operator not in shapes.SHAPE_OPERATORS:
+    if node.operator not in shapes.SHAPE_OPERATORS:
         _converter(node)
     return ()
 
@@ -217,14 +218,6 @@ def _is_constant(node: SourceNode, given: Sequence[Value]) -> bool:
         return False
     complete = len(given) == sum(1 for name in node.inputs if name)
     return complete and all(isinstance(value, Constant | ShapeVector) for value in given)
-
-
-def _follow_cut(node: SourceNode, reader: Reader) -> Sequence[Value]:
-    """Reshaping and quantization behind a cut belong to what the host does."""
-    value = reader.value(node, 0)
-    if not isinstance(value, Cut):
-        raise node.unsupported("only its first input may follow the cut", rule=rules.SOFTMAX_LAST.sentence)
-    return [value]
 
 
 def convert_quantize(node: SourceNode, reader: Reader) -> Sequence[Value]:
@@ -261,8 +254,6 @@ def _dequantized_constant(node: SourceNode, reader: Reader, value: Constant) -> 
     return QuantizedConstant(value.array, scales.reshape(-1), zeros.reshape(-1), node.integer("axis", 1))
 
 
-AFTER_CUT = frozenset({"QuantizeLinear", "DequantizeLinear", "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze"})
-
 #: Operators that may stand on bytes: what only moves them, and what makes reals of them.
 ON_BYTES = BYTE_MOVEMENTS | {"DequantizeLinear", "Cast", "Shape"}
 
@@ -270,12 +261,14 @@ CONVERTERS: dict[str, Converter] = {
     "QuantizeLinear": convert_quantize,
     "DequantizeLinear": convert_dequantize,
     "Conv": weighted.convert_conv,
+    "ConvTranspose": transposed.convert_conv_transpose,
     "Gemm": weighted.convert_gemm,
     "MatMul": weighted.convert_matmul,
     "Add": elementwise.convert_binary,
     "Sub": elementwise.convert_binary,
     "Mul": elementwise.convert_binary,
     "Div": elementwise.convert_binary,
+    "PRelu": elementwise.convert_prelu,
     "Sum": elementwise.convert_many,
     "Max": elementwise.convert_many,
     "Min": elementwise.convert_many,
@@ -313,5 +306,10 @@ CONVERTERS: dict[str, Converter] = {
     "Cast": movement.convert_cast,
     "Identity": movement.convert_identity,
     "Dropout": movement.convert_identity,
-    "Softmax": movement.convert_softmax,
+    "Softmax": rows.convert_softmax,
+    "ArgMax": rows.convert_arg_max,
+    "LayerNormalization": norms.convert_layer_norm,
+    "RMSNormalization": norms.convert_layer_norm,
+    "SimplifiedLayerNormalization": norms.convert_layer_norm,
+    "InstanceNormalization": norms.convert_instance_norm,
 }

@@ -40,6 +40,7 @@ class Reader:
         self.builder = GraphBuilder()
         self.values: dict[str, Value] = {}
         self.reshapes: dict[str, tuple[int, ...]] = {}
+        self.ends: dict[str, Cut] = {}  # by node, what the network ends in where the node's reals are an output
         self.readers: Counter[str] = Counter()  # how often each ONNX value is read, as an output too
         self.unsigned: frozenset[str] = frozenset()
 
@@ -64,9 +65,6 @@ class Reader:
     def activation(self, node: SourceNode, position: int = 0) -> Moving:
         """An input that depends on the network's inputs."""
         value = self.value(node, position)
-        if isinstance(value, Cut):
-            found = f"it follows {', '.join(value.operators)}, which only the host runs, at the end"
-            raise node.unsupported(found, hint="let the network end there")
         if not isinstance(value, Activation | Pending | GraphInput | RealFunction):
             raise node.unsupported(f"input {node.inputs[position]!r} is a constant where an activation is expected")
         return value

@@ -1,7 +1,8 @@
-"""Resize and Upsample with the nearest neighbour, as index tables.
+"""Resize and Upsample, the nearest neighbour or linear, as index tables.
 
-In: coordinate mode, nearest mode, scales or sizes. Out: the source row of every output row, and columns alike. Always:
-coordinates are evaluated as onnxruntime does: float32, and float64 inside the symmetric mode.
+In: coordinate mode, nearest mode, scales or sizes. Out: the source row of every output row, or two of them with their
+weights, and columns alike. Always: coordinates and weights are evaluated as onnxruntime does: float32, and float64
+inside the symmetric mode.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from sima_compiler.frontend import rules
 from sima_compiler.frontend.moves import move
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
-from sima_compiler.frontend.values import Value
-from sima_compiler.ir.graph import Float32Array, Op, ShapeAttributes
+from sima_compiler.frontend.values import Pending, Value
+from sima_compiler.ir.graph import BlendAttributes, Float32Array, Neighbours, Op, ShapeAttributes
 
 ONE, HALF = np.float32(1), np.float32(0.5)
 #: onnxruntime takes positions this close to one half for one half.
@@ -24,16 +25,20 @@ TIE_TOLERANCE = np.float32(1e-6)
 
 
 def convert_resize(node: SourceNode, reader: Reader) -> Sequence[Value]:
-    """Resize (opset 10 and up) and Upsample -> Op.RESIZE_NEAREST."""
+    """Resize (opset 10 and up) and Upsample -> Op.RESIZE_NEAREST or Op.RESIZE_LINEAR."""
     shape = reader.shape(node)
     rules.IMAGE_RANK.check(node, f"its input has {len(shape) + 1} dimensions", shape)
     mode = node.text("mode", "nearest")
-    rules.RESIZE_NEAREST.check(node, f"mode {mode}", mode)
+    smoothed = node.integer("antialias", 0)
+    found = f"mode {mode}{', antialiased' if smoothed else ''}"
+    rules.RESIZE_MODE.check(node, found, mode in ("nearest", "linear", "bilinear") and not smoothed)
     policy = node.text("keep_aspect_ratio_policy", "stretch")
     rules.RESIZE_ASPECT.check(node, f"policy {policy}", policy)
     scales, sizes = _scales_and_sizes(node, reader, shape)
     if tuple(sizes) == shape:
         scales = [ONE] * 3  # whatever the scales are, a map that keeps its size is a copy
+    if mode != "nearest" and tuple(sizes) != shape:
+        return [_linear(node, reader, sizes, scales)]
     rows = _table(node, shape[1], sizes[1], scales[1])
     columns = _table(node, shape[2], sizes[2], scales[2])
     attributes = ShapeAttributes(rows=rows, columns=columns)
@@ -69,14 +74,50 @@ def _check_batch_size(node: SourceNode, size: int | None, batch: int) -> None:
     rules.BATCH_FIRST.check(node, f"it gives the batch the size {size}", size in (None, 1, batch or 1))
 
 
-def _table(node: SourceNode, length: int, size: int, scale: np.float32) -> tuple[int, ...]:
+def _linear(node: SourceNode, reader: Reader, sizes: Sequence[int], scales: Sequence[np.float32]) -> Value:
+    """An operation of its own: onnxruntime dequantizes in front of it, and quantizes behind."""
+    source = reader.settled(node)
+    coordinate = "asymmetric" if node.operator == "Upsample" else _coordinate(node)
+    for axis in (1, 2):
+        _check_filled(node, sizes[axis], source.shape[axis], scales[axis])
+    rows, columns = (linear_neighbours(source.shape[axis], sizes[axis], scales[axis], coordinate) for axis in (1, 2))
+    return Pending(Op.RESIZE_LINEAR, node.name, (source,), tuple(sizes), BlendAttributes(rows, columns))
+
+
+def linear_neighbours(length: int, size: int, scale: np.float32, coordinate: str) -> Neighbours:
+    """The two source places of each of ``size`` output positions over ``length`` input positions, and their weights:
+    each counts as much as the other one is away, and both one half where they are one place.
+    """
+    position = np.arange(size, dtype=np.float32)
+    place = position if scale == 1 else COORDINATES[coordinate](position, np.float32(scale), length, size)
+    place = np.clip(place.astype(np.float32), np.float32(0), np.float32(length - 1))
+    near = np.minimum(place.astype(np.int64), length - 1)
+    far = np.minimum(near + 1, length - 1)
+    to_near, to_far = (np.where(near == far, HALF, np.abs(place - end.astype(np.float32))) for end in (near, far))
+    return Neighbours(
+        near=tuple(near.tolist()),
+        far=tuple(far.tolist()),
+        near_weights=tuple(to_far.astype(np.float32).tolist()),
+        far_weights=tuple(to_near.astype(np.float32).tolist()),
+    )
+
+
+def _check_filled(node: SourceNode, size: int, length: int, scale: np.float32) -> None:
     if size < 1:
         raise node.invalid(f"its result is empty: {length} times {scale}")
+
+
+def _coordinate(node: SourceNode) -> str:
+    coordinate = node.text("coordinate_transformation_mode", "half_pixel")
+    rules.RESIZE_COORDINATES.check(node, f"coordinate mode {coordinate}", coordinate in COORDINATES)
+    return coordinate
+
+
+def _table(node: SourceNode, length: int, size: int, scale: np.float32) -> tuple[int, ...]:
+    _check_filled(node, size, length, scale)
     if node.operator == "Upsample":
         return nearest_indices(length, size, scale, "asymmetric", "floor" if scale >= 1 else "ceil")
-    coordinate = node.text("coordinate_transformation_mode", "half_pixel")
-    nearest = node.text("nearest_mode", "round_prefer_floor")
-    rules.RESIZE_COORDINATES.check(node, f"coordinate mode {coordinate}", coordinate in COORDINATES)
+    coordinate, nearest = _coordinate(node), node.text("nearest_mode", "round_prefer_floor")
     if nearest not in ROUNDING:
         raise node.invalid(f"nearest_mode {nearest!r} is no ONNX mode")
     return nearest_indices(length, size, scale, coordinate, nearest)

@@ -22,6 +22,12 @@ INPUT_SCALE_HINT = (
 
 CONV_STRIDE = Rule("Conv strides are from 1 to 31", lambda strides: _within(1, 31, strides))
 CONV_DILATION = Rule("Conv dilations are from 1 to 63", lambda dilations: _within(1, 63, dilations))
+TRANSPOSED_STRIDE = Rule(
+    "ConvTranspose strides are 1, 2, 4, 8 or 16, depthwise 1 or 2",
+    lambda strides, depthwise: all(stride in ((1, 2) if depthwise else (1, 2, 4, 8, 16)) for stride in strides),
+)
+TRANSPOSED_DILATION = Rule("ConvTranspose dilations are 1", lambda dilations: _within(1, 1, dilations))
+TRANSPOSED_GROUPS = Rule("ConvTranspose has one group, or is depthwise with one output per channel", bool)
 SAME_PADS = Rule(
     "with auto_pad SAME, strides reach at most two places beyond a Conv's window, none beyond a pool's", bool
 )
@@ -72,6 +78,7 @@ ACTIVATION_BYTES = Rule(
 )
 ADD_RATIO = Rule("the scales of an Add's operands are at most 65,536 times that of its result", bool, REQUANTIZE_HINT)
 BROADCAST = Rule("elementwise operands have the same shape, or one of them is a scalar or one value per channel", bool)
+PRELU_SLOPE = Rule("PRelu's slopes are constants: one, one per channel, or (if they are quantized) one per value", bool)
 REAL_CONSTANT = Rule("a constant that is not quantized is one number, or varies along one axis", bool)
 BATCH_NORMALIZATION = Rule("BatchNormalization has constant statistics (inference)", bool)
 REALS = Rule("operators compute with what DequantizeLinear makes; bytes are only moved and limited", bool)
@@ -86,7 +93,7 @@ PAD_FILL = Rule(
 )
 GATHER_CONSTANT = Rule("Gather's indices are constants, and there is at least one", bool)
 CONCAT_SCALE = Rule("a Concat that no QuantizeLinear follows joins values of one scale", bool)
-RESIZE_NEAREST = Rule("Resize takes the nearest neighbour", lambda mode: mode == "nearest")
+RESIZE_MODE = Rule("Resize takes the nearest neighbour or interpolates linearly, without antialiasing", bool)
 RESIZE_SPATIAL = Rule("Resize changes rows and columns only", bool)
 RESIZE_COORDINATES = Rule(
     "Resize's coordinate mode is half_pixel, half_pixel_symmetric, pytorch_half_pixel, align_corners, asymmetric or "
@@ -94,7 +101,11 @@ RESIZE_COORDINATES = Rule(
     bool,
 )
 RESIZE_ASPECT = Rule("Resize stretches to the given sizes", lambda policy: policy == "stretch")
-SOFTMAX_LAST = Rule("Softmax is supported as the last operator, where the archive leaves it to the host", bool)
+NORM_CONSTANTS = Rule("gains and offsets of normalizations are constants", bool)
+NORM_RESULT = Rule("of a normalization only the normalized values are read", bool)
+NORM_PIXELS = Rule("InstanceNormalization has pixels behind its channels", bool)
+ARG_MAX_PLACES = Rule("ArgMax runs over at most 256 places, which a byte can count", bool)
+ARG_MAX_FIRST = Rule("ArgMax takes the first of several largest values (select_last_index 0)", bool)
 REDUCE_SPATIAL = Rule("ReduceMean runs over rows and columns", bool)
 MEAN_ALIGNED = Rule(
     "a ReduceMean's input has a multiple of four values per sample, or the file states a batch of 1: onnxruntime sums "

@@ -23,6 +23,7 @@ class Op(StrEnum):
     """Operators of the quantized graph, by their ONNX names."""
 
     CONV = "Conv"
+    CONV_TRANSPOSE = "ConvTranspose"
     GEMM = "Gemm"  # also MatMul with a constant right side: contracts the last axis
     ADD = "Add"
     SUB = "Sub"
@@ -32,6 +33,7 @@ class Op(StrEnum):
     DIV = "Div"
     MAX = "Max"
     MIN = "Min"
+    PRELU = "PRelu"  # x where it is positive, x times a constant elsewhere
     RELU = "Relu"
     CLIP = "Clip"
     LEAKY_RELU = "LeakyRelu"
@@ -51,10 +53,20 @@ class Op(StrEnum):
     SLICE = "Slice"  # Split arrives as one Slice per output
     PAD = "Pad"
     RESIZE_NEAREST = "Resize"
+    RESIZE_LINEAR = "ResizeLinear"
+    SOFTMAX = "Softmax"  # on bytes, as onnxruntime has it between quantizations
+    REAL_SOFTMAX = "RealSoftmax"  # in float32, where a quantization beside it is missing
+    ARG_MAX = "ArgMax"
+    LAYER_NORM = "LayerNormalization"
+    RMS_NORM = "RMSNormalization"
+    INSTANCE_NORM = "InstanceNormalization"
 
 
 #: Operators of two operands.
-BINARY_OPS = frozenset({Op.ADD, Op.SUB, Op.MUL, Op.REAL_ADD, Op.REAL_MUL, Op.DIV, Op.MAX, Op.MIN})
+BINARY_OPS = frozenset({Op.ADD, Op.SUB, Op.MUL, Op.REAL_ADD, Op.REAL_MUL, Op.DIV, Op.MAX, Op.MIN, Op.PRELU})
+
+#: Operators that look at whole rows of values.
+ROW_OPS = frozenset({Op.SOFTMAX, Op.REAL_SOFTMAX, Op.ARG_MAX, Op.LAYER_NORM, Op.RMS_NORM, Op.INSTANCE_NORM})
 
 #: Operators of one input whose result depends on that input's byte alone.
 UNARY_OPS = frozenset(
@@ -81,9 +93,9 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Constants of a Conv or a Gemm.
+    """Constants of a Conv, a ConvTranspose or a Gemm.
 
-    ``values``: int8, (Cout, Cin / groups, kh, kw) for Conv, (Cout, Cin) for Gemm; symmetric, zero point 0.
+    ``values``: int8, (Cout, Cin / groups, kh, kw) for both convolutions, (Cout, Cin) for Gemm; symmetric, zero point 0.
     ``scales``: float32, length 1 (per tensor) or Cout (per channel). ``bias``: int32, length Cout, scale
     sx * sw, zeros where the source has none. With ``real_bias`` (float32, length Cout) ``bias`` is zero: sums become
     reals, to which it is added before the result is quantized: two more roundings than in a product on bytes.
@@ -106,7 +118,11 @@ class ConstantOperand:
 
 @dataclass(frozen=True, slots=True)
 class ConvAttributes:
-    """Two-dimensional convolution or pooling window; order (height, width); pads top, left, bottom, right."""
+    """Two-dimensional convolution or pooling window; order (height, width); pads top, left, bottom, right.
+
+    Of a transposed convolution pads are the rows and columns that the result leaves out; negative at the bottom and the
+    right where it has more.
+    """
 
     kernel: tuple[int, int]
     strides: tuple[int, int] = (1, 1)
@@ -147,7 +163,8 @@ class TableAttributes:
 
     ``tables``: int8 (1 or length of the axis, 256), entry q + 128 being the result for input byte q. ``steps`` are the
     operators that it stands for, in lower case, ``sources`` their names in the model file. ``line``: for each table the
-    real slope per step of the input and the real result at its zero point, where they may be lines.
+    real slope per step of the input and the real result at its zero point, where they may be lines; ``below`` is the
+    same for the bytes below the zero point alone.
     """
 
     tables: Int8Array
@@ -155,6 +172,7 @@ class TableAttributes:
     steps: tuple[str, ...] = ("table",)
     sources: tuple[str, ...] = ()
     line: tuple[Float32Array, Float32Array] | None = None
+    below: tuple[Float32Array, Float32Array] | None = None
 
 
 class SumOrder(StrEnum):
@@ -187,7 +205,61 @@ class RealAverageAttributes:
     sources: tuple[str, ...] = ()
 
 
-Attributes = ConvAttributes | ActivationAttributes | ShapeAttributes | TableAttributes | RealAverageAttributes | None
+@dataclass(frozen=True, slots=True)
+class RowAttributes:
+    """Operators that look at whole rows of values: ``axes`` (per sample, ascending) together make one row.
+
+    ``gains`` and ``offsets``: float32, one per value of a row; of INSTANCE_NORM one per channel (axis 0).
+    """
+
+    axes: tuple[int, ...]
+    epsilon: float = 0.0
+    gains: Float32Array | None = None
+    offsets: Float32Array | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """Linear interpolation along one axis: for each place of the result two places of the input, and what each counts
+    (float32). Both may be the same place.
+    """
+
+    near: tuple[int, ...]
+    far: tuple[int, ...]
+    near_weights: tuple[float, ...]
+    far_weights: tuple[float, ...]
+
+    def part(self, low: int, high: int) -> Neighbours:
+        """Those of the places from ``low`` to before ``high``."""
+        near, far, first, second = self.near, self.far, self.near_weights, self.far_weights
+        return Neighbours(near[low:high], far[low:high], first[low:high], second[low:high])
+
+    def seen(self) -> tuple[frozenset[int], ...]:
+        """For each place of the result, the places of the input that count at all."""
+        return tuple(
+            frozenset(place for place, weight in ((near, first), (far, second)) if weight)
+            for near, far, first, second in zip(self.near, self.far, self.near_weights, self.far_weights, strict=True)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BlendAttributes:
+    """Linear interpolation of rows and columns."""
+
+    rows: Neighbours
+    columns: Neighbours
+
+
+Attributes = (
+    ConvAttributes
+    | BlendAttributes
+    | ActivationAttributes
+    | ShapeAttributes
+    | TableAttributes
+    | RowAttributes
+    | RealAverageAttributes
+    | None
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Level 2, legalized layers: kernels that the MLA has, on feature maps in its own layout.
 
-Before: ONNX-shaped nodes on CHW tensors. After: seven kinds of kernel on (rows, columns, channels) maps, with bias,
+Before: ONNX-shaped nodes on CHW tensors. After: nine kinds of kernel on (rows, columns, channels) maps, with bias,
 clamps, residual operands and lookup tables folded into the way out of the kernel that produces the values.
 
 Layout of a feature map of C channels: the address of (sample, row, column, channel) is
@@ -17,7 +17,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from sima_compiler.ir.graph import Quantization, SumOrder
+from sima_compiler.ir.graph import Neighbours, Quantization, SumOrder
 
 Int8Array = npt.NDArray[np.int8]
 
@@ -64,6 +64,7 @@ class BinaryOp(StrEnum):
     DIV = "div"
     MAX = "max"
     MIN = "min"
+    PRELU = "prelu"
 
 
 class Broadcast(StrEnum):
@@ -107,14 +108,15 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Convolution:
-    """Multiply-accumulate kernel: Conv, depthwise Conv, Gemm and MatMul.
+    """Multiply-accumulate kernel: Conv, depthwise Conv, Gemm, MatMul, and one set of phases of a ConvTranspose.
 
     ``real_bias`` (float32, Cout) in place of a bias: the sum times sx * sw (``multipliers`` then) is a real, to which
     it is added, and the scale of ``intermediate`` divides.
 
     ``weights``: int8 (Cout, kh, kw, Cin / groups). ``bias``: int32 (Cout). ``multipliers``: float32 (Cout), the
     requantization factor (sx * sw) / sy evaluated in float32. ``intermediate`` is the quantization of the requantized
-    accumulator; ``clamp`` and ``lookup`` apply to it; then ``binary`` if present.
+    accumulator; ``clamp`` and ``lookup`` apply to it; then ``binary`` if present. ``shares_blocks``: other layers make
+    other results of the same node, so that another program could put outputs of both into one block of the array.
     """
 
     window: Window
@@ -127,6 +129,7 @@ class Convolution:
     lookup: Int8Array | None = None
     binary: Binary | None = None
     real_bias: npt.NDArray[np.float32] | None = None
+    shares_blocks: bool = False
 
     @property
     def is_depthwise(self) -> bool:
@@ -215,6 +218,18 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
+class Blend:
+    """Linear resampling: the four neighbours of a place as reals, each times the product of its two weights, added in
+    the order near row then far, near column before far; then quantized to the result's map.
+    """
+
+    rows: Neighbours
+    columns: Neighbours
+    clamp: tuple[int, int] = (-128, 127)
+    lookup: Int8Array | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Resize:
     """Nearest-neighbour resampling: output (r, c) is input (rows[r], columns[c])."""
 
@@ -223,7 +238,35 @@ class Resize:
     lookup: Int8Array | None = None
 
 
-Kernel = Convolution | Pooling | Elementwise | Lookup | Copy | Resize
+class RowKind(StrEnum):
+    """What is done with all channels of a pixel."""
+
+    SOFTMAX = "softmax"  # on bytes: a table of exponentials, sums in float32 in the order of the channels
+    REAL_SOFTMAX = "real_softmax"  # the same quotients as reals, then quantized
+    ARG_MAX = "arg_max"  # the number of the first channel that is largest, less 128
+    LAYER = "layer"  # mean 0 and variance 1, times gain, plus offset
+    RMS = "rms"  # root of the mean square 1, times gain, plus offset
+
+
+@dataclass(frozen=True, slots=True)
+class Normalization:
+    """Softmax, ArgMax, LayerNorm, RMSNorm, and InstanceNorm of a map whose channels are an image's pixels.
+
+    ``channels``: of each pixel of the input. ``exponentials``: float32 (256), of the softmaxes. ``gains`` and
+    ``offsets``: float32, one per channel, or ``per_pixel``, one per pixel (rows, columns).
+    """
+
+    kind: RowKind
+    channels: int
+    epsilon: float = 0.0
+    exponentials: npt.NDArray[np.float32] | None = None
+    gains: npt.NDArray[np.float32] | None = None
+    offsets: npt.NDArray[np.float32] | None = None
+    per_pixel: bool = False
+    clamp: tuple[int, int] = (-128, 127)
+
+
+Kernel = Convolution | Pooling | Elementwise | Lookup | Copy | Resize | Blend | Normalization
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from enum import IntEnum, StrEnum
 
 from sima_compiler.ir.graph import Quantization
 from sima_compiler.ir.layers import BinaryOp, Broadcast, Layout, PoolKind, Window
+from sima_compiler.ir.operands import Operand, Wait
+from sima_compiler.ir.rows import Normalize
 
 
 class Engine(IntEnum):
@@ -22,15 +24,6 @@ class Engine(IntEnum):
     DMA_IN = 0
     DMA_OUT = 1
     COMPUTE = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Completed commands that each engine must count before this command starts."""
-
-    dma_in: int = 0
-    dma_out: int = 0
-    compute: int = 0
 
 
 class Role(StrEnum):
@@ -95,31 +88,13 @@ class Constants:
 
     Sections in this order, each starting at a multiple of 16 bytes: weights int8 (Cout, kh, kw, Cin / groups), bias
     int32 (Cout), multipliers float32 (Cout), lookup 256 x int8, binary values int8, binary lookup 256 x int8, index
-    tables int32 (rows, then columns). A section that the command does not use is absent.
+    tables int32 (rows, then columns), exponentials float32 (256), gains and offsets float32. A section that the command
+    does not use is absent.
     """
 
     name: str
     layer: int
     data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Operand:
-    """A region of a feature map inside one on-chip buffer; channel stride is 1.
-
-    ``padding`` counts the bytes after each pixel's last channel that a writer fills with the zero point.
-    """
-
-    buffer: int
-    offset: int
-    samples: int
-    rows: int
-    columns: int
-    channels: int
-    sample_stride: int
-    row_stride: int
-    pixel_stride: int
-    padding: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +249,7 @@ class Convolve:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Vector unit: window reduction. ``parameters`` is -1 without a lookup.
+    """Vector unit: window reduction. ``parameters`` is None without a lookup.
 
     ``is_global``: average over the whole map, requantized by sx / (sy * cells). A part that does not finish has no
     lookup. A kind that sums reals has their table among its constants, in every part.
@@ -285,7 +260,7 @@ class Pool:
     kind: PoolKind
     source: Operand
     target: Operand
-    parameters: int
+    parameters: int | None
     window: Window
     count_include_pad: bool
     is_global: bool
@@ -298,13 +273,13 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Combine:
-    """Vector unit: two operands elementwise. ``parameters`` is -1 without constants or lookup."""
+    """Vector unit: two operands elementwise. ``parameters`` is None without constants or lookup."""
 
     layer: int
     wait: Wait
     source: Operand
     target: Operand
-    parameters: int
+    parameters: int | None
     binary: BinaryStep
 
 
@@ -323,7 +298,7 @@ class Translate:
 class Gather:
     """Vector unit: affine copy. Strides and offsets are bytes in the two buffers; at most 6 dimensions.
 
-    ``parameters`` is -1 without a lookup.
+    ``parameters`` is None without a lookup.
     """
 
     layer: int
@@ -335,7 +310,7 @@ class Gather:
     sizes: tuple[int, ...]
     source_strides: tuple[int, ...]
     target_strides: tuple[int, ...]
-    parameters: int
+    parameters: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,9 +335,24 @@ class Resample:
     has_lookup: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Interpolate:
+    """Vector unit: linear resampling; tables of neighbours and weights in the parameters, as those of `Resample`."""
+
+    layer: int
+    wait: Wait
+    source: Operand
+    target: Operand
+    parameters: int
+    input: Quantization
+    output: Quantization
+    clamp: tuple[int, int]
+    has_lookup: bool
+
+
 DmaInCommand = LoadTensor | LoadConstants
 DmaOutCommand = StoreTensor
-ComputeCommand = Convolve | Pool | Combine | Translate | Gather | Fill | Resample
+ComputeCommand = Convolve | Pool | Combine | Translate | Gather | Fill | Resample | Interpolate | Normalize
 Command = DmaInCommand | DmaOutCommand | ComputeCommand
 
 

@@ -15,6 +15,7 @@ from sima_compiler.ir.graph import (
     Graph,
     Node,
     RealAverageAttributes,
+    RowAttributes,
     ShapeAttributes,
     TableAttributes,
     Tensor,
@@ -80,6 +81,10 @@ def _attributes(attributes: Attributes) -> Iterator[str]:
             yield from _attributes(attributes.window)
             yield f"by {attributes.order}, {array_text(attributes.reals)}"
             yield from attributes.steps
+        case RowAttributes():
+            yield f"over {list_text(attributes.axes)}" + (
+                f" epsilon {attributes.epsilon!r}" if attributes.epsilon else ""
+            )
         case ShapeAttributes():
             yield from _shape_attributes(attributes)
         case None:
@@ -100,6 +105,10 @@ def _shape_attributes(attributes: ShapeAttributes) -> Iterator[str]:
 def _constants(node: Node) -> Iterator[str]:
     if node.weights is not None:
         yield from _weights(node.weights)
+    if isinstance(node.attributes, RowAttributes):
+        for what, found in (("gains", node.attributes.gains), ("offsets", node.attributes.offsets)):
+            if found is not None:
+                yield f"{what} {array_text(found)}"
     if node.constant is not None:
         yield f"constant {array_text(node.constant.values)} {quant_text(node.constant.quant)}"
 

@@ -44,8 +44,7 @@ def _fields(record: Any) -> Iterator[str]:
     for field in fields(record):
         value = getattr(record, field.name)
         at_rest = value is None or value is False or value in (Part.WHOLE, WayOut.PLAIN)
-        absent = at_rest or (field.name == "parameters" and value == -1)
-        if not absent and field.name not in {"layer", "wait"}:
+        if not at_rest and field.name not in {"layer", "wait"}:
             yield from _field(field.name, value)
 
 

@@ -6,18 +6,21 @@ In: a kernel. Out: lines. Always: defaults that do nothing are left out.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import assert_never
 
 import numpy as np
 import numpy.typing as npt
 
 from sima_compiler.ir.layers import (
     Binary,
+    Blend,
     Convolution,
     Copy,
     Elementwise,
     Kernel,
     Lookup,
     Move,
+    Normalization,
     Pooling,
     Resize,
     Window,
@@ -32,8 +35,6 @@ def kernel_lines(kernel: Kernel) -> Iterator[str]:
             yield from _convolution(kernel)
         case Pooling():
             yield " ".join([f"{kernel.kind} pool", *_pool_details(kernel)])
-            if kernel.reals is not None:
-                yield f"reals {array_text(kernel.reals)}"
             yield from _table(kernel.lookup)
         case Elementwise():
             yield from _binary(kernel.binary)
@@ -47,6 +48,16 @@ def kernel_lines(kernel: Kernel) -> Iterator[str]:
         case Resize():
             yield f"rows {list_text(kernel.rows)} columns {list_text(kernel.columns)}"
             yield from _table(kernel.lookup)
+        case Blend():
+            for what, found in (("rows", kernel.rows), ("columns", kernel.columns)):
+                yield f"{what} {list_text(found.near)} and {list_text(found.far)}"
+                yield f"weights {array_text(np.array([found.near_weights, found.far_weights], np.float32))}"
+            yield " ".join(["blend", *clamp_text(kernel.clamp)])
+            yield from _table(kernel.lookup)
+        case Normalization():
+            yield from _normalization(kernel)
+        case _:
+            assert_never(kernel)
 
 
 def _convolution(kernel: Convolution) -> Iterator[str]:
@@ -64,6 +75,17 @@ def _convolution(kernel: Convolution) -> Iterator[str]:
         yield from _binary(kernel.binary)
 
 
+def _normalization(kernel: Normalization) -> Iterator[str]:
+    epsilon = [f"epsilon {kernel.epsilon!r}"] if kernel.epsilon else []
+    yield " ".join([f"{kernel.kind} of {kernel.channels} channels", *epsilon, *clamp_text(kernel.clamp)])
+    if kernel.exponentials is not None:
+        yield f"exponentials {array_text(kernel.exponentials)}"
+    spread = "pixel" if kernel.per_pixel else "channel"
+    for what, found in (("gains", kernel.gains), ("offsets", kernel.offsets)):
+        if found is not None:
+            yield f"{what} per {spread} {array_text(found)}"
+
+
 def _window(window: Window) -> str:
     return window_text(window.kernel, window.strides, window.dilations, window.pads)
 
@@ -74,6 +96,8 @@ def _pool_details(kernel: Pooling) -> Iterator[str]:
         yield "global"
     if kernel.count_include_pad:
         yield "counting pads"
+    if kernel.reals is not None:
+        yield f"of {array_text(kernel.reals)}"
     yield from clamp_text(kernel.clamp)
 
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
+from typing import assert_never
 
 import numpy as np
 import numpy.typing as npt
 
 from sima_compiler.ir.layers import (
     Binary,
+    Blend,
     Broadcast,
     Convolution,
     Copy,
@@ -21,13 +23,15 @@ from sima_compiler.ir.layers import (
     Layer,
     Lookup,
     Move,
+    Normalization,
     Pooling,
     PoolKind,
     Resize,
+    RowKind,
     Window,
 )
 from sima_compiler.ir.promises import Promises
-from sima_compiler.ir.verify_nodes import window_size
+from sima_compiler.ir.verify_nodes import check_neighbours, window_size
 
 Maps = Mapping[str, FeatureMap]
 Sizes = tuple[int, int, int]
@@ -70,6 +74,35 @@ def check_layer(layer: Layer, maps: Maps, promises: Promises) -> None:
             promises.equal("result", _sizes(target), (len(kernel.rows), len(kernel.columns), source.channels))
             for what, table, size in (("rows", kernel.rows, source.rows), ("columns", kernel.columns, source.columns)):
                 promises.require(all(0 <= index < size for index in table), f"{what} reach outside the input")
+        case Blend():
+            promises.clamp(kernel.clamp)
+            _check_table(kernel.lookup, promises)
+            check_neighbours(kernel.rows, kernel.columns, (source.rows, source.columns), promises)
+            sizes = (len(kernel.rows.near), len(kernel.columns.near), source.channels)
+            promises.equal("result", _sizes(target), sizes)
+        case Normalization():
+            _check_normalization(kernel, source, target, promises)
+        case _:
+            assert_never(kernel)
+
+
+def _check_normalization(kernel: Normalization, source: FeatureMap, target: FeatureMap, promises: Promises) -> None:
+    promises.clamp(kernel.clamp)
+    promises.equal("channels", source.channels, kernel.channels)
+    counts = kernel.kind is RowKind.ARG_MAX
+    promises.equal("result", _sizes(target), (source.rows, source.columns, 1 if counts else source.channels))
+    promises.require(not counts or source.channels <= 256, f"a byte cannot count {source.channels} channels")
+    exponential = kernel.kind in (RowKind.SOFTMAX, RowKind.REAL_SOFTMAX)
+    promises.require((kernel.exponentials is not None) == exponential, "exponentials missing or misplaced")
+    shape = (source.rows, source.columns) if kernel.per_pixel else (source.channels,)
+    promises.require(kernel.epsilon >= 0, f"epsilon {kernel.epsilon} is negative")
+    for what, found, wanted in (
+        ("exponentials", kernel.exponentials, (256,)),
+        ("gains", kernel.gains, shape),
+        ("offsets", kernel.offsets, shape),
+    ):
+        if found is not None:
+            promises.equal(what, (found.dtype, found.shape), (np.dtype(np.float32), wanted))
 
 
 def _sizes(found: FeatureMap) -> Sizes:

@@ -13,11 +13,15 @@ import numpy as np
 
 from sima_compiler.ir.graph import (
     BINARY_OPS,
+    ROW_OPS,
     UNARY_OPS,
+    BlendAttributes,
     ConvAttributes,
+    Neighbours,
     Node,
     Op,
     RealAverageAttributes,
+    RowAttributes,
     ShapeAttributes,
     SumOrder,
     TableAttributes,
@@ -28,7 +32,7 @@ from sima_compiler.ir.promises import Promises
 Shape = tuple[int, ...]
 Tensors = Mapping[str, Tensor]
 
-_WINDOWS = {Op.CONV, Op.MAX_POOL, Op.AVERAGE_POOL}
+_WINDOWS = {Op.CONV, Op.CONV_TRANSPOSE, Op.MAX_POOL, Op.AVERAGE_POOL}
 _MOVES = {Op.CONCAT, Op.TRANSPOSE, Op.SLICE, Op.PAD, Op.RESIZE_NEAREST}
 
 
@@ -40,7 +44,9 @@ def check_node(node: Node, tensors: Tensors, promises: Promises) -> None:
     if node.op is not Op.CONCAT:
         promises.equal("operands", len(node.inputs), operands)
     promises.require(node.constant is None or binary, "a constant where none belongs")
-    promises.require((node.weights is not None) == (node.op in (Op.CONV, Op.GEMM)), "weights missing or misplaced")
+    promises.require(
+        (node.weights is not None) == (node.op in (Op.CONV, Op.CONV_TRANSPOSE, Op.GEMM)), "weights missing or misplaced"
+    )
     if node.op in _WINDOWS:
         promises.require(isinstance(node.attributes, ConvAttributes), "no window")
     if node.op in _MOVES:
@@ -69,7 +75,7 @@ def _check_weights(node: Node, tensors: Tensors, promises: Promises) -> None:
         promises.require(not weights.bias.any(), "a bias beside a real bias")
     promises.require(weights.scales.dtype == np.float32, f"weight scales are {weights.scales.dtype}")
     promises.require(weights.scales.shape in ((1,), (outputs,)), f"weight scales have shape {weights.scales.shape}")
-    if isinstance(node.attributes, ConvAttributes) and node.op is Op.CONV:
+    if isinstance(node.attributes, ConvAttributes):
         groups = node.attributes.groups
         promises.require(outputs % groups == 0, f"{outputs} outputs in {groups} groups")
         promises.equal("weights", weights.values.shape[1:], (shape[0] // groups, *node.attributes.kernel))
@@ -88,6 +94,19 @@ def _window(node: Node, shapes: list[Shape], _: Shape, promises: Promises) -> Sh
                strict=True)  # fmt: skip
     sizes = [window_size(*axis) for axis in axes]
     return (shape[0] if node.weights is None else node.weights.values.shape[0], *sizes)
+
+
+def _transposed(node: Node, shapes: list[Shape], _: Shape, promises: Promises) -> Shape:
+    attributes, shape = node.attributes, shapes[0]
+    promises.equal("axes", len(shape), 3)
+    if not isinstance(attributes, ConvAttributes) or node.weights is None:
+        return shape
+    promises.equal("dilations", attributes.dilations, (1, 1))
+    promises.require(min(attributes.pads[:2]) >= 0, "a negative pad in front")
+    top, left, bottom, right = attributes.pads
+    axes = zip(shape[1:], attributes.strides, attributes.kernel, (top + bottom, left + right), strict=True)
+    sizes = [(size - 1) * stride + kernel - pads for size, stride, kernel, pads in axes]
+    return (node.weights.values.shape[0], *sizes)
 
 
 def _gemm(node: Node, shapes: list[Shape], _: Shape, __: Promises) -> Shape:
@@ -134,6 +153,24 @@ def _global(_: Node, shapes: list[Shape], __: Shape, promises: Promises) -> Shap
     return (shapes[0][0], 1, 1)
 
 
+def _rows(node: Node, shapes: list[Shape], result: Shape, promises: Promises) -> Shape:
+    found, shape = node.attributes, shapes[0]
+    promises.require(isinstance(found, RowAttributes), "no rows")
+    if not isinstance(found, RowAttributes):
+        return shape
+    inside = all(0 <= axis < len(shape) for axis in found.axes)
+    promises.require(inside and list(found.axes) == sorted(set(found.axes)), f"axes {found.axes} of {len(shape)}")
+    length = shape[0] if node.op is Op.INSTANCE_NORM else prod(shape[axis] for axis in found.axes)
+    for what, values in (("gains", found.gains), ("offsets", found.offsets)):
+        if values is not None:
+            promises.equal(what, (values.dtype, values.shape), (np.dtype(np.float32), (length,)))
+    if node.op is not Op.ARG_MAX:
+        return shape
+    kept = tuple(1 if axis in found.axes else size for axis, size in enumerate(shape))
+    promises.equal("elements", prod(result), prod(kept))
+    return result
+
+
 def _reshape(_: Node, shapes: list[Shape], result: Shape, promises: Promises) -> Shape:
     promises.equal("elements", prod(result), prod(shapes[0]))
     return result
@@ -162,6 +199,26 @@ def _move(node: Node, shapes: list[Shape], result: Shape, promises: Promises) ->
     return result
 
 
+def check_neighbours(rows: Neighbours, columns: Neighbours, size: tuple[int, ...], promises: Promises) -> None:
+    """Tables of one length per axis that stay inside an input of ``size`` (rows, columns)."""
+    for what, found, length in (("rows", rows, size[0]), ("columns", columns, size[1])):
+        lengths = {len(table) for table in (found.near, found.far, found.near_weights, found.far_weights)}
+        promises.equal(f"lengths of the tables of {what}", len(lengths), 1)
+        promises.require(
+            all(0 <= place < length for place in (*found.near, *found.far)), f"{what} reach outside the input"
+        )
+
+
+def _blend(node: Node, shapes: list[Shape], _: Shape, promises: Promises) -> Shape:
+    found, shape = node.attributes, shapes[0]
+    promises.equal("axes", len(shape), 3)
+    promises.require(isinstance(found, BlendAttributes), "no neighbours")
+    if not isinstance(found, BlendAttributes):
+        return shape
+    check_neighbours(found.rows, found.columns, shape[1:], promises)
+    return (shape[0], len(found.rows.near), len(found.columns.near))
+
+
 def _concat(shapes: list[Shape], axis: int, promises: Promises) -> Shape:
     others = {(*shape[:axis], *shape[axis + 1 :]) for shape in shapes}
     promises.equal("different shapes beside the joined axis", len(others), 1)
@@ -170,10 +227,13 @@ def _concat(shapes: list[Shape], axis: int, promises: Promises) -> Shape:
 
 _SHAPES: dict[Op, Callable[[Node, list[Shape], Shape, Promises], Shape]] = {
     **dict.fromkeys((Op.CONV, Op.MAX_POOL, Op.AVERAGE_POOL), _window),
+    Op.CONV_TRANSPOSE: _transposed,
     Op.GEMM: _gemm,
     **dict.fromkeys(BINARY_OPS, _binary),
     **dict.fromkeys(UNARY_OPS, _same),
     Op.TABLE: _tables,
+    Op.RESIZE_LINEAR: _blend,
+    **dict.fromkeys(ROW_OPS, _rows),
     Op.GLOBAL_AVERAGE_POOL: _global,
     Op.REAL_AVERAGE_POOL: _real_average,
     Op.RESHAPE: _reshape,

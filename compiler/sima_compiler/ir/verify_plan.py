@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import assert_never
 
 import numpy as np
 
@@ -20,10 +21,15 @@ from sima_compiler.ir.program import (
     Engine,
     Fill,
     Gather,
+    Interpolate,
     LoadConstants,
     LoadTensor,
+    Normalize,
     Operand,
+    Pool,
+    Resample,
     StoreTensor,
+    Translate,
     part_of,
 )
 from sima_compiler.ir.schedule import Schedule
@@ -70,15 +76,16 @@ def _touched(command: Command) -> Iterator[tuple[int, int]]:
             yield command.target_buffer, command.target_offset + _span(command.sizes, command.target_strides)
         case Fill():
             yield command.target.buffer, _operand_end(command.target)
-        case _:
+        case Convolve() | Pool() | Combine() | Translate() | Resample() | Interpolate() | Normalize():
             yield command.source.buffer, _operand_end(command.source)
             yield command.target.buffer, _operand_end(command.target)
             step = command.binary if isinstance(command, Convolve | Combine) else None
             if step is not None and step.operand is not None:
                 yield step.operand.buffer, _operand_end(step.operand)
-    parameters = getattr(command, "parameters", -1)
-    if parameters >= 0:
-        yield parameters, 0
+        case _:
+            assert_never(command)
+    if not isinstance(command, LoadTensor | StoreTensor | LoadConstants | Fill) and command.parameters is not None:
+        yield command.parameters, 0
 
 
 def _span(sizes: tuple[int, ...], strides: tuple[int, ...]) -> int:

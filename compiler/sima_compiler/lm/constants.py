@@ -2,22 +2,22 @@
 
 In: the arrays, or a command and the bytes of its parameter buffer. Out: bytes, or the arrays. Always holds:
 ``unpack_constants(pack_constants(s), command) == s`` for the sections that the command uses; the order is weights,
-bias or real bias, multipliers, lookup, binary values, binary lookup, row table, column table; each starts at a multiple
-of 16 bytes.
+bias or real bias, multipliers, lookup, binary values, binary lookup, row table, column table, row weights, column
+weights, exponentials, gains, offsets; each starts at a multiple of 16 bytes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from math import prod
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 import numpy.typing as npt
 
 from sima_compiler.errors import InternalError, LmError
 from sima_compiler.ir.graph import Float32Array, Int8Array, Int32Array
-from sima_compiler.ir.layers import Broadcast
+from sima_compiler.ir.layers import Broadcast, RowKind
 from sima_compiler.ir.program import (
     BinaryStep,
     Combine,
@@ -25,6 +25,8 @@ from sima_compiler.ir.program import (
     Convolve,
     Fill,
     Gather,
+    Interpolate,
+    Normalize,
     Operand,
     Pool,
     Resample,
@@ -42,7 +44,9 @@ class ConstantSections:
     ``weights`` int8 (Cout, kh, kw, Cin / groups), ``bias`` int32 or ``real_bias`` float32 (Cout),
     ``multipliers`` float32 (Cout), ``reals`` float32 (256), ``lookup``
     and ``binary_lookup`` int8 (256), ``binary_values`` int8 (rows, columns, channels) with ones where it broadcasts,
-    ``rows`` and ``columns`` int32 (source index per output row and column).
+    ``rows`` and ``columns`` int32 (source index per output row and column; two rows of them, near and far, beside
+    ``row_weights`` and ``column_weights`` float32 of the same shape), ``exponentials`` float32 (256),
+    ``gains`` and ``offsets`` float32 (channels, or pixels of one sample).
     """
 
     weights: Int8Array | None = None
@@ -55,6 +59,11 @@ class ConstantSections:
     binary_lookup: Int8Array | None = None
     rows: Int32Array | None = None
     columns: Int32Array | None = None
+    row_weights: Float32Array | None = None
+    column_weights: Float32Array | None = None
+    exponentials: Float32Array | None = None
+    gains: Float32Array | None = None
+    offsets: Float32Array | None = None
 
 
 _TYPES = {
@@ -68,6 +77,11 @@ _TYPES = {
     "binary_lookup": np.dtype("<i1"),
     "rows": np.dtype("<i4"),
     "columns": np.dtype("<i4"),
+    "row_weights": np.dtype("<f4"),
+    "column_weights": np.dtype("<f4"),
+    "exponentials": np.dtype("<f4"),
+    "gains": np.dtype("<f4"),
+    "offsets": np.dtype("<f4"),
 }
 
 
@@ -98,12 +112,24 @@ def section_shapes(command: ComputeCommand) -> dict[str, tuple[int, ...]]:
         case Translate():
             return {"lookup": (LOOKUP_ENTRIES,)}
         case Gather(parameters=parameters):
-            return {"lookup": (LOOKUP_ENTRIES,)} if parameters >= 0 else {}
+            return {"lookup": (LOOKUP_ENTRIES,)} if parameters is not None else {}
         case Resample(target=target, has_lookup=has_lookup):
             tables = {"rows": (target.rows,), "columns": (target.columns,)}
             return {"lookup": (LOOKUP_ENTRIES,), **tables} if has_lookup else dict(tables)
+        case Interpolate(target=target, has_lookup=has_lookup):
+            tables = {
+                "rows": (2, target.rows),
+                "columns": (2, target.columns),
+                "row_weights": (2, target.rows),
+                "column_weights": (2, target.columns),
+            }
+            return {"lookup": (LOOKUP_ENTRIES,), **tables} if has_lookup else dict(tables)
+        case Normalize():
+            return _row_shapes(command)
         case Fill():
             return {}
+        case _:
+            assert_never(command)
 
 
 def constants_bytes(command: ComputeCommand) -> int:
@@ -144,6 +170,15 @@ def _convolve_shapes(command: Convolve) -> dict[str, tuple[int, ...]]:
     if command.binary is not None:
         shapes |= _binary_shapes(command.binary, command.target)
     return shapes
+
+
+def _row_shapes(command: Normalize) -> dict[str, tuple[int, ...]]:
+    source, shapes = command.source, dict[str, tuple[int, ...]]()
+    if command.kind in (RowKind.SOFTMAX, RowKind.REAL_SOFTMAX):
+        shapes["exponentials"] = (LOOKUP_ENTRIES,)
+    size = (source.rows * source.columns if command.per_pixel else source.channels,)
+    shapes |= {"gains": size} if command.gains else {}
+    return shapes | ({"offsets": size} if command.offsets else {})
 
 
 def _binary_shapes(step: BinaryStep, target: Operand) -> dict[str, tuple[int, ...]]:

@@ -74,10 +74,16 @@ command uses, in this order:
 | multipliers | float32 | output channels | Convolve, if it finishes |
 | reals | float32 | 256, indexed by q + 128 | Pool with a real_average kind, every part |
 | lookup | int8 | 256, indexed by q + 128 | \
-Translate; Pool, Resample with `has_lookup`; Convolve with lookup or real_lookup; Gather with `parameters` |
+Translate; Pool, Resample, Interpolate with `has_lookup`; Convolve with lookup or real_lookup; \
+Gather with `parameters` |
 | binary values | int8 | rows, columns, channels, with ones where `broadcast` says so | a BinaryStep without operand |
 | binary lookup | int8 | 256, indexed by q + 128 | a BinaryStep with `has_lookup` |
-| rows, columns | int32 | output rows; output columns: source index of each, inside the source region | Resample |
+| rows, columns | int32 | output rows; output columns: source index of each, inside the source region | \
+Resample; Interpolate has two, near and far |
+| row weights, column weights | float32 | 2, output rows; 2, output columns: of near and far | Interpolate |
+| exponentials | float32 | 256, entry 255 - d for a value d steps below its pixel's largest | Normalize: softmaxes |
+| gains | float32 | channels, or pixels of one sample with `per_pixel` | Normalize with `gains` |
+| offsets | float32 | likewise | Normalize with `offsets` |
 
 Padding after a pixel's channels is written as the zero point of the last quantization that the command names (0 for
 Translate and Resample, the value itself for Fill).

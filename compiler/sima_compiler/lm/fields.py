@@ -132,6 +132,22 @@ class Int:
 
 
 @dataclass(frozen=True, slots=True)
+class Index:
+    """A place in a table as a signed number; -1 in the file, None here, for no place."""
+
+    label: str = "int"
+
+    def write(self, out: bytearray, value: int | None) -> None:
+        """Append ``value``."""
+        Int().write(out, -1 if value is None else value)
+
+    def read(self, cursor: Cursor) -> int | None:
+        """The next value; a place below -1 is left to whoever knows the table."""
+        value = Int().read(cursor)
+        return None if value == -1 else value
+
+
+@dataclass(frozen=True, slots=True)
 class Int8:
     """One byte, two's complement."""
 

@@ -11,12 +11,8 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 
-from sima_compiler.ir.graph import Quantization
-from sima_compiler.ir.layers import BinaryOp, Broadcast, Layout, PoolKind, Window
+from sima_compiler.ir.layers import Layout, PoolKind, RowKind
 from sima_compiler.ir.program import (
-    ArrayMapping,
-    BinaryStep,
-    Box,
     Buffer,
     BufferKind,
     Combine,
@@ -25,20 +21,42 @@ from sima_compiler.ir.program import (
     Engine,
     Fill,
     Gather,
+    Interpolate,
     LoadConstants,
     LoadTensor,
-    Operand,
-    Part,
     Pool,
     ProgramLayer,
     Resample,
     Role,
     StoreTensor,
     Translate,
-    Wait,
     WayOut,
 )
-from sima_compiler.lm.fields import Bool, Choice, Exactly, Field, Float32, Int, Int8, Many, Maybe, Record, Text, Uint
+from sima_compiler.ir.rows import Normalize
+from sima_compiler.lm.fields import Choice, Field, Float32, Many, Maybe, Record, Text
+from sima_compiler.lm.parts import (
+    ARRAY_MAPPING,
+    BINARY_STEP,
+    BOOL,
+    BOX,
+    CLAMP,
+    HAS_LOOKUP,
+    INT,
+    INT8,
+    LAYER,
+    OPERAND,
+    PARAMETERS,
+    PART,
+    QUANTIZATION,
+    SOURCE,
+    TARGET,
+    TEXT,
+    UINT,
+    WAIT,
+    WAITS,
+    WINDOW,
+    WINDOW_FIELD,
+)
 
 MAGIC = b"\x89SLM\r\n\x1a\n"
 MAJOR = 1
@@ -122,42 +140,31 @@ class ConstantsEntry:
     stored_bytes: int
 
 
-_UINT, _INT, _INT8, _BOOL, _TEXT = Uint(), Int(), Int8(), Bool(), Text()
-_CLAMP = Field("clamp", Exactly(_INT8, 2), "inclusive range of the result")
-_LAYER = Field("layer", _UINT, "index of the source layer")
-_SAMPLES_ROWS_COLUMNS = "strides of sample, row, column, in bytes"
-
-QUANTIZATION = Record(
-    "Quantization",
-    Quantization,
-    "real = (q - zero_point) * scale.",
-    (Field("scale", Float32(), "step of the real axis"), Field("zero_point", _INT8, "the byte that stands for 0")),
-)
 PROGRAM_LAYER = Record(
     "ProgramLayer",
     ProgramLayer,
     "A source layer.",
-    (Field("name", _TEXT, "e.g. MLA_0/conv2d_add_relu_3"), Field("operator", _TEXT, "its family, e.g. conv2d")),
+    (Field("name", TEXT, "e.g. MLA_0/conv2d_add_relu_3"), Field("operator", TEXT, "its family, e.g. conv2d")),
 )
 DRAM_TENSOR = Record(
     "DramTensor",
     DramTensor,
     "A feature map of the whole batch in DRAM.",
     (
-        Field("name", _TEXT, "the graph tensor's name"),
+        Field("name", TEXT, "the graph tensor's name"),
         Field("role", Choice(tuple(Role)), "why it lies in DRAM"),
-        Field("address", _UINT, "bytes from the start of the tensor area"),
-        Field("samples", _UINT, "samples"),
-        Field("rows", _UINT, "rows"),
-        Field("columns", _UINT, "columns"),
-        Field("channels", _UINT, "channels"),
+        Field("address", UINT, "bytes from the start of the tensor area"),
+        Field("samples", UINT, "samples"),
+        Field("rows", UINT, "rows"),
+        Field("columns", UINT, "columns"),
+        Field("channels", UINT, "channels"),
         Field("layout", Choice(tuple(Layout)), "HWC packed, HWC16 padded to whole lanes"),
-        Field("pixel_stride", _UINT, "bytes from column to column"),
-        Field("row_stride", _UINT, "bytes from row to row"),
-        Field("sample_stride", _UINT, "bytes from sample to sample"),
+        Field("pixel_stride", UINT, "bytes from column to column"),
+        Field("row_stride", UINT, "bytes from row to row"),
+        Field("sample_stride", UINT, "bytes from sample to sample"),
         Field("quant", QUANTIZATION, "its quantization"),
-        Field("source_shape", Many(_UINT, 64), "per-sample shape in the source model"),
-        Field("source_axes", Many(_UINT, 64), "storage order of the source's axes, slowest first"),
+        Field("source_shape", Many(UINT, 64), "per-sample shape in the source model"),
+        Field("source_axes", Many(UINT, 64), "storage order of the source's axes, slowest first"),
     ),
 )
 BUFFER = Record(
@@ -165,10 +172,10 @@ BUFFER = Record(
     Buffer,
     "A range of on-chip memory.",
     (
-        Field("name", _TEXT, "for people"),
+        Field("name", TEXT, "for people"),
         Field("kind", Choice(tuple(BufferKind)), "what it holds"),
-        Field("address", _UINT, "first byte"),
-        Field("bytes", _UINT, "size"),
+        Field("address", UINT, "first byte"),
+        Field("bytes", UINT, "size"),
     ),
 )
 CONSTANTS_ENTRY = Record(
@@ -176,102 +183,19 @@ CONSTANTS_ENTRY = Record(
     ConstantsEntry,
     "One block of constants.",
     (
-        Field("name", _TEXT, "for people"),
-        _LAYER,
-        Field("raw_bytes", _UINT, "size on chip"),
-        Field("stored_bytes", _UINT, "size in the file and in DRAM; equal to raw_bytes when not compressed"),
+        Field("name", TEXT, "for people"),
+        LAYER,
+        Field("raw_bytes", UINT, "size on chip"),
+        Field("stored_bytes", UINT, "size in the file and in DRAM; equal to raw_bytes when not compressed"),
     ),
 )
-WAIT = Record(
-    "Wait",
-    Wait,
-    "Commands that each engine must have completed before this one starts.",
-    (
-        Field("dma_in", _UINT, "of DMA in"),
-        Field("dma_out", _UINT, "of DMA out"),
-        Field("compute", _UINT, "of compute"),
-    ),
-)
-BOX = Record(
-    "Box",
-    Box,
-    "A strided block copy.",
-    (
-        Field("sizes", Exactly(_UINT, 4), "samples, rows, columns, run of bytes"),
-        Field("dram_strides", Exactly(_UINT, 3), _SAMPLES_ROWS_COLUMNS),
-        Field("chip_strides", Exactly(_UINT, 3), _SAMPLES_ROWS_COLUMNS),
-    ),
-)
-OPERAND = Record(
-    "Operand",
-    Operand,
-    "A region of a feature map inside one buffer; channel stride 1.",
-    (
-        Field("buffer", _UINT, "index of the buffer"),
-        Field("offset", _UINT, "first byte inside the buffer"),
-        Field("samples", _UINT, "samples"),
-        Field("rows", _UINT, "rows"),
-        Field("columns", _UINT, "columns"),
-        Field("channels", _UINT, "channels"),
-        Field("sample_stride", _UINT, "bytes from sample to sample"),
-        Field("row_stride", _UINT, "bytes from row to row"),
-        Field("pixel_stride", _UINT, "bytes from column to column"),
-        Field("padding", _UINT, "bytes after each pixel that a writer fills with the zero point"),
-    ),
-)
-WINDOW = Record(
-    "Window",
-    Window,
-    "A sliding window; height before width.",
-    (
-        Field("kernel", Exactly(_UINT, 2), "height, width"),
-        Field("strides", Exactly(_UINT, 2), "of rows, of columns"),
-        Field("dilations", Exactly(_UINT, 2), "of rows, of columns"),
-        Field("pads", Exactly(_UINT, 4), "top, left, bottom, right"),
-    ),
-)
-_HAS_LOOKUP = Field("has_lookup", _BOOL, "a table in the parameters is applied last")
-BINARY_STEP = Record(
-    "BinaryStep",
-    BinaryStep,
-    "A second operand on the way out.",
-    (
-        Field("op", Choice(tuple(BinaryOp)), "arithmetic"),
-        Field("operand", Maybe(OPERAND), "absent when the values lie in the parameters"),
-        Field("broadcast", Choice(tuple(Broadcast)), "how the second operand spreads"),
-        Field("left", QUANTIZATION, "of the expression's left side"),
-        Field("right", QUANTIZATION, "of the expression's right side"),
-        Field("output", QUANTIZATION, "of the result"),
-        Field("swapped", _BOOL, "the value in flight is the right side"),
-        _CLAMP,
-        _HAS_LOOKUP,
-    ),
-)
-ARRAY_MAPPING = Record(
-    "ArrayMapping",
-    ArrayMapping,
-    "How a block spreads over the tiles.",
-    (
-        Field("pixels", _UINT, "splits of the output pixels"),
-        Field("outputs", _UINT, "splits of the output channels"),
-        Field("contraction", _UINT, "splits of the contraction"),
-        Field("folded", _BOOL, "input lanes run over window columns x channels of a packed row"),
-    ),
-)
-
-_WAIT = Field("wait", WAIT, "synchronization")
-_SOURCE = Field("source", OPERAND, "what is read")
-_TARGET = Field("target", OPERAND, "what is written")
-_PARAMETERS = Field("parameters", _INT, "index of the buffer with the constants, -1 for none")
-_PART = Field("part", Choice(tuple(Part)), "how much of the block's reduction this command does")
-_WINDOW = Field("window", WINDOW, "the window with this block's own pads")
 _DMA_FIELDS = (
-    _LAYER,
-    _WAIT,
-    Field("tensor", _UINT, "index of the DRAM tensor"),
-    Field("dram_offset", _UINT, "first byte inside the tensor"),
-    Field("buffer", _UINT, "index of the buffer"),
-    Field("chip_offset", _UINT, "first byte inside the buffer"),
+    LAYER,
+    WAITS,
+    Field("tensor", UINT, "index of the DRAM tensor"),
+    Field("dram_offset", UINT, "first byte inside the tensor"),
+    Field("buffer", UINT, "index of the buffer"),
+    Field("chip_offset", UINT, "first byte inside the buffer"),
     Field("box", BOX, "what is copied"),
 )
 
@@ -281,10 +205,10 @@ LOAD_CONSTANTS = Record(
     LoadConstants,
     "A whole block of constants, decompressed, to the start of a buffer.",
     (
-        _LAYER,
-        _WAIT,
-        Field("constants", _UINT, "index of the block"),
-        Field("buffer", _UINT, "index of the buffer"),
+        LAYER,
+        WAITS,
+        Field("constants", UINT, "index of the block"),
+        Field("buffer", UINT, "index of the buffer"),
     ),
 )
 STORE_TENSOR = Record("StoreTensor", StoreTensor, "A box of a buffer to a DRAM tensor.", _DMA_FIELDS)
@@ -293,20 +217,20 @@ CONVOLVE = Record(
     Convolve,
     "Multiply-accumulate over one block of output: the array, or the vector unit when depthwise.",
     (
-        _LAYER,
-        _WAIT,
-        _SOURCE,
-        _TARGET,
-        Field("parameters", _UINT, "index of the buffer with the constants"),
-        _WINDOW,
-        Field("groups", _UINT, "groups inside this block"),
-        Field("input_zero_point", _INT8, "of the source; also what pads hold"),
+        LAYER,
+        WAITS,
+        SOURCE,
+        TARGET,
+        Field("parameters", UINT, "index of the buffer with the constants"),
+        WINDOW_FIELD,
+        Field("groups", UINT, "groups inside this block"),
+        Field("input_zero_point", INT8, "of the source; also what pads hold"),
         Field("intermediate", QUANTIZATION, "of the requantized accumulator"),
-        _CLAMP,
+        CLAMP,
         Field("way_out", Choice(tuple(WayOut)), "how sums become bytes"),
         Field("binary", Maybe(BINARY_STEP), "second operand, if any"),
         Field("mapping", ARRAY_MAPPING, "how the block spreads over the tiles"),
-        _PART,
+        PART,
     ),
 )
 POOL = Record(
@@ -314,33 +238,33 @@ POOL = Record(
     Pool,
     "Window reduction per channel.",
     (
-        _LAYER,
-        _WAIT,
+        LAYER,
+        WAITS,
         Field("kind", Choice(tuple(PoolKind)), "what is reduced, and in which order"),
-        _SOURCE,
-        _TARGET,
-        _PARAMETERS,
-        _WINDOW,
-        Field("count_include_pad", _BOOL, "pads count in the divisor of an average"),
-        Field("is_global", _BOOL, "the window is the whole map"),
+        SOURCE,
+        TARGET,
+        PARAMETERS,
+        WINDOW_FIELD,
+        Field("count_include_pad", BOOL, "pads count in the divisor of an average"),
+        Field("is_global", BOOL, "the window is the whole map"),
         Field("input", QUANTIZATION, "of the source"),
         Field("output", QUANTIZATION, "of the result"),
-        _CLAMP,
-        _HAS_LOOKUP,
-        _PART,
+        CLAMP,
+        HAS_LOOKUP,
+        PART,
     ),
 )
 COMBINE = Record(
     "Combine",
     Combine,
     "Two operands elementwise.",
-    (_LAYER, _WAIT, _SOURCE, _TARGET, _PARAMETERS, Field("binary", BINARY_STEP, "the second operand")),
+    (LAYER, WAITS, SOURCE, TARGET, PARAMETERS, Field("binary", BINARY_STEP, "the second operand")),
 )
 TRANSLATE = Record(
     "Translate",
     Translate,
     "Every byte through a table of 256.",
-    (_LAYER, _WAIT, _SOURCE, _TARGET, Field("parameters", _UINT, "index of the buffer with the table")),
+    (LAYER, WAITS, SOURCE, TARGET, Field("parameters", UINT, "index of the buffer with the table")),
 )
 _DIMENSIONS = MAX_GATHER_DIMENSIONS
 GATHER = Record(
@@ -348,32 +272,66 @@ GATHER = Record(
     Gather,
     "Affine copy: target[index . target_strides] = source[index . source_strides] for every index in the box.",
     (
-        _LAYER,
-        _WAIT,
-        Field("source_buffer", _UINT, "index of the buffer that is read"),
-        Field("source_offset", _UINT, "first byte inside it"),
-        Field("target_buffer", _UINT, "index of the buffer that is written"),
-        Field("target_offset", _UINT, "first byte inside it"),
-        Field("sizes", Many(_UINT, _DIMENSIONS), "the box, slowest dimension first"),
-        Field("source_strides", Many(_INT, _DIMENSIONS), "bytes, one per dimension"),
-        Field("target_strides", Many(_INT, _DIMENSIONS), "bytes, one per dimension"),
-        _PARAMETERS,
+        LAYER,
+        WAITS,
+        Field("source_buffer", UINT, "index of the buffer that is read"),
+        Field("source_offset", UINT, "first byte inside it"),
+        Field("target_buffer", UINT, "index of the buffer that is written"),
+        Field("target_offset", UINT, "first byte inside it"),
+        Field("sizes", Many(UINT, _DIMENSIONS), "the box, slowest dimension first"),
+        Field("source_strides", Many(INT, _DIMENSIONS), "bytes, one per dimension"),
+        Field("target_strides", Many(INT, _DIMENSIONS), "bytes, one per dimension"),
+        PARAMETERS,
     ),
 )
-FILL = Record(
-    "Fill", Fill, "A region of one value.", (_LAYER, _WAIT, _TARGET, Field("value", _INT8, "what is written"))
-)
+FILL = Record("Fill", Fill, "A region of one value.", (LAYER, WAITS, TARGET, Field("value", INT8, "what is written")))
 RESAMPLE = Record(
     "Resample",
     Resample,
     "Nearest neighbour through index tables in the parameters.",
     (
-        _LAYER,
-        _WAIT,
-        _SOURCE,
-        _TARGET,
-        Field("parameters", _UINT, "index of the buffer with the tables"),
-        _HAS_LOOKUP,
+        LAYER,
+        WAITS,
+        SOURCE,
+        TARGET,
+        Field("parameters", UINT, "index of the buffer with the tables"),
+        HAS_LOOKUP,
+    ),
+)
+INTERPOLATE = Record(
+    "Interpolate",
+    Interpolate,
+    "Linear resampling: four neighbours, each as a real times the product of its weights, near row and column first.",
+    (
+        LAYER,
+        WAITS,
+        SOURCE,
+        TARGET,
+        Field("parameters", UINT, "index of the buffer with the tables"),
+        Field("input", QUANTIZATION, "of the source"),
+        Field("output", QUANTIZATION, "of the sum"),
+        CLAMP,
+        HAS_LOOKUP,
+    ),
+)
+NORMALIZE = Record(
+    "Normalize",
+    Normalize,
+    "All channels of a pixel together: softmax, the place of the largest, normalizations.",
+    (
+        LAYER,
+        WAITS,
+        Field("kind", Choice(tuple(RowKind)), "what is done"),
+        SOURCE,
+        TARGET,
+        PARAMETERS,
+        Field("input", QUANTIZATION, "of the source"),
+        Field("output", QUANTIZATION, "of the result"),
+        Field("epsilon", Float32(), "added to the variance or the mean square"),
+        CLAMP,
+        Field("gains", BOOL, "the parameters hold gains"),
+        Field("offsets", BOOL, "the parameters hold offsets"),
+        Field("per_pixel", BOOL, "gains and offsets: one per pixel of a sample, otherwise one per channel"),
     ),
 )
 
@@ -389,6 +347,8 @@ OPCODES: dict[Engine, dict[int, Record]] = {
         0x25: GATHER,
         0x26: FILL,
         0x27: RESAMPLE,
+        0x28: NORMALIZE,
+        0x29: INTERPOLATE,
     },
 }
 STREAM_SECTIONS = {

@@ -7,6 +7,7 @@ appear in their own order; a command appears after everything that it waits for,
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import assert_never
 
 from sima_compiler.ir.graph import Quantization
 from sima_compiler.ir.layers import Window
@@ -20,8 +21,10 @@ from sima_compiler.ir.program import (
     Engine,
     Fill,
     Gather,
+    Interpolate,
     LoadConstants,
     LoadTensor,
+    Normalize,
     Operand,
     Part,
     Pool,
@@ -79,9 +82,11 @@ def describe(program: Program, command: Command) -> str:
             return f"fill {value} -> {_operand(program, target)}"
         case Gather():
             return _gather(program, command)
-        case Convolve() | Pool() | Combine() | Translate() | Resample():
+        case Convolve() | Pool() | Combine() | Translate() | Resample() | Interpolate() | Normalize():
             ends = f"{_operand(program, command.source)} -> {_operand(program, command.target)}"
             return f"{_details(program, command)} {ends}{_parameters(program, command.parameters)}"
+        case _:
+            assert_never(command)
 
 
 def _ready(wait: Wait, done: dict[Engine, int]) -> bool:
@@ -140,8 +145,8 @@ def _operand(program: Program, operand: Operand) -> str:
     return f"{_buffer(program, operand.buffer, operand.offset)}[{shape}{padding} by {strides}]"
 
 
-def _parameters(program: Program, number: int) -> str:
-    return f" with {_buffer(program, number, 0)}" if number >= 0 else ""
+def _parameters(program: Program, number: int | None) -> str:
+    return "" if number is None else f" with {_buffer(program, number, 0)}"
 
 
 def _transfer(program: Program, command: LoadTensor | StoreTensor) -> str:
@@ -166,7 +171,9 @@ def _gather(program: Program, command: Gather) -> str:
     return f"gather {size} {source} -> {target}{_parameters(program, command.parameters)}"
 
 
-def _details(program: Program, command: Convolve | Pool | Combine | Translate | Resample) -> str:
+def _details(
+    program: Program, command: Convolve | Pool | Combine | Translate | Resample | Interpolate | Normalize
+) -> str:
     match command:
         case Convolve(window=window, groups=groups, mapping=mapping, clamp=clamp, binary=step):
             tiles = f"tiles {mapping.pixels}x{mapping.outputs}x{mapping.contraction}{' folded' * mapping.folded}"
@@ -182,6 +189,14 @@ def _details(program: Program, command: Convolve | Pool | Combine | Translate | 
             return "translate"
         case Resample():
             return f"resample{_lookup(command.has_lookup)}"
+        case Interpolate(clamp=clamp):
+            return f"interpolate to {_quant(command.output)}{_clamp(clamp)}{_lookup(command.has_lookup)}"
+        case Normalize(kind=kind, gains=gains, offsets=offsets, per_pixel=per_pixel, clamp=clamp):
+            held = " gains" * gains + " offsets" * offsets + " per pixel" * per_pixel
+            epsilon = f" epsilon {command.epsilon:.9g}" if command.epsilon else ""
+            return f"{kind}{held}{epsilon} to {_quant(command.output)}{_clamp(clamp)}"
+        case _:
+            assert_never(command)
 
 
 def _step(program: Program, step: BinaryStep) -> str:

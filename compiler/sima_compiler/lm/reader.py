@@ -6,16 +6,14 @@ size that the file claims is allocated before it is known to be plausible; ``dec
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
 from typing import Any
 
 from sima_compiler.errors import LmError
+from sima_compiler.ir.commands import buffers_of
 from sima_compiler.ir.program import (
-    BinaryStep,
-    Combine,
     Command,
     Constants,
     Convolve,
@@ -23,7 +21,6 @@ from sima_compiler.ir.program import (
     Gather,
     LoadConstants,
     LoadTensor,
-    Operand,
     Program,
     StoreTensor,
     part_of,
@@ -189,10 +186,8 @@ def _check_indexes(program: Program, command: Command, where: str) -> None:
         _check_index(command.tensor, len(program.tensors), where, "tensor")
     if isinstance(command, LoadConstants):
         _check_index(command.constants, len(program.constants), where, "constants block")
-    for buffer in _buffers(command):
+    for buffer in buffers_of(command):
         _check_index(buffer, len(program.buffers), where, "buffer")
-    parameters = getattr(command, "parameters", -1)
-    _check_index(parameters, len(program.buffers), where, "buffer", least=0 if isinstance(command, Convolve) else -1)
     if isinstance(command, Convolve):
         spread = command.mapping
         if min(spread.pixels, spread.outputs, spread.contraction) < 1:
@@ -205,17 +200,3 @@ def _check_indexes(program: Program, command: Command, where: str) -> None:
         ranks = {len(command.sizes), len(command.source_strides), len(command.target_strides)}
         if len(ranks) != 1:
             raise LmError(f"{where}: sizes and strides have different lengths {sorted(ranks)}")
-
-
-def _buffers(command: Command) -> Iterator[int]:
-    """Every buffer that a command names, parameters left out."""
-    for name in ("buffer", "source_buffer", "target_buffer"):
-        if hasattr(command, name):
-            yield getattr(command, name)
-    for name in ("source", "target"):
-        operand = getattr(command, name, None)
-        if isinstance(operand, Operand):
-            yield operand.buffer
-    step = command.binary if isinstance(command, Convolve | Combine) else None
-    if isinstance(step, BinaryStep) and step.operand is not None:
-        yield step.operand.buffer

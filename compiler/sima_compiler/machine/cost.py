@@ -10,7 +10,7 @@ results then leave at ``output_bytes_per_tile`` per cycle; partial sums of a spl
 first. While two passes fit the accumulators, a pass leaves behind the next one's stream.
 
 The vector unit. Each tile handles one vector of ``lanes`` bytes per cycle: one window cell, one operand, one table
-look-up; machines may differ for windows.
+look-up; machines may differ for windows. `row_costs` has those of operators that look at all channels of a pixel.
 
 The on-chip ports. What a command reads and writes is charged on them as `Traffic` of the busiest quad; a command takes
 at least as long as its traffic. A read that several tiles use counts once.
@@ -20,8 +20,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import prod
+from typing import assert_never
 
-from sima_compiler.ir.layers import Convolution, Elementwise, Layer, Pooling, Window
+from sima_compiler.ir.commands import facts, on_array
+from sima_compiler.ir.layers import Window
 from sima_compiler.ir.program import (
     ArrayMapping,
     Box,
@@ -30,12 +32,15 @@ from sima_compiler.ir.program import (
     Convolve,
     Fill,
     Gather,
+    Interpolate,
+    Normalize,
     Operand,
     Pool,
     Resample,
     Translate,
 )
 from sima_compiler.machine.description import Machine
+from sima_compiler.machine.row_costs import pixel_cycles, pixel_passes
 from sima_compiler.machine.traffic import (
     Reach,
     Traffic,
@@ -84,11 +89,6 @@ def pixels_of(operand: Operand) -> int:
     return operand.samples * operand.rows * operand.columns
 
 
-def is_depthwise(command: Convolve) -> bool:
-    """True when every group has one input channel: the vector unit does it."""
-    return command.groups == command.source.channels and command.groups > 1
-
-
 def worked_window(command: Convolve | Pool, machine: Machine) -> Window:
     """The command's window without the rows and columns that none of its results sees on the map, where the machine
     leaves those out.
@@ -130,7 +130,7 @@ def array_work(command: Convolve, machine: Machine) -> ArrayWork:
 
 def accumulators_needed(command: Convolve | Pool, machine: Machine, quads: int) -> int:
     """Vectors of ``lanes`` results that the busiest tile holds until a block in parts is finished."""
-    if isinstance(command, Pool) or is_depthwise(command):
+    if isinstance(command, Pool) or not on_array(command):
         return ceil_div(_vectors(command.target, machine), machine.tiles(quads))
     work = array_work(command, machine)
     return ceil_div(work.pixels, command.mapping.pixels) * ceil_div(work.outputs, command.mapping.outputs)
@@ -221,7 +221,7 @@ def _streams(mapping: ArrayMapping, tiles: int, pixel_bytes: int, weight_bytes: 
 
 def command_traffic(command: ComputeCommand, machine: Machine, quads: int) -> Traffic:
     """What a command moves in its busiest quad."""
-    if isinstance(command, Convolve) and not is_depthwise(command):
+    if isinstance(command, Convolve) and on_array(command):
         return array_traffic(array_work(command, machine), command.mapping, machine)
     return vector_traffic(command, machine, quads)
 
@@ -231,6 +231,10 @@ def vector_cycles(vectors: int, cycles_each: int, machine: Machine, quads: int, 
     leaving = ceil_div(machine.lanes, machine.output_bytes_per_tile)
     working = ceil_div(vectors, machine.tiles(quads)) * max(cycles_each, leaving)
     return machine.fill_cycles + max(working, port_cycles(traffic or Traffic(), machine))
+
+
+#: Neighbours of a result of linear resampling: each a product and a sum, as a weighted cell.
+INTERPOLATED = 4
 
 
 def depthwise_cycles(cells: int, machine: Machine) -> int:
@@ -254,10 +258,12 @@ def compute_cycles(command: ComputeCommand, machine: Machine, quads: int) -> int
 
 def command_work(command: ComputeCommand, machine: Machine, quads: int) -> CommandWork:
     """The same in parts."""
-    if isinstance(command, Convolve) and not is_depthwise(command):
+    if isinstance(command, Convolve) and on_array(command):
         return array_parts(array_work(command, machine), command.mapping, machine)
     vectors = vector_count(command, machine)
     each = _cycles_each(command, machine)
+    if isinstance(command, Normalize):  # all of a pixel stays on one tile
+        vectors, each = pixels_of(command.source), pixel_cycles(command.kind, command.source.channels, machine)
     cycles = vector_cycles(vectors, each, machine, quads, vector_traffic(command, machine, quads))
     return CommandWork(0, cycles - machine.fill_cycles, machine.fill_cycles)
 
@@ -272,50 +278,53 @@ def _cycles_each(command: ComputeCommand, machine: Machine) -> int:
     match command:
         case Convolve():
             return depthwise_cycles(prod(worked_window(command, machine).kernel), machine) + (
-                _second(command) is not None
+                command.binary is not None and command.binary.operand is not None
             )
         case Pool():
             return pool_cycles(prod(worked_window(command, machine).kernel), machine)
         case Combine():
-            return 1 if _second(command) is None else 2
-        case Gather() | Translate() | Fill() | Resample():
+            return 1 if command.binary.operand is None else 2
+        case Interpolate():
+            return depthwise_cycles(INTERPOLATED, machine)
+        case Gather() | Translate() | Fill() | Resample() | Normalize():
             return 1
-
-
-def vector_steps(layer: Layer, machine: Machine) -> int:
-    """Cycles that one result vector of a whole layer keeps a tile's vector unit busy; copies are left out."""
-    kernel = layer.kernel
-    if isinstance(kernel, Convolution):
-        operand = kernel.binary is not None and kernel.binary.operand is not None
-        return depthwise_cycles(prod(kernel.window.kernel), machine) + operand
-    if isinstance(kernel, Pooling):
-        return pool_cycles(prod(kernel.window.kernel), machine)
-    return 2 if isinstance(kernel, Elementwise) and kernel.binary.operand is not None else 1
-
-
-def _second(command: ComputeCommand) -> Operand | None:
-    """The second operand, if it is a map."""
-    if isinstance(command, Convolve | Combine) and command.binary is not None:
-        return command.binary.operand
-    return None
+        case _:
+            assert_never(command)
 
 
 def vector_traffic(command: ComputeCommand, machine: Machine, quads: int) -> Traffic:
     """What the busiest quad moves for a command of the vector unit: whole vectors, each as often as it is read."""
+    if isinstance(command, Normalize):
+        return _row_traffic(command, machine, quads)
     vectors, lanes = vector_count(command, machine), machine.lanes
     busiest = min(vectors, ceil_div(vectors, machine.tiles(quads)) * machine.tiles_per_quad)
-    inputs, weights = (0 if isinstance(command, Fill) else busiest * lanes), 0
+    known = facts(command)
+    inputs, weights = (0 if known.source is None else busiest * lanes), 0
     if isinstance(command, Convolve | Pool):
         source, target = command.source, command.target
         sizes = (source.rows, source.columns, target.rows, target.columns)
         window = worked_window(command, machine)
         inputs = ceil_div(window_reads(sizes, window, machine) * busiest * lanes, target.rows * target.columns)
+    if isinstance(command, Interpolate):
+        inputs *= INTERPOLATED
     if isinstance(command, Convolve):
         channels = ceil_div(ceil_div(command.target.channels, lanes), quads) * lanes
         weights = prod(worked_window(command, machine).kernel) * channels
-    second = _second(command)
-    operands = 0 if second is None else min(busiest, _vectors(second, machine)) * lanes
+    operands = 0 if known.second is None else min(busiest, _vectors(known.second, machine)) * lanes
     return Traffic(inputs, weights, operands, busiest * lanes)
+
+
+def _row_traffic(command: Normalize, machine: Machine, quads: int) -> Traffic:
+    """Every pass over a pixel reads it again; its gains and offsets come with the last one."""
+    pixels, lanes = pixels_of(command.source), machine.lanes
+    busiest = min(pixels, ceil_div(pixels, machine.tiles(quads)) * machine.tiles_per_quad)
+    vectors = ceil_div(command.source.channels, lanes)
+    parameters = 0 if command.per_pixel else 4 * lanes * vectors * (command.gains + command.offsets)
+    return Traffic(
+        inputs=busiest * vectors * lanes * pixel_passes(command.kind),
+        weights=busiest * parameters,
+        results=busiest * ceil_div(command.target.channels, lanes) * lanes,
+    )
 
 
 def _gather_vectors(command: Gather, machine: Machine) -> int:

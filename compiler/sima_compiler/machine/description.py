@@ -47,6 +47,8 @@ LIMITS: dict[str, tuple[int, int]] = {
     "depthwise_cells_per_step": (1, 64),
     "depthwise_step_cycles": (1, 64),
     "pool_cell_cycles": (1, 64),
+    "serial_add_cycles": (1, 1024),
+    "divide_cycles": (1, 1024),
     "skips_padding": (0, 1),
 }
 
@@ -59,8 +61,9 @@ class Machine:
     transfers share; 0: none. ``sram_channel_bytes_per_kilocycle``: the most of it that inputs, weights, second operands
     and results may each take; 0: all of it. ``input_buffer_pixels_per_quad``: vectors of inputs kept between window
     cells; 0: every cell is read. The vector unit handles ``depthwise_cells_per_step`` weighted cells in
-    ``depthwise_step_cycles``, and one cell of a pool in ``pool_cell_cycles``. ``skips_padding``: window rows and
-    columns that lie in the padding of all of a command's results take no time.
+    ``depthwise_step_cycles``, and one cell of a pool in ``pool_cell_cycles``. It adds one float32 after the other in
+    ``serial_add_cycles``, and takes the quotients or roots of a vector in ``divide_cycles``. ``skips_padding``: window
+    rows and columns that lie in the padding of all of a command's results take no time.
     """
 
     name: str
@@ -89,6 +92,8 @@ class Machine:
     depthwise_cells_per_step: int = 1
     depthwise_step_cycles: int = 1
     pool_cell_cycles: int = 1
+    serial_add_cycles: int = 1
+    divide_cycles: int = 16
     skips_padding: int = 0
     text: str = ""
 

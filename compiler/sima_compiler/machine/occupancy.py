@@ -6,23 +6,11 @@ are half-open here, as in the timeline.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sima_compiler.ir.program import (
-    Combine,
-    Command,
-    Convolve,
-    Engine,
-    Gather,
-    LoadConstants,
-    LoadTensor,
-    Pool,
-    Program,
-    Resample,
-    StoreTensor,
-    Translate,
-)
+from sima_compiler.ir.commands import buffers_of
+from sima_compiler.ir.program import Engine, Program
 from sima_compiler.machine.timeline import Span, Timeline
 
 Interval = tuple[int, int]
@@ -33,11 +21,11 @@ class BufferUse:
     """Layers that touch a buffer, the last step that needs what is in it, and when commands touch it in the run.
 
     ``layers`` are in order of their first commands, compute commands first. ``last_step`` reads or writes it, or it is
-    stored behind that step; -1 where no step does.
+    stored behind that step; None where no step does.
     """
 
     layers: tuple[int, ...]
-    last_step: int
+    last_step: int | None
     start: int
     end: int
 
@@ -57,7 +45,7 @@ def buffer_uses(program: Program, timeline: Timeline) -> list[BufferUse]:
     Transfers wait for bytes, not for steps: a load may run before the step from which its buffer is planned for.
     """
     layers: list[dict[int, None]] = [{} for _ in program.buffers]
-    last = [-1] * len(program.buffers)
+    last: list[int | None] = [None] * len(program.buffers)
     touched: list[list[Span]] = [[] for _ in program.buffers]
     streams = {Engine.COMPUTE: program.compute, Engine.DMA_IN: program.dma_in, Engine.DMA_OUT: program.dma_out}
     for engine, stream in streams.items():
@@ -68,7 +56,9 @@ def buffer_uses(program: Program, timeline: Timeline) -> list[BufferUse]:
                 if engine is Engine.COMPUTE:
                     last[buffer] = step
     for store in program.dma_out:
-        last[store.buffer] = max(last[store.buffer], store.wait.compute - 1)
+        behind, known = store.wait.compute - 1, last[store.buffer]
+        if behind >= 0:
+            last[store.buffer] = behind if known is None else max(known, behind)
     return [
         BufferUse(
             layers=tuple(users),
@@ -78,29 +68,6 @@ def buffer_uses(program: Program, timeline: Timeline) -> list[BufferUse]:
         )
         for users, step, spans in zip(layers, last, touched, strict=True)
     ]
-
-
-def buffers_of(command: Command) -> Iterator[int]:
-    """Indexes of the buffers that a command touches."""
-    match command:
-        case LoadTensor() | LoadConstants() | StoreTensor():
-            yield command.buffer
-        case Gather():
-            yield from (command.source_buffer, command.target_buffer)
-            yield from _parameters(command.parameters)
-        case Convolve() | Pool() | Combine() | Translate() | Resample():
-            yield from (command.source.buffer, command.target.buffer)
-            yield from _parameters(command.parameters)
-            step = command.binary if isinstance(command, Convolve | Combine) else None
-            if step is not None and step.operand is not None:
-                yield step.operand.buffer
-        case _:
-            yield command.target.buffer
-
-
-def _parameters(buffer: int) -> Iterator[int]:
-    if buffer >= 0:
-        yield buffer
 
 
 def _merged(intervals: Sequence[Interval]) -> tuple[Interval, ...]:

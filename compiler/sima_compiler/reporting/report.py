@@ -103,17 +103,29 @@ def _candidate(row: Candidate, machine: Machine) -> BatchCandidate:
         peak_on_chip_bytes=row.peak_on_chip_bytes,
         cycles=row.cycles,
         cycles_per_sample=None if each is None else round(each, 3),
-        samples_per_second=None if not each else round(machine.clock_mhz * 1e6 / each, 3),
+        samples_per_second=_rate(each, machine),
         limiting_layer=row.limiting_layer or None,
         limiting_tensors=tuple(_limiting(row, name, size) for name, size in row.limiting_tensors),
         spilled=row.spilled,
         reason=row.reason,
-        levers=tuple(_lever(lever) for lever in row.levers),
+        levers=tuple(_lever(lever, machine) for lever in row.levers),
     )
 
 
-def _lever(lever: PlannedLever) -> Lever:
-    return Lever(lever.text, lever.feasible, lever.largest_batch_size, lever.cycles_per_sample, lever.what_if)
+def _lever(lever: PlannedLever, machine: Machine) -> Lever:
+    return Lever(
+        text=lever.text,
+        feasible=lever.feasible,
+        largest_batch_size=lever.largest_batch_size,
+        cycles_per_sample=lever.cycles_per_sample,
+        what_if=lever.what_if,
+        samples_per_second=_rate(lever.cycles_per_sample, machine),
+        reason=lever.reason,
+    )
+
+
+def _rate(cycles_per_sample: float | None, machine: Machine) -> float | None:
+    return round(machine.clock_mhz * 1e6 / cycles_per_sample, 3) if cycles_per_sample else None
 
 
 def _limiting(row: Candidate, name: str, size: int) -> LimitingTensor:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import assert_never
 
 import numpy as np
 
@@ -22,8 +23,10 @@ from sima_compiler.ir.program import (
     Convolve,
     Fill,
     Gather,
+    Interpolate,
     LoadConstants,
     LoadTensor,
+    Normalize,
     Operand,
     Pool,
     Program,
@@ -32,12 +35,12 @@ from sima_compiler.ir.program import (
     Translate,
 )
 from sima_compiler.lm.constants import ConstantSections, constants_bytes, unpack_constants
-from sima_compiler.sim import kernels, pooling
+from sima_compiler.sim import kernels, pooling, rows
 from sima_compiler.sim.accumulators import Accumulated, Accumulators
 from sima_compiler.sim.memory import Memory, Region
 
 #: Commands that turn a source region into a target region of their own shape.
-Mapped = Convolve | Pool | Combine | Translate | Resample
+Mapped = Convolve | Pool | Combine | Translate | Resample | Interpolate | Normalize
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +55,18 @@ class State:
 
 def chip_reads(command: Command) -> frozenset[int]:
     """Buffers that a command reads."""
-    if isinstance(command, StoreTensor):
-        return frozenset((command.buffer,))
-    if isinstance(command, LoadTensor | LoadConstants | Fill):
-        return frozenset()
-    found = {command.source_buffer if isinstance(command, Gather) else command.source.buffer}
-    if constants_bytes(command):
+    match command:
+        case StoreTensor():
+            return frozenset((command.buffer,))
+        case LoadTensor() | LoadConstants() | Fill():
+            return frozenset()
+        case Gather():
+            found = {command.source_buffer}
+        case Convolve() | Pool() | Combine() | Translate() | Resample() | Interpolate() | Normalize():
+            found = {command.source.buffer}
+        case _:
+            assert_never(command)
+    if constants_bytes(command) and command.parameters is not None:
         found.add(command.parameters)
     step = command.binary if isinstance(command, Convolve | Combine) else None
     if step is not None and step.operand is not None:
@@ -83,8 +92,12 @@ def run_command(state: State, command: Command) -> None:
             _load_constants(state, command)
         case StoreTensor():
             _store_tensor(state, command)
-        case _:
+        case (
+            Convolve() | Pool() | Combine() | Translate() | Gather() | Fill() | Resample() | Interpolate() | Normalize()
+        ):
             _compute(state, command)
+        case _:
+            assert_never(command)
     _finish(state.chip, chip_reads(command))
     _finish(state.dram, dram_reads(command))
 
@@ -142,6 +155,14 @@ def _compute(state: State, command: ComputeCommand) -> None:
             _leave(state, command, values, 0)
         case Resample():
             _leave(state, command, kernels.resample(_read(state, command.source), _parameters(state, command)), 0)
+        case Interpolate(output=output):
+            values = kernels.interpolate(command, _read(state, command.source), _parameters(state, command))
+            _leave(state, command, values, output.zero_point)
+        case Normalize(output=output):
+            found = rows.normalize(command, _read(state, command.source), _parameters(state, command))
+            _leave(state, command, found, output.zero_point)
+        case _:
+            assert_never(command)
 
 
 def _reduce(state: State, command: Convolve | Pool, before: Accumulated | None) -> Int8Array | Accumulated:
@@ -164,11 +185,15 @@ def _leave(state: State, command: Mapped, result: Int8Array, fill: int) -> None:
 
 def _zero_point(command: Convolve | Pool | Combine) -> int:
     """Of the last quantization that the command names: what padding is filled with."""
-    if isinstance(command, Pool):
-        return command.output.zero_point
-    if isinstance(command, Combine):
-        return command.binary.output.zero_point
-    return (command.intermediate if command.binary is None else command.binary.output).zero_point
+    match command:
+        case Pool():
+            return command.output.zero_point
+        case Combine():
+            return command.binary.output.zero_point
+        case Convolve():
+            return (command.intermediate if command.binary is None else command.binary.output).zero_point
+        case _:
+            assert_never(command)
 
 
 def _parameters(state: State, command: ComputeCommand) -> ConstantSections:
@@ -176,7 +201,7 @@ def _parameters(state: State, command: ComputeCommand) -> ConstantSections:
     size = constants_bytes(command)
     if not size or isinstance(command, Fill):
         return ConstantSections()
-    if command.parameters < 0:
+    if command.parameters is None:
         raise ExecutionError(f"{size} bytes of parameters are needed and no buffer is named")
     stored = state.chip.read(Region(command.parameters, 0, (size,), (1,)))
     return unpack_constants(stored.data, command)

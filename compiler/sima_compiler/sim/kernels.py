@@ -12,8 +12,8 @@ import numpy as np
 
 from sima_compiler import arithmetic
 from sima_compiler.errors import ExecutionError
-from sima_compiler.ir.graph import Int8Array
-from sima_compiler.ir.program import BinaryStep, Convolve, Part
+from sima_compiler.ir.graph import Int8Array, Neighbours
+from sima_compiler.ir.program import BinaryStep, Convolve, Interpolate, Part
 from sima_compiler.lm.constants import ConstantSections
 from sima_compiler.sim.accumulators import Accumulated
 from sima_compiler.sim.convolution import Finished, Sums, convolve
@@ -118,3 +118,19 @@ def resample(source: Int8Array, sections: ConstantSections) -> Int8Array:
         if table.min() < 0 or table.max() >= size:
             raise ExecutionError(f"a {name} table reaches {table.min()}..{table.max()}, the source has {size} {name}s")
     return look_up(source[:, rows][:, :, columns], sections.lookup)
+
+
+def interpolate(command: Interpolate, source: Int8Array, sections: ConstantSections) -> Int8Array:
+    """The four neighbours of every place by the tables, weighted and added as the format says; then the lookup."""
+    places, weights = (sections.rows, sections.columns), (sections.row_weights, sections.column_weights)
+    axes: list[Neighbours] = []
+    for name, table, weight, size in zip(("row", "column"), places, weights, source.shape[1:3], strict=True):
+        if table is None or weight is None:
+            raise ExecutionError("interpolating without tables")
+        if table.min() < 0 or table.max() >= size:
+            raise ExecutionError(f"a {name} table reaches {table.min()}..{table.max()}, the source has {size} {name}s")
+        near, far = (tuple(entry) for entry in table.tolist())
+        first, second = (tuple(entry) for entry in weight.tolist())
+        axes.append(Neighbours(near, far, first, second))
+    found = arithmetic.interpolate(source, (1, 2), (axes[0], axes[1]), (command.input, command.output), command.clamp)
+    return look_up(found, sections.lookup)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sima_compiler import arithmetic
+from sima_compiler import arithmetic, realsums
 from sima_compiler.errors import ExecutionError
 from sima_compiler.ir.graph import Float32Array, Int8Array, Int32Array, SumOrder
 from sima_compiler.ir.layers import PoolKind, Window
@@ -53,7 +53,7 @@ def finish_pool(command: Pool, found: Accumulated) -> Int8Array:
     if not found.cells.all():
         raise ExecutionError("an average over a window without a single counted cell")
     reals = found.values.astype(np.float32, copy=False)
-    finish = arithmetic.average_of_reals if command.kind.order is None else arithmetic.average_of_table
+    finish = arithmetic.average_of_reals if command.kind.order is None else realsums.average_of_table
     return finish(reals, found.cells, command.output, command.clamp)
 
 
@@ -96,7 +96,7 @@ def _real_sums(command: Pool, reals: Float32Array, size: tuple[int, int], before
         raise ExecutionError(f"an average by {order} in parts")
     views = np.stack([view for _, _, view in taps(padded, command.window, size)], axis=-1)
     windows = views.reshape(*views.shape[:-1], *command.window.kernel)
-    return Accumulated(arithmetic.sum_of_reals(windows, order, channel_axis=3), cells)
+    return Accumulated(realsums.sum_of_reals(windows, order, channel_axis=3), cells)
 
 
 def window_cells(source: tuple[int, int], window: Window, size: tuple[int, int], count_pads: bool) -> Int32Array:

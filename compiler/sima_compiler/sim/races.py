@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -26,10 +27,15 @@ from sima_compiler.ir.program import (
     Engine,
     Fill,
     Gather,
+    Interpolate,
     LoadConstants,
     LoadTensor,
+    Normalize,
+    Pool,
     Program,
+    Resample,
     StoreTensor,
+    Translate,
     part_of,
 )
 from sima_compiler.lm.constants import constants_bytes
@@ -166,7 +172,7 @@ def accesses(program: Program, command: Command) -> tuple[Access, ...]:
             target = Region(command.target_buffer, command.target_offset, sizes, command.target_strides)
             both = (_chip(program, source, writes=False), _chip(program, target, writes=True))
             return both + _whole(program, command.parameters, constants_bytes(command), writes=False)
-        case _:
+        case Convolve() | Pool() | Combine() | Translate() | Resample() | Interpolate() | Normalize():
             found = (_chip(program, operand_region(command.source, 0), writes=False),)
             if part_of(command).finishes:
                 found += (_chip(program, operand_region(command.target, command.target.padding), writes=True),)
@@ -174,6 +180,8 @@ def accesses(program: Program, command: Command) -> tuple[Access, ...]:
             if step is not None and step.operand is not None:
                 found += (_chip(program, operand_region(step.operand, 0), writes=False),)
             return found + _whole(program, command.parameters, constants_bytes(command), writes=False)
+        case _:
+            assert_never(command)
 
 
 def _chip(program: Program, region: Region, *, writes: bool) -> Access:
@@ -189,9 +197,11 @@ def _access(region: Region, start: int, *, on_chip: bool, writes: bool) -> Acces
     return Access(on_chip, writes, start, start + low, start + high, region)
 
 
-def _whole(program: Program, buffer: int, size: int, *, writes: bool) -> tuple[Access, ...]:
+def _whole(program: Program, buffer: int | None, size: int, *, writes: bool) -> tuple[Access, ...]:
     """The first ``size`` bytes of a buffer, nothing if there are none."""
-    return (_chip(program, Region(buffer, 0, (size,), (1,)), writes=writes),) if size else ()
+    if not size or buffer is None:
+        return ()
+    return (_chip(program, Region(buffer, 0, (size,), (1,)), writes=writes),)
 
 
 def _race(program: Program, one: tuple[Engine, int], other: tuple[Engine, int]) -> ExecutionError:

@@ -15,11 +15,13 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from sima_compiler import arithmetic
+from sima_compiler import arithmetic, realsums, rowwise
 from sima_compiler.errors import InputError, InternalError
 from sima_compiler.ir.graph import (
+    ROW_OPS,
     UNARY_OPS,
     ActivationAttributes,
+    BlendAttributes,
     ConvAttributes,
     Float32Array,
     Graph,
@@ -28,6 +30,7 @@ from sima_compiler.ir.graph import (
     Op,
     Quantization,
     RealAverageAttributes,
+    RowAttributes,
     ShapeAttributes,
     TableAttributes,
     Tensor,
@@ -110,17 +113,26 @@ def _evaluate(node: Node, inputs: list[Int8Array], tensors: Mapping[str, Tensor]
         return _unary(node, inputs[0], tensors)
     if node.op is Op.TABLE:
         return _table(node, inputs[0])
+    if isinstance(node.attributes, BlendAttributes):
+        return _blend(node, node.attributes, inputs[0], tensors)
     if node.op in arithmetic.BINARY_OPS:
         return _binary(node, inputs, tensors)
     if node.op is Op.CONV:
         return _convolution(node, inputs[0], tensors)
+    if node.op is Op.CONV_TRANSPOSE:
+        return _transposed_convolution(node, inputs[0], tensors)
     if node.op is Op.GEMM:
         return _gemm(node, inputs[0], tensors)
-    if node.op in (Op.MAX_POOL, Op.AVERAGE_POOL, Op.GLOBAL_AVERAGE_POOL):
+    if node.op in ROW_OPS:
+        return _rows(node, inputs[0], tensors)
+    if node.op in (Op.MAX_POOL, Op.AVERAGE_POOL, Op.GLOBAL_AVERAGE_POOL, Op.REAL_AVERAGE_POOL):
         return _pool(node, inputs[0], tensors)
-    if node.op is Op.REAL_AVERAGE_POOL:
-        return _real_average(node, inputs[0], tensors[node.output].quant)
     return np.clip(_move(node, inputs, tensors), *node.clamp).astype(np.int8)
+
+
+def _blend(node: Node, attributes: BlendAttributes, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int8Array:
+    quants = (tensors[node.inputs[0]].quant, tensors[node.output].quant)
+    return arithmetic.interpolate(x, (2, 3), (attributes.rows, attributes.columns), quants, node.clamp)
 
 
 def _unary(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int8Array:
@@ -136,6 +148,33 @@ def _table(node: Node, x: Int8Array) -> Int8Array:
     moved = np.moveaxis(x, attributes.axis + 1, 0)
     parts = [arithmetic.apply_table(table, part) for table, part in zip(attributes.tables, moved, strict=True)]
     return np.ascontiguousarray(np.moveaxis(np.stack(parts), 0, attributes.axis + 1))
+
+
+def _rows(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int8Array:
+    """Operators on rows, which move to the end and back."""
+    attributes = cast("RowAttributes", node.attributes)
+    axes = tuple(axis + 1 for axis in attributes.axes)
+    others = tuple(axis for axis in range(x.ndim) if axis not in axes)
+    moved = x.transpose(*others, *axes)
+    result = _row_values(node, moved.reshape(*moved.shape[: len(others)], -1), attributes, tensors)
+    if node.op is Op.ARG_MAX:
+        return result.reshape(x.shape[0], *tensors[node.output].shape)
+    return result.reshape(moved.shape).transpose(np.argsort((*others, *axes)))
+
+
+def _row_values(node: Node, x: Int8Array, found: RowAttributes, tensors: Mapping[str, Tensor]) -> Int8Array:
+    source, output = tensors[node.inputs[0]].quant, tensors[node.output].quant
+    if node.op is Op.ARG_MAX:
+        return rowwise.arg_max(x)
+    if node.op is Op.SOFTMAX:
+        return rowwise.softmax(x, rowwise.exponentials(source.scale, x.shape[-1]), output, node.clamp)
+    if node.op is Op.REAL_SOFTMAX:
+        return rowwise.real_softmax(x, rowwise.real_exponentials(source.scale), output, node.clamp)
+    gains, offsets = found.gains, found.offsets
+    if node.op is Op.INSTANCE_NORM:  # one per channel, which is the axis behind the batch
+        gains, offsets = (None if values is None else values.reshape(-1, 1) for values in (gains, offsets))
+    function = rowwise.rms_norm if node.op is Op.RMS_NORM else rowwise.layer_norm
+    return function(x, source, output, found.epsilon, gains, offsets, node.clamp)
 
 
 def _binary(node: Node, inputs: list[Int8Array], tensors: Mapping[str, Tensor]) -> Int8Array:
@@ -177,6 +216,26 @@ def _convolution(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int
         sums = _correlate(_windows(padded, attributes), weights.values.astype(kind), attributes.groups)
         result[index] = _finished(sums.astype(np.int32), weights, source.quant, target.quant, node.clamp, (-1, 1, 1))
     return result
+
+
+def _transposed_convolution(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int8Array:
+    """Every tap adds the centred map, times its weights, to the places a stride apart that it meets."""
+    source, target, weights = tensors[node.inputs[0]], tensors[node.output], _weights(node)
+    attributes = cast("ConvAttributes", node.attributes)
+    kind = exact_type(weights.values, source.quant.zero_point)
+    (height, width), (down, along), groups = attributes.kernel, attributes.strides, attributes.groups
+    channels, rows, columns = source.shape
+    centred = (x.astype(kind) - kind(source.quant.zero_point)).reshape(len(x), groups, channels // groups, -1)
+    taps = weights.values.astype(kind).reshape(groups, -1, channels // groups, height, width)
+    top, left = attributes.pads[:2]
+    laid = (top + target.shape[1] + down + height, left + target.shape[2] + along + width)
+    sums = np.zeros((len(x), target.shape[0], *laid), kind)
+    for i, j in np.ndindex(height, width):
+        product = (taps[..., i, j] @ centred).reshape(len(x), -1, rows, columns)
+        part = sums[:, :, i : i + (rows - 1) * down + 1 : down, j : j + (columns - 1) * along + 1 : along]
+        part += product[:, :, : part.shape[2], : part.shape[3]]
+    kept = sums[:, :, top : top + target.shape[1], left : left + target.shape[2]].astype(np.int32)
+    return _finished(kept, weights, source.quant, target.quant, node.clamp, (-1, 1, 1))
 
 
 def _finished(
@@ -240,6 +299,8 @@ def _gemm(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int8Array:
 
 def _pool(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int8Array:
     source, output = tensors[node.inputs[0]].quant, tensors[node.output].quant
+    if isinstance(node.attributes, RealAverageAttributes):
+        return _real_average(node, node.attributes, x, output)
     if node.op is Op.GLOBAL_AVERAGE_POOL:
         return arithmetic.global_average(x, (2, 3), source, output, node.clamp)
     attributes = cast("ConvAttributes", node.attributes)
@@ -253,12 +314,11 @@ def _pool(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int8Array:
     return arithmetic.average_of_taps(taps, cells, source, output, node.clamp)
 
 
-def _real_average(node: Node, x: Int8Array, output: Quantization) -> Int8Array:
-    attributes = cast("RealAverageAttributes", node.attributes)
+def _real_average(node: Node, attributes: RealAverageAttributes, x: Int8Array, output: Quantization) -> Int8Array:
     window = attributes.window
     reals = _pad_spatial(attributes.reals[x.astype(np.int16) + arithmetic.UINT8_SHIFT], window.pads, 0)
-    total = arithmetic.sum_of_reals(_windows(reals, window), attributes.order)
-    return arithmetic.average_of_table(total, window_cells(x.shape[2:], window), output, node.clamp)
+    total = realsums.sum_of_reals(_windows(reals, window), attributes.order)
+    return realsums.average_of_table(total, window_cells(x.shape[2:], window), output, node.clamp)
 
 
 def window_cells(size: tuple[int, ...], attributes: ConvAttributes) -> npt.NDArray[np.int32]:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 import numpy as np
 
 from sima_compiler import arithmetic
-from sima_compiler.ir.graph import Graph, Op
+from sima_compiler.ir.graph import ROW_OPS, Graph, Op
 from sima_compiler.ir.layers import LayerGraph, Lookup, Segment
 from sima_compiler.machine.description import Machine
 from sima_compiler.stages.lowering.builder import Builder, Draft
@@ -31,24 +31,29 @@ from sima_compiler.stages.lowering.naming import layer_of, renamed_maps
 from sima_compiler.stages.lowering.outputs import claim_outputs, packed_outputs
 from sima_compiler.stages.lowering.pads import fold_pads
 from sima_compiler.stages.lowering.pads_behind import pads_behind_transposes
+from sima_compiler.stages.lowering.rows import lower_rows
+from sima_compiler.stages.lowering.transposed import lower_transposed
 from sima_compiler.stages.lowering.views import with_lookup
 from sima_compiler.stages.lowering.way_out import fuse_table
-from sima_compiler.stages.lowering.windows import lower_pool, lower_real_average, lower_resize
+from sima_compiler.stages.lowering.windows import lower_blend, lower_pool, lower_real_average, lower_resize
 
 _RULES: dict[Op, Callable[[Builder, Step], None]] = {
     Op.CONV: lower_convolution,
+    Op.CONV_TRANSPOSE: lower_transposed,
     Op.GEMM: lower_gemm,
     Op.MAX_POOL: lower_pool,
     Op.AVERAGE_POOL: lower_pool,
     Op.GLOBAL_AVERAGE_POOL: lower_pool,
     Op.REAL_AVERAGE_POOL: lower_real_average,
     Op.RESIZE_NEAREST: lower_resize,
+    Op.RESIZE_LINEAR: lower_blend,
     Op.RESHAPE: lower_view,
     Op.TRANSPOSE: lower_view,
     Op.SLICE: lower_view,
     Op.CONCAT: lower_concat,
     Op.PAD: lower_pad,
     Op.TABLE: lower_tables,
+    **dict.fromkeys(ROW_OPS, lower_rows),
     **dict.fromkeys(arithmetic.BINARY_OPS, lower_elementwise),
 }
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sima_compiler.view.html.markup import Markup, tag
     from sima_compiler.view.html.summary import summary_html
     from sima_compiler.view.page import check_page_folder, output_html, page_html, write_page
-    from sima_compiler.view.previews import MemberPreviews
+    from sima_compiler.view.previews import MemberPreviews, Preview
     from sima_compiler.view.reading import view_of, view_of_path, view_of_stats
     from sima_compiler.view.records import FileRow, Finding, Label, Layer, Plugin, View
     from sima_compiler.view.saved import first_layers, saved_view
@@ -45,6 +45,7 @@ _HOMES: dict[str, str] = {
     "MemberPreviews": "sima_compiler.view.previews",
     "MemoryBuffer": "sima_compiler.archive.report_records",
     "Plugin": "sima_compiler.view.records",
+    "Preview": "sima_compiler.view.previews",
     "Table": "sima_compiler.view.tables",
     "View": "sima_compiler.view.records",
     "check_page_folder": "sima_compiler.view.page",
@@ -93,6 +94,7 @@ __all__ = [
     "MemberPreviews",
     "MemoryBuffer",
     "Plugin",
+    "Preview",
     "Table",
     "View",
     "check_page_folder",

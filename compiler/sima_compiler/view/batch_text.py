@@ -9,20 +9,17 @@ import textwrap
 from dataclasses import asdict
 from typing import Any
 
-from sima_compiler.archive.report_records import BatchCandidate, Lever
+from sima_compiler.archive.report_records import BatchCandidate
 from sima_compiler.view import units, wordings
-from sima_compiler.view.folding import Folded, folded, why_not_faster, why_not_more
+from sima_compiler.view.folding import Folded, folded, levers_of
 from sima_compiler.view.plain import pairs, paragraph, table
 from sima_compiler.view.records import View
 
 _BAR_WIDTH = 24
+#: Reasons are wrapped there: the other columns take about 100 letters.
+_REASON_WIDTH = 60
 #: Bars of sizes that can be built, and of those that could not.
 _FEASIBLE, _REFUSED = "█", "░"
-
-
-def levers_of(view: View) -> tuple[Lever, ...]:
-    """What would help, each once."""
-    return tuple(dict.fromkeys(lever for row in view.candidates for lever in row.levers))
 
 
 def negotiation_text(view: View) -> str:
@@ -35,12 +32,21 @@ def negotiation_text(view: View) -> str:
     ]
     if not view.candidates:
         return pairs([*head, ("", view.wordings["no_candidates"])])
+    return f"{pairs(head)}\n\n{batch_text(view)}"
+
+
+def batch_text(view: View) -> str:
+    """One row for all sizes that say the same, and the answers; empty where no sizes are recorded."""
+    if not view.candidates:
+        return ""
+    batch = view.batch
+    help_wanted = batch.would_help or (view.wordings["levers_not_planned"],)
     answers = [
-        *paragraph("why not one more", why_not_more(view)),
-        *paragraph("why not smaller", why_not_faster(view)),
-        *_levers(view),
+        *paragraph("why not one more", batch.why_not_more),
+        *paragraph("why not smaller", batch.why_not_faster),
+        *(("" if place else "what would help", sentence) for place, sentence in enumerate(help_wanted)),
     ]
-    return "\n\n".join(part for part in (pairs(head), _rows(view), pairs(answers)) if part)
+    return f"{_rows(view)}\n\n{pairs(answers)}"
 
 
 def negotiation_data(view: View) -> dict[str, Any]:
@@ -54,46 +60,42 @@ def negotiation_data(view: View) -> dict[str, Any]:
         "rows": [
             {"first": row.first.batch_size, "last": row.last.batch_size, "verdict": row.verdict} for row in folded(view)
         ],
-        "why_not_more": why_not_more(view),
-        "why_not_faster": why_not_faster(view),
+        "why_not_more": view.batch.why_not_more,
+        "why_not_faster": view.batch.why_not_faster,
         "levers": [asdict(lever) for lever in levers_of(view)],
     }
 
 
-def _levers(view: View) -> list[tuple[str, str]]:
-    found = levers_of(view)
-    if not found:
-        return [
-            ("what would help", "not planned: simac batch MODEL --levers, or simac compile MODEL --levers, plans it")
-        ]
-    return [("" if place else "what would help", wordings.lever_sentence(lever)) for place, lever in enumerate(found)]
-
-
 def _rows(view: View) -> str:
     best = max((row.samples_per_second or 0.0 for row in view.candidates), default=0.0)
-    rows = [_row(row, best) for row in folded(view)]
-    columns = ("batch", "verdict", "samples per second", "", "cycles/sample", "on chip", "limited by")
+    rows = [line for row in folded(view) for line in _row(row, best)]
+    columns = ("batch", "verdict", "samples per second", "", "cycles/sample", "on chip", "why")
     lines = table(columns, rows, right=(3, 4, 5))
     return f"Batch sizes (MLA alone; {_FEASIBLE} can be built, {_REFUSED} cannot)\n{textwrap.indent(lines, '  ')}"
 
 
-def _row(row: Folded, best: float) -> tuple[str, ...]:
+def _row(row: Folded, best: float) -> list[tuple[str, ...]]:
+    """The line of a row, and further lines where its reason is long."""
     first, ends = row.first, (row.first, row.last)
     how = wordings.basis(first)
-    return (
+    why = textwrap.wrap(_why(first), _REASON_WIDTH) or [""]
+    cells = (
         row.sizes,
         f"{row.verdict}, {how}" if how else row.verdict,
         _bar(first, best),
         _span([units.short_rate(end.samples_per_second) for end in ends if end.samples_per_second]),
         _span([units.count(end.cycles_per_sample) for end in ends if end.cycles_per_sample]),
         _span([units.size(end.peak_on_chip_bytes) for end in ends if end.peak_on_chip_bytes]),
-        _why(first),
     )
+    return [(*cells, why[0]), *((*[""] * len(cells), line) for line in why[1:])]
 
 
 def _why(row: BatchCandidate) -> str:
-    """What limits the size; the reason in full stands in the answers and in the JSON."""
-    return wordings.limited_by(row) or ("" if row.feasible else textwrap.shorten(row.reason, 60, placeholder=" …"))
+    """What limits the size and, where it cannot be built, the reason; what the other columns say is left out."""
+    limit = wordings.limited_by(row)
+    said_by_others = row.feasible and row.status == "scheduled"
+    reason = "" if said_by_others else row.reason
+    return "; ".join(part for part in (reason, f"limited by {limit}" if limit else "") if part)
 
 
 def _bar(row: BatchCandidate, best: float) -> str:

@@ -12,9 +12,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from sima_compiler.view import units
 from sima_compiler.view.align import aligned
 from sima_compiler.view.reading import view_of_path
 from sima_compiler.view.records import FileRow, Layer, View
+from sima_compiler.view.wordings import WORDINGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,10 @@ class LayerChange:
 
 @dataclass(frozen=True, slots=True)
 class TotalChange:
-    """One number of the whole network. ``unit``: cycles, bytes, share, samples, rate or count."""
+    """One number of the whole network. ``unit``: cycles, bytes, share, samples, rate, us or count."""
 
     name: str
+    label: str
     unit: str
     before: float | None
     after: float | None
@@ -99,6 +102,16 @@ class Comparison:
         """Layers that changed by more than ``percent``, the largest change first."""
         kept = [row for row in self.layers if row.what != "same" and row.exceeds(percent)]
         return tuple(sorted(kept, key=lambda row: -abs(row.change)))
+
+    def to_browser(self) -> dict[str, Any]:
+        """What the browser's comparison needs beside the two Views: everything that is decided here, once."""
+        return {
+            "measure": self.measure,
+            "pairs": [list(pair) for pair in self.pairs],
+            "totals": [asdict(total) for total in self.totals],
+            "files": [asdict(file) for file in self.files],
+            "notes": [*self.notes, *(sentence.removesuffix(".") for sentence in self.after.left_out)],
+        }
 
     def to_dict(self, over: float | None = None) -> dict[str, Any]:
         """Plain values for JSON; ``over`` keeps the layers that changed by more than so many percent."""
@@ -174,39 +187,68 @@ def _cycles(layer: Layer, measure: str) -> int | None:
 
 Reading = Callable[[View], float | None]
 
-#: Name, unit, value. Bytes of archives are sums of their files before compression.
-_TOTALS: tuple[tuple[str, str, Reading], ...] = (
-    ("desired_batch_size", "samples", lambda view: view.batch.desired_batch_size),
-    ("actual_batch_size", "samples", lambda view: view.batch.actual_batch_size),
-    ("layers", "count", lambda view: view.totals.layers),
-    ("compute_cycles", "cycles", lambda view: view.totals.compute_cycles),
-    ("runtime_cycles", "cycles", lambda view: view.totals.runtime_cycles),
-    ("bound_cycles", "cycles", lambda view: view.totals.bound_cycles),
-    ("efficiency", "share", lambda view: view.totals.efficiency),
-    ("peak_bytes", "bytes", lambda view: max((part.peak_bytes or 0 for part in view.segments), default=0) or None),
-    ("loaded_bytes", "bytes", lambda view: view.totals.dram.loaded_bytes if view.totals.dram else None),
-    ("stored_bytes", "bytes", lambda view: view.totals.dram.stored_bytes if view.totals.dram else None),
-    ("file_bytes", "bytes", lambda view: sum(file.bytes for file in view.files) or None),
+#: Name, what people read, unit, value. Bytes of archives are sums of their files before compression.
+_TOTALS: tuple[tuple[str, str, str, Reading], ...] = (
+    ("desired_batch_size", "batch asked for", "samples", lambda view: view.batch.desired_batch_size),
+    ("actual_batch_size", "batch built", "samples", lambda view: view.batch.actual_batch_size),
+    ("layers", "layers", "count", lambda view: view.totals.layers),
+    ("compute_cycles", "compute cycles", "cycles", lambda view: view.totals.compute_cycles),
+    ("runtime_cycles", "runtime cycles", "cycles", lambda view: view.totals.runtime_cycles),
+    ("bound_cycles", "bound in cycles", "cycles", lambda view: view.totals.bound_cycles),
+    ("efficiency", "efficiency", "share", lambda view: view.totals.efficiency),
+    (
+        "peak_bytes",
+        "peak on chip",
+        "bytes",
+        lambda view: max((part.peak_bytes or 0 for part in view.segments), default=0) or None,
+    ),
+    (
+        "loaded_bytes",
+        "loaded from DRAM",
+        "bytes",
+        lambda view: view.totals.dram.loaded_bytes if view.totals.dram else None,
+    ),
+    (
+        "stored_bytes",
+        "stored to DRAM",
+        "bytes",
+        lambda view: view.totals.dram.stored_bytes if view.totals.dram else None,
+    ),
+    ("file_bytes", "files", "bytes", lambda view: sum(file.bytes for file in view.files) or None),
 )
 
 
 def _totals(before: View, after: View, measure: str) -> tuple[TotalChange, ...]:
-    """The numbers that at least one side has; cycles per sample and the rate only where both are measured alike."""
-    rows = [TotalChange(name, unit, value(before), value(after)) for name, unit, value in _TOTALS]
-    each = TotalChange("cycles_per_sample", "cycles", _per_sample(before, measure), _per_sample(after, measure))
-    rows.append(each)
-    rows.append(TotalChange("samples_per_second", "rate", _rate(before, each.before), _rate(after, each.after)))
+    """The numbers that at least one side has; those of time follow from the cycles that are compared."""
+    alone = WORDINGS["mla_alone"]
+    derived: tuple[tuple[str, str, str, Reading], ...] = (
+        ("cycles_per_sample", "cycles per sample", "cycles", lambda view: _per_sample(view, measure)),
+        ("latency_us", f"latency, {alone}", "us", lambda view: _latency_us(view, measure)),
+        ("samples_per_second", f"samples per second, {alone}", "rate", lambda view: _rate(view, measure)),
+    )
+    rows = [
+        TotalChange(name, label, unit, value(before), value(after)) for name, label, unit, value in (*_TOTALS, *derived)
+    ]
     return tuple(row for row in rows if row.before is not None or row.after is not None)
 
 
+def _run_cycles(view: View, measure: str) -> int | None:
+    return view.totals.runtime_cycles if measure == "runtime_cycles" else view.totals.compute_cycles
+
+
 def _per_sample(view: View, measure: str) -> float | None:
-    cycles = view.totals.runtime_cycles if measure == "runtime_cycles" else view.totals.compute_cycles
-    batch = view.batch.actual_batch_size
+    cycles, batch = _run_cycles(view, measure), view.batch.actual_batch_size
     return cycles / batch if cycles and batch else None
 
 
-def _rate(view: View, cycles_per_sample: float | None) -> float | None:
-    return view.machine.clock_mhz * 1e6 / cycles_per_sample if cycles_per_sample else None
+def _latency_us(view: View, measure: str) -> float | None:
+    cycles = _run_cycles(view, measure)
+    return units.latency_us(cycles, view.machine.clock_mhz) if cycles else None
+
+
+def _rate(view: View, measure: str) -> float | None:
+    each = _per_sample(view, measure)
+    return view.machine.clock_mhz * 1e6 / each if each else None
 
 
 def _files(before: list[FileRow], after: list[FileRow]) -> tuple[FileChange, ...]:

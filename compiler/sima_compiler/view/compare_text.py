@@ -12,7 +12,7 @@ from sima_compiler.view.plain import pairs, paragraph, table
 
 TOTAL_COLUMNS = ("total", "before", "after", "change")
 LAYER_COLUMNS = ("layer", "before", "after", "difference", "change", "")
-FILE_COLUMNS = ("file", "before", "after")
+FILE_COLUMNS = ("file", "before", "after", "change")
 
 
 def comparison_text(found: Comparison, over: float | None = None) -> str:
@@ -31,7 +31,7 @@ def _totals(found: Comparison) -> str:
 
 def total_cells(row: TotalChange) -> tuple[str, ...]:
     """One number of the network in the order of `TOTAL_COLUMNS`."""
-    return (row.name.replace("_", " "), _value(row, row.before), _value(row, row.after), _total_change(row))
+    return (row.label, _value(row, row.before), _value(row, row.after), _total_change(row))
 
 
 def _layers(found: Comparison, over: float | None) -> str:
@@ -49,7 +49,7 @@ def _layers(found: Comparison, over: float | None) -> str:
 def layers_sentence(found: Comparison) -> str:
     """How many layers changed, came and went, and what that makes together."""
     counts = ", ".join(f"{units.count(number)} {what}" for what, number in found.counts.items())
-    return f"{units.count(len(found.layers))} layers: {counts}; together {_signed(found.layer_change)} cycles"
+    return f"{units.count(len(found.layers))} layers: {counts}; together {units.signed(found.layer_change)} cycles"
 
 
 def layer_cells(row: LayerChange) -> tuple[str, ...]:
@@ -59,20 +59,20 @@ def layer_cells(row: LayerChange) -> tuple[str, ...]:
         row.name,
         _cycles(row.before),
         _cycles(row.after),
-        _signed(row.change),
-        _percent(row.before, row.after) if row.what in {"changed", "same"} else "",
+        units.signed(row.change),
+        units.change(row.before, row.after) if row.what in {"changed", "same"} else "",
         remark,
     )
 
 
 def _files(found: Comparison) -> str:
     rows = [file_cells(file) for file in found.files]
-    return table(FILE_COLUMNS, rows, right=(1, 2)) if rows else ""
+    return table(FILE_COLUMNS, rows, right=(1, 2, 3)) if rows else ""
 
 
 def file_cells(file: FileChange) -> tuple[str, ...]:
     """One file in the order of `FILE_COLUMNS`."""
-    return (printable(file.name), _size(file.before), _size(file.after))
+    return (printable(file.name), _size(file.before), _size(file.after), _file_change(file))
 
 
 def _size(value: int | None) -> str:
@@ -89,27 +89,21 @@ def _value(row: TotalChange, value: float | None) -> str:
             return units.percent(value)
         case "rate":
             return units.short_rate(value)
+        case "us":
+            return units.duration(value, 1)
         case _:
             return units.count(value)
 
 
 def _total_change(row: TotalChange) -> str:
-    """Shares change by points: a percentage of a percentage misleads."""
-    if row.unit == "share" and row.before is not None and row.after is not None:
-        return f"{100 * (row.after - row.before):+.1f} points" if row.after != row.before else ""
-    return _percent(row.before, row.after)
+    return (units.points if row.unit == "share" else units.change)(row.before, row.after)
+
+
+def _file_change(file: FileChange) -> str:
+    if file.before is None:
+        return "added"
+    return "gone" if file.after is None else units.change(file.before, file.after)
 
 
 def _cycles(value: int | None) -> str:
     return units.NOT_RECORDED if value is None else units.count(value)
-
-
-def _signed(value: int) -> str:
-    return f"{value:+,}" if value else "0"
-
-
-def _percent(before: float | None, after: float | None) -> str:
-    """The change as a share of what was; empty where that says nothing."""
-    if not before or after is None or after == before:
-        return ""
-    return f"{'+' if after > before else ''}{units.percent(after / before - 1)}"

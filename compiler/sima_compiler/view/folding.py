@@ -1,16 +1,17 @@
-"""Batch sizes that say the same become one row, and the two questions that everybody asks of them get an answer.
+"""Batch sizes that say the same become one row, and the questions that everybody asks of them get an answer.
 
-In: a `View`. Out: `Folded` rows and sentences. The browser folds by the same rule.
+In: a `View`. Out: `Folded` rows and sentences; the sentences travel in the View. The browser folds by the same rule:
+both are held to one committed table of cases.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sima_compiler.archive.report_records import BatchCandidate
+from sima_compiler.archive.report_records import BatchCandidate, Lever
 from sima_compiler.view import units, wordings
-from sima_compiler.view.records import View
+from sima_compiler.view.records import Batch, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,22 @@ def folded(view: View) -> list[Folded]:
 def _gist(candidate: BatchCandidate) -> tuple[object, ...]:
     """What a row says, without the numbers that only repeat its size."""
     names = tuple(tensor.name for tensor in candidate.limiting_tensors)
-    return candidate.status, candidate.limiting_layer, names, re.sub(r"[\d.,]+", "#", candidate.reason or "")
+    return candidate.status, candidate.limiting_layer, names, re.sub(r"[0-9.,]+", "#", candidate.reason or "")
+
+
+def levers_of(view: View) -> tuple[Lever, ...]:
+    """What would help, each once."""
+    return tuple(dict.fromkeys(lever for row in view.candidates for lever in row.levers))
+
+
+def answered(view: View) -> Batch:
+    """The View's batch with the answers that its candidates give."""
+    return replace(
+        view.batch,
+        why_not_more=why_not_more(view),
+        why_not_faster=why_not_faster(view),
+        would_help=tuple(map(wordings.lever_sentence, levers_of(view))),
+    )
 
 
 def why_not_more(view: View) -> str:

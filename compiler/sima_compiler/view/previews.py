@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sima_compiler.archive.elf import ELF_MAGIC, read_elf
@@ -67,6 +67,10 @@ class MemberPreviews:
 
     archive: Archive
     _known: OrderedDict[str, _Pages] = field(default_factory=OrderedDict[str, _Pages], repr=False)
+
+    def watched(self, watch: Callable[[], None]) -> MemberPreviews:
+        """The same pages, for a caller whose ``watch`` may stop the reading of more."""
+        return replace(self, archive=self.archive.watched(watch))
 
     def page(self, member: str, page: int = 0, search: str = "") -> Preview:
         """Page ``page`` of ``member`` (the nearest one where there are fewer), searched without regard to case.

@@ -14,8 +14,9 @@ from sima_compiler.archive.reader import Archive
 from sima_compiler.archive.report_records import BatchCandidate, CompileReport, MemoryBuffer, Placement
 from sima_compiler.archive.stats import MlaStats
 from sima_compiler.view import units, wordings
-from sima_compiler.view.advice import findings_of
+from sima_compiler.view.advice.findings import findings_of
 from sima_compiler.view.events import event_table
+from sima_compiler.view.folding import answered
 from sima_compiler.view.layers import cause_cycles, layer_table
 from sima_compiler.view.palette import PALETTE
 from sima_compiler.view.pipeline import file_table, link_table, plugin_table, segments_of
@@ -39,13 +40,15 @@ PUBLISHED_CLOCK_MHZ = 1000.0
 
 
 def view_of_path(path: str | Path) -> View:
-    """The View of the file at that path: an archive, or statistics (``.yaml``, ``.yml``).
+    """The View of the file at that path: an archive, statistics (``.yaml``, ``.yml``), or a `*_mpk.json` by itself.
 
     Raises:
-        ArchiveError: neither can be read from it.
+        ArchiveError: none of them can be read from it.
     """
     if Path(path).suffix in {".yaml", ".yml"}:
         return view_of_stats(MlaStats.read(path), str(path))
+    if Path(path).suffix == ".json":
+        return view_of(Archive.of_pipeline(path))
     return view_of(Archive.open(path))
 
 
@@ -82,7 +85,7 @@ def view_of(archive: Archive, warnings: Sequence[str] = ()) -> View:
         warnings=wordings.other_warnings([*warnings, *archive.warnings, *report.warnings], report.cut),
         not_recorded=archive_lacks(archive),
     )
-    return replace(view, findings=findings_of(view))
+    return replace(view, batch=answered(view), findings=findings_of(view))
 
 
 def view_of_stats(stats: MlaStats, path: str = "") -> View:
@@ -160,4 +163,5 @@ def _counted(report: CompileReport, stats: MlaStats | None) -> tuple[str, ...]:
     time = wordings.STATIC_ONLY if report.runtime_cycles is None else wordings.MLA_SUM
     bounds = {"macs": wordings.BOUND_MACS, "dram": wordings.BOUND_DRAM}
     overlaps = stats.counting if stats is not None else ""
-    return tuple(sentence for sentence in (time, overlaps, bounds.get(report.bound_by or "", "")) if sentence)
+    bound, padded = bounds.get(report.bound_by or "", ""), wordings.padded_bound(report.padded_bound_cycles)
+    return tuple(sentence for sentence in (time, overlaps, bound, padded) if sentence)

@@ -66,12 +66,19 @@ class ViewMachine:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The batch that was asked for and the one that was built; ``sentence`` says both and why."""
+    """The batch that was asked for and the one that was built; ``sentence`` says both and why.
+
+    ``why_not_more`` and ``why_not_faster`` answer what everybody asks then, empty where the question does not arise;
+    ``would_help`` has a sentence for each lever that the file names.
+    """
 
     desired_batch_size: int | None
     actual_batch_size: int | None
     reason: str
     sentence: str
+    why_not_more: str = ""
+    why_not_faster: str = ""
+    would_help: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

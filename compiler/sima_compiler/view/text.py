@@ -8,12 +8,12 @@ from __future__ import annotations
 import textwrap
 from pathlib import PurePath
 
-from sima_compiler.archive.report_records import BatchCandidate
 from sima_compiler.screen import printable
 from sima_compiler.view import units, wordings
+from sima_compiler.view.batch_text import batch_text
 from sima_compiler.view.details import layer_share
 from sima_compiler.view.layers import longest_layers, scheduled_count
-from sima_compiler.view.plain import table
+from sima_compiler.view.plain import paragraph, table
 from sima_compiler.view.records import View
 
 #: Layers in the text form of the Gantt chart.
@@ -45,6 +45,7 @@ def facts_text(view: View) -> str:
     if view.plugins:
         rows.append(("plugins", ", ".join(f"{number} {name}" for name, number in view.plugin_counts.items())))
     rows += [("warning", warning) for warning in view.warnings]
+    rows += [line for sentence in view.totals.counted for line in paragraph("counted", sentence)]
     return "\n".join([printable(view.name), *(f"  {label:<11}{printable(value)}" for label, value in rows)])
 
 
@@ -91,15 +92,6 @@ def tree_text(view: View) -> str:
     return "\n".join([printable(PurePath(view.path).name or view.name), *lines])
 
 
-def batch_text(view: View) -> str:
-    """The batch sizes that the compiler weighed, one line each."""
-    if not view.candidates:
-        return ""
-    rows = [_candidate(candidate, view) for candidate in view.candidates]
-    columns = ("batch", "verdict", "cycles/sample", "samples/s", "on chip", "limited by")
-    return f"Batch sizes\n{textwrap.indent(table(columns, rows, right=(0, 2, 3, 4)), '  ')}"
-
-
 def _batch(view: View) -> str:
     desired, actual = view.batch.desired_batch_size, view.batch.actual_batch_size
     return f"{'unknown' if desired is None else desired} desired -> {'unknown' if actual is None else actual} actual"
@@ -116,8 +108,6 @@ def _time_rows(view: View) -> list[tuple[str, str]]:
         ("cycles", f"{units.count(totals.cycles)} for one run of the whole batch, {known}"),
         ("latency", f"{units.duration(totals.cycles, machine.clock_mhz)} at {clock}, {view.wordings['mla_alone']}"),
     ]
-    if totals.overlaps:
-        rows += [("", line) for line in textwrap.wrap(totals.overlaps, _WIDTH)]
     if totals.samples_per_second:
         rows.append(("throughput", f"{units.short_rate(totals.samples_per_second)} samples per second"))
     return rows
@@ -138,15 +128,3 @@ def _bar(start: int, cycles: int, total: int) -> str:
     left = min(start * _BAR_WIDTH // total, _BAR_WIDTH - 1)
     width = max(1, min(round(cycles * _BAR_WIDTH / total), _BAR_WIDTH - left))
     return f"{'·' * left}{'█' * width}{'·' * (_BAR_WIDTH - left - width)}"
-
-
-def _candidate(row: BatchCandidate, view: View) -> tuple[str, ...]:
-    verdict, how = wordings.verdict(row, view.batch.actual_batch_size), wordings.basis(row)
-    return (
-        str(row.batch_size),
-        f"{verdict}, {how}" if how else verdict,
-        units.count(row.cycles_per_sample) if row.cycles_per_sample else "-",
-        units.short_rate(row.samples_per_second) if row.samples_per_second else "-",
-        units.size(row.peak_on_chip_bytes) if row.peak_on_chip_bytes else "-",
-        wordings.limited_by(row) or ("" if row.feasible else row.reason) or "-",
-    )

@@ -55,6 +55,29 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+def signed(change: float) -> str:
+    """A change with its sign: ``+1,234``, a minus sign where it sank, ``0``."""
+    return f"{_sign(change)}{count(abs(change))}" if round(change) else "0"
+
+
+def change(before: float | None, after: float | None) -> str:
+    """A change as a share of what was: ``+5.1 %``; empty where that says nothing."""
+    if not before or after is None or after == before:
+        return ""
+    return f"{_sign(after - before)}{percent(abs(after - before) / before)}"
+
+
+def points(before: float | None, after: float | None) -> str:
+    """The change of a share, ``+1.2 points``: a percentage of a percentage misleads."""
+    if before is None or after is None or after == before:
+        return ""
+    return f"{_sign(after - before)}{abs(100 * (after - before)):.1f} points"
+
+
+def _sign(change: float) -> str:
+    return "+" if change > 0 else "\N{MINUS SIGN}"
+
+
 def short_count(value: float) -> str:
     """A count for an axis: ``850``, ``20k``, ``1.5M``."""
     for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):

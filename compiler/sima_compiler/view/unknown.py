@@ -9,6 +9,7 @@ from sima_compiler.archive.reader import Archive
 from sima_compiler.archive.report_records import CompileReport
 
 STATISTICS_ONLY = "all but names and static cycles of layers: a statistics file holds nothing else"
+PIPELINE_ONLY = "all but plugins, buffers and batch sizes: a *_mpk.json by itself holds nothing else"
 NO_STATISTICS = "cycles of layers: the archive holds no *_mla_stats.yaml"
 NO_REPORT = (
     "stalls, causes, memory, the reason of the batch size, placements: only archives of this compiler hold a report"
@@ -16,7 +17,9 @@ NO_REPORT = (
 
 
 def archive_lacks(archive: Archive) -> tuple[str, ...]:
-    """What the archive cannot tell."""
+    """What the archive cannot tell; one without files is a `*_mpk.json` by itself."""
+    if not archive.files:
+        return (PIPELINE_ONLY,)
     statistics = () if archive.stats is not None else (NO_STATISTICS,)
     return (*statistics, *((NO_REPORT,) if archive.report is None else _report_lacks(archive.report)))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sima_compiler.archive.report_records import BatchCandidate, Lever
+from sima_compiler.archive.report_records import PADDED_BOUND_ASSUMES, BatchCandidate, Lever
 from sima_compiler.view import units
 
 WORDINGS: Mapping[str, str] = {
@@ -22,6 +22,8 @@ WORDINGS: Mapping[str, str] = {
     "no_candidates": "The archive holds no report of the batch sizes that were weighed.",
     "no_memory_map": "The archive holds no memory map.",
     "no_events": "The archive does not record when its engines work.",
+    "padded_bound_assumes": PADDED_BOUND_ASSUMES,
+    "levers_not_planned": "Not planned: simac batch MODEL --levers, or simac compile MODEL --levers, plans it.",
     "unknown_batch": "The archive does not say which batch size it was built for.",
 }
 
@@ -40,6 +42,16 @@ def batch_sentence(desired: int | None, actual: int | None, reason: str) -> str:
     if desired in (None, actual):
         return f"Built for batch {actual}, as asked."
     return f"Asked for batch {desired}, built for {actual}; the archive does not say why."
+
+
+def padded_bound(cycles: int | None) -> str:
+    """The bound with padding and what it assumes, so that the number never stands alone; empty where it is unknown."""
+    if cycles is None:
+        return ""
+    return (
+        f"The bound with padding is {units.count(cycles)} cycles: it counts whole vectors and weight blocks, and "
+        f"weights that must wait for room on chip; it assumes {PADDED_BOUND_ASSUMES}."
+    )
 
 
 def host_sentence(left_to_host: Sequence[str]) -> str:
@@ -90,10 +102,12 @@ def lever_sentence(lever: Lever) -> str:
     if lever.feasible is None:
         return f"{parts[0]} (not planned)"
     if lever.largest_batch_size is None:
-        return f"{parts[0]}: no batch fits"
+        return f"{parts[0]}: {lever.reason or 'no batch fits'}"
     parts.append(f"batch {lever.largest_batch_size}")
     if lever.cycles_per_sample:
         parts.append(f"{units.count(lever.cycles_per_sample)} cycles per sample")
+    if lever.samples_per_second:
+        parts.append(f"{units.short_rate(lever.samples_per_second)} samples per second")
     return f"{parts[0]}: {', '.join(parts[1:])}{'' if lever.feasible else ', not enough by itself'}"
 
 

@@ -43,11 +43,11 @@ export interface Host {
   readonly onState?: (changed: Partial<ViewState>) => void;
   /** Compiles again at a batch size; settles when done. The text is shown. */
   readonly recompile?: (batch: number) => Promise<string>;
+  /** Runs the archive on the simulated machine and says what that took. */
   readonly simulate?: () => Promise<string>;
   readonly preview?: (request: PreviewRequest) => Promise<Preview>;
   /** Extracts members and says where to. */
   readonly extract?: (members: readonly string[]) => Promise<string>;
-  readonly open?: (member: string) => Promise<string>;
 }
 
 export interface Handle {

@@ -6,7 +6,7 @@
 
 import { decode } from "../columns.ts";
 import type { ViewFile } from "../contract.ts";
-import type { Pair } from "../model/comparison.ts";
+import type { Compared } from "../model/comparison.ts";
 import { mountComparison, VIEWS } from "../views/views.ts";
 
 /** The payload of our MIME type. `model_id` is null where no widget was ever made. */
@@ -32,18 +32,16 @@ export function mountSaved(element: HTMLElement, saved: SavedView): Unmount {
   }
 }
 
-/** What a saved comparison carries: both sides, and which rows belong together. */
-interface SavedPair {
+/** What a saved comparison carries: both sides, and what Python says of them. */
+interface SavedPair extends Compared {
   readonly before: ViewFile;
   readonly after: ViewFile;
-  readonly pairs: readonly Pair[];
-  readonly notes?: readonly string[];
-  readonly over?: number;
 }
 
-function mountPair(element: HTMLElement, { before, after, pairs, notes = [], over = 0 }: SavedPair): Unmount {
+function mountPair(element: HTMLElement, saved: SavedPair): Unmount {
   try {
-    return mountComparison(element, { before: decode(before), after: decode(after), pairs, notes, over }, {}).dispose;
+    const data = { ...saved, before: decode(saved.before), after: decode(saved.after) };
+    return mountComparison(element, data, {}).dispose;
   } catch (error) {
     return say(element, failed(error));
   }

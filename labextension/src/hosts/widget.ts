@@ -2,13 +2,14 @@
  * The module that anywidget loads: `render` mounts a view and keeps its state and the Python traits the same.
  *
  * Traits: `_view` (which view), `_head` (JSON text of a View's head), `_columns` (its bytes), `_offers` (what the kernel
- * answers), for a comparison `_other_head`, `_other_columns`, `_pairs`, `_notes`, `_over`; and the names of `ViewState`. A request goes out as
+ * answers), for a comparison `_other_head`, `_other_columns` and `_compared` (what Python says of the
+ * two); and the names of `ViewState`. A request goes out as
  * `{id, ask, ...}`, and is answered by `{id, answer}` or `{id, error: {type, message, hint}}`. Errors of the browser are
  * shown where the view would be, and told to Python as `{ask: "failed", message}`.
  */
 import { decode, type ViewData } from "../columns.ts";
 import type { ViewFile } from "../contract.ts";
-import type { Pair } from "../model/comparison.ts";
+import type { Compared } from "../model/comparison.ts";
 import { showFailure } from "../views/mounting.tsx";
 import { mountComparison, VIEWS } from "../views/views.ts";
 import type { Handle, Host, Preview, PreviewRequest, ViewState } from "./host.ts";
@@ -73,7 +74,6 @@ function hostOf(model: Model, ask: Ask): Host {
     ...(offers.has("simulate") && { simulate: () => ask<string>("simulate", {}) }),
     ...(offers.has("preview") && { preview: (request: PreviewRequest) => ask<Preview>("preview", request) }),
     ...(offers.has("extract") && { extract: (members: readonly string[]) => ask<string>("extract", { members }) }),
-    ...(offers.has("open") && { open: (member: string) => ask<string>("open", { member }) }),
   };
 }
 
@@ -92,10 +92,8 @@ function mountModel(model: Model, el: HTMLElement, ask: Ask): Handle {
   const name = String(model.get("_view"));
   const data = dataOf(model, "_");
   if (name === "comparison") {
-    const pairs = (model.get("_pairs") ?? []) as readonly Pair[];
-    const notes = (model.get("_notes") ?? []) as readonly string[];
-    const over = Number(model.get("_over") ?? 0);
-    return mountComparison(el, { before: data, after: dataOf(model, "_other_"), pairs, notes, over }, {});
+    const compared = model.get("_compared") as Compared;
+    return mountComparison(el, { ...compared, before: data, after: dataOf(model, "_other_") }, {});
   }
   const mount = VIEWS.get(name);
   if (!mount) throw new Error(`This release has no view called ${name}.`);

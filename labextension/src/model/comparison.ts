@@ -1,28 +1,69 @@
 /**
- * Two Views side by side. Which layers belong together is decided in Python (by source node, then by name and structure)
- * and comes as pairs of row numbers; -1 stands for a layer that the other one does not have.
+ * Two Views side by side. What is compared is decided in Python: which layers and files belong together, which cycles
+ * both sides are measured by, and the totals.
  */
 import type { ViewData } from "../columns.ts";
 import type { Label } from "../contract.ts";
+import { change, count, duration, percent, points, shortRate, size } from "./units.ts";
 
+/** Rows of the two Views; -1 stands for a layer that the other one does not have. */
 export type Pair = readonly [before: number, after: number];
 
-export interface ComparisonData {
-  readonly before: ViewData;
-  readonly after: ViewData;
+/** One number of the whole network; null where that side does not record it. */
+export interface Total {
+  readonly name: string;
+  readonly label: string;
+  readonly unit: "cycles" | "bytes" | "share" | "samples" | "rate" | "us" | "count";
+  readonly before: number | null;
+  readonly after: number | null;
+}
+
+/** One file in bytes; null where that archive lacks it. */
+export interface FileChange {
+  readonly name: string;
+  readonly before: number | null;
+  readonly after: number | null;
+}
+
+/** What Python says of the two (`Comparison.to_browser`). */
+export interface Compared {
+  readonly measure: "runtime_cycles" | "compute_cycles";
   readonly pairs: readonly Pair[];
+  readonly totals: readonly Total[];
+  readonly files: readonly FileChange[];
   /** What makes the two hard to compare, in sentences. */
-  readonly notes?: readonly string[];
+  readonly notes: readonly string[];
   /** Percent of change that a layer must exceed to be listed at first. */
   readonly over?: number;
 }
 
-/** Both sides are measured the same way: runs where both record one, else the static schedules. */
-export type Measure = "runtime_cycles" | "compute_cycles";
+export interface ComparisonData extends Compared {
+  readonly before: ViewData;
+  readonly after: ViewData;
+}
 
-export function measureOf({ before, after }: ComparisonData): Measure {
-  const recorded = [before, after].every(data => data.view.totals.runtime_cycles != null);
-  return recorded ? "runtime_cycles" : "compute_cycles";
+const NOT_RECORDED = "\u2013";
+
+/** What a total was, what it became, and the change, as text. */
+export function totalCells({ unit, before, after }: Total): readonly [string, string, string] {
+  const write = (value: number | null) => (value === null ? NOT_RECORDED : WRITERS[unit](value));
+  return [write(before), write(after), (unit === "share" ? points : change)(before, after)];
+}
+
+const WRITERS: Readonly<Record<Total["unit"], (value: number) => string>> = {
+  cycles: count,
+  samples: count,
+  count,
+  bytes: size,
+  share: percent,
+  rate: shortRate,
+  us: value => duration(value, 1),
+};
+
+export function fileCells({ before, after }: FileChange): readonly [string, string, string] {
+  const write = (value: number | null) => (value === null ? NOT_RECORDED : size(value));
+  const what = before === null ? "added" : after === null ? "gone" : change(before, after);
+  return [write(before), write(after), what];
 }
 
 export interface CompareRow {
@@ -39,8 +80,7 @@ export interface CompareRow {
 export type CompareOrder = "change" | "timeline" | "name";
 
 export function rowsOf(data: ComparisonData): CompareRow[] {
-  const { before, after } = data;
-  const measure = measureOf(data);
+  const { before, after, measure } = data;
   return data.pairs.map(([left, right]) => {
     const one = cyclesAt(before, left, measure);
     const other = cyclesAt(after, right, measure);
@@ -67,12 +107,8 @@ function kindAt({ tables: { layers }, view }: ViewData, row: number): Label | nu
   return view.palette.families.find(label => label.key === family) ?? null;
 }
 
-function cyclesAt({ tables: { layers } }: ViewData, row: number, measure: Measure): number | null {
-  if (row < 0) return null;
-  const known = layers.get(row, measure);
-  if (known !== null) return known;
-  const [from, to] = [layers.get(row, "start_cycle"), layers.get(row, "end_cycle")];
-  return from === null || to === null ? null : to - from + 1;
+function cyclesAt({ tables: { layers } }: ViewData, row: number, measure: Compared["measure"]): number | null {
+  return row < 0 ? null : layers.get(row, measure);
 }
 
 /** Rows whose cycles changed by more than `percent` of what they were; layers that came or went always count. */

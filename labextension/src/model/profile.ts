@@ -217,8 +217,7 @@ function searchable(layers: Table<Layer>): (index: number) => string {
 /** What a reader would miss, in sentences: rows that a shortened View lacks, and what the file does not say. */
 function missingOf({ view }: ViewData): string[] {
   const unknown = view.not_recorded ?? [];
-  const sentences = (view.left_out ?? []).map(text => (/[.!?]$/.test(text) ? text : `${text}.`));
-  return unknown.length ? [...sentences, `Not recorded: ${unknown.join(", ")}.`] : sentences;
+  return unknown.length ? [`Not recorded: ${unknown.join(", ")}.`] : [];
 }
 
 const UTILISATION: readonly Label[] = [

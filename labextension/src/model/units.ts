@@ -12,6 +12,11 @@ function whole(value: number): string {
   return (isHalf ? floor + (floor % 2) : Math.round(value)).toFixed(0);
 }
 
+/** "1 layer", "2 layers". */
+export function counted(value: number, noun: string): string {
+  return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
+}
+
 export function count(value: number): string {
   return whole(value).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
 }
@@ -49,6 +54,27 @@ export function shortRate(value: number): string {
 
 export function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
+}
+
+/** A change with its sign: `+1,234`, `0`. */
+export function signed(change: number): string {
+  return whole(Math.abs(change)) === "0" ? "0" : `${sign(change)}${count(Math.abs(change))}`;
+}
+
+/** A change as a share of what was: `+5.1 %`; empty where that says nothing. */
+export function change(before: number | null, after: number | null): string {
+  if (!before || after === null || after === before) return "";
+  return `${sign(after - before)}${percent(Math.abs(after - before) / before)}`;
+}
+
+/** The change of a share, `+1.2 points`: a percentage of a percentage misleads. */
+export function points(before: number | null, after: number | null): string {
+  if (before === null || after === null || after === before) return "";
+  return `${sign(after - before)}${Math.abs(100 * (after - before)).toFixed(1)} points`;
+}
+
+function sign(change: number): string {
+  return change > 0 ? "+" : "\u2212";
 }
 
 export function shortCount(value: number): string {

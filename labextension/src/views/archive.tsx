@@ -6,13 +6,13 @@ import type { Handle, Host } from "../hosts/host.ts";
 import { type Key, treeMove, typedAhead } from "../model/keyboard.ts";
 import { labelOf } from "../model/profile.ts";
 import { filesBelow, type Item, itemsOf, type Node, treeOf } from "../model/tree.ts";
-import { count, size } from "../model/units.ts";
+import { count, counted, size } from "../model/units.ts";
 import parts from "../styles/parts.css";
 import { OWN_KEYS } from "./keys.ts";
 import { mountView } from "./mounting.tsx";
 import { Pipeline } from "./pipeline.tsx";
 import { Preview } from "./preview.tsx";
-import { Action, Button, Name, Section, TaskSays, useTask } from "./ui.tsx";
+import { Button, Name, Section, TaskSays, useTask } from "./ui.tsx";
 
 /** Letters typed within this time belong to one word. */
 const TYPING = 700;
@@ -148,7 +148,6 @@ function Tree(props: { data: ViewData; root: Node; host: Host; onShow: (node: No
         ))}
       </ul>
       {host.extract && <Extraction host={host} marked={marked} />}
-      {host.open && <Opening host={host} item={items[at] ?? null} />}
     </>
   );
 }
@@ -159,16 +158,10 @@ function Extraction({ host, marked }: { host: Host; marked: ReadonlySet<string> 
   return (
     <div class="sima-action">
       <Button disabled={!marked.size || task.busy} onClick={start}>
-        Extract {count(marked.size)} files
-      </Button>
+        Extract {marked.size ? counted(marked.size, "file") : "files"}
+      </Button>{" "}
       <span class="sima-note">Space, or a click with Ctrl, marks a file.</span>
       <TaskSays task={task} />
     </div>
   );
-}
-
-function Opening({ host, item }: { host: Host; item: Item | null }) {
-  const { open } = host;
-  if (!open || !item || item.open !== null) return null;
-  return <Action key={item.node.path} label="Open" run={() => open(item.node.path)} />;
 }

@@ -1,14 +1,15 @@
 /** The negotiation of the batch size: what was weighed as a chart and as rows, why this size, and what would change it. */
 
-import { useId, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import type { ViewData } from "../columns.ts";
 import type { BatchCandidate } from "../contract.ts";
 import type { Handle, Host } from "../hosts/host.ts";
-import { type Folded, folded, verdictOf, whyNotFaster, whyNotMore } from "../model/candidates.ts";
+import { type Folded, folded } from "../model/candidates.ts";
 import { visible } from "../model/text.ts";
 import { count, shortRate, size } from "../model/units.ts";
 import parts from "../styles/parts.css";
 import { BatchChart } from "./batch_chart.tsx";
+import { useId } from "./ids.ts";
 import { OWN_KEYS } from "./keys.ts";
 import { mountView } from "./mounting.tsx";
 import { Button, Name, Section, TaskSays, useTask } from "./ui.tsx";
@@ -22,8 +23,7 @@ function Batch({ data, host }: { data: ViewData; host: Host }) {
   const { view } = data;
   const candidates = data.tables.candidates.records();
   const actual = view.batch.actual_batch_size;
-  const more = whyNotMore(candidates, view);
-  const faster = whyNotFaster(candidates, view);
+  const { why_not_more: more, why_not_faster: faster, would_help: help } = view.batch;
   return (
     <>
       <p class="sima-lead">{visible(view.batch.sentence)}</p>
@@ -46,7 +46,7 @@ function Batch({ data, host }: { data: ViewData; host: Host }) {
           </div>
         </Section>
       )}
-      <Levers candidates={candidates} actual={actual} />
+      {candidates.length > 0 && <Levers sentences={help} planned={view.wordings["levers_not_planned"] ?? ""} />}
       {host.recompile && <Recompile host={host} start={actual ?? 1} />}
     </>
   );
@@ -110,7 +110,7 @@ function span(
 function Why({ row }: { row: BatchCandidate }) {
   const tensors = row.limiting_tensors ?? [];
   return (
-    <>
+    <div class="sima-why">
       {visible(row.reason ?? "")}
       {row.limiting_layer && (
         <>
@@ -128,30 +128,22 @@ function Why({ row }: { row: BatchCandidate }) {
           ))}
         </ul>
       )}
-    </>
+    </div>
   );
 }
 
-/** What would help the sizes that were not built; each says what planning with it gave. */
-function Levers({ candidates, actual }: { candidates: readonly BatchCandidate[]; actual: number | null }) {
-  const rows = candidates
-    .filter(row => verdictOf(row, actual) !== "built" && row.levers?.length)
-    .flatMap(row => (row.levers ?? []).map(lever => ({ batch: row.batch_size, lever })));
-  const seen = new Set<string>();
-  const fresh = rows.filter(({ lever }) => !seen.has(lever.text) && seen.add(lever.text));
-  if (!fresh.length) return null;
+/** What would help; each says what planning with it gave. Where nobody planned with anything, how to. */
+function Levers({ sentences, planned }: { sentences: readonly string[]; planned: string }) {
   return (
     <Section title="What would help">
-      <ul class="sima-list">
-        {fresh.map(({ batch, lever }) => (
-          <li key={lever.text}>
-            {lever.what_if && <b class="sima-tag">what if</b>} {visible(lever.text)}
-            {lever.largest_batch_size != null && ` Largest batch with it: ${lever.largest_batch_size}.`}
-            {lever.cycles_per_sample != null && ` Cycles per sample: ${count(lever.cycles_per_sample)}.`}
-            {lever.feasible === false && " Not enough by itself."} <small>(asked for batch {batch})</small>
-          </li>
-        ))}
-      </ul>
+      {sentences.length === 0 && <p class="sima-note">{planned}</p>}
+      {sentences.length > 0 && (
+        <ul class="sima-list">
+          {sentences.map(sentence => (
+            <li key={sentence}>{visible(sentence)}</li>
+          ))}
+        </ul>
+      )}
     </Section>
   );
 }

@@ -1,22 +1,22 @@
 /** Two archives (or statistics files) side by side: totals, batch, files, and every layer with what became of it. */
 
-import { useId, useMemo, useState } from "preact/hooks";
-import type { ViewData } from "../columns.ts";
+import { useMemo, useState } from "preact/hooks";
 import type { Handle, Host } from "../hosts/host.ts";
 import {
   type CompareOrder,
   type CompareRow,
   type ComparisonData,
-  type Measure as Measured,
-  measureOf,
+  fileCells,
   ordered,
   overThreshold,
   rowsOf,
+  totalCells,
 } from "../model/comparison.ts";
 import { matches, wordsOf } from "../model/filter.ts";
 import { visible } from "../model/text.ts";
-import { count, duration, percent, shortRate, size } from "../model/units.ts";
+import { change, count, signed } from "../model/units.ts";
 import parts from "../styles/parts.css";
+import { useId } from "./ids.ts";
 import { OWN_KEYS } from "./keys.ts";
 import { mountView } from "./mounting.tsx";
 import { Name, Section, Swatch, TextField } from "./ui.tsx";
@@ -30,7 +30,7 @@ export function mount(element: HTMLElement, data: ComparisonData, _host: Host): 
 function Comparison({ data }: { data: ComparisonData }) {
   return (
     <>
-      {(data.notes ?? []).map(note => (
+      {data.notes.map(note => (
         <p class="sima-note" key={note}>
           {visible(note[0]?.toUpperCase() + note.slice(1))}.
         </p>
@@ -42,93 +42,47 @@ function Comparison({ data }: { data: ComparisonData }) {
   );
 }
 
-type Measure = readonly [
-  name: string,
-  value: (data: ViewData, measure: Measured) => number | null | undefined,
-  write: (value: number) => string,
-];
-
-const MEASURES: readonly Measure[] = [
-  ["Batch asked for", data => data.view.batch.desired_batch_size, String],
-  ["Batch built", data => data.view.batch.actual_batch_size, String],
-  ["Layers", data => data.view.totals.layers, count],
-  ["Runtime cycles", data => data.view.totals.runtime_cycles, count],
-  ["Compute cycles", data => data.view.totals.compute_cycles, count],
-  ["Cycles per sample", (data, measure) => perSample(data, measure), count],
-  ["Bound", data => data.view.totals.bound_cycles, count],
-  ["Efficiency", data => data.view.totals.efficiency, percent],
-  ["Samples per second (MLA alone)", (data, measure) => rate(data, measure), shortRate],
-  ["Loaded from DRAM", data => data.view.totals.dram?.loaded_bytes, size],
-  ["Stored to DRAM", data => data.view.totals.dram?.stored_bytes, size],
-];
-
-function rate(data: ViewData, measure: Measured): number | null {
-  const cycles = perSample(data, measure);
-  return cycles ? (data.view.machine.clock_mhz * 1e6) / cycles : null;
-}
-
-function perSample({ view }: ViewData, measure: Measured): number | null {
-  const batch = view.batch.actual_batch_size;
-  const cycles = view.totals[measure];
-  return batch && cycles != null ? cycles / batch : null;
-}
-
-function Totals({ data }: { data: ComparisonData }) {
-  const { before, after } = data;
-  const measure = measureOf(data);
-  const cycles = (side: ViewData) => side.view.totals[measure] ?? 0;
-  const latency = (side: ViewData) => duration(cycles(side), side.view.machine.clock_mhz);
-  const known = MEASURES.filter(([, value]) => value(before, measure) != null || value(after, measure) != null);
+function Totals({ data: { before, after, totals } }: { data: ComparisonData }) {
   return (
-    <div class="sima-scroll" tabIndex={0} role="region" aria-label="Totals" {...OWN_KEYS}>
+    <Plain
+      label="Totals"
+      columns={["Total", before.view.name || before.view.path, after.view.name || after.view.path, "Change"]}
+      rows={totals.map(total => [total.label, ...totalCells(total)])}
+    />
+  );
+}
+
+/** A table whose first column names the row and whose others are numbers. */
+function Plain(props: { label: string; columns: readonly string[]; rows: readonly (readonly string[])[] }) {
+  const [first = "", ...others] = props.columns;
+  return (
+    <div class="sima-scroll" tabIndex={0} role="region" aria-label={props.label} {...OWN_KEYS}>
       <table class="sima-plain">
         <thead>
           <tr>
-            <th scope="col">Total</th>
-            <th scope="col" class="sima-number">
-              <Name text={before.view.name || before.view.path} longest={48} />
-            </th>
-            <th scope="col" class="sima-number">
-              <Name text={after.view.name || after.view.path} longest={48} />
-            </th>
-            <th scope="col" class="sima-number">
-              Change
-            </th>
+            <th scope="col">{first}</th>
+            {others.map((column, at) => (
+              <th scope="col" class="sima-number" key={at}>
+                <Name text={column} longest={48} />
+              </th>
+            ))}
           </tr>
         </thead>
         <tbody>
-          {known.map(([name, value, write]) => {
-            const [one, other] = [value(before, measure), value(after, measure)];
-            return (
-              <tr key={name}>
-                <th scope="row">{name}</th>
-                <td>{one == null ? "\u2013" : write(one)}</td>
-                <td>{other == null ? "\u2013" : write(other)}</td>
-                <td>{one == null || other == null ? "" : changed(one, other)}</td>
-              </tr>
-            );
-          })}
-          <tr>
-            <th scope="row">Latency (MLA alone)</th>
-            <td>{latency(before)}</td>
-            <td>{latency(after)}</td>
-            <td>{changed(cycles(before), cycles(after))}</td>
-          </tr>
+          {props.rows.map(([name = "", ...cells]) => (
+            <tr key={name}>
+              <th scope="row">
+                <Name text={name} longest={80} />
+              </th>
+              {cells.map((cell, at) => (
+                <td key={at}>{cell}</td>
+              ))}
+            </tr>
+          ))}
         </tbody>
       </table>
     </div>
   );
-}
-
-/** A change in words that need no colour: a sign, and the share of what it was. */
-function changed(one: number, other: number): string {
-  if (one === other) return "same";
-  const share = one ? (other - one) / one : null;
-  return share === null ? "new" : `${share > 0 ? "+" : "\u2212"}${percent(Math.abs(share))}`;
-}
-
-function signed(change: number): string {
-  return change === 0 ? "0" : `${change > 0 ? "+" : "\u2212"}${count(Math.abs(change))}`;
 }
 
 function Layers({ data }: { data: ComparisonData }) {
@@ -226,59 +180,19 @@ function cellsOf(row: CompareRow, most: number) {
     <span class="sima-meter" style={{ "--sima-part": `${(100 * Math.abs(row.change)) / most}%` }}>
       {signed(row.change)}
     </span>,
-    row.before === null || row.after === null ? "" : changed(row.before, row.after),
+    row.before === null || row.after === null ? "" : change(row.before, row.after),
   ];
 }
 
-function Files({ data: { before, after } }: { data: ComparisonData }) {
-  const [one, other] = [filesOf(before), filesOf(after)];
-  const names = [...new Set([...one.keys(), ...other.keys()])];
-  if (!names.length) return null;
+function Files({ data: { files } }: { data: ComparisonData }) {
+  if (!files.length) return null;
   return (
     <Section title="Files">
-      <div class="sima-scroll" tabIndex={0} role="region" aria-label="Files" {...OWN_KEYS}>
-        <table class="sima-plain">
-          <thead>
-            <tr>
-              <th scope="col">File</th>
-              <th scope="col" class="sima-number">
-                Before
-              </th>
-              <th scope="col" class="sima-number">
-                After
-              </th>
-              <th scope="col" class="sima-number">
-                Change
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {names.map(name => {
-              const [left, right] = [one.get(name), other.get(name)];
-              return (
-                <tr key={name}>
-                  <th scope="row">
-                    <Name text={name} longest={80} />
-                  </th>
-                  <td>{left === undefined ? "\u2013" : size(left)}</td>
-                  <td>{right === undefined ? "\u2013" : size(right)}</td>
-                  <td>{left === undefined ? "added" : right === undefined ? "gone" : changed(left, right)}</td>
-                </tr>
-              );
-            })}
-          </tbody>
-        </table>
-      </div>
+      <Plain
+        label="Files"
+        columns={["File", "Before", "After", "Change"]}
+        rows={files.map(file => [file.name, ...fileCells(file)])}
+      />
     </Section>
-  );
-}
-
-/** Files by name, without the archive's own name in front: that differs and says nothing. */
-function filesOf({ view, tables }: ViewData): Map<string, number> {
-  const own = `${view.name}_`;
-  return new Map(
-    tables.files
-      .records()
-      .map(file => [file.name.startsWith(own) ? file.name.slice(own.length) : file.name, file.bytes]),
   );
 }

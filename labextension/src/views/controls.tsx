@@ -1,8 +1,9 @@
 /** What the explorer can be told: words, least cycles, order, unit, colour, layout, zoom; and the legend that filters. */
-import { useId } from "preact/hooks";
+
 import type { Derived, ExplorerState } from "../model/explorer_state.ts";
 import { thresholds } from "../model/filter.ts";
 import { count, percent, spoken } from "../model/units.ts";
+import { useId } from "./ids.ts";
 import { OWN_KEYS } from "./keys.ts";
 import { Button, Choice, Swatch, TextField, useStore } from "./ui.tsx";
 

@@ -114,6 +114,11 @@ function Status({ derived, spoken }: { derived: Derived; spoken: string }) {
       <p role="status" class="sima-count">
         {sentenceOf(derived)}
       </p>
+      {derived.profile.view.left_out.map(sentence => (
+        <p class="sima-note" key={sentence}>
+          {visible(sentence)}
+        </p>
+      ))}
       <p class="sima-unseen" aria-live="polite">
         {spoken}
       </p>

@@ -2,7 +2,7 @@
 import type { Table } from "../columns.ts";
 import type { Finding, Layer } from "../contract.ts";
 import { visible } from "../model/text.ts";
-import { count, size } from "../model/units.ts";
+import { count, counted, size } from "../model/units.ts";
 import { Names } from "./details.tsx";
 import { Button, Section } from "./ui.tsx";
 
@@ -30,7 +30,7 @@ export function Findings(props: {
             {(finding.layers ?? []).length > 0 &&
               (props.onShow ? (
                 <Button onClick={() => props.onShow?.(finding.layers ?? [])}>
-                  Show {count(finding.layers?.length ?? 0)} layers
+                  Show {counted(finding.layers?.length ?? 0, "layer")}
                 </Button>
               ) : (
                 <Names names={(finding.layers ?? []).map(id => names.get(id) ?? `layer ${id}`)} />

@@ -6,6 +6,7 @@ import { Component, type ComponentChildren, render } from "preact";
 import styles from "../styles/views.css";
 import { element } from "./elements.ts";
 import { keepKeys } from "./keys.ts";
+import { FAILED } from "./surface.ts";
 
 export interface Mounted {
   readonly root: HTMLElement;
@@ -17,12 +18,18 @@ export function mountView(
   label: string,
   content: () => ComponentChildren,
   moreStyles = "",
+  moreName = "parts",
 ): Mounted {
   const root = element("div", { className: "sima-view", role: "region", ariaLabel: label });
   addStyles(parent, "base", styles);
-  if (moreStyles) addStyles(parent, "parts", moreStyles);
+  if (moreStyles) addStyles(parent, moreName, moreStyles);
   parent.append(root);
   const release = keepKeys(root);
+  const failures: Mounted[] = [];
+  root.addEventListener(FAILED, event => {
+    // One is enough: what fails once fails in every frame.
+    if (!failures.length) failures.push(showFailure(parent, `A picture of "${label}"`, (event as CustomEvent).detail));
+  });
   render(<Guarded label={label}>{<Content make={content} />}</Guarded>, root);
   return {
     root,
@@ -30,6 +37,7 @@ export function mountView(
       release();
       render(null, root);
       root.remove();
+      for (const failure of failures) failure.dispose();
     },
   };
 }
@@ -39,7 +47,7 @@ function Content({ make }: { make: () => ComponentChildren }) {
 }
 
 /** One style sheet of a name per document, or per shadow tree, however many views there are. */
-function addStyles(near: Node, name: string, text: string): void {
+export function addStyles(near: Node, name: string, text: string): void {
   const root = near.getRootNode();
   const place = root instanceof ShadowRoot ? root : document.head;
   if (place.querySelector(`style[data-sima-styles="${name}"]`)) return;
@@ -78,6 +86,6 @@ export function Failure({ label, error }: { label: string; error: unknown }) {
 }
 
 /** An error outside of preact, shown below whatever is there already. */
-export function showFailure(parent: HTMLElement, label: string, error: unknown): void {
-  mountView(parent, label, () => <Failure label={label} error={error} />);
+export function showFailure(parent: HTMLElement, label: string, error: unknown): Mounted {
+  return mountView(parent, label, () => <Failure label={label} error={error} />);
 }

@@ -1,5 +1,8 @@
 /** A canvas that keeps its size in step with its element and paints at most once per animation frame. */
 
+/** What could not be painted bubbles up as this event, with the error: the view around says so (`mounting`). */
+export const FAILED = "sima-failed";
+
 export interface Surface {
   readonly canvas: HTMLCanvasElement;
   readonly context: CanvasRenderingContext2D;
@@ -17,10 +20,17 @@ export function surfaceOn(canvas: HTMLCanvasElement, paint: (surface: Surface) =
   const context = canvas.getContext("2d", { alpha: false });
   if (!context) throw new Error("This browser gives no canvas to draw on.");
   let frame = 0;
+  let failed = false;
   const run = (): void => {
     frame = 0;
-    scale(surface);
-    if (surface.width > 0 && surface.height > 0) paint(surface);
+    if (failed) return;
+    try {
+      scale(surface);
+      if (surface.width > 0 && surface.height > 0) paint(surface);
+    } catch (error) {
+      failed = true;
+      canvas.dispatchEvent(new CustomEvent(FAILED, { bubbles: true, detail: error }));
+    }
   };
   const surface: Surface = {
     canvas,

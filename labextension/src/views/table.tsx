@@ -1,11 +1,12 @@
 /** The layers as a grid: rows in view only, three orders by their headings, one selection by pointer and keys. */
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import type { Derived, ExplorerState } from "../model/explorer_state.ts";
 import { wordsOf } from "../model/filter.ts";
 import { isPlain, rowAfter } from "../model/keyboard.ts";
 import { labelOf } from "../model/profile.ts";
 import { amount, percent } from "../model/units.ts";
 import { scrollTo, visibleRows } from "../model/virtual.ts";
+import { useId } from "./ids.ts";
 import { OWN_KEYS } from "./keys.ts";
 import { CellName, Swatch, useStore } from "./ui.tsx";
 import { type Heading, HeadingCell, useScrolled } from "./virtual_rows.tsx";

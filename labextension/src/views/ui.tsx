@@ -1,9 +1,10 @@
 /** Small parts that all views share. Every focusable element here keeps its keys from the notebook. */
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { Label } from "../contract.ts";
 import type { Store } from "../model/store.ts";
 import { highlighted, shortened, visible } from "../model/text.ts";
+import { useId } from "./ids.ts";
 import { OWN_KEYS } from "./keys.ts";
 
 /** A name from a file: as text, long ones with both ends, the whole behind them for those who ask. */

@@ -1,24 +1,27 @@
 """Functions of a byte that differ from channel to channel, such as a batch normalization.
 
 In: a step of Op.TABLE with a table for each place along one axis. Out: a depthwise `Convolution` where the tables are
-those of lines, else one `Copy` layer whose moves look up on the way. Always: neighbours with one table share a move.
+those of lines, or of lines below zero and the input above it, else one `Copy` layer whose moves look up on the way.
+Always: neighbours with one table share a move.
 
 ::
 
     before: BatchNormalization, or Mul and Add with a value per channel      after: batch_normalization
+    before: PRelu with a real slope per channel                              after: depthwise, then the larger of both
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
 
 from sima_compiler import arithmetic
 from sima_compiler.errors import InternalError
-from sima_compiler.ir.graph import TableAttributes
-from sima_compiler.ir.layers import Convolution, Copy
+from sima_compiler.ir.graph import Float32Array, Int8Array, Quantization, TableAttributes
+from sima_compiler.ir.layers import Binary, BinaryOp, Broadcast, Convolution, Copy
 from sima_compiler.stages.lowering.builder import Builder, Draft
 from sima_compiler.stages.lowering.byte_functions import Step
 from sima_compiler.stages.lowering.convolutions import POINT
@@ -54,34 +57,63 @@ def lower_tables(builder: Builder, step: Step) -> None:
 
 
 def _as_convolution(builder: Builder, step: Step, attributes: TableAttributes) -> Convolution | None:
-    """One multiply-accumulate per value where every channel of an image is a line: weight 1 or -1, a real bias.
+    """One multiply-accumulate per value where every channel of an image is a line: weight 1 or -1, a real bias. Where
+    it is one below zero and the input itself above (PRelu), the input is met on the way out: the larger one where
+    slopes are at most 1, the smaller one where they are at least 1.
 
-    None where for any byte of any channel the line gives another result than its table.
+    None where for any byte of any channel this gives another result than its table.
     """
+    if attributes.axis != 0 or len(builder.tensor(step.output).shape) != 3:
+        return None
     source, target = builder.tensor(step.inputs[0]).quant, builder.tensor(step.output).quant
-    if attributes.line is None or attributes.axis != 0 or len(builder.tensor(step.output).shape) != 3:
+    straight = _line(attributes.line, target)
+    if straight is not None and np.array_equal(_results(straight, source), attributes.tables):
+        return straight
+    bent = _line(attributes.below, target)
+    if bent is None:
         return None
-    slopes, offsets = attributes.line
-    factors = np.where(slopes == 0, np.float32(1), np.abs(slopes)).astype(np.float32)
+    found = _results(bent, source)
+    for op in (BinaryOp.MAX, BinaryOp.MIN):
+        met = arithmetic.binary(op, found, arithmetic.ALL_BYTES, target, source, target)
+        if np.array_equal(met, attributes.tables):
+            itself = Binary(op, step.inputs[0], None, Broadcast.NONE, target, source, target)
+            return replace(bent, binary=itself)
+    return None
+
+
+def _line(line: tuple[Float32Array, Float32Array] | None, target: Quantization) -> Convolution | None:
+    """A multiply-accumulate per channel that goes along its line, as float32 has it."""
+    if line is None:
+        return None
+    slopes, offsets = line
     signs = np.sign(slopes).astype(np.int8)
-    sums = (arithmetic.ALL_BYTES.astype(np.int32) - source.zero_point) * signs.astype(np.int32).reshape(-1, 1)
-    found = arithmetic.requantize_real(sums, factors.reshape(-1, 1), offsets.reshape(-1, 1), target)
-    if not np.array_equal(found, attributes.tables):
-        return None
     return Convolution(
         window=POINT,
         groups=len(signs),
         weights=signs.reshape(-1, 1, 1, 1),
         bias=np.zeros(len(signs), np.int32),
-        multipliers=factors,
+        multipliers=np.where(slopes == 0, np.float32(1), np.abs(slopes)).astype(np.float32),
         intermediate=target,
         real_bias=offsets,
     )
 
 
+def _results(kernel: Convolution, source: Quantization) -> Int8Array:
+    """What the kernel's sums become, for every channel and byte."""
+    weights = kernel.weights.astype(np.int32).reshape(-1, 1)
+    sums = (arithmetic.ALL_BYTES.astype(np.int32) - source.zero_point) * weights
+    offsets = np.zeros(1, np.float32) if kernel.real_bias is None else kernel.real_bias
+    factors = kernel.multipliers.reshape(-1, 1)
+    return arithmetic.requantize_real(sums, factors, offsets.reshape(-1, 1), kernel.intermediate)
+
+
 def _convolve(builder: Builder, step: Step, attributes: TableAttributes, kernel: Convolution) -> None:
     source = make_canonical(builder, step.inputs[0])
-    draft = Draft("depthwise_conv2d", kernel, (source,), step.output, attributes.steps, step.sources)
+    inputs = (source,)
+    if kernel.binary is not None:
+        inputs = (source, source)
+        kernel = replace(kernel, binary=replace(kernel.binary, operand=source))
+    draft = Draft("depthwise_conv2d", kernel, inputs, step.output, attributes.steps, step.sources)
     builder.produce(step, draft, new_map(builder.tensor(step.output)))
 
 

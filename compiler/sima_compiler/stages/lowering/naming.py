@@ -7,8 +7,22 @@ underscores, such as ``conv2d_add_relu``; `partition` puts the segment before an
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import assert_never
 
-from sima_compiler.ir.layers import Binary, Convolution, Copy, Elementwise, FeatureMap, Kernel, Layer
+from sima_compiler.ir.layers import (
+    Binary,
+    Blend,
+    Convolution,
+    Copy,
+    Elementwise,
+    FeatureMap,
+    Kernel,
+    Layer,
+    Lookup,
+    Normalization,
+    Pooling,
+    Resize,
+)
 from sima_compiler.stages.lowering.builder import Draft
 
 Names = dict[str, str]
@@ -45,5 +59,7 @@ def _renamed_kernel(kernel: Kernel, names: Names) -> Kernel:
         case Copy():
             moves = tuple(replace(move, source=names.get(move.source, move.source)) for move in kernel.moves)
             return replace(kernel, moves=moves)
-        case _:
+        case Convolution() | Pooling() | Lookup() | Resize() | Blend() | Normalization():
             return kernel
+        case _:
+            assert_never(kernel)

@@ -12,12 +12,25 @@ Always holds: the new kernel's bytes are the table's entries of the old kernel's
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import assert_never
 
 import numpy as np
 
 from sima_compiler import arithmetic
 from sima_compiler.ir.graph import Int8Array
-from sima_compiler.ir.layers import Binary, Convolution, Copy, Elementwise, Kernel, Lookup, Pooling, PoolKind, Resize
+from sima_compiler.ir.layers import (
+    Binary,
+    Blend,
+    Convolution,
+    Copy,
+    Elementwise,
+    Kernel,
+    Lookup,
+    Normalization,
+    Pooling,
+    PoolKind,
+    Resize,
+)
 from sima_compiler.stages.lowering.builder import Builder
 from sima_compiler.stages.lowering.byte_functions import Step
 
@@ -50,17 +63,18 @@ def as_clamp(table: Int8Array) -> Clamp | None:
 def with_table(kernel: Kernel, table: Int8Array, *, same_quant: bool) -> Kernel | None:
     """The kernel followed by ``table``.
 
-    An average pool requantizes to its map, so only a table that keeps the quantization fits behind it.
+    An average pool and linear resampling requantize to their map, so only a table that keeps the quantization fits
+    behind them.
     """
     match kernel:
-        case Convolution(binary=None) | Pooling():
+        case Convolution(binary=Binary() as binary) | Elementwise(binary=binary):
+            clamp, lookup = followed(binary.clamp, binary.lookup, table, same_quant=same_quant)
+            return replace(kernel, binary=replace(binary, clamp=clamp, lookup=lookup))
+        case Convolution() | Pooling():
             if isinstance(kernel, Pooling) and kernel.kind is not PoolKind.MAX and not same_quant:
                 return None
             clamp, lookup = followed(kernel.clamp, kernel.lookup, table, same_quant=same_quant)
             return replace(kernel, clamp=clamp, lookup=lookup)
-        case Convolution(binary=Binary() as binary) | Elementwise(binary=binary):
-            clamp, lookup = followed(binary.clamp, binary.lookup, table, same_quant=same_quant)
-            return replace(kernel, binary=replace(binary, clamp=clamp, lookup=lookup))
         case Lookup():
             return Lookup(arithmetic.apply_table(table, kernel.table))
         case Resize():
@@ -68,8 +82,15 @@ def with_table(kernel: Kernel, table: Int8Array, *, same_quant: bool) -> Kernel 
         case Copy():
             moves = tuple(replace(move, lookup=composed(move.lookup, table)) for move in kernel.moves)
             return Copy(moves, None if kernel.fill is None else int(table[kernel.fill + 128]))
-        case _:
+        case Blend():
+            if not same_quant:
+                return None
+            clamp, lookup = followed(kernel.clamp, kernel.lookup, table, same_quant=same_quant)
+            return replace(kernel, clamp=clamp, lookup=lookup)
+        case Normalization():
             return None
+        case _:
+            assert_never(kernel)
 
 
 def followed(

@@ -1,14 +1,14 @@
-"""Pools and nearest-neighbour resizing: kernels that slide over an image.
+"""Pools and resizing: kernels that slide over an image.
 
-In: steps of MaxPool, averages of every kind and Resize on (C, H, W). Out: `Pooling` and `Resize` layers.
+In: steps of MaxPool, averages of every kind and Resize on (C, H, W). Out: `Pooling`, `Resize` and `Blend` layers.
 """
 
 from __future__ import annotations
 
 from sima_compiler import arithmetic
 from sima_compiler.errors import InternalError, UnsupportedError
-from sima_compiler.ir.graph import ConvAttributes, Op, RealAverageAttributes, ShapeAttributes
-from sima_compiler.ir.layers import Pooling, PoolKind, Resize, Window
+from sima_compiler.ir.graph import BlendAttributes, ConvAttributes, Op, RealAverageAttributes, ShapeAttributes
+from sima_compiler.ir.layers import Blend, Pooling, PoolKind, Resize, Window
 from sima_compiler.stages.lowering.borders import with_borders
 from sima_compiler.stages.lowering.builder import Builder, Draft
 from sima_compiler.stages.lowering.byte_functions import Step
@@ -77,6 +77,18 @@ def lower_resize(builder: Builder, step: Step) -> None:
     lookup = None if full else arithmetic.ALL_BYTES.clip(*step.node.clamp)
     kernel = Resize(attributes.rows, attributes.columns, lookup)
     draft = Draft("resize", kernel, (source,), step.output, ("resize", *step.node.fused), step.sources)
+    builder.produce(step, draft, new_map(builder.tensor(step.output)))
+
+
+def lower_blend(builder: Builder, step: Step) -> None:
+    """Linear interpolation by the neighbours and weights of every output row and column."""
+    _require_image(builder, step)
+    attributes = step.node.attributes
+    if not isinstance(attributes, BlendAttributes):
+        raise InternalError(f"legalize: {step.node.name} has no neighbours")
+    source = make_canonical(builder, step.inputs[0])
+    kernel = Blend(attributes.rows, attributes.columns, step.node.clamp)
+    draft = Draft("resize", kernel, (source,), step.output, ("resize_linear", *step.node.fused), step.sources)
     builder.produce(step, draft, new_map(builder.tensor(step.output)))
 
 

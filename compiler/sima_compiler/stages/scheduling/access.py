@@ -7,7 +7,9 @@ bounding otherwise: too wide an interval costs a wait, never a wrong result.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import assert_never
 
+from sima_compiler.ir.commands import facts
 from sima_compiler.ir.program import (
     Box,
     Combine,
@@ -15,8 +17,10 @@ from sima_compiler.ir.program import (
     Convolve,
     Fill,
     Gather,
+    Interpolate,
     LoadConstants,
     LoadTensor,
+    Normalize,
     Operand,
     Pool,
     Resample,
@@ -54,18 +58,20 @@ def accesses(command: Command) -> list[Access]:
             return _gather(command) + _parameters(command.parameters)
         case Fill():
             return _operand(command.target, writes=True)
-        case Convolve() | Pool() | Combine() | Translate() | Resample():
+        case Convolve() | Pool() | Combine() | Translate() | Resample() | Interpolate() | Normalize():
             found = _operand(command.source, writes=False)
             if part_of(command).finishes:
                 found += _operand(command.target, writes=True)
-            step = command.binary if isinstance(command, Convolve | Combine) else None
-            if step is not None and step.operand is not None:
-                found += _operand(step.operand, writes=False)
+            second = facts(command).second
+            if second is not None:
+                found += _operand(second, writes=False)
             return found + _parameters(command.parameters)
+        case _:
+            assert_never(command)
 
 
-def _parameters(buffer: int) -> list[Access]:
-    return [Access(buffer, 0, EVERYTHING, writes=False)] if buffer >= 0 else []
+def _parameters(buffer: int | None) -> list[Access]:
+    return [] if buffer is None else [Access(buffer, 0, EVERYTHING, writes=False)]
 
 
 def _operand(operand: Operand, *, writes: bool) -> list[Access]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sima_compiler.view import units, wordings
-from sima_compiler.view.folding import Folded, folded, why_not_faster
+from sima_compiler.view.folding import Folded, folded
 from sima_compiler.view.html.markup import Markup, join, tag
 from sima_compiler.view.records import View
 
@@ -20,14 +20,25 @@ def batch_html(view: View) -> Markup:
     """Answers and table."""
     if not view.candidates:
         return tag("p", f"{view.batch.sentence} {view.wordings['no_candidates']}".strip())
-    columns = ("Batch", "Speed", "Verdict", *_NUMBERS, "Limited by", "Reason", "What would help")
+    columns = ("Batch", "Speed", "Verdict", *_NUMBERS, "Limited by", "Reason")
     head = tag("tr", *(tag("th", c, scope="col", class_="n" if c in _NUMBERS else None) for c in columns))
     best = max((row.samples_per_second or 0.0 for row in view.candidates), default=0.0)
     body = tag("tbody", *(_row(row, best) for row in folded(view)))
     table = tag("div", tag("table", tag("thead", head), body), class_="scroll", tabindex="0", role="region",
                 aria_label="Batch sizes")  # fmt: skip
-    faster = why_not_faster(view)
-    return join([tag("p", faster) if faster else "", table])
+    return join([*_answers(view), table, *_levers(view)])
+
+
+def _answers(view: View) -> list[Markup]:
+    asked = (("Why not one more?", view.batch.why_not_more), ("Why not smaller?", view.batch.why_not_faster))
+    return [tag("p", tag("b", question), f" {answer}") for question, answer in asked if answer]
+
+
+def _levers(view: View) -> list[Markup]:
+    """What would help; where nobody planned with anything, how to."""
+    items = [tag("li", sentence) for sentence in view.batch.would_help]
+    told = tag("ul", *items) if items else tag("p", view.wordings["levers_not_planned"])
+    return [tag("h5", "What would help"), told]
 
 
 def _row(row: Folded, best: float) -> Markup:
@@ -44,7 +55,6 @@ def _row(row: Folded, best: float) -> Markup:
         tag("td", _span(units.size, [end.peak_on_chip_bytes for end in ends]), class_="n"),
         tag("td", wordings.limited_by(candidate) or units.NOT_RECORDED),
         tag("td", candidate.reason or units.NOT_RECORDED),
-        tag("td", "; ".join(map(wordings.lever_sentence, candidate.levers)) or units.NOT_RECORDED),
         class_="built" if built else None,
     )
 

@@ -44,7 +44,7 @@ def layers_html(view: View) -> Markup:
     numbers = ",".join(f"td:nth-child({place})" for place, column in enumerate(columns, 1) if column.is_number)
     aligned = f".sima.sima .layers :is({numbers}){{text-align:right;white-space:nowrap;min-width:0}}"
     style = tag("style", Markup(aligned + _colours(view)))
-    table = Markup(f'<table class="layers"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{style}')
+    table = Markup(f'<table class="layers"><thead><tr>{head}</thead><tbody>{body}</tbody></table>{style}')
     label = f"{units.count(len(view.layers))} layers"
     notes = [view.totals.overlaps, *view.left_out, f"Bars: {view.wordings['static']}."]
     return join(

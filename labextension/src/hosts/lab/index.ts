@@ -1,13 +1,14 @@
-/** The JupyterLab extension: shows saved views in notebooks, live where the kernel still has them. */
+/** The JupyterLab extension: saved views in notebooks, live where the kernel still has them, and files as documents. */
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from "@jupyterlab/application";
 import { IRenderMimeRegistry } from "@jupyterlab/rendermime";
 
+import { documents } from "./opening.ts";
 import { MIME_TYPE, ViewOutput } from "./output.ts";
 
 /** In front of ipywidgets' -10: where both could show an output, ours comes first and brings the widget in by itself. */
 const RANK = -20;
 
-const plugin: JupyterFrontEndPlugin<void> = {
+const views: JupyterFrontEndPlugin<void> = {
   id: "sima-nb:views",
   description: "Profiling views in notebook outputs",
   autoStart: true,
@@ -17,4 +18,4 @@ const plugin: JupyterFrontEndPlugin<void> = {
   },
 };
 
-export default plugin;
+export default [views, documents];

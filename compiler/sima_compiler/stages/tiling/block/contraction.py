@@ -18,12 +18,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 
+from sima_compiler.ir.kernels import Reduction
 from sima_compiler.ir.layers import Convolution, FeatureMap, Pooling, Window
 from sima_compiler.ir.program import Part
 from sima_compiler.stages.tiling.block.geometry import Range, Region, block_window, shares, splits, window_range
 
-#: Kernels that sum over a window.
-Reduction = Convolution | Pooling
 #: Rows, columns, channels.
 Shape = tuple[int, int, int]
 
@@ -114,15 +113,19 @@ def _along(kernel: Reduction, axis: int, block: int, output: Range, size: int) -
     return found
 
 
+def group_channels(kernel: Convolution, source: FeatureMap, target: FeatureMap, outputs: Range) -> Range:
+    """Input channels of the groups that a range of output channels belongs to."""
+    per_group_in, per_group_out = source.channels // kernel.groups, target.channels // kernel.groups
+    return (outputs[0] // per_group_out * per_group_in, -(-outputs[1] // per_group_out) * per_group_in)
+
+
 def part_region(kernel: Reduction, taps: Taps, source: FeatureMap, target: FeatureMap, output: Region) -> Region:
     """The region of the first input that a part of an output block reads."""
     rows, columns, _ = block_window(output, taps.window(kernel.window), source)
     if isinstance(kernel, Pooling):
         return Region(output.samples, rows, columns, output.channels)
-    per_group_in, per_group_out = source.channels // kernel.groups, target.channels // kernel.groups
-    first = output.channels[0] // per_group_out * per_group_in
-    last = -(-output.channels[1] // per_group_out) * per_group_in
-    if taps.channels != (0, per_group_in):
+    first, last = group_channels(kernel, source, target, output.channels)
+    if taps.channels != (0, source.channels // kernel.groups):
         first, last = first + taps.channels[0], first + taps.channels[1]
     return Region(output.samples, rows, columns, (first, last))
 

@@ -85,12 +85,16 @@ def map_bytes(feature_map: FeatureMap, batch: int, machine: Machine) -> int:
 
 def offset_in(held: Held, region: Region) -> int:
     """Where a region's first byte lies in the buffer that holds it."""
+    return held.offset + offset_from(held.region, held.strides, region)
+
+
+def offset_from(origin: Region, strides: Strides, region: Region) -> int:
+    """Bytes from the first byte of a region that lies in memory with these strides to that of a region inside it."""
     return (
-        held.offset
-        + (region.samples[0] - held.region.samples[0]) * held.strides.sample
-        + (region.rows[0] - held.region.rows[0]) * held.strides.row
-        + (region.columns[0] - held.region.columns[0]) * held.strides.pixel
-        + (region.channels[0] - held.region.channels[0])
+        (region.samples[0] - origin.samples[0]) * strides.sample
+        + (region.rows[0] - origin.rows[0]) * strides.row
+        + (region.columns[0] - origin.columns[0]) * strides.pixel
+        + (region.channels[0] - origin.channels[0])
     )
 
 

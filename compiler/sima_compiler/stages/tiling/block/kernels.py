@@ -1,7 +1,7 @@
 """One block of one layer as compute commands with empty waits.
 
 In: a layer, the output region, the buffers that hold its maps and parameters. Out: commands of `ir.program`, and the
-constants that a block needs. A command's ``parameters`` is the buffer index, or -1.
+constants that a block needs. A command's ``parameters`` is the buffer index, or None.
 """
 
 from __future__ import annotations
@@ -9,18 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import assert_never
 
 import numpy as np
 
+from sima_compiler.errors import InternalError
 from sima_compiler.ir.graph import Int8Array
+from sima_compiler.ir.kernels import Reduction, facts
 from sima_compiler.ir.layers import (
     Binary,
+    Blend,
     Broadcast,
     Convolution,
     Copy,
     Elementwise,
     Layer,
     Lookup,
+    Normalization,
     Pooling,
     Resize,
     Window,
@@ -44,12 +49,14 @@ from sima_compiler.ir.program import (
 from sima_compiler.lm.constants import ConstantSections
 from sima_compiler.machine.cost import array_work, ceil_div, compute_cycles
 from sima_compiler.machine.description import Machine
-from sima_compiler.stages.tiling.block.contraction import Extent, Reduction, Taps, part_region
+from sima_compiler.stages.tiling.block.blend import blend_command, blend_sections
+from sima_compiler.stages.tiling.block.contraction import Extent, Taps, part_region
 from sima_compiler.stages.tiling.block.copies import CoordinateMove, byte_dimensions
 from sima_compiler.stages.tiling.block.geometry import Held, Range, Region, block_window, operand_of
 from sima_compiler.stages.tiling.block.mapping import best_mapping, holding_mapping
 from sima_compiler.stages.tiling.block.margins import fewest_cuts, margin_cuts, margin_share
 from sima_compiler.stages.tiling.block.reach import input_region
+from sima_compiler.stages.tiling.block.rows import row_command, row_sections
 
 NO_WAIT = Wait()
 #: Gather commands have at most this many dimensions (`ir.program.Gather`).
@@ -65,11 +72,18 @@ class Block:
     region: Region
     target: Held
     inputs: tuple[Held, ...]
-    parameters: int
+    parameters: int | None
     machine: Machine
     quads: int
     taps: Taps | None = None
     extent: Extent | None = None
+
+    @property
+    def constants(self) -> int:
+        """The buffer of the block's constants, for kernels that never do without."""
+        if self.parameters is None:
+            raise InternalError(f"tile: {self.layer.name} has no constants")
+        return self.parameters
 
     @property
     def part(self) -> Part:
@@ -99,38 +113,45 @@ def constants_of(layer: Layer, region: Region, taps: Taps | None = None) -> Cons
     """The parameters of a block, or of a part of it, or None when its kernel needs none."""
     channels = slice(*region.channels)
     kernel = layer.kernel
-    sections: ConstantSections | None = None
     if taps is not None and not taps.part.finishes:
-        if isinstance(kernel, Convolution):
-            sections = ConstantSections(weights=_weights(kernel, channels, taps))
-        elif isinstance(kernel, Pooling) and kernel.reals is not None:
-            sections = ConstantSections(reals=kernel.reals)
-    elif isinstance(kernel, Convolution):
-        sections = ConstantSections(
-            weights=_weights(kernel, channels, taps),
-            bias=kernel.bias[channels] if kernel.real_bias is None else None,
-            real_bias=kernel.real_bias[channels] if kernel.real_bias is not None else None,
-            multipliers=kernel.multipliers[channels],
-            lookup=kernel.lookup,
-            binary_values=_binary_values(kernel.binary, region),
-            binary_lookup=kernel.binary.lookup if kernel.binary is not None else None,
-        )
-    elif isinstance(kernel, Elementwise):
-        values, lookup = _binary_values(kernel.binary, region), kernel.binary.lookup
-        if values is not None or lookup is not None:
-            sections = ConstantSections(binary_values=values, binary_lookup=lookup)
-    elif isinstance(kernel, Lookup):
-        sections = ConstantSections(lookup=kernel.table)
-    elif isinstance(kernel, Pooling):
-        if kernel.reals is not None or kernel.lookup is not None:
-            sections = ConstantSections(reals=kernel.reals, lookup=kernel.lookup)
-    elif isinstance(kernel, Resize):
-        sections = _resize_sections(kernel, region)
-    return sections
+        if isinstance(kernel, Pooling) and kernel.reals is not None:
+            return ConstantSections(reals=kernel.reals)
+        weights = facts(kernel).weights
+        return None if weights is None else ConstantSections(weights=_weights(weights, channels, taps))
+    match kernel:
+        case Convolution():
+            return ConstantSections(
+                weights=_weights(kernel.weights, channels, taps),
+                bias=kernel.bias[channels] if kernel.real_bias is None else None,
+                real_bias=kernel.real_bias[channels] if kernel.real_bias is not None else None,
+                multipliers=kernel.multipliers[channels],
+                lookup=kernel.lookup,
+                binary_values=_binary_values(kernel.binary, region),
+                binary_lookup=kernel.binary.lookup if kernel.binary is not None else None,
+            )
+        case Elementwise():
+            values, lookup = _binary_values(kernel.binary, region), kernel.binary.lookup
+            absent = values is None and lookup is None
+            return None if absent else ConstantSections(binary_values=values, binary_lookup=lookup)
+        case Lookup():
+            return ConstantSections(lookup=kernel.table)
+        case Pooling():
+            absent = kernel.reals is None and kernel.lookup is None
+            return None if absent else ConstantSections(reals=kernel.reals, lookup=kernel.lookup)
+        case Resize():
+            return _resize_sections(kernel, region)
+        case Blend():
+            return blend_sections(kernel, region)
+        case Normalization():
+            return row_sections(kernel, region)
+        case Copy():
+            return None  # each move loads its own table
+        case _:
+            assert_never(kernel)
 
 
-def _weights(kernel: Convolution, channels: slice, taps: Taps | None) -> Int8Array:
-    found = kernel.weights[channels]
+def _weights(weights: Int8Array, channels: slice, taps: Taps | None) -> Int8Array:
+    found = weights[channels]
     if taps is not None:
         found = found[:, slice(*taps.rows), slice(*taps.columns), slice(*taps.channels)]
     return np.ascontiguousarray(found)
@@ -138,18 +159,12 @@ def _weights(kernel: Convolution, channels: slice, taps: Taps | None) -> Int8Arr
 
 def needs_region_constants(layer: Layer) -> bool:
     """True when the parameters differ from stripe to stripe, not only from channel block to channel block."""
-    if isinstance(layer.kernel, Resize):
-        return True
-    binary = getattr(layer.kernel, "binary", None)
-    return isinstance(binary, Binary) and binary.values is not None and binary.broadcast is Broadcast.NONE
+    return facts(layer.kernel).constants.by_place
 
 
 def needs_channel_constants(layer: Layer) -> bool:
     """True when the parameters differ from channel block to channel block; a table is the same for all."""
-    kernel = layer.kernel
-    if isinstance(kernel, Elementwise):
-        return kernel.binary.values is not None and kernel.binary.broadcast is not Broadcast.SCALAR
-    return isinstance(kernel, Convolution)
+    return facts(layer.kernel).constants.by_channel
 
 
 def _binary_values(binary: Binary | None, region: Region) -> np.ndarray | None:
@@ -181,12 +196,20 @@ def block_commands(block: Block) -> Sequence[ComputeCommand]:
             step = _binary_step(block, kernel.binary)
             return [Combine(block.index, NO_WAIT, block.source(0), block.output, block.parameters, step)]
         case Lookup():
-            return [Translate(block.index, NO_WAIT, block.source(0), block.output, block.parameters)]
+            return [Translate(block.index, NO_WAIT, block.source(0), block.output, block.constants)]
         case Resize():
             has_lookup = kernel.lookup is not None
-            return [Resample(block.index, NO_WAIT, block.source(0), block.output, block.parameters, has_lookup)]
+            return [Resample(block.index, NO_WAIT, block.source(0), block.output, block.constants, has_lookup)]
+        case Blend():
+            operands, quants = (block.source(0), block.output), (block.inputs[0].map.quant, block.target.map.quant)
+            return [blend_command(kernel, block.index, operands, quants, block.constants)]
+        case Normalization():
+            operands, quants = (block.source(0), block.output), (block.inputs[0].map.quant, block.target.map.quant)
+            return [row_command(kernel, block.index, operands, quants, block.parameters)]
         case Copy():
             return []
+        case _:
+            assert_never(kernel)
 
 
 def _least(block: Block, window: Window, command: Callable[[Block], Convolve | Pool]) -> Sequence[Convolve | Pool]:
@@ -229,7 +252,7 @@ def _convolve(block: Block, kernel: Convolution) -> Convolve:
         NO_WAIT,
         source,
         target,
-        block.parameters,
+        block.constants,
         window,
         groups,
         block.inputs[0].map.quant.zero_point,
@@ -311,9 +334,11 @@ def copy_fill(block: Block, kernel: Copy) -> Sequence[ComputeCommand]:
     return [Fill(block.index, NO_WAIT, block.output, value)]
 
 
-def gathers(layer: int, part: CoordinateMove, samples: Range, source: Held, target: Held, table: int) -> list[Gather]:
+def gathers(
+    layer: int, part: CoordinateMove, samples: Range, source: Held, target: Held, table: int | None
+) -> list[Gather]:
     """Part of a move for a range of samples: one gather per combination of the outer dimensions that one command
-    cannot hold; ``table`` is the parameters buffer or -1.
+    cannot hold; ``table`` is the parameters buffer or None.
     """
     source_offset, target_offset, dimensions = byte_dimensions(part, source, target)
     low, high = samples

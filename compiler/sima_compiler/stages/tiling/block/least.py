@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sima_compiler.ir.layers import Copy, Elementwise, Layer, Lookup, Segment
+from sima_compiler.ir.kernels import Reach, Reduction, facts
+from sima_compiler.ir.layers import Copy, Layer, Segment
 from sima_compiler.machine.description import Machine
-from sima_compiler.stages.tiling.block.contraction import Reduction
 from sima_compiler.stages.tiling.block.geometry import Region, bytes_of, map_bytes
 from sima_compiler.stages.tiling.block.parameters import least_parameter_bytes, parameter_bytes, table_bytes
 from sima_compiler.stages.tiling.block.parts import PartSite, least_part_bytes
@@ -39,7 +39,7 @@ def _whole_window_bytes(
 ) -> int:
     target = segment.maps[layer.output]
     channels = target.channels
-    if isinstance(layer.kernel, Elementwise | Lookup):  # each output depends on its own channel alone
+    if facts(layer.kernel).reach is Reach.PLACE:  # each output depends on its own channel alone
         channels = min(machine.lanes, channels)
         size = machine.align(parameter_bytes(layer, channels, 1))
     else:

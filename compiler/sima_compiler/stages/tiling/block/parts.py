@@ -9,18 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sima_compiler.ir.layers import Convolution, FeatureMap, Layer, Segment
+from sima_compiler.ir.kernels import KernelFacts, Reduction, Unit, facts
+from sima_compiler.ir.layers import FeatureMap, Layer, Segment
 from sima_compiler.machine.description import Machine
-from sima_compiler.stages.tiling.block.contraction import (
-    Extent,
-    Reduction,
-    Shape,
-    part_shape,
-    smaller_extents,
-    whole_extent,
-)
+from sima_compiler.stages.tiling.block.contraction import Extent, Shape, part_shape, smaller_extents, whole_extent
 from sima_compiler.stages.tiling.block.geometry import Region, bytes_of
-from sima_compiler.stages.tiling.block.parameters import ALIGNMENT, TABLES, value_bytes
+from sima_compiler.stages.tiling.block.parameters import ALIGNMENT, PER_CHANNEL, TABLES, value_bytes
 from sima_compiler.stages.tiling.block.reach import input_region
 
 
@@ -33,6 +27,11 @@ class PartSite:
     segment: Segment
     spilled: Collection[str]
     machine: Machine
+
+    @property
+    def facts(self) -> KernelFacts:
+        """What is true of the kernel."""
+        return facts(self.kernel)
 
     @property
     def source(self) -> FeatureMap:
@@ -48,8 +47,8 @@ class PartSite:
         """Bytes of one part's parameters and of its spilled input, and of a block's other spilled maps."""
         rows, columns, channels = block
         parameters = TABLES + ALIGNMENT + value_bytes(self.layer, channels, rows * columns)
-        if isinstance(self.kernel, Convolution):
-            parameters += channels * (extent.rows * extent.columns * extent.channels + 8)
+        if self.facts.weights is not None:
+            parameters += channels * (extent.rows * extent.columns * extent.channels + PER_CHANNEL)
         shape = part_shape(self.kernel, extent, self.source, block)
         source = self._bytes(self.source, shape) if self.layer.inputs[0] in self.spilled else 0
         others = self._bytes(self.target, block) if self.layer.output in self.spilled else 0
@@ -79,14 +78,14 @@ def least_part_bytes(site: PartSite, comfortable: int) -> int:
     found = largest_part(site, wide, extents, comfortable)
     if found is not None:
         return site.demand(wide, found)
-    narrow = (1, 1, 1) if isinstance(site.kernel, Convolution) and not site.kernel.is_depthwise else wide
+    narrow = (1, 1, 1) if site.facts.unit is Unit.ARRAY else wide
     return site.demand(narrow, extents[-1])
 
 
 def largest_part(site: PartSite, block: Shape, extents: Sequence[Extent], limit: int) -> Extent | None:
     """The largest part of a block that fits; the demand falls along ``extents``."""
     usable = extents
-    if isinstance(site.kernel, Convolution) and block[2] > site.target.channels // site.kernel.groups:
+    if site.facts.groups is not None and block[2] > site.target.channels // site.facts.groups:
         full = whole_extent(site.kernel).channels  # channels of several groups are not cut
         usable = [extent for extent in extents if extent.channels == full]
     low, high = 0, len(usable)

@@ -6,7 +6,23 @@ grouped convolution into its groups' channels; a broadcast operand stays whole; 
 
 from __future__ import annotations
 
-from sima_compiler.ir.layers import Convolution, Copy, FeatureMap, Layer, Pooling, Resize
+from typing import assert_never
+
+from sima_compiler.ir.graph import Neighbours
+from sima_compiler.ir.kernels import Reach, facts
+from sima_compiler.ir.layers import (
+    Blend,
+    Convolution,
+    Copy,
+    Elementwise,
+    FeatureMap,
+    Layer,
+    Lookup,
+    Normalization,
+    Pooling,
+    Resize,
+)
+from sima_compiler.stages.tiling.block.contraction import group_channels
 from sima_compiler.stages.tiling.block.copies import copy_input_region
 from sima_compiler.stages.tiling.block.geometry import Range, Region, block_window
 
@@ -14,28 +30,41 @@ from sima_compiler.stages.tiling.block.geometry import Range, Region, block_wind
 def input_region(layer: Layer, index: int, source: FeatureMap, target: FeatureMap, output: Region) -> Region:
     """The region of input ``index`` that an output block reads."""
     kernel = layer.kernel
-    if isinstance(kernel, Copy):
-        return copy_input_region(kernel, source, target, output)
-    if index > 0:
+    if index > 0 and not isinstance(kernel, Copy):
         return _operand_region(source, target, output)
-    if isinstance(kernel, Convolution):
-        rows, columns, _ = block_window(output, kernel.window, source)
-        return Region(output.samples, rows, columns, _conv_channels(kernel, source, target, output.channels))
-    if isinstance(kernel, Pooling):
-        rows, columns, _ = block_window(output, kernel.window, source)
-        return Region(output.samples, rows, columns, output.channels)
-    if isinstance(kernel, Resize):
-        rows, columns = _table_range(kernel.rows, output.rows), _table_range(kernel.columns, output.columns)
-        return Region(output.samples, rows, columns, output.channels)
-    return output
+    match kernel:
+        case Copy():
+            return copy_input_region(kernel, source, target, output)
+        case Convolution():
+            rows, columns, _ = block_window(output, kernel.window, source)
+            return Region(output.samples, rows, columns, group_channels(kernel, source, target, output.channels))
+        case Pooling():
+            rows, columns, _ = block_window(output, kernel.window, source)
+            return Region(output.samples, rows, columns, output.channels)
+        case Resize():
+            rows, columns = _table_range(kernel.rows, output.rows), _table_range(kernel.columns, output.columns)
+            return Region(output.samples, rows, columns, output.channels)
+        case Blend():
+            rows, columns = _neighbour_range(kernel.rows, output.rows), _neighbour_range(kernel.columns, output.columns)
+            return Region(output.samples, rows, columns, output.channels)
+        case Elementwise() | Lookup():
+            return output
+        case Normalization():
+            return Region(output.samples, output.rows, output.columns, (0, source.channels))
+        case _:
+            assert_never(kernel)
 
 
 def stripable(layer: Layer) -> bool:
-    """Whether a range of output rows needs less than all input rows, and no parameters of its own."""
-    kernel = layer.kernel
-    if isinstance(kernel, Pooling):
-        return not kernel.is_global
-    return not (isinstance(kernel, Convolution) and kernel.binary is not None and kernel.binary.values is not None)
+    """Whether a range of output rows needs less than all input rows, and no weights of its own.
+
+    A block's constants are loaded together: where values of the second operand differ from stripe to stripe, so would
+    the block of weights that they lie in.
+    """
+    known = facts(layer.kernel)
+    constant = known.second is not None and known.second.values is not None
+    own = known.reach is Reach.PIXEL and known.constants.by_place
+    return not known.whole_map and not own and not (constant and known.weights is not None)
 
 
 def _operand_region(source: FeatureMap, target: FeatureMap, output: Region) -> Region:
@@ -47,12 +76,9 @@ def _operand_region(source: FeatureMap, target: FeatureMap, output: Region) -> R
     return Region(output.samples, (0, source.rows), (0, source.columns), channels)
 
 
-def _conv_channels(kernel: Convolution, source: FeatureMap, target: FeatureMap, outputs: Range) -> Range:
-    """Input channels of the groups that an output channel range belongs to."""
-    if kernel.groups == 1:
-        return (0, source.channels)
-    per_group_in, per_group_out = source.channels // kernel.groups, target.channels // kernel.groups
-    return (outputs[0] // per_group_out * per_group_in, -(-outputs[1] // per_group_out) * per_group_in)
+def _neighbour_range(axis: Neighbours, output: Range) -> Range:
+    part = axis.part(*output)
+    return _table_range((*part.near, *part.far), (0, 2 * len(part.near)))
 
 
 def _table_range(table: tuple[int, ...], output: Range) -> Range:

@@ -201,9 +201,9 @@ def _load_cycles(place: _Place, feature_map: FeatureMap, region: Region) -> int:
 
 def _gather_cycles(place: _Place, load: CopyLoad, source: FeatureMap, region: Region) -> int:
     held, target = _held(place, source, load.region), _held(place, place.target, region)
-    commands = [command for part in load.parts for command in gathers(0, part, region.samples, held, target, -1)]
+    commands = [command for part in load.parts for command in gathers(0, part, region.samples, held, target, None)]
     return sum(compute_cycles(command, place.machine, place.quads) for command in commands)
 
 
 def _held(place: _Place, feature_map: FeatureMap, region: Region) -> Held:
-    return Held(-1, feature_map, region, strides_of(feature_map, region, place.machine), 0)
+    return Held(0, feature_map, region, strides_of(feature_map, region, place.machine), 0)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sima_compiler.ir.layers import Convolution
+from sima_compiler.ir.kernels import Reduction, Unit
 from sima_compiler.machine.cost import ArrayWork, ceil_div, vector_cycles
-from sima_compiler.stages.tiling.block.contraction import Extent, Reduction, Shape, smaller_extents, whole_extent
+from sima_compiler.stages.tiling.block.contraction import Extent, Shape, smaller_extents, whole_extent
 from sima_compiler.stages.tiling.block.geometry import shares
 from sima_compiler.stages.tiling.block.mapping import has_room, least_cycles
 from sima_compiler.stages.tiling.block.parts import PartSite, largest_part, least_part_bytes
@@ -49,14 +49,14 @@ def _blocks(site: LayerSite) -> Iterator[Shape]:
 def _has_room(site: PartSite, block: Shape, quads: int) -> bool:
     pixels, machine = block[0] * block[1], site.machine
     vectors = ceil_div(block[2], machine.lanes)
-    if not isinstance(site.kernel, Convolution) or site.kernel.is_depthwise:
+    if site.facts.unit is not Unit.ARRAY:
         return ceil_div(pixels * vectors, machine.tiles(quads)) <= machine.accumulator_pixels
     return has_room(ArrayWork(pixels, _output_blocks(site, block), 1), machine, quads)
 
 
 def _output_blocks(site: PartSite, block: Shape) -> int:
-    kernel = site.kernel
-    group = site.target.channels // kernel.groups if isinstance(kernel, Convolution) else block[2]
+    groups = site.facts.groups
+    group = block[2] if groups is None else site.target.channels // groups
     return ceil_div(block[2], group) * ceil_div(min(group, block[2]), site.machine.lanes)
 
 
@@ -70,7 +70,7 @@ def _time(layer_site: LayerSite, site: PartSite, block: Shape, extent: Extent, *
     parts = ceil_div(whole.rows, extent.rows) * ceil_div(whole.columns, extent.columns)
     parts *= ceil_div(whole.channels, extent.channels)
     parameters, source, others = site.transfers(block, extent)
-    weights = parameters if isinstance(site.kernel, Convolution) else 0
+    weights = parameters if site.facts.weights is not None else 0
     dma = blocks * (parts * (weights + source) + others) // machine.dram_bytes_per_cycle
     dma += blocks * parts * machine.dma_latency_cycles // machine.dma_outstanding
     compute = blocks * parts * _compute(site, block, extent, layer_site.quads)
@@ -79,7 +79,7 @@ def _time(layer_site: LayerSite, site: PartSite, block: Shape, extent: Extent, *
 
 def _compute(site: PartSite, block: Shape, extent: Extent, quads: int) -> int:
     pixels, machine = block[0] * block[1], site.machine
-    if isinstance(site.kernel, Convolution) and not site.kernel.is_depthwise:
+    if site.facts.unit is Unit.ARRAY:
         contraction = extent.rows * extent.columns * ceil_div(extent.channels, machine.lanes)
         return least_cycles(ArrayWork(pixels, _output_blocks(site, block), contraction), machine, quads)
     vectors = pixels * ceil_div(block[2], machine.lanes)

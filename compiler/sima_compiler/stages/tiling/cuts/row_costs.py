@@ -10,9 +10,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sima_compiler.ir.layers import Convolution, Layer, Segment
-from sima_compiler.machine.cost import ceil_div, vector_cycles, vector_steps
+from sima_compiler.ir.kernels import Unit, facts
+from sima_compiler.ir.layers import Layer, Segment
+from sima_compiler.machine.cost import ceil_div, vector_cycles
 from sima_compiler.machine.description import Machine
+from sima_compiler.machine.layer_cost import layer_vector_cycles
 from sima_compiler.stages.tiling.cuts.channels import ChannelSite, block_cycles
 from sima_compiler.stages.tiling.cuts.rolling import Frame
 
@@ -47,13 +49,12 @@ class RowCosts:
         return self.known[key]
 
     def _rows(self, layer: Layer, count: int) -> int:
-        kernel, target, machine = layer.kernel, self.segment.maps[layer.output], self.machine
+        target, machine = self.segment.maps[layer.output], self.machine
         pixels = count * target.columns
-        if isinstance(kernel, Convolution) and not kernel.is_depthwise:
+        if facts(layer.kernel).unit is Unit.ARRAY:
             source = self.segment.maps[layer.inputs[0]]
             return block_cycles(ChannelSite(layer, source, target, pixels, 1, machine, self.quads), target.channels)
-        vectors = pixels * ceil_div(target.channels, machine.lanes)
-        return vector_cycles(vectors, vector_steps(layer, machine), machine, self.quads)
+        return layer_vector_cycles(layer, pixels, target.channels, machine, self.quads)
 
     def _copied(self, layer: Layer, count: int) -> int:
         target = self.segment.maps[layer.output]

@@ -15,13 +15,13 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from sima_compiler.ir.layers import Convolution, Elementwise, FeatureMap
+from sima_compiler.ir.kernels import Reach, Reduction, Scope, Unit, facts
+from sima_compiler.ir.layers import FeatureMap
 from sima_compiler.ir.tiles import Misfit
-from sima_compiler.machine.cost import ceil_div, vector_cycles, vector_steps
+from sima_compiler.machine.cost import ceil_div
 from sima_compiler.machine.description import Machine
-from sima_compiler.stages.tiling.block.contraction import Reduction
+from sima_compiler.machine.layer_cost import layer_vector_cycles
 from sima_compiler.stages.tiling.block.geometry import Region, bytes_of, shares
-from sima_compiler.stages.tiling.block.kernels import needs_region_constants
 from sima_compiler.stages.tiling.block.parameters import parameter_bytes
 from sima_compiler.stages.tiling.block.reach import input_region
 from sima_compiler.stages.tiling.cuts.channels import ChannelSite, block_cycles
@@ -115,7 +115,7 @@ def _orders(site: LayerSite) -> Iterator[tuple[int, LoopOrder]]:
         yield channels, LoopOrder.RELOADED
     for width in narrower_widths(site):
         yield width, LoopOrder.CHANNELS
-        if reloads or isinstance(site.layer.kernel, Convolution):
+        if reloads or facts(site.layer.kernel).weights is not None:
             yield width, LoopOrder.RELOADED
 
 
@@ -149,14 +149,14 @@ def _parameters(site: LayerSite, stripes: Sequence[_Stripe], channels: int, orde
 
 
 def _has_constant_map(site: LayerSite) -> bool:
-    """Every block of an elementwise layer has its own part of a constant."""
-    return isinstance(site.layer.kernel, Elementwise) and needs_region_constants(site.layer)
+    """Every block of an elementwise layer, or of one with a gain per pixel, has its own part of a constant."""
+    known = facts(site.layer.kernel)
+    return (known.reach, known.constants) in ((Reach.PLACE, Scope.BLOCK), (Reach.PIXEL, Scope.PLACES))
 
 
 def _is_mac(site: LayerSite) -> bool:
     """A contraction over all input channels: its inputs do not shrink with its channel blocks."""
-    kernel = site.layer.kernel
-    return isinstance(kernel, Convolution) and kernel.groups == 1
+    return facts(site.layer.kernel).contracts
 
 
 def _times(site: LayerSite, stripes: Sequence[_Stripe], channels: int, order: LoopOrder, demand: Cells) -> Cells:
@@ -178,15 +178,14 @@ def _times(site: LayerSite, stripes: Sequence[_Stripe], channels: int, order: Lo
 
 def _compute(site: LayerSite, stripe: _Stripe, channels: int) -> int:
     """Compute cycles of one stripe over all its channel blocks."""
-    kernel, target, machine = site.layer.kernel, site.target, site.machine
+    target, machine = site.target, site.machine
     pixels = stripe.samples * stripe.rows * stripe.columns
-    if isinstance(kernel, Convolution) and not kernel.is_depthwise:
+    if facts(site.layer.kernel).unit is Unit.ARRAY:
         source = site.segment.maps[site.layer.inputs[0]]
         place = ChannelSite(site.layer, source, target, pixels, 1, machine, site.quads)
         return block_cycles(place, channels)
     chunks = ceil_div(target.channels, channels)
-    vectors = pixels * ceil_div(channels, machine.lanes)
-    return chunks * vector_cycles(vectors, vector_steps(site.layer, machine), machine, site.quads)
+    return chunks * layer_vector_cycles(site.layer, pixels, channels, machine, site.quads)
 
 
 def _stripe_sizes(site: LayerSite) -> Iterator[tuple[int, int, int]]:

@@ -6,30 +6,32 @@ channels where a contraction is that long.
 
 from __future__ import annotations
 
-from sima_compiler.ir.layers import Convolution
+from sima_compiler.ir.kernels import Reach, Unit, facts
 from sima_compiler.stages.tiling.block.parameters import parts_of_vector
 from sima_compiler.stages.tiling.cuts.plans import LayerSite
 
 
 def narrower_widths(site: LayerSite) -> list[int]:
-    """Widths of whole groups, or of parts of a vector without groups."""
-    kernel, channels = site.layer.kernel, site.target.channels
+    """Widths of whole groups, or of parts of a vector without groups; none where a pixel is looked at as a whole."""
+    known, channels = facts(site.layer.kernel), site.target.channels
+    if known.reach is Reach.PIXEL:
+        return []
     unit = min(site.machine.lanes, channels)
-    if isinstance(kernel, Convolution) and kernel.groups > 1:
-        unit = channels // kernel.groups
-        unit = unit * max(1, site.machine.lanes // unit) if kernel.is_depthwise else unit
+    if known.groups is not None and not known.contracts:
+        unit = channels // known.groups
+        unit = unit if known.unit is Unit.ARRAY else unit * max(1, site.machine.lanes // unit)
     sizes = [channels]
     while sizes[-1] > unit:
         sizes.append(max(unit, sizes[-1] // 2 // unit * unit))
-    if isinstance(kernel, Convolution) and kernel.groups == 1:
+    if known.contracts:
         sizes += parts_of_vector(unit)
     return sizes[1:]
 
 
 def widths_in_group(site: LayerSite) -> list[int]:
     """Widths below one group, which divide it; none for a layer without groups of several outputs."""
-    kernel = site.layer.kernel
-    if not isinstance(kernel, Convolution) or kernel.groups == 1 or kernel.is_depthwise:
+    known = facts(site.layer.kernel)
+    if known.groups is None or known.contracts or known.unit is not Unit.ARRAY:
         return []
-    group = site.target.channels // kernel.groups
+    group = site.target.channels // known.groups
     return [size for size in range(group - 1, 0, -1) if group % size == 0]

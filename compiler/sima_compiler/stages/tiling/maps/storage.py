@@ -19,7 +19,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sima_compiler.ir.layers import Broadcast, Convolution, Copy, Elementwise, FeatureMap, Layer, Lookup, Segment
+from sima_compiler.ir.kernels import Reach, facts
+from sima_compiler.ir.layers import Broadcast, Copy, FeatureMap, Layer, Segment
 from sima_compiler.machine.description import Machine
 from sima_compiler.stages.tiling.block.copies import coordinate_move
 from sima_compiler.stages.tiling.maps.liveness import live_layers
@@ -159,16 +160,12 @@ def any_sharing(segment: Segment, machine: Machine) -> Storage:
 
 def _candidates(layer: Layer) -> tuple[str, ...]:
     """Inputs that are read element by element, each where the result is written."""
-    kernel = layer.kernel
-    if isinstance(kernel, Lookup):
-        return layer.inputs
-    if isinstance(kernel, Elementwise):
-        full = kernel.binary.operand is not None and kernel.binary.broadcast is Broadcast.NONE
-        return layer.inputs if full else layer.inputs[:1]
-    if not isinstance(kernel, Convolution) or kernel.binary is None or kernel.binary.operand is None:
-        return ()
-    follows = kernel.binary.broadcast is Broadcast.NONE and kernel.binary.operand != layer.inputs[0]
-    return (kernel.binary.operand,) if follows else ()
+    known = facts(layer.kernel)
+    found = layer.inputs[:1] if known.reach is Reach.PLACE else ()
+    if known.second is None or known.second.operand is None or known.second.broadcast is not Broadcast.NONE:
+        return found
+    second = known.second.operand
+    return (*found, second) if found or second != layer.inputs[0] else ()
 
 
 def _alike(one: FeatureMap, other: FeatureMap) -> bool:

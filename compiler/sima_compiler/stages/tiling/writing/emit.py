@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sima_compiler.ir.commands import facts
 from sima_compiler.ir.graph import Int8Array
+from sima_compiler.ir.kernels import Reduction
 from sima_compiler.ir.layers import Copy, FeatureMap, Layer, Segment
 from sima_compiler.ir.program import (
     Box,
@@ -23,7 +25,7 @@ from sima_compiler.ir.program import (
 from sima_compiler.ir.tiles import Load, Store, Tiling
 from sima_compiler.lm.constants import ConstantSections, pack_constants
 from sima_compiler.machine.description import Machine
-from sima_compiler.stages.tiling.block.contraction import Extent, Reduction, part_region, parts_of
+from sima_compiler.stages.tiling.block.contraction import Extent, part_region, parts_of
 from sima_compiler.stages.tiling.block.copies import coordinate_moves
 from sima_compiler.stages.tiling.block.copy_loads import CopySources, copy_loads
 from sima_compiler.stages.tiling.block.geometry import (
@@ -31,8 +33,8 @@ from sima_compiler.stages.tiling.block.geometry import (
     Range,
     Region,
     Strides,
+    offset_from,
     offset_in,
-    strides_of,
     transfer_box,
     whole,
 )
@@ -55,11 +57,8 @@ from sima_compiler.stages.tiling.maps.residency import Residency
 from sima_compiler.stages.tiling.writing.drafts import Drafts
 from sima_compiler.stages.tiling.writing.frames import FrameBuffers
 
-#: The region of an operand that a part does not read.
-NOTHING = Region((0, 0), (0, 0), (0, 0), (0, 0))
-
 #: Parameter buffers by layer, channels, and by content where rows and columns decide about it, as for tables of a copy.
-Parameters = dict[tuple[int, Range, bytes], int]
+Parameters = dict[tuple[int, Range, bytes], int | None]
 
 
 class Emitter:
@@ -110,8 +109,7 @@ class Emitter:
                 inputs = self._inputs(index, layer, wanted)
             current, regions = stripe, wanted
             for held in inputs:
-                if held.buffer >= 0:
-                    self._drafts.use(held.buffer)
+                self._drafts.use(held.buffer)
             holder = self._target(index, layer.output, target, region)
             if not plan.keeps_tables:
                 parameters = {}
@@ -129,10 +127,10 @@ class Emitter:
             for taps in parts_of(kernel, extent, source, region):
                 wanted = [part_region(kernel, taps, source, target, region)]
                 later = self._input_regions(layer, target, region)[1:]
-                wanted += later if taps.part.finishes else [NOTHING] * len(later)
+                wanted += later if taps.part.finishes else []
                 inputs = self._inputs(index, layer, wanted)
                 sections = constants_of(layer, region, taps)
-                parameters = -1 if sections is None else self._load_constants(index, layer, sections)
+                parameters = None if sections is None else self._load_constants(index, layer, sections)
                 self._compute(
                     Block(index, layer, region, holder, inputs, parameters, self._machine, self._quads, taps, extent)
                 )
@@ -153,7 +151,8 @@ class Emitter:
                     self._rows(index, sample, frame, parameters)
                     ends[index] = len(self._steps) - 1 if frame.computed else ends[index]
         for (index, _, _), buffer in parameters.items():
-            self._drafts.use(buffer, max(end for other, end in ends.items() if other <= index))
+            if buffer is not None:
+                self._drafts.use(buffer, max(end for other, end in ends.items() if other <= index))
         self._frames.end()
 
     def _rows(self, index: int, sample: int, frame: Frame, parameters: Parameters) -> None:
@@ -195,7 +194,7 @@ class Emitter:
         A move whose source lies in its target's place already is spared.
         """
         layer = self._segment.layers[index]
-        block = Block(index, layer, region, holder, (), -1, self._machine, self._quads)
+        block = Block(index, layer, region, holder, (), None, self._machine, self._quads)
         for command in copy_fill(block, kernel):
             self._step(command, {holder.buffer})
         maps = {name: self._segment.maps[name] for name in layer.inputs}
@@ -222,8 +221,6 @@ class Emitter:
 
     def _input(self, index: int, name: str, region: Region) -> Held:
         feature_map = self._segment.maps[name]
-        if not all(region.shape):
-            return Held(-1, feature_map, region, strides_of(feature_map, region, self._machine), 0)
         if name in self._frames.held:
             held = self._frames.held[name]
             self._drafts.use(held.buffer)
@@ -272,25 +269,25 @@ class Emitter:
         )
 
     def _compute(self, block: Block) -> None:
-        buffers = {held.buffer for held in (block.target, *block.inputs) if held.buffer >= 0}
+        buffers = {held.buffer for held in (block.target, *block.inputs)}
         for command in block_commands(block):
             self._step(command, buffers)
 
     def _step(self, command: ComputeCommand, buffers: set[int]) -> None:
         self._steps.append(command)
-        parameters = getattr(command, "parameters", -1)
-        for buffer in buffers | ({parameters} if parameters >= 0 else set()):
+        parameters = facts(command).parameters
+        for buffer in buffers if parameters is None else buffers | {parameters}:
             self._drafts.use(buffer, len(self._steps) - 1)
 
     # -- transfers ------------------------------------------------------------------------------
 
-    def _parameters(self, index: int, layer: Layer, region: Region) -> int:
+    def _parameters(self, index: int, layer: Layer, region: Region) -> int | None:
         sections = constants_of(layer, region)
-        return -1 if sections is None else self._load_constants(index, layer, sections)
+        return None if sections is None else self._load_constants(index, layer, sections)
 
-    def _table(self, index: int, layer: Layer, lookup: Int8Array | None, parameters: Parameters) -> int:
+    def _table(self, index: int, layer: Layer, lookup: Int8Array | None, parameters: Parameters) -> int | None:
         if lookup is None:
-            return -1
+            return None
         key = (index, (0, 0), lookup.tobytes())
         if key not in parameters:
             parameters[key] = self._load_constants(index, layer, ConstantSections(lookup=lookup))
@@ -312,11 +309,10 @@ class Emitter:
     def _transfer(self, held: Held, region: Region) -> tuple[int, int, int, int, Box]:
         tensor = self._tensors[self._tensor_index[held.map.name]]
         strides = Strides(tensor.sample_stride, tensor.row_stride, tensor.pixel_stride)
-        everything = Held(-1, held.map, whole(held.map, self._batch), strides, 0)
         box = transfer_box(held, region, strides)
         return (
             self._tensor_index[held.map.name],
-            offset_in(everything, region),
+            offset_from(whole(held.map, self._batch), strides, region),
             held.buffer,
             offset_in(held, region),
             box,

@@ -79,7 +79,9 @@ class FrameBuffers:
         source, target, size = offset_in(before, region), offset_in(held, region), rows * held.strides.row
         for buffer in (before.buffer, held.buffer):
             self._drafts.use(buffer)
-        self._steps.append(Gather(index, NO_WAIT, before.buffer, source, held.buffer, target, (size,), (1,), (1,), -1))
+        self._steps.append(
+            Gather(index, NO_WAIT, before.buffer, source, held.buffer, target, (size,), (1,), (1,), None)
+        )
 
     def _shared(self, index: int, name: str, samples: Range) -> Held | None:
         """The new rows in their root's buffer, where the root has the same new rows; None where it must not be."""

@@ -18,20 +18,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from sima_compiler.ir.commands import with_buffers
 from sima_compiler.ir.layers import Segment
-from sima_compiler.ir.program import (
-    BufferKind,
-    Combine,
-    ComputeCommand,
-    Convolve,
-    DramTensor,
-    Fill,
-    Gather,
-    LoadConstants,
-    LoadTensor,
-    Operand,
-    StoreTensor,
-)
+from sima_compiler.ir.program import BufferKind, DramTensor, LoadConstants, LoadTensor, StoreTensor
 from sima_compiler.ir.tiles import Lifetime, Load, Store, Tiling
 from sima_compiler.machine.description import Machine
 from sima_compiler.stages.tiling.block.parameters import parameter_bytes
@@ -68,7 +57,7 @@ def repeated(one: Tiling, tensors: Sequence[DramTensor], batch: int) -> Tiling:
                 places.append(len(buffers))
                 name = f"{buffer.name}[sample {sample}]"
                 buffers.append(replace(buffer, name=name, first=buffer.first + later, last=buffer.last + later))
-        steps += [_moved(step, places) for step in one.steps]
+        steps += [with_buffers(step, places.__getitem__) for step in one.steps]
         for load in one.loads:
             if not isinstance(load.command, LoadConstants):
                 command = _transfer(load.command, places, tensors, sample)
@@ -95,21 +84,3 @@ def _kept(buffer: Lifetime, longer: int) -> Lifetime:
 def _transfer(command: Transfer, places: Sequence[int], tensors: Sequence[DramTensor], sample: int) -> Transfer:
     offset = command.dram_offset + sample * tensors[command.tensor].sample_stride
     return replace(command, buffer=places[command.buffer], dram_offset=offset)
-
-
-def _moved(command: ComputeCommand, places: Sequence[int]) -> ComputeCommand:
-    """The command on other buffers; parameters keep theirs."""
-    if isinstance(command, Gather):
-        return replace(
-            command, source_buffer=places[command.source_buffer], target_buffer=places[command.target_buffer]
-        )
-    if isinstance(command, Fill):
-        return replace(command, target=_placed(command.target, places))
-    moved = replace(command, source=_placed(command.source, places), target=_placed(command.target, places))
-    if isinstance(moved, Convolve | Combine) and moved.binary is not None and moved.binary.operand is not None:
-        moved = replace(moved, binary=replace(moved.binary, operand=_placed(moved.binary.operand, places)))
-    return moved
-
-
-def _placed(operand: Operand, places: Sequence[int]) -> Operand:
-    return replace(operand, buffer=places[operand.buffer])

@@ -1,0 +1,48 @@
+"""Operators that look at whole rows of values: Softmax and ArgMax.
+
+In: nodes on activations. Out: a pending operation; of ArgMax, a tensor that counts. A Softmax that no QuantizeLinear
+follows, at the end of the network, is left to the host (`as_end`): what it gives are reals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sima_compiler.frontend import rules
+from sima_compiler.frontend.onnx_node import SourceNode
+from sima_compiler.frontend.reader import Reader
+from sima_compiler.frontend.values import MOVEMENTS, Cut, Pending, Value
+from sima_compiler.ir.graph import Node, Op, RowAttributes
+from sima_compiler.rowwise import COUNTING, MOST_PLACES
+
+
+def convert_softmax(node: SourceNode, reader: Reader) -> Sequence[Value]:
+    """Softmax along one axis."""
+    source = reader.settled(node)
+    axis = reader.axis(node, node.integer("axis", -1), len(source.shape) + 1)
+    reader.ends[node.name] = Cut(source, (f"{node.operator} {node.name!r} after {source.tensor!r}",), node.inputs[0])
+    return [Pending(Op.SOFTMAX, node.name, (source,), source.shape, RowAttributes((axis,)))]
+
+
+def as_end(value: Value, reader: Reader) -> Value:
+    """What an output of the network ends in: reals of a Softmax are the host's, moved or not."""
+    root = value
+    while isinstance(root, Pending) and root.op in MOVEMENTS:
+        root = root.inputs[0]
+    return reader.ends[root.source] if isinstance(root, Pending) and root.op is Op.SOFTMAX else value
+
+
+def convert_arg_max(node: SourceNode, reader: Reader) -> Sequence[Value]:
+    """ArgMax along one axis: the place of the first largest value."""
+    source = reader.settled(node)
+    axis = reader.axis(node, node.integer("axis", 0), len(source.shape) + 1)
+    places = source.shape[axis]
+    rules.ARG_MAX_PLACES.check(node, f"it counts {places} places", places <= MOST_PLACES)
+    rules.ARG_MAX_FIRST.check(node, "it takes the last largest", not node.integer("select_last_index", 0))
+    kept = (1,) if node.integer("keepdims", 1) else ()
+    target = reader.builder.tensor(node.outputs[0], (*source.shape[:axis], *kept, *source.shape[axis + 1 :]), COUNTING)
+    reader.builder.append(
+        Node(node.name, Op.ARG_MAX, (source.tensor,), target.tensor, RowAttributes((axis,)), source=node.name)
+    )
+    return [replace(target, integer=False)]

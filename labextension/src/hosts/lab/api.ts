@@ -1,0 +1,94 @@
+/** The server's side of the extension as functions: each asks one address and gives what came, or throws a `Refusal`. */
+import { URLExt } from "@jupyterlab/coreutils";
+import { ServerConnection } from "@jupyterlab/services";
+
+import { openParcel, type Parcel } from "../../parcel.ts";
+import type { Preview, PreviewRequest } from "../host.ts";
+
+/** An error in the server's own form. `status` is 0 where the server could not be reached. */
+export class Refusal extends Error {
+  readonly type: string;
+  readonly hint: string;
+  readonly status: number;
+
+  constructor(type: string, message: string, hint: string, status: number) {
+    super(message);
+    this.type = type;
+    this.hint = hint;
+    this.status = status;
+  }
+
+  /** Message and hint in one line. */
+  get sentence(): string {
+    return [this.message, this.hint].filter(Boolean).join(" \u2013 ");
+  }
+}
+
+type Query = Readonly<Record<string, string | number>>;
+
+export class Api {
+  private readonly settings: ServerConnection.ISettings;
+
+  constructor(settings: ServerConnection.ISettings) {
+    this.settings = settings;
+  }
+
+  view(path: string, signal?: AbortSignal): Promise<Parcel> {
+    return this.parcel("view", { path }, signal);
+  }
+
+  comparison(before: string, after: string, signal?: AbortSignal): Promise<Parcel> {
+    return this.parcel("comparison", { before, after }, signal);
+  }
+
+  /** What changes whenever the file does; null where it is gone. */
+  async identity(path: string): Promise<string | null> {
+    const found = await this.json<{ identity: string | null }>("GET", "state", { path });
+    return found.identity;
+  }
+
+  preview(path: string, { member, page, search }: PreviewRequest): Promise<Preview> {
+    return this.json("GET", "member", { path, member, page, search });
+  }
+
+  extract(path: string, members: readonly string[]): Promise<{ folder: string; files: readonly string[] }> {
+    return this.json("POST", "extract", {}, { path, members });
+  }
+
+  private async parcel(end: string, query: Query, signal?: AbortSignal): Promise<Parcel> {
+    const response = await this.ask("GET", end, query, undefined, signal);
+    return openParcel(await response.arrayBuffer());
+  }
+
+  protected async json<Value>(method: string, end: string, query: Query, body?: unknown): Promise<Value> {
+    const response = await this.ask(method, end, query, body);
+    return (await response.json()) as Value;
+  }
+
+  private async ask(method: string, end: string, query: Query, body?: unknown, signal?: AbortSignal) {
+    const address = URLExt.join(this.settings.baseUrl, "sima-nb/api", end);
+    const url = address + URLExt.objectToQueryString({ ...query });
+    const init: RequestInit = { method, signal: signal ?? null, cache: "no-store" };
+    if (body !== undefined) init.body = JSON.stringify(body);
+    let response: Response;
+    try {
+      response = await ServerConnection.makeRequest(url, init, this.settings);
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      throw new Refusal("NetworkError", "the server cannot be reached", "", 0);
+    }
+    if (!response.ok) throw await refusalOf(response);
+    return response;
+  }
+}
+
+async function refusalOf(response: Response): Promise<Refusal> {
+  const text = await response.text();
+  try {
+    const { type, message, hint } = (JSON.parse(text) as { error: Refusal }).error;
+    return new Refusal(type, message, hint, response.status);
+  } catch {
+    const missing = "the server side of sima-nb is not running: install it where Jupyter Server runs, and restart that";
+    return new Refusal("HTTPError", response.status === 404 ? missing : response.statusText, "", response.status);
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * One file as a document of the application: asks the server what it is, shows it, and asks again when it changes.
+ */
+import type { DocumentRegistry } from "@jupyterlab/docregistry";
+import type { Message } from "@lumino/messaging";
+import { Widget } from "@lumino/widgets";
+
+import type { Store } from "../../model/store.ts";
+import lab from "../../styles/lab.css";
+import { type Mounted, mountView } from "../../views/mounting.tsx";
+import type { Host } from "../host.ts";
+import { Refusal } from "./api.ts";
+import { Kept } from "./kept.ts";
+import { createPage, Page, type PageState, tabsOf } from "./page.tsx";
+import type { Services } from "./services.ts";
+import { type Watching, watchFile } from "./watching.ts";
+
+export class FileView extends Widget {
+  private readonly services: Services;
+  private readonly context: DocumentRegistry.Context;
+  private readonly store: Store<PageState> = createPage();
+  private readonly kept: Kept;
+  private readonly watching: Watching;
+  private mounted: Mounted | null = null;
+  private asking: AbortController | null = null;
+
+  constructor(services: Services, context: DocumentRegistry.Context) {
+    super();
+    this.addClass("sima-nb-document");
+    this.services = services;
+    this.context = context;
+    this.kept = new Kept(services.states, context.path);
+    this.watching = watchFile(
+      () => services.settings.values.reloadSeconds,
+      () => this.isVisible,
+      () => this.look(),
+    );
+    context.fileChanged.connect(this.onFileChanged, this);
+    void this.begin();
+  }
+
+  /** Read the file again, whether it changed or not. */
+  async reload(): Promise<void> {
+    const { trans } = this.services;
+    await this.read();
+    if (this.store.get().parcel) this.store.set({ news: trans.__("Read again.") });
+  }
+
+  /** Choose the tab that stands `by` behind the present one. */
+  moveTab(by: number): void {
+    const tabs = tabsOf(this.store.get().parcel?.kind ?? "");
+    const at = tabs.indexOf(this.store.get().tab);
+    const next = tabs[(at + by + tabs.length) % tabs.length];
+    if (next) this.choose(next);
+  }
+
+  override dispose(): void {
+    if (this.isDisposed) return;
+    this.watching.dispose();
+    this.asking?.abort();
+    this.kept.dispose();
+    this.mounted?.dispose();
+    super.dispose();
+  }
+
+  protected override onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    if (this.mounted) return;
+    const { trans } = this.services;
+    const content = () => (
+      <Page
+        store={this.store}
+        trans={trans}
+        host={() => this.host()}
+        onChoose={tab => this.choose(tab)}
+        onRetry={() => void this.reload()}
+        onEditor={() => this.openEditor()}
+      />
+    );
+    this.mounted = mountView(this.node, trans.__("SiMa viewer"), content, lab, "lab");
+  }
+
+  private async begin(): Promise<void> {
+    await this.kept.load();
+    await this.read();
+  }
+
+  private get path(): string | null {
+    return this.services.localPath(this.context.path);
+  }
+
+  private async read(): Promise<void> {
+    const { api, trans } = this.services;
+    const { path } = this;
+    this.asking?.abort();
+    const asking = new AbortController();
+    this.asking = asking;
+    try {
+      if (path === null)
+        throw elsewhere(trans.__("This file lies on a drive that the server does not serve from a folder."));
+      const parcel = await api.view(path, asking.signal);
+      if (asking.signal.aborted) return;
+      const tabs = tabsOf(parcel.kind);
+      const tab = [this.store.get().tab, this.kept.state.tab].find(one => one && tabs.includes(one)) || (tabs[0] ?? "");
+      const { seen } = this.store.get();
+      this.store.set({ parcel, refusal: null, tab, seen: [...new Set([...seen, tab])] });
+    } catch (error) {
+      if (asking.signal.aborted) return;
+      this.failed(error instanceof Refusal ? error : new Refusal("Error", String(error), "", 0));
+    }
+  }
+
+  /** A document that is shown already stays, with a word about what happened to its file. */
+  private failed(refusal: Refusal): void {
+    if (this.store.get().parcel) this.store.set({ news: refusal.sentence });
+    else this.store.set({ refusal });
+  }
+
+  private async look(): Promise<void> {
+    const { path } = this;
+    const { parcel } = this.store.get();
+    if (path === null || !parcel) return;
+    const identity = await this.services.api.identity(path);
+    if (identity === null) {
+      this.store.set({ news: this.services.trans.__("The file is gone; what is shown is how it was.") });
+    } else if (identity !== parcel.identity) {
+      await this.reload();
+    }
+  }
+
+  private onFileChanged(): void {
+    void this.look().catch(() => undefined);
+  }
+
+  private choose(tab: string): void {
+    this.store.set({ tab, seen: [...new Set([...this.store.get().seen, tab])] });
+    this.kept.change({ tab });
+  }
+
+  private host(): Host {
+    const { api, settings, trans } = this.services;
+    const path = this.path ?? "";
+    const { unit, order, colour } = settings.values;
+    return {
+      state: { unit, order, colour, ...this.kept.state.view },
+      onState: changed => this.kept.change({ view: { ...this.kept.state.view, ...changed } }),
+      ...(this.store.get().parcel?.kind === "archive" && {
+        preview: request => api.preview(path, request),
+        extract: async members => {
+          const { files, folder } = await api.extract(path, members);
+          return trans._n("%1 file extracted into %2", "%1 files extracted into %2", files.length, folder);
+        },
+      }),
+    };
+  }
+
+  private openEditor(): void {
+    void this.services.commands.execute("docmanager:open", { path: this.context.path, factory: "Editor" });
+  }
+}
+
+function elsewhere(sentence: string): Refusal {
+  return new Refusal("NotLocalError", sentence, "", 501);
+}

@@ -1,0 +1,119 @@
+"""Handlers that read: a view, its state, its tree, pages of members, a comparison.
+
+In: paths in the address. Out: parcels (see `parcels`) or JSON.
+"""
+
+from __future__ import annotations
+
+from jupyter_server.auth.decorator import authorized
+from tornado.web import authenticated
+
+from sima_compiler import ArchiveError
+from sima_compiler.view import compare_views
+from sima_nb.server.base import SimaHandler
+from sima_nb.server.errors import PathError, RequestError
+from sima_nb.server.opening import Opened, identity_of
+from sima_nb.server.parcels import CONTENT_TYPE, comparison_parcel, document_parcel
+from sima_nb.server.pool import Cancellation
+
+
+class FileHandler(SimaHandler):
+    """A handler that opens files."""
+
+    def opened(self, path: str, cancellation: Cancellation) -> Opened:
+        """The file of that path, opened; runs in the pool.
+
+        Raises:
+            PathError, NotLocalError, RequestError: no such file. ArchiveError: it cannot be read.
+        """
+        folder = self.folder
+        return self.services.files.open(folder.file(path), path, cancellation)
+
+
+class ViewHandler(FileHandler):
+    """``GET view?path=``: what the file is, and its View."""
+
+    @authenticated
+    @authorized
+    async def get(self) -> None:
+        """A parcel."""
+        path = self.asked("path")
+        parcel = await self.work(lambda cancellation: document_parcel(self.opened(path, cancellation)))
+        await self.finish(parcel, set_content_type=CONTENT_TYPE)
+
+
+class StateHandler(SimaHandler):
+    """``GET state?path=``: whether a file has changed: each open viewer asks every few seconds."""
+
+    _track_activity = False
+
+    @authenticated
+    @authorized
+    async def get(self) -> None:
+        """``{"identity"}``: None where there is no such file, which is no error to a viewer that has shown it."""
+        path = self.asked("path")
+        try:
+            identity = identity_of(self.folder.file(path))
+        except PathError:
+            identity = None
+        await self.finish({"identity": identity})
+
+
+class TreeHandler(FileHandler):
+    """``GET tree?path=``: the files of an archive."""
+
+    @authenticated
+    @authorized
+    async def get(self) -> None:
+        """``{"identity", "files": [{"name", "bytes", "kind"}]}``."""
+        path = self.asked("path")
+        opened = await self.work(lambda cancellation: self.opened(path, cancellation))
+        if opened.document.previews is None:
+            raise RequestError(f"{path}: no archive")
+        files = [
+            {"name": file.name, "bytes": file.bytes, "kind": str(file.kind)}
+            for file in opened.document.previews.archive.files
+        ]
+        await self.finish({"identity": opened.identity, "files": files})
+
+
+class MemberHandler(FileHandler):
+    """``GET member?path=&member=&page=&search=``: a page of one file in an archive; an ``.lm`` is disassembled."""
+
+    @authenticated
+    @authorized
+    async def get(self) -> None:
+        """The fields of `sima_compiler.view.Preview`."""
+        path, member = self.asked("path"), self.asked("member")
+        search, number = self.get_query_argument("search", ""), self.get_query_argument("page", "0")
+        if not (number.isascii() and number.isdigit() and len(number) < 10):
+            raise RequestError(f"page {number}: expected a number from 0")
+        page = await self.work(
+            lambda cancellation: self.opened(path, cancellation).page(member, int(number), search, cancellation)
+        )
+        await self.finish(page.to_dict())
+
+
+class ComparisonHandler(FileHandler):
+    """``GET comparison?before=&after=``: two archives or statistics files side by side."""
+
+    @authenticated
+    @authorized
+    async def get(self) -> None:
+        """A parcel."""
+        before, after = self.asked("before"), self.asked("after")
+        parcel = await self.work(lambda cancellation: self._compared(before, after, cancellation))
+        await self.finish(parcel, set_content_type=CONTENT_TYPE)
+
+    def _compared(self, before: str, after: str, cancellation: Cancellation) -> bytes:
+        opened = [self.opened(path, cancellation) for path in (before, after)]
+        views = [one.document.view for one in opened]
+        for path, view in zip((before, after), views, strict=True):
+            if view is None or not (len(view.layers) or len(view.plugins)):
+                raise ArchiveError(
+                    f"{path}: nothing in it can be compared", hint="choose two archives or two statistics files"
+                )
+        first, second = views
+        assert first is not None
+        assert second is not None
+        return comparison_parcel(compare_views(first, second), [one.identity for one in opened])

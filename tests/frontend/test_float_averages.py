@@ -33,7 +33,9 @@ def finished(net: QdqGraph, value: str, cells: int = 64) -> onnx.ModelProto:
 
 def pooled(operator: str, shape: tuple[int, ...], kind: type = UINT8, **attributes: object) -> onnx.ModelProto:
     net = QdqGraph(kind, seed=3)
-    cells = int(np.prod(attributes.get("kernel_shape", shape[1:])))
+    kernel = attributes.get("kernel_shape", shape[1:])
+    assert isinstance(kernel, tuple)
+    cells = int(np.prod(kernel))
     return finished(net, clipped(net, net.op(operator, net.input(shape), **attributes), cells), cells)
 
 

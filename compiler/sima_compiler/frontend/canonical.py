@@ -25,7 +25,9 @@ from sima_compiler.frontend.constants.weights import settle_weights
 from sima_compiler.frontend.container import WARNINGS_KEY
 from sima_compiler.frontend.loading import default_opset, is_quantized
 from sima_compiler.frontend.old_softmax import keep_batch_apart
+from sima_compiler.frontend.onnx_node import source_node
 from sima_compiler.frontend.qoperator import desugar
+from sima_compiler.frontend.rules import BIAS_SCALE
 from sima_compiler.frontend.written_norms import with_whole_norms
 
 #: What onnx's converter raises for a model that contradicts itself; its own exceptions have no common base.
@@ -55,8 +57,12 @@ def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
     state_parameters(result, names)
     refuse_bad_numbers(result.graph)
     bytes_as_reals(result, names)
-    _keep_warnings(result, [*quantize_beside_products(result, names), *settle_weights(result, names)])
+    _keep_warnings(result, [*quantize_beside_products(result, names), *settle_weights(result, names, _check_bias)])
     return _with_output_shapes(result)
+
+
+def _check_bias(node: onnx.NodeProto, found: str, fits: bool) -> None:
+    BIAS_SCALE.check(source_node(node, 0), found, fits)
 
 
 def kept_warnings(model: onnx.ModelProto) -> list[str]:

@@ -66,7 +66,7 @@ def joins_on_bytes(constant: Constant | QuantizedConstant, root: Pending, batch:
 def _root(value: Value) -> Pending | None:
     while isinstance(value, Pending) and value.op is Op.RESHAPE:
         value = value.inputs[0]
-    return value if isinstance(value, Pending) and value.op is Op.GEMM else None
+    return value if isinstance(value, Pending) and value.op in (Op.GEMM, Op.CONV_TRANSPOSE) else None
 
 
 def _rooted(value: Pending, root: Pending) -> Pending:
@@ -80,7 +80,8 @@ def _rooted(value: Pending, root: Pending) -> Pending:
 def _per_output(constant: Constant | QuantizedConstant, value: Pending, outputs: int) -> bool:
     """Whether the constant has one value, or one for each place of the axis that holds the outputs."""
     shape = constant.array.shape if isinstance(constant, Constant) else constant.values.shape
-    channel = len(value.shape) - 1
+    root = _root(value)
+    channel = 0 if root is not None and root.op is not Op.GEMM else len(value.shape) - 1
     if not value.shape or value.shape[channel] != outputs:
         return False
     aligned = (1,) * (len(value.shape) + 1 - len(shape)) + shape

@@ -10,6 +10,7 @@ In: a QDQ model with folded constants. Out: the same model, in place, and warnin
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,8 +22,6 @@ from sima_compiler.frontend.constants.checks import SMALLEST_SCALE
 from sima_compiler.frontend.constants.names import Names
 from sima_compiler.frontend.constants.ordering import label
 from sima_compiler.frontend.constants.tensors import Array, Constants
-from sima_compiler.frontend.onnx_node import source_node
-from sima_compiler.frontend.rules import BIAS_SCALE
 
 #: Operators with weights at input 1 and, where they have one, a bias at input 2.
 WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
@@ -36,9 +35,16 @@ LARGEST_PRODUCT = 128 * 255
 PRUNED_SCALE = 2.0**-16
 
 
-def settle_weights(model: onnx.ModelProto, names: Names) -> list[str]:
-    """Rewrite weights and biases of ``model`` in place; returns warnings."""
-    settling = _Settling(model, names)
+#: Refuses a node's bias when the last argument is False; the second says what was found.
+Check = Callable[[onnx.NodeProto, str, bool], None]
+
+
+def settle_weights(model: onnx.ModelProto, names: Names, check: Check) -> list[str]:
+    """Rewrite weights and biases of ``model`` in place; returns warnings.
+
+    ``check`` is asked about biases that move a result by more than half a step when they are restated.
+    """
+    settling = _Settling(model, names, check)
     nodes: list[onnx.NodeProto] = []
     for node in model.graph.node:
         if node.op_type in WEIGHTED and not node.domain and len(node.input) > 1:
@@ -62,6 +68,7 @@ class _Settling:
 
     model: onnx.ModelProto
     names: Names
+    check: Check
     constants: Constants = field(init=False)
     dequantizers: dict[str, onnx.NodeProto] = field(init=False)
     scales: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict[str, npt.NDArray[np.float32]])
@@ -149,7 +156,7 @@ class _Settling:
         step = self._step_behind(node.output[0])
         found = f"its bias has another scale, and moves by {error:.3g} in input scale times weight scale"
         allowed = float(unit.max()) / 2 if step is None else step / 2
-        BIAS_SCALE.check(source_node(node, 0), found, error <= allowed * (1 + UNIT_TOLERANCE))
+        self.check(node, found, error <= allowed * (1 + UNIT_TOLERANCE))
 
     def _step_behind(self, name: str) -> float | None:
         """Scale of the QuantizeLinear that a product's result reaches through whatever has one input."""

@@ -13,9 +13,8 @@ from sima_compiler import Machine, Model, UnsupportedError, quantize
 from sima_compiler.frontend.quantize import quantize_onnx
 from sima_compiler.ir.graph import Op
 from tests.networks.float_net import FloatNet
-from tests.support.fed_nodes import assert_fed_nodes_agree
-from tests.support.judges import boundary_parameters, model_inputs
-from tests.support.outside import Outside
+from tests.support.fed_nodes import assert_fed_nodes_agree, assert_one_step_at_most
+from tests.support.judges import signal_to_noise
 from tests.support.qdq_graph import INT8, UINT8, QdqGraph
 
 KINDS = {
@@ -197,11 +196,7 @@ def test_what_exporters_write_out_is_one_norm(name: str, tmp_path: Path) -> None
     if op in {node.op for node in model.graph.nodes if node.output in model.graph.outputs}:
         assert_fed_nodes_agree(quantized.model(), tmp_path, model=model, machine="tiny")
     else:  # between two movements that the file does not have, so that no value of it is the norm's
-        inputs = model_inputs(model, 2, 0)
-        (expected,) = Outside(quantized.model(), model.graph.outputs).run(inputs, boundary_parameters(model)).values()
-        steps = np.abs(np.rint((expected - model.execute(inputs)[0]) / np.float32(0.04)))
-        assert steps.max() <= 1
-        assert np.count_nonzero(steps) <= 1
+        assert_one_step_at_most(quantized.model(), model, share=1e-3)
 
 
 def test_a_norm_whose_inside_is_read_elsewhere_stays_as_it_is() -> None:
@@ -211,3 +206,16 @@ def test_a_norm_whose_inside_is_read_elsewhere_stays_as_it_is() -> None:
     samples = [{"input0": np.random.default_rng(0).standard_normal((1, 5, 24), np.float32)}]
     made = quantize_onnx(net.model([y, mean]), samples).model
     assert "LayerNormalization" not in [node.op_type for node in made.graph.node]
+
+
+def test_a_group_norm_is_an_instance_norm_of_groups(tmp_path: Path) -> None:
+    net = FloatNet(2, opset=21)
+    x = net.input((12, 5, 6))
+    values = [net.constant(np.linspace(low, low + 1, 12, dtype=np.float32)) for low in (0.5, -1)]
+    source = net.model([net.node("GroupNormalization", [x, *values], (12, 5, 6), num_groups=4)])
+    random = np.random.default_rng(0)
+    samples = [{"input0": random.standard_normal((1, 12, 5, 6), np.float32)} for _ in range(3)]
+    model = quantize(source, samples)
+    assert [node.op for node in model.graph.nodes].count(Op.INSTANCE_NORM) == 1
+    assert_fed_nodes_agree(quantize_onnx(source, samples).model, tmp_path, model=model)
+    assert min(signal_to_noise(source, model).values()) > 25

@@ -16,11 +16,12 @@ from collections.abc import Sequence
 from sima_compiler.frontend import rules
 from sima_compiler.frontend.float_sums import order_of, real_average
 from sima_compiler.frontend.functions import as_function, settles
+from sima_compiler.frontend.moves import move
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
 from sima_compiler.frontend.values import Pending, RealFunction, Value
 from sima_compiler.frontend.windows import pool_window
-from sima_compiler.ir.graph import ConvAttributes, Op, ShapeAttributes, SumOrder
+from sima_compiler.ir.graph import ConvAttributes, Op, SumOrder
 
 
 def convert_average_pool(node: SourceNode, reader: Reader) -> Sequence[Value]:
@@ -42,23 +43,17 @@ def convert_global_average_pool(node: SourceNode, reader: Reader) -> Sequence[Va
     return [_pool(node, reader, Op.GLOBAL_AVERAGE_POOL, None, (shape[0], 1, 1))]
 
 
-def convert_reduce_mean(node: SourceNode, reader: Reader) -> Sequence[Value]:
-    """ReduceMean over rows and columns -> Op.REAL_AVERAGE_POOL: onnxruntime has no such operator on bytes."""
-    shape = reader.shape(node)
-    axes = reader.integers(node, 1, "axes")
-    rank = len(shape) + 1
-    if axes is None or 0 in {axis % rank for axis in axes}:
-        raise node.unsupported("it averages over the batch", rule=rules.BATCH_FIRST.sentence)
-    found = f"it reduces axes {axes} of {rank}"
-    rules.REDUCE_SPATIAL.check(node, found, rank == 4 and sorted(axis % rank for axis in axes) == [2, 3])
-    channels, rows, columns = shape
-    found = f"a sample has {channels} x {rows} x {columns} values"
-    rules.MEAN_ALIGNED.check(node, found, reader.batch == 1 or channels * rows * columns % 4 == 0)
+def mean_of_maps(node: SourceNode, reader: Reader, *, keepdims: bool) -> Value | None:
+    """ReduceMean over rows and columns -> Op.REAL_AVERAGE_POOL: onnxruntime has no such operator on bytes.
+
+    None where samples of a batch start at other places of its vectors, and so are summed in other orders.
+    """
+    channels, rows, columns = reader.shape(node)
+    if reader.batch != 1 and channels * rows * columns % 4:
+        return None
     window = ConvAttributes((rows, columns))
     mean = real_average(node.name, _function(node, reader), window, SumOrder.PAIRS, (channels, 1, 1))
-    if node.integer("keepdims", 1):
-        return [mean]
-    return [Pending(Op.RESHAPE, node.name, (mean,), (channels,), ShapeAttributes(), name=node.outputs[0])]
+    return mean if keepdims else move(node, reader, Op.RESHAPE, (channels,), source=mean)
 
 
 def _pool(node: SourceNode, reader: Reader, op: Op, window: ConvAttributes | None, shape: tuple[int, ...]) -> Pending:

@@ -17,6 +17,7 @@ from sima_compiler.arithmetic import FULL_RANGE, dequantize, quantize, quantize_
 from sima_compiler.errors import ModelError
 from sima_compiler.frontend.constants.names import Names
 from sima_compiler.frontend.float_sums import in_reals
+from sima_compiler.frontend.joined_constants import join_constants
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.rules import (
     ADD_RATIO,
@@ -194,6 +195,8 @@ class GraphBuilder:
         if value.op in MOVEMENTS:
             return self._emit_movement(value, quant, name, node, direct=direct)
         inputs = tuple(self._operand(value, part, quant, node, place) for place, part in enumerate(value.inputs))
+        if value.joined:
+            return join_constants(self, value, inputs, quant, name)
         read_bytes, loose = all(part.direct for part in inputs), is_loose(value, quant)
         if not (direct and read_bytes and loose) and not is_fixed(value, quant):
             value = in_reals(value, self.quant(inputs[0]), read_bytes=read_bytes, limited=not loose)

@@ -29,7 +29,7 @@ COLUMN_STRIDE = 2
 #: Most columns with pads for which it does: its buffer for a row holds 2,048 with room for a vector at each end.
 MOST_COLUMNS = 2000
 #: Operators and what they are in float32.
-REAL_FORMS = {Op.ADD: Op.REAL_ADD, Op.MUL: Op.REAL_MUL, Op.SOFTMAX: Op.REAL_SOFTMAX}
+REAL_FORMS = {Op.ADD: Op.REAL_ADD, Op.MUL: Op.REAL_MUL, Op.SOFTMAX: Op.REAL_SOFTMAX, Op.MATMUL: Op.REAL_MATMUL}
 _AVERAGES = frozenset({Op.AVERAGE_POOL, Op.GLOBAL_AVERAGE_POOL})
 
 

@@ -64,7 +64,14 @@ PRODUCT_BESIDE = Rule(
     bool,
     REQUANTIZE_HINT,
 )
-MATMUL_CONSTANT = Rule("MatMul's right side is a constant matrix", bool)
+GEMM_CONSTANT = Rule("the right side of a Gemm, and a constant one of a MatMul, is a matrix of weights", bool)
+MATMUL_RIGHT = Rule("the constant side of a MatMul is the right one", bool)
+MATMUL_SIDES = Rule(
+    "two activations of a MatMul have as many axes, of equal length or 1 in front of the matrices", bool
+)
+EINSUM_PRODUCT = Rule(
+    "Einsum is a matrix product of two activations: letters once each, no ellipsis, none summed alone", bool
+)
 PER_TENSOR = Rule(
     "activations have one scale and one zero point",
     bool,
@@ -106,13 +113,6 @@ NORM_RESULT = Rule("of a normalization only the normalized values are read", boo
 NORM_PIXELS = Rule("InstanceNormalization has pixels behind its channels", bool)
 ARG_MAX_PLACES = Rule("ArgMax runs over at most 256 places, which a byte can count", bool)
 ARG_MAX_FIRST = Rule("ArgMax takes the first of several largest values (select_last_index 0)", bool)
-REDUCE_SPATIAL = Rule("ReduceMean runs over rows and columns", bool)
-MEAN_ALIGNED = Rule(
-    "a ReduceMean's input has a multiple of four values per sample, or the file states a batch of 1: onnxruntime sums "
-    "samples that start elsewhere in another order",
-    bool,
-    "give the float model to simac quantize, which makes a GlobalAveragePool of it",
-)
 MEAN_OF_ONE = Rule("what an average without a quantization in front is taken of is the same function everywhere", bool)
 PACKED_IN_FRONT = Rule(
     "a MaxPool in float32 stands right in front of a GlobalAveragePool in float32, or not in front at all: further "

@@ -55,10 +55,11 @@ def convert_gemm(node: SourceNode, reader: Reader) -> Sequence[Value]:
 
 def convert_matmul(node: SourceNode, reader: Reader) -> Sequence[Value]:
     """MatMul of an activation with a constant matrix -> Op.GEMM."""
-    left, right = reader.value(node, 0), reader.value(node, 1)
-    if isinstance(left, Constant | QuantizedConstant) and len(reader.shape(node, 1)) == 1:
+    left = reader.value(node, 0)
+    constant = isinstance(left, Constant | QuantizedConstant)
+    if constant and len(reader.shape(node, 1)) == 1:
         raise node.unsupported("a constant on the left sums over the batch", rule=rules.BATCH_FIRST.sentence)
-    rules.MATMUL_CONSTANT.check(node, "its right side is no constant", isinstance(right, Constant | QuantizedConstant))
+    rules.MATMUL_RIGHT.check(node, "its left side is a constant", not constant)
     product = _dense(node, reader, transposed=False, bias=None)
     return [replace(_adding_nothing(product), joins_add=True)]
 
@@ -90,7 +91,7 @@ def spread_real(values: npt.NDArray[np.float32], outputs: int) -> Float32Array:
 def _dense(node: SourceNode, reader: Reader, *, transposed: bool, bias: int | None) -> Pending:
     source = reader.settled(node)
     constant = reader.quantized_constant(node, 1)
-    rules.MATMUL_CONSTANT.check(node, f"its weights have shape {constant.values.shape}", constant.values.ndim == 2)
+    rules.GEMM_CONSTANT.check(node, f"its weights have shape {constant.values.shape}", constant.values.ndim == 2)
     values, scales = symmetric_weights(node, constant, axis=0 if transposed else 1)
     values = values if transposed else np.ascontiguousarray(values.T)
     if not source.shape or source.shape[-1] != values.shape[1]:
@@ -154,6 +155,9 @@ def bias_of(node: SourceNode, reader: Reader, value: Value, unit: Float32Array, 
 
 
 def _spread(node: SourceNode, bias: npt.NDArray[np.generic], outputs: int) -> Int32Array:
+    if bias.size > outputs and bias.size % outputs == 0:
+        found = f"its bias has {bias.size} entries for {outputs} outputs, so that it varies with the batch"
+        raise node.unsupported(found, rule=rules.BATCH_FIRST.sentence)
     if bias.size not in (1, outputs):
         raise node.invalid(f"its bias has {bias.size} entries for {outputs} output channels")
     return np.ascontiguousarray(np.broadcast_to(bias.astype(np.int32), (outputs,)))

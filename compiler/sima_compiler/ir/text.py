@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from sima_compiler.ir.graph import (
     ActivationAttributes,
     Attributes,
+    BlendAttributes,
     ConvAttributes,
     Graph,
     Node,
@@ -75,12 +76,14 @@ def _attributes(attributes: Attributes) -> Iterator[str]:
                 if getattr(attributes, name) != getattr(standard, name):
                     yield f"{name} {getattr(attributes, name)!r}"
         case TableAttributes():
-            axis = f" axis {attributes.axis}" if len(attributes.tables) > 1 else ""
-            yield f"{', '.join(attributes.steps)} {array_text(attributes.tables)}{axis}"
+            yield _tables(attributes)
         case RealAverageAttributes():
             yield from _attributes(attributes.window)
             yield f"by {attributes.order}, {array_text(attributes.reals)}"
             yield from attributes.steps
+        case BlendAttributes():
+            sides = (("rows", attributes.rows), ("columns", attributes.columns))
+            yield " ".join(f"{what} {list_text(found.near)} and {list_text(found.far)}" for what, found in sides)
         case RowAttributes():
             yield f"over {list_text(attributes.axes)}" + (
                 f" epsilon {attributes.epsilon!r}" if attributes.epsilon else ""
@@ -89,6 +92,11 @@ def _attributes(attributes: Attributes) -> Iterator[str]:
             yield from _shape_attributes(attributes)
         case None:
             return
+
+
+def _tables(attributes: TableAttributes) -> str:
+    axis = f" axis {attributes.axis}" if len(attributes.tables) > 1 else ""
+    return f"{', '.join(attributes.steps)} {array_text(attributes.tables)}{axis}"
 
 
 def _shape_attributes(attributes: ShapeAttributes) -> Iterator[str]:

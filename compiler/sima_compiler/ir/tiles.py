@@ -71,6 +71,18 @@ class Tiling:
 
 
 @dataclass(frozen=True, slots=True)
+class Overflow:
+    """A tiling that was not written, because it would spill maps that were to stay on chip.
+
+    ``spilled`` are all maps that it spills, sorted by name, with the bytes of the whole batch; ``fuses``: layers were
+    fused on the way, which kept others on chip.
+    """
+
+    spilled: tuple[tuple[str, int], ...]
+    fuses: bool
+
+
+@dataclass(frozen=True, slots=True)
 class MemoryPlan:
     """The tiling with an address for each of its buffers, in the same order.
 

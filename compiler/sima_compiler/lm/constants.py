@@ -26,6 +26,7 @@ from sima_compiler.ir.program import (
     Fill,
     Gather,
     Interpolate,
+    Multiply,
     Normalize,
     Operand,
     Pool,
@@ -109,7 +110,7 @@ def section_shapes(command: ComputeCommand) -> dict[str, tuple[int, ...]]:
         case Pool(kind=kind, has_lookup=has_lookup):
             names = ["reals"] * (kind.order is not None) + ["lookup"] * has_lookup
             return dict.fromkeys(names, (LOOKUP_ENTRIES,))
-        case Translate():
+        case Multiply(has_lookup=True) | Translate():
             return {"lookup": (LOOKUP_ENTRIES,)}
         case Gather(parameters=parameters):
             return {"lookup": (LOOKUP_ENTRIES,)} if parameters is not None else {}
@@ -126,7 +127,7 @@ def section_shapes(command: ComputeCommand) -> dict[str, tuple[int, ...]]:
             return {"lookup": (LOOKUP_ENTRIES,), **tables} if has_lookup else dict(tables)
         case Normalize():
             return _row_shapes(command)
-        case Fill():
+        case Multiply() | Fill():
             return {}
         case _:
             assert_never(command)

@@ -74,7 +74,7 @@ command uses, in this order:
 | multipliers | float32 | output channels | Convolve, if it finishes |
 | reals | float32 | 256, indexed by q + 128 | Pool with a real_average kind, every part |
 | lookup | int8 | 256, indexed by q + 128 | \
-Translate; Pool, Resample, Interpolate with `has_lookup`; Convolve with lookup or real_lookup; \
+Translate; Pool, Resample, Interpolate, Multiply with `has_lookup`; Convolve with lookup or real_lookup; \
 Gather with `parameters` |
 | binary values | int8 | rows, columns, channels, with ones where `broadcast` says so | a BinaryStep without operand |
 | binary lookup | int8 | 256, indexed by q + 128 | a BinaryStep with `has_lookup` |

@@ -65,11 +65,7 @@ def _node(node: Node) -> str:
 def _attributes(attributes: Attributes) -> Iterator[str]:
     match attributes:
         case ConvAttributes():
-            yield window_text(attributes.kernel, attributes.strides, attributes.dilations, attributes.pads)
-            if attributes.groups > 1:
-                yield f"groups {attributes.groups}"
-            if attributes.count_include_pad:
-                yield "counting pads"
+            yield from _window(attributes)
         case ActivationAttributes():
             standard = ActivationAttributes()
             for name in ("alpha", "beta", "minimum", "maximum"):
@@ -78,7 +74,7 @@ def _attributes(attributes: Attributes) -> Iterator[str]:
         case TableAttributes():
             yield _tables(attributes)
         case RealAverageAttributes():
-            yield from _attributes(attributes.window)
+            yield from _window(attributes.window)
             yield f"by {attributes.order}, {array_text(attributes.reals)}"
             yield from attributes.steps
         case BlendAttributes():
@@ -92,6 +88,14 @@ def _attributes(attributes: Attributes) -> Iterator[str]:
             yield from _shape_attributes(attributes)
         case None:
             return
+
+
+def _window(attributes: ConvAttributes) -> Iterator[str]:
+    yield window_text(attributes.kernel, attributes.strides, attributes.dilations, attributes.pads)
+    if attributes.groups > 1:
+        yield f"groups {attributes.groups}"
+    if attributes.count_include_pad:
+        yield "counting pads"
 
 
 def _tables(attributes: TableAttributes) -> str:

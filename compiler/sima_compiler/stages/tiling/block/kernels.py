@@ -23,6 +23,7 @@ from sima_compiler.ir.layers import (
     Convolution,
     Copy,
     Elementwise,
+    Kernel,
     Layer,
     Lookup,
     Normalization,
@@ -30,7 +31,7 @@ from sima_compiler.ir.layers import (
     Product,
     Resize,
     Window,
-)
+)  # fmt: skip
 from sima_compiler.ir.program import (
     ArrayMapping,
     BinaryStep,
@@ -116,7 +117,6 @@ def constants_of(layer: Layer, region: Region, taps: Taps | None = None) -> Cons
     channels = slice(*region.channels)
     kernel = layer.kernel
     if taps is not None and not taps.part.finishes:
-        assert isinstance(kernel, Reduction), "only reductions run in parts"
         return _part_constants(kernel, channels, taps)
     match kernel:
         case Convolution():
@@ -152,8 +152,7 @@ def constants_of(layer: Layer, region: Region, taps: Taps | None = None) -> Cons
             assert_never(kernel)
 
 
-def _part_constants(kernel: Reduction, channels: slice, taps: Taps) -> ConstantSections | None:
-    """What a part needs that does not finish its block."""
+def _part_constants(kernel: Kernel, channels: slice, taps: Taps) -> ConstantSections | None:
     if isinstance(kernel, Pooling):
         return None if kernel.reals is None else ConstantSections(reals=kernel.reals)
     weights = facts(kernel).weights

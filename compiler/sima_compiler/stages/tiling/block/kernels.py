@@ -23,7 +23,6 @@ from sima_compiler.ir.layers import (
     Convolution,
     Copy,
     Elementwise,
-    Kernel,
     Layer,
     Lookup,
     Normalization,
@@ -31,7 +30,7 @@ from sima_compiler.ir.layers import (
     Product,
     Resize,
     Window,
-)  # fmt: skip
+)
 from sima_compiler.ir.program import (
     ArrayMapping,
     BinaryStep,
@@ -117,7 +116,10 @@ def constants_of(layer: Layer, region: Region, taps: Taps | None = None) -> Cons
     channels = slice(*region.channels)
     kernel = layer.kernel
     if taps is not None and not taps.part.finishes:
-        return _part_constants(kernel, channels, taps)
+        reals = kernel.reals if isinstance(kernel, Pooling) else None
+        whole = facts(kernel).weights
+        weights = None if whole is None else _weights(whole, channels, taps)
+        return None if weights is None and reals is None else ConstantSections(weights=weights, reals=reals)
     match kernel:
         case Convolution():
             return ConstantSections(
@@ -150,13 +152,6 @@ def constants_of(layer: Layer, region: Region, taps: Taps | None = None) -> Cons
             return None  # each move loads its own table
         case _:
             assert_never(kernel)
-
-
-def _part_constants(kernel: Kernel, channels: slice, taps: Taps) -> ConstantSections | None:
-    if isinstance(kernel, Pooling):
-        return None if kernel.reals is None else ConstantSections(reals=kernel.reals)
-    weights = facts(kernel).weights
-    return None if weights is None else ConstantSections(weights=_weights(weights, channels, taps))
 
 
 def _weights(weights: Int8Array, channels: slice, taps: Taps | None) -> Int8Array:

@@ -84,7 +84,7 @@ ACTIVATION_BYTES = Rule(
     "quantize_static with activation_type=QuantType.QInt8",
 )
 ADD_RATIO = Rule("the scales of an Add's operands are at most 65,536 times that of its result", bool, REQUANTIZE_HINT)
-BROADCAST = Rule("elementwise operands have the same shape, or one of them is a scalar or one value per channel", bool)
+BROADCAST = Rule("a constant that is not quantized is no larger than the activation that it meets", bool)
 PRELU_SLOPE = Rule("PRelu's slopes are constants: one, one per channel, or (if they are quantized) one per value", bool)
 REAL_CONSTANT = Rule("a constant that is not quantized is one number, or varies along one axis", bool)
 BATCH_NORMALIZATION = Rule("BatchNormalization has constant statistics (inference)", bool)

@@ -163,6 +163,9 @@ def bias_of(node: SourceNode, reader: Reader, value: Value, unit: Float32Array, 
 
 
 def _spread(node: SourceNode, bias: npt.NDArray[np.generic], outputs: int) -> Int32Array:
+    if bias.size > outputs and bias.size % outputs == 0:
+        found = f"its bias has {bias.size} entries for {outputs} outputs, so that it varies with the batch"
+        raise node.unsupported(found, rule=rules.BATCH_FIRST.sentence)
     if bias.size not in (1, outputs):
         raise node.invalid(f"its bias has {bias.size} entries for {outputs} output channels")
     return np.ascontiguousarray(np.broadcast_to(bias.astype(np.int32), (outputs,)))

@@ -21,18 +21,24 @@ from sima_compiler.view.records import Finding, View
 
 def summary_html(view: View) -> Markup:
     """The report as an HTML fragment."""
-    explorer = [causes_html(view), tag("h4", "Layers"), layers_html(view), memory_html(view)]
+    # All that the live explorer says too: it takes the place of this part.
+    explorer = [
+        _findings(view),
+        causes_html(view),
+        tag("h4", "Layers"),
+        layers_html(view),
+        memory_html(view),
+        _notes("How it was counted", view.totals.counted),
+        _notes("Not recorded in this file", view.not_recorded),
+    ]
     parts = [
         _header(view),
         _facts(view),
         *(tag("p", sentence) for sentence in (view.batch.sentence, view.host_sentence) if sentence),
         _notes("Warnings", view.warnings),
-        _findings(view),
         tag("section", *explorer, data_sima_upgrade="explorer"),
         tag("section", tag("h4", "Batch sizes"), batch_html(view)) if view.kind == "archive" else "",
         tag("section", archive_html(view)) if view.files else "",
-        _notes("How it was counted", view.totals.counted),
-        _notes("Not recorded in this file", view.not_recorded),
     ]
     return join([tag("style", stylesheet()), tag("div", *parts, class_="sima")])
 
@@ -48,7 +54,7 @@ def _header(view: View) -> Markup:
     found = view.machine
     machine = f"{found.name or 'machine not named'}, {units.clock(found.clock_mhz)}"
     machine += " (assumed)" if found.clock_assumed else ""
-    machine += f", {found.quads} quads" if found.quads else ""
+    machine += f", {found.quads} quad{'s' * (found.quads != 1)}" if found.quads else ""
     return join([tag("h3", view.name), tag("p", machine, ", ", tag("code", view.path), class_="note")])
 
 

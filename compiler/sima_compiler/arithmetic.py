@@ -93,6 +93,35 @@ def requantize_real(
     return np.clip(quantize(accumulator.astype(np.float32) * factor + bias, output), *clamp).astype(np.int8)
 
 
+def products(left: Int8Array, right: Int8Array, left_zero: int, right_zero: int) -> npt.NDArray[np.int64]:
+    """Exact matrix products (..., M, K) x (..., K, N) of what bytes stand for, before any scale.
+
+    In float64, where sums of products of two bytes are exact up to 2^37 of them.
+    """
+    return np.matmul(left.astype(np.float64) - left_zero, right.astype(np.float64) - right_zero).astype(np.int64)
+
+
+def product_factor(left: Quantization, right: Quantization, output: Quantization | None) -> np.float32:
+    """(sa * sb) / sy, or sa * sb where sums become reals, each step rounded to float32."""
+    product = np.float32(left.scale) * np.float32(right.scale)
+    return product if output is None else np.float32(product / np.float32(output.scale))
+
+
+def finished_product(
+    sums: npt.NDArray[np.int64],
+    factor: np.float32,
+    output: Quantization,
+    *,
+    real: bool,
+    clamp: tuple[int, int] = FULL_RANGE,
+) -> Int8Array:
+    """Sums of products as bytes: `requantize` with (sa * sb) / sy, or ``real``, `quantize` of reals at sa * sb."""
+    scaled = sums.astype(np.float32) * factor
+    if real:
+        return np.clip(quantize(scaled, output), *clamp).astype(np.int8)
+    return _saturate(np.rint(scaled), output.zero_point, clamp)
+
+
 def binary(
     op: BinaryOp,
     left: Int8Array,

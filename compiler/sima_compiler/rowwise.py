@@ -13,7 +13,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from sima_compiler.arithmetic import FULL_RANGE, quantize_result
+from sima_compiler.arithmetic import FULL_RANGE, dequantize, quantize, quantize_result
 from sima_compiler.ir.graph import Float32Array, Int8Array, Quantization
 
 #: What onnxruntime leaves between the largest sum of exponentials and the largest float32: exp of this.
@@ -70,6 +70,23 @@ def _shares(values: Int8Array, table: Float32Array) -> tuple[Float32Array, Float
 def arg_max(values: Int8Array) -> Int8Array:
     """The place of the first largest value of each row, under `COUNTING`; the row's axis has length 1 then."""
     return (values.argmax(axis=-1, keepdims=True) - 128).astype(np.int8)
+
+
+def largest(
+    values: Int8Array, source: Quantization, output: Quantization, clamp: tuple[int, int] = FULL_RANGE
+) -> Int8Array:
+    """The largest value of each row under another quantization; the row's axis has length 1 then."""
+    real = dequantize(values.max(axis=-1, keepdims=True), source)
+    return np.clip(quantize(real, output), *clamp).astype(np.int8)
+
+
+def total(
+    values: Int8Array, source: Quantization, output: Quantization, *, mean: bool, clamp: tuple[int, int] = FULL_RANGE
+) -> Int8Array:
+    """The exact sum of q - zero point, times the scale, then (for a mean) divided by the count, quantized."""
+    real = _centred(values, source).sum(axis=-1, keepdims=True).astype(np.float32) * np.float32(source.scale)
+    real = real / np.float32(values.shape[-1]) if mean else real
+    return np.clip(quantize(real, output), *clamp).astype(np.int8)
 
 
 def layer_norm(

@@ -6,13 +6,19 @@ In: the server. Out: handlers below ``sima-nb/api/``. Settings are traits of ``S
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+from pathlib import Path
 from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Integer
+from traitlets import Integer, Unicode
 
 from sima_compiler import Limits
+from sima_nb.jobs.queue import JobQueue
+from sima_nb.jobs.store import JobStore
 from sima_nb.server.base import Services, UnknownHandler
+from sima_nb.server.compiling import CheckHandler, JobHandler, JobLogHandler, JobsHandler
 from sima_nb.server.opening import OpenFiles
 from sima_nb.server.pool import WorkPool
 from sima_nb.server.reading import ComparisonHandler, MemberHandler, StateHandler, TreeHandler, ViewHandler
@@ -20,13 +26,17 @@ from sima_nb.server.writing import ExtractHandler
 
 _MIB = 1 << 20
 #: What an address ends with -> who answers.
-READERS: dict[str, type[Any]] = {
+HANDLERS: dict[str, type[Any]] = {
     "view": ViewHandler,
     "state": StateHandler,
     "tree": TreeHandler,
     "member": MemberHandler,
     "comparison": ComparisonHandler,
     "extract": ExtractHandler,
+    "check": CheckHandler,
+    "jobs": JobsHandler,
+    r"jobs/(\w+)": JobHandler,
+    r"jobs/(\w+)/log": JobLogHandler,
 }
 
 
@@ -47,6 +57,11 @@ class SimaNb(ExtensionApp):
     archive_bytes = Integer(8 << 30, min=1, help="Largest archive, unpacked.").tag(config=True)
     json_bytes = Integer(32 * _MIB, min=1, help="Largest JSON file.").tag(config=True)
     yaml_bytes = Integer(64 * _MIB, min=1, help="Largest YAML file.").tag(config=True)
+    jobs_at_once = Integer(1, min=1, help="Compiles that run at the same time.").tag(config=True)
+    most_jobs = Integer(50, min=1, help="Compiles that may wait or run; more are refused.").tag(config=True)
+    kept_jobs = Integer(50, min=0, help="Compiles that have ended and are still listed.").tag(config=True)
+    checks_at_once = Integer(2, min=1, help="Checks of models that run at the same time.").tag(config=True)
+    jobs_folder = Unicode("", help="Where jobs are kept; empty: in Jupyter's data folder.").tag(config=True)
 
     @property
     def limits(self) -> Limits:
@@ -61,14 +76,30 @@ class SimaNb(ExtensionApp):
 
     def initialize_handlers(self) -> None:
         """Add the handlers; `ExtensionApp` puts the server's base URL in front."""
-        self._services = Services(OpenFiles(self.kept_files, self.limits), WorkPool(self.threads, self.waiting))
+        store = JobStore(self._job_folder())
+        self._services = Services(
+            files=OpenFiles(self.kept_files, self.limits),
+            pool=WorkPool(self.threads, self.waiting),
+            jobs=JobQueue(store, at_once=self.jobs_at_once, kept=self.kept_jobs),
+            checks=asyncio.Semaphore(self.checks_at_once),
+            most_jobs=self.most_jobs,
+        )
         arguments = {"services": self._services}
-        self.handlers.extend((rf"/sima-nb/api/{end}", handler, arguments) for end, handler in READERS.items())
+        self.handlers.extend((rf"/sima-nb/api/{end}", handler, arguments) for end, handler in HANDLERS.items())
         self.handlers.append((r"/sima-nb/api/.*", UnknownHandler, arguments))
 
     async def stop_extension(self) -> None:
         """End what still works when the server ends."""
         self._services.pool.close()
+        await self._services.jobs.close()
+
+    def _job_folder(self) -> Path:
+        """One for each folder that is served: another server's jobs are of no use here."""
+        assert self.serverapp is not None
+        root = str(getattr(self.serverapp.contents_manager, "root_dir", ""))
+        name = hashlib.sha256(root.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        kept = Path(self.jobs_folder) if self.jobs_folder else Path(self.serverapp.data_dir) / "sima-nb" / "jobs"
+        return kept / name
 
 
 def extension_points() -> list[dict[str, Any]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from jupyter_server.base.handlers import APIHandler
 
+from sima_nb.jobs.queue import JobQueue
 from sima_nb.server.errors import ClientLeftError, NotLocalError, PathError, RequestError, reply_of
 from sima_nb.server.opening import OpenFiles
 from sima_nb.server.paths import ServedFolder
@@ -22,6 +24,9 @@ class Services:
 
     files: OpenFiles
     pool: WorkPool
+    jobs: JobQueue
+    checks: asyncio.Semaphore
+    most_jobs: int
 
 
 class SimaHandler(APIHandler):
@@ -33,6 +38,7 @@ class SimaHandler(APIHandler):
         """``services`` are the extension's."""
         self.services = services
         self.cancellation = Cancellation()
+        self.on_leave: Callable[[], object] | None = None
 
     @property
     def folder(self) -> ServedFolder:
@@ -76,6 +82,8 @@ class SimaHandler(APIHandler):
     def on_connection_close(self) -> None:
         """The client left: whatever works for it may stop."""
         self.cancellation.cancel()
+        if self.on_leave is not None:
+            self.on_leave()
         super().on_connection_close()
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:

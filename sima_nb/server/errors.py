@@ -6,6 +6,7 @@ holds: no path of the server's own disk stands in a message, only the one that t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tornado.web import HTTPError
@@ -47,6 +48,20 @@ class ClientLeftError(ServerError):
     status = 499
 
 
+class RefusedError(ServerError):
+    """What another process has refused, under the name that it gave."""
+
+    status = 422
+    kind = ""
+
+    @staticmethod
+    def of(found: Mapping[str, str]) -> RefusedError:
+        """The error of such a record."""
+        error = RefusedError(found.get("message", ""), hint=found.get("hint", ""))
+        error.kind = found.get("type", "")
+        return error
+
+
 #: Sentences for what Jupyter itself refuses before a handler is asked.
 _BY_STATUS = {
     403: ("Forbidden", "not allowed: the token is missing or wrong, or the page is an old one", "log in and try again"),
@@ -64,8 +79,8 @@ def error_body(kind: str, message: str, hint: str = "") -> dict[str, Any]:
 def reply_of(error: BaseException, status: int, root: str) -> tuple[int, dict[str, Any]]:
     """Status and body for ``error``; ``status`` is what Jupyter would send, ``root`` what messages must not name."""
     if isinstance(error, SimaError):
-        kind = type(error).__name__
-        return _status_of(error), error_body(kind, _relative(error.message, root), _relative(error.hint, root))
+        kind = error.kind if isinstance(error, RefusedError) else type(error).__name__
+        return _status_of(error), error_body(kind, relative(error.message, root), relative(error.hint, root))
     if isinstance(error, HTTPError):
         kind, message, hint = _BY_STATUS.get(status, ("HTTPError", error.reason or f"HTTP status {status}", ""))
         return status, error_body(kind, message, hint)
@@ -79,5 +94,6 @@ def _status_of(error: SimaError) -> int:
     return 400 if isinstance(error, OptionError) or type(error) is ArchiveError else 422
 
 
-def _relative(text: str, root: str) -> str:
+def relative(text: str, root: str) -> str:
+    """``text`` without the server's own folder in it."""
     return text.replace(f"{root}/", "") if root != "/" else text

@@ -56,10 +56,20 @@ def _bottleneck(net: FloatNet, x: str, channels: int, expansion: int, stride: in
     return net.binary("Add", x, y) if stride == 1 and net.shapes[x] == net.shapes[y] else y
 
 
+def up_to_scores(name: str) -> onnx.ModelProto:
+    """A light topology without its last Softmax: bounds, peers and publications are about the rest."""
+    network = light_model(name)
+    last = network.graph.node[-1]
+    assert last.op_type == "Softmax", "a classifier's end"
+    network.graph.output[0].CopyFrom(onnx.helper.make_tensor_value_info(last.input[0], onnx.TensorProto.FLOAT, None))
+    del network.graph.node[-1]
+    return onnx.shape_inference.infer_shapes(network)
+
+
 GENERATED: dict[str, Callable[[], onnx.ModelProto]] = {
-    "light_resnet50": lambda: light_model("resnet50"),
-    "light_squeezenet": lambda: light_model("squeezenet"),
-    "light_vgg19": lambda: light_model("vgg19"),
+    "light_resnet50": lambda: up_to_scores("resnet50"),
+    "light_squeezenet": lambda: up_to_scores("squeezenet"),
+    "light_vgg19": lambda: up_to_scores("vgg19"),
     "mobilenet_v2": mobilenet_v2,
     "efficientnet_b0": efficientnet_b0,
     "yolo_style_640": lambda: yolo_style(640, 32, classes=80),

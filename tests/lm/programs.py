@@ -23,6 +23,7 @@ from sima_compiler.ir.program import (
     Interpolate,
     LoadConstants,
     LoadTensor,
+    Multiply,
     Normalize,
     Operand,
     Part,
@@ -140,6 +141,10 @@ class _Commands:
             st.builds(Fill, *common, self.operand, bytes8),
             st.builds(Resample, *common, *ends, self.buffer, flags),
             st.builds(Interpolate, *common, *ends, self.buffer, quants, quants, clamps, flags),
+            st.builds(
+                Multiply, *common, *ends, self.operand, self.optional, bytes8, bytes8, scales, flags, quants, clamps,
+                flags, mappings,
+            ),
             st.builds(
                 Normalize, *common, st.sampled_from(RowKind), *ends, self.optional, quants, quants, scales, clamps,
                 flags, flags, flags,

@@ -20,7 +20,7 @@ from sima_compiler.bounds.loads import layer_loads
 from sima_compiler.bounds.total import read_elements
 from sima_compiler.bounds.work import padded_work
 from sima_compiler.ir import commands, kernels
-from sima_compiler.ir.graph import ConvAttributes, Graph, Op, RowAttributes
+from sima_compiler.ir.graph import ConvAttributes, Graph, Op, RowAttributes, ShapeAttributes
 from sima_compiler.ir.layers import Kernel, Layer, LayerGraph, Segment
 from sima_compiler.ir.program import Command, ComputeCommand, Program, part_of
 from sima_compiler.ir.promises import Promises
@@ -70,9 +70,11 @@ def network() -> Graph:
     moved = pen.unary(Op.SIGMOID, pen.concat(pen.slice(both, (1, 0, 0), (4, 6, 6), (1, 1, 1)), table))
     padded = pen.pad(pen.pad(x, (0, 1, 1), (0, 1, 1), fill=3), (1, 0, 0), (0, 0, 0))
     shares = pen.node(Op.SOFTMAX, (x,), pen.shape(x), RowAttributes((0,)))
+    turned = pen.node(Op.TRANSPOSE, (table,), (6, 6, 6), ShapeAttributes(permutation=(0, 2, 1)))
+    product = pen.node(Op.MATMUL, (both, turned), (6, 6, 6))
     blended = pen.blend(pooled, 5, 7)
     return pen.graph(
-        blended, shares, depthwise, resized, moved, pen.global_pool(wide), pen.unary(Op.SIGMOID, x), padded
+        product, blended, shares, depthwise, resized, moved, pen.global_pool(wide), pen.unary(Op.SIGMOID, x), padded
     )
 
 

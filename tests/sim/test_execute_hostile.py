@@ -11,10 +11,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sima_compiler.errors import SimaError
-from sima_compiler.ir.layers import BinaryOp, Broadcast, PoolKind, Window
-from sima_compiler.ir.program import Combine, Fill, Gather, Part, Pool, Program, Resample, Role, Translate, Wait
+from sima_compiler.ir.layers import BinaryOp, Broadcast, PoolKind, RowKind, Window
+from sima_compiler.ir.program import (
+    ArrayMapping,
+    Combine,
+    Fill,
+    Gather,
+    Multiply,
+    Normalize,
+    Operand,
+    Part,
+    Pool,
+    Program,
+    Resample,
+    Role,
+    Translate,
+    Wait,
+)
 from sima_compiler.lm.constants import ConstantSections
 from sima_compiler.lm.writer import encode
+from sima_compiler.rowwise import real_exponentials
 from sima_compiler.sim.execute import run_lm
 from tests.sim import test_execute_parts as in_parts
 from tests.sim.small_programs import FULL, ProgramBuilder, Shape, binary_step, convolve, quant, random_map
@@ -24,7 +40,7 @@ UNIT = quant(1, 0)
 
 
 def every_command() -> Program:
-    """x -> convolution -> pool -> combine -> translate -> gather over a fill -> resample -> y."""
+    """x -> convolution -> pool -> combine -> translate -> gather over a fill -> resample -> rows and products -> y."""
     builder, rng = ProgramBuilder(1), np.random.default_rng(0)
     x, y = (builder.tensor(name, role, SHAPE, UNIT) for name, role in (("x", Role.INPUT), ("y", Role.OUTPUT)))
     a, b, c, d, e, f, g = (builder.operand(SHAPE) for _ in range(7))
@@ -46,8 +62,42 @@ def every_command() -> Program:
     builder.compute(Fill(0, Wait(), f, 7))
     builder.compute(Gather(0, Wait(), e.buffer, 0, f.buffer, 0, (3, 4, 4), (16, 4, 1), (16, 4, 1), None))
     builder.compute(Resample(0, Wait(), f, g, tables, has_lookup=False))
-    builder.store(y, g)
+    builder.store(y, _rows_and_products(builder, g))
     return builder.program()
+
+
+def _rows_and_products(builder: ProgramBuilder, source: Operand) -> Operand:
+    """Softmax -> layer norm -> product of both."""
+    shares, normal, result = (builder.operand(SHAPE) for _ in range(3))
+    table = builder.parameters(ConstantSections(exponentials=real_exponentials(0.1)))
+    scales = np.ones(4, np.float32)
+    gains = builder.parameters(ConstantSections(gains=scales, offsets=scales))
+    softmax = Normalize(
+        layer=0, wait=Wait(), kind=RowKind.SOFTMAX, source=source, target=shares, parameters=table, input=quant(0.1, 0),
+        output=quant(0.01, -128), epsilon=0.0, clamp=FULL, gains=False, offsets=False, per_pixel=False,
+    )  # fmt: skip
+    builder.compute(softmax)
+    builder.compute(replace(softmax, kind=RowKind.LAYER, source=shares, target=normal, parameters=gains, epsilon=0.5,
+                            gains=True, offsets=True))  # fmt: skip
+    builder.compute(
+        Multiply(
+            layer=0,
+            wait=Wait(),
+            source=shares,
+            right=normal,
+            target=result,
+            parameters=None,
+            left_zero_point=-128,
+            right_zero_point=3,
+            multiplier=0.25,
+            real=False,
+            intermediate=UNIT,
+            clamp=FULL,
+            has_lookup=False,
+            mapping=ArrayMapping(1, 1),
+        )
+    )
+    return result
 
 
 PROGRAM = every_command()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sima_compiler.bounds.cells import cells_met, window_cells
 from sima_compiler.bounds.work import padded_work
 from sima_compiler.ir.kernels import facts
-from sima_compiler.ir.layers import Layer, Segment
+from sima_compiler.ir.layers import Layer, Product, Segment
 from sima_compiler.machine.description import Machine
 
 
@@ -61,6 +61,9 @@ def layer_loads(
 
 def layer_macs(layer: Layer, segment: Segment) -> int:
     """Multiply-accumulates of one sample whose operand lies on the map."""
+    if isinstance(layer.kernel, Product):
+        left, target = segment.maps[layer.inputs[0]], segment.maps[layer.output]
+        return target.elements * left.channels
     weights, window = facts(layer.kernel).weights, facts(layer.kernel).window
     if weights is None or window is None:
         return 0

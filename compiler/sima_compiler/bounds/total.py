@@ -22,6 +22,7 @@ from sima_compiler.ir.layers import (
     Lookup,
     Normalization,
     Pooling,
+    Product,
     Resize,
     Segment,
 )
@@ -76,7 +77,7 @@ def _read_by(layer: Layer, name: str, source: FeatureMap, segment: Segment) -> i
             target = segment.maps[layer.output]
             rows = positions_touched(kernel.window, 0, target.rows, source.rows)
             return rows * positions_touched(kernel.window, 1, target.columns, source.columns) * source.channels
-        case Convolution() | Pooling() | Elementwise() | Lookup() | Normalization():
+        case Convolution() | Pooling() | Elementwise() | Lookup() | Normalization() | Product():
             return source.elements
         case _:
             assert_never(kernel)

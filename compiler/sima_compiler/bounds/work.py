@@ -26,6 +26,7 @@ from sima_compiler.ir.layers import (
     Lookup,
     Normalization,
     Pooling,
+    Product,
     Resize,
     Segment,
 )
@@ -115,6 +116,12 @@ def _own_cycles(layer: Layer, place: _Place) -> int:
             return _window_cycles(layer, kernel, lambda cells: _depthwise(cells, place.machine) + operand, place)
         case Pooling() as kernel:
             return _window_cycles(layer, kernel, lambda cells: pool_cycles(cells, place.machine), place)
+        case Product():
+            left, target = place.segment.maps[layer.inputs[0]], place.segment.maps[layer.output]
+            # Either side may take the place of weights: the result turned round is a copy, which costs nothing here.
+            sizes = (target.columns, target.channels)
+            blocks = min(pixels * ceil_div(outputs, place.machine.lanes) for pixels, outputs in (sizes, sizes[::-1]))
+            return place.batch * target.rows * blocks * ceil_div(left.channels, place.machine.lanes) // place.tiles
         case Normalization() as kernel:
             target = place.segment.maps[layer.output]
             pixels = ceil_div(target.rows * target.columns * place.batch, place.tiles)

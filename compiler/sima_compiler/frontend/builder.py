@@ -46,7 +46,7 @@ LARGEST_TENSOR = 2**31
 #: What onnxruntime computes in float32 unless quantizations stand on all sides of the operator.
 #: Operators that sum many products or values.
 SUMS = frozenset({Op.CONV, Op.GEMM, Op.AVERAGE_POOL, Op.GLOBAL_AVERAGE_POOL})
-REAL_FORMS = {Op.ADD: Op.REAL_ADD, Op.MUL: Op.REAL_MUL, Op.SOFTMAX: Op.REAL_SOFTMAX}
+REAL_FORMS = {Op.ADD: Op.REAL_ADD, Op.MUL: Op.REAL_MUL, Op.SOFTMAX: Op.REAL_SOFTMAX, Op.MATMUL: Op.REAL_MATMUL}
 
 
 class GraphBuilder:

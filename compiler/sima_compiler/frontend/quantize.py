@@ -33,7 +33,9 @@ from sima_compiler.frontend.taps import with_taps, without_taps
 #: Operators that are quantized on top of onnxruntime's own list, so that each stands between quantizations.
 EXTRA_OPERATORS = (
     "Sub", "Div", "Neg", "Abs", "Sqrt", "Reciprocal", "Floor", "Ceil", "Round", "Sign", "Max", "Min", "PRelu", "Tanh",
-    "HardSigmoid", "HardSwish", "Slice", "Gather", "Tile", "Expand", "SpaceToDepth", "DepthToSpace", "RMSNormalization",
+    "HardSigmoid", "HardSwish", "Slice", "Gather", "Tile", "Expand", "SpaceToDepth", "DepthToSpace",
+    "RMSNormalization", "Einsum",
+    "GlobalMaxPool", "ReduceMax", "ReduceMean", "ReduceSum",
 )  # fmt: skip
 #: Severities of onnxruntime's own log: its default, and what silences it.
 ORT_WARNING, ORT_FATAL = 2, 4

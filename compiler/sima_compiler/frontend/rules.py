@@ -42,7 +42,13 @@ GEMM_FACTORS = Rule(
     "Gemm's alpha is positive, and alpha and beta are numbers",
     lambda alpha, beta: 0.0 < alpha < float("inf") and abs(beta) < float("inf"),
 )
-MATMUL_CONSTANT = Rule("MatMul's right side is a constant matrix", bool)
+GEMM_CONSTANT = Rule("the right side of a Gemm, and a constant one of a MatMul, is a matrix of weights", bool)
+MATMUL_SIDES = Rule(
+    "two activations of a MatMul have as many axes, of equal length or 1 in front of the matrices", bool
+)
+EINSUM_PRODUCT = Rule(
+    "Einsum is a matrix product of two activations: letters once each, no ellipsis, none summed alone", bool
+)
 PER_TENSOR = Rule(
     "activations have one scale and one zero point",
     bool,
@@ -83,7 +89,6 @@ NORM_RESULT = Rule("of a normalization only the normalized values are read", boo
 NORM_PIXELS = Rule("InstanceNormalization has pixels behind its channels", bool)
 ARG_MAX_PLACES = Rule("ArgMax runs over at most 256 places, which a byte can count", bool)
 ARG_MAX_FIRST = Rule("ArgMax takes the first of several largest values (select_last_index 0)", bool)
-REDUCE_SPATIAL = Rule("ReduceMean runs over rows and columns", bool)
 BATCH_FIRST = Rule("the first dimension of every tensor is the batch", bool)
 QUANTIZED = Rule("every activation is quantized: QuantizeLinear stands behind each operator", bool)
 INPUT_SCALE = Rule("an input of the network is quantized with one scale and one zero point", bool)

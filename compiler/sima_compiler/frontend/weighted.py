@@ -55,10 +55,9 @@ def convert_gemm(node: SourceNode, reader: Reader) -> Sequence[Value]:
 
 def convert_matmul(node: SourceNode, reader: Reader) -> Sequence[Value]:
     """MatMul of an activation with a constant matrix -> Op.GEMM."""
-    left, right = reader.value(node, 0), reader.value(node, 1)
+    left = reader.value(node, 0)
     if isinstance(left, Constant | QuantizedConstant) and len(reader.shape(node, 1)) == 1:
         raise node.unsupported("a constant on the left sums over the batch", rule=rules.BATCH_FIRST.sentence)
-    rules.MATMUL_CONSTANT.check(node, "its right side is no constant", isinstance(right, Constant | QuantizedConstant))
     product = _dense(node, reader, transposed=False, bias=None)
     # Without quantizations beside it onnxruntime still multiplies bytes, and scales the sums: adding nothing.
     return [replace(product, real_bias=np.zeros(product.shape[-1], np.float32))]
@@ -98,7 +97,7 @@ def spread_real(values: npt.NDArray[np.float32], outputs: int) -> Float32Array:
 def _dense(node: SourceNode, reader: Reader, *, transposed: bool, bias: int | None) -> Pending:
     source = reader.settled(node)
     constant = reader.quantized_constant(node, 1)
-    rules.MATMUL_CONSTANT.check(node, f"its weights have shape {constant.values.shape}", constant.values.ndim == 2)
+    rules.GEMM_CONSTANT.check(node, f"its weights have shape {constant.values.shape}", constant.values.ndim == 2)
     values, scales = symmetric_weights(node, constant, axis=0 if transposed else 1)
     values = values if transposed else np.ascontiguousarray(values.T)
     if not source.shape or source.shape[-1] != values.shape[1]:

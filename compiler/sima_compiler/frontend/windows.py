@@ -124,14 +124,6 @@ def convert_global_average_pool(node: SourceNode, reader: Reader) -> Sequence[Va
     return [Pending(Op.GLOBAL_AVERAGE_POOL, node.name, (source,), (source.shape[0], 1, 1))]
 
 
-def convert_reduce_mean(node: SourceNode, reader: Reader) -> Sequence[Value]:
-    """A ReduceMean that is no global average: refused."""
-    axes = reader.integers(node, 1, "axes")
-    if axes is None or 0 in {axis % (len(reader.shape(node)) + 1) for axis in axes}:
-        raise node.unsupported("it averages over the batch", rule=rules.BATCH_FIRST.sentence)
-    raise node.unsupported(f"it reduces axes {axes}", rule=rules.REDUCE_SPATIAL.sentence)
-
-
 def _pool_window(node: SourceNode, shape: tuple[int, ...]) -> tuple[ConvAttributes, tuple[int, ...]]:
     rules.IMAGE_RANK.check(node, f"its input has {len(shape) + 1} dimensions", shape)
     kernel = node.integers("kernel_shape")

@@ -22,6 +22,7 @@ from sima_compiler.ir.program import (
     Interpolate,
     LoadConstants,
     LoadTensor,
+    Multiply,
     Normalize,
     Operand,
     Part,
@@ -80,6 +81,8 @@ def facts(command: ComputeCommand) -> CommandFacts:
             return _whole(command, command.binary.operand)
         case Translate() | Resample() | Interpolate() | Normalize():
             return _whole(command, None)
+        case Multiply():
+            return replace(_whole(command, command.right), unit=Unit.ARRAY)
         case Gather():
             return CommandFacts(
                 unit=Unit.VECTOR,
@@ -131,11 +134,13 @@ def with_buffers(command: ComputeCommand, renumbered: Callable[[int], int]) -> C
             return replace(command, source_buffer=places[0], target_buffer=places[1])
         case Fill():
             return replace(command, target=_moved(command.target, renumbered))
-        case Convolve() | Pool() | Combine() | Translate() | Resample() | Interpolate() | Normalize():
+        case Convolve() | Pool() | Combine() | Translate() | Resample() | Interpolate() | Normalize() | Multiply():
             moved = replace(
                 command, source=_moved(command.source, renumbered), target=_moved(command.target, renumbered)
             )
             second = facts(moved).second
+            if second is not None and isinstance(moved, Multiply):
+                return replace(moved, right=_moved(second, renumbered))
             if second is None or not isinstance(moved, Convolve | Combine) or moved.binary is None:
                 return moved
             return replace(moved, binary=replace(moved.binary, operand=_moved(second, renumbered)))
@@ -143,7 +148,9 @@ def with_buffers(command: ComputeCommand, renumbered: Callable[[int], int]) -> C
             assert_never(command)
 
 
-def _whole(command: Combine | Translate | Resample | Interpolate | Normalize, second: Operand | None) -> CommandFacts:
+def _whole(
+    command: Combine | Translate | Resample | Interpolate | Normalize | Multiply, second: Operand | None
+) -> CommandFacts:
     """The facts of a command that maps a region to a region of its own shape, all at once."""
     return CommandFacts(
         unit=Unit.VECTOR,

@@ -56,16 +56,27 @@ class Op(StrEnum):
     SOFTMAX = "Softmax"  # on bytes, as onnxruntime has it between quantizations
     REAL_SOFTMAX = "RealSoftmax"  # in float32, where a quantization beside it is missing
     ARG_MAX = "ArgMax"
+    REDUCE_MAX = "ReduceMax"
+    REDUCE_SUM = "ReduceSum"
+    REDUCE_MEAN = "ReduceMean"
     LAYER_NORM = "LayerNormalization"
     RMS_NORM = "RMSNormalization"
     INSTANCE_NORM = "InstanceNormalization"
+    MATMUL = "MatMul"  # of two activations: (..., M, K) times (..., K, N) with equal axes in front
+    REAL_MATMUL = "RealMatMul"  # sums become reals before they are quantized
+    EINSUM = "Einsum"  # the same reals, which onnxruntime sums in float32
 
 
 #: Operators of two operands.
 BINARY_OPS = frozenset({Op.ADD, Op.SUB, Op.MUL, Op.REAL_ADD, Op.REAL_MUL, Op.DIV, Op.MAX, Op.MIN, Op.PRELU})
 
 #: Operators that look at whole rows of values.
-ROW_OPS = frozenset({Op.SOFTMAX, Op.REAL_SOFTMAX, Op.ARG_MAX, Op.LAYER_NORM, Op.RMS_NORM, Op.INSTANCE_NORM})
+#: Operators that leave one value of a row.
+REDUCING_OPS = frozenset({Op.ARG_MAX, Op.REDUCE_MAX, Op.REDUCE_SUM, Op.REDUCE_MEAN})
+ROW_OPS = REDUCING_OPS | {Op.SOFTMAX, Op.REAL_SOFTMAX, Op.LAYER_NORM, Op.RMS_NORM, Op.INSTANCE_NORM}
+
+#: Matrix products of two activations.
+PRODUCT_OPS = frozenset({Op.MATMUL, Op.REAL_MATMUL, Op.EINSUM})
 
 #: Operators of one input whose result depends on that input's byte alone.
 UNARY_OPS = frozenset(

@@ -9,7 +9,7 @@ a record in `layers` and a case here; the type checker and `tests/project/test_k
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
 
@@ -25,6 +25,7 @@ from sima_compiler.ir.layers import (
     Lookup,
     Normalization,
     Pooling,
+    Product,
     Resize,
     Window,
 )
@@ -45,6 +46,7 @@ class Reach(StrEnum):
 
     PLACE = "place"  # the value at its own place
     PIXEL = "pixel"  # all channels at its own place
+    MATRIX = "matrix"  # all channels at its own place, against those of a pixel of the second map
     WINDOW = "window"  # the cells of a window
     TABLES = "tables"  # the rows and the columns that index tables name
     MOVES = "moves"  # what moves bring there
@@ -146,6 +148,8 @@ def facts(kernel: Kernel) -> KernelFacts:
             return _plain(Reach.MOVES, Scope.LAYER)
         case Resize() | Blend():
             return _plain(Reach.TABLES, Scope.PLACES)
+        case Product():
+            return replace(_plain(Reach.MATRIX, Scope.LAYER), unit=Unit.ARRAY)
         case Normalization():
             return _plain(Reach.PIXEL, Scope.PLACES if kernel.per_pixel else Scope.LAYER)
         case _:

@@ -227,6 +227,14 @@ class RowKind(StrEnum):
     ARG_MAX = "arg_max"  # the number of the first channel that is largest, less 128
     LAYER = "layer"  # mean 0 and variance 1, times gain, plus offset
     RMS = "rms"  # root of the mean square 1, times gain, plus offset
+    LARGEST = "largest"  # the largest channel
+    SUM = "sum"  # of all channels: of integers, exactly, then quantized as a real
+    MEAN = "mean"  # likewise
+
+    @property
+    def reduces(self) -> bool:
+        """Whether a pixel becomes one value."""
+        return self in (RowKind.ARG_MAX, RowKind.LARGEST, RowKind.SUM, RowKind.MEAN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +255,23 @@ class Normalization:
     clamp: tuple[int, int] = (-128, 127)
 
 
-Kernel = Convolution | Pooling | Elementwise | Lookup | Copy | Resize | Blend | Normalization
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Matrix product of two maps of as many rows: a row's pixels (M, K) times the other's (N, K), transposed.
+
+    The result has M pixels of N channels in each row. ``multiplier`` is the requantization factor (sa * sb) / sy, or,
+    ``real``, the scale sa * sb of reals. ``intermediate`` is the quantization of the requantized accumulator; ``clamp``
+    and ``lookup`` apply to it.
+    """
+
+    multiplier: float
+    real: bool
+    intermediate: Quantization
+    clamp: tuple[int, int] = (-128, 127)
+    lookup: Int8Array | None = None
+
+
+Kernel = Convolution | Pooling | Elementwise | Lookup | Copy | Resize | Blend | Normalization | Product
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,3 +34,16 @@ class Operand:
     row_stride: int
     pixel_stride: int
     padding: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayMapping:
+    """How a block spreads over the tiles: splits of pixels, of output channels and of the contraction.
+
+    ``folded`` says that the tiles' input lanes run over window columns x channels of a packed (HWC) row.
+    """
+
+    pixels: int
+    outputs: int
+    contraction: int = 1
+    folded: bool = False

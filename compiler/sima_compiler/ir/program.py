@@ -14,7 +14,8 @@ from enum import IntEnum, StrEnum
 
 from sima_compiler.ir.graph import Quantization
 from sima_compiler.ir.layers import BinaryOp, Broadcast, Layout, PoolKind, Window
-from sima_compiler.ir.operands import Operand, Wait
+from sima_compiler.ir.operands import ArrayMapping, Operand, Wait
+from sima_compiler.ir.products import Multiply
 from sima_compiler.ir.rows import Normalize
 
 
@@ -165,19 +166,6 @@ class BinaryStep:
     swapped: bool
     clamp: tuple[int, int]
     has_lookup: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ArrayMapping:
-    """How a block spreads over the tiles: splits of pixels, of output channels and of the contraction.
-
-    ``folded`` says that the tiles' input lanes run over window columns x channels of a packed (HWC) row.
-    """
-
-    pixels: int
-    outputs: int
-    contraction: int = 1
-    folded: bool = False
 
 
 class WayOut(StrEnum):
@@ -352,7 +340,7 @@ class Interpolate:
 
 DmaInCommand = LoadTensor | LoadConstants
 DmaOutCommand = StoreTensor
-ComputeCommand = Convolve | Pool | Combine | Translate | Gather | Fill | Resample | Interpolate | Normalize
+ComputeCommand = Convolve | Pool | Combine | Translate | Gather | Fill | Resample | Interpolate | Normalize | Multiply
 Command = DmaInCommand | DmaOutCommand | ComputeCommand
 
 

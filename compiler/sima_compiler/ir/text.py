@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from sima_compiler.ir.graph import (
     ActivationAttributes,
     Attributes,
+    BlendAttributes,
     ConvAttributes,
     Graph,
     Node,
@@ -76,6 +77,9 @@ def _attributes(attributes: Attributes) -> Iterator[str]:
         case TableAttributes():
             axis = f" axis {attributes.axis}" if len(attributes.tables) > 1 else ""
             yield f"{', '.join(attributes.steps)} {array_text(attributes.tables)}{axis}"
+        case BlendAttributes():
+            sides = (("rows", attributes.rows), ("columns", attributes.columns))
+            yield " ".join(f"{what} {list_text(found.near)} and {list_text(found.far)}" for what, found in sides)
         case RowAttributes():
             yield f"over {list_text(attributes.axes)}" + (
                 f" epsilon {attributes.epsilon!r}" if attributes.epsilon else ""

@@ -22,6 +22,7 @@ from sima_compiler.ir.layers import (
     Move,
     Normalization,
     Pooling,
+    Product,
     Resize,
     Window,
 )
@@ -45,15 +46,13 @@ def kernel_lines(kernel: Kernel) -> Iterator[str]:
                 yield f"fill {kernel.fill}"
             for move in kernel.moves:
                 yield from _move(move)
-        case Resize():
-            yield f"rows {list_text(kernel.rows)} columns {list_text(kernel.columns)}"
+        case Product():
+            sums = "reals" if kernel.real else "sums"
+            yield f"matrix product, {sums} times {np.float32(kernel.multiplier)!s}"
+            yield " ".join([f"gives {quant_text(kernel.intermediate)}", *clamp_text(kernel.clamp)])
             yield from _table(kernel.lookup)
-        case Blend():
-            for what, found in (("rows", kernel.rows), ("columns", kernel.columns)):
-                yield f"{what} {list_text(found.near)} and {list_text(found.far)}"
-                yield f"weights {array_text(np.array([found.near_weights, found.far_weights], np.float32))}"
-            yield " ".join(["blend", *clamp_text(kernel.clamp)])
-            yield from _table(kernel.lookup)
+        case Resize() | Blend():
+            yield from _resampling(kernel)
         case Normalization():
             yield from _normalization(kernel)
         case _:
@@ -73,6 +72,17 @@ def _convolution(kernel: Convolution) -> Iterator[str]:
     yield from _table(kernel.lookup)
     if kernel.binary is not None:
         yield from _binary(kernel.binary)
+
+
+def _resampling(kernel: Resize | Blend) -> Iterator[str]:
+    if isinstance(kernel, Resize):
+        yield f"rows {list_text(kernel.rows)} columns {list_text(kernel.columns)}"
+    else:
+        for what, found in (("rows", kernel.rows), ("columns", kernel.columns)):
+            yield f"{what} {list_text(found.near)} and {list_text(found.far)}"
+            yield f"weights {array_text(np.array([found.near_weights, found.far_weights], np.float32))}"
+        yield " ".join(["blend", *clamp_text(kernel.clamp)])
+    yield from _table(kernel.lookup)
 
 
 def _normalization(kernel: Normalization) -> Iterator[str]:

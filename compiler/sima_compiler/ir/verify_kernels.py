@@ -25,6 +25,7 @@ from sima_compiler.ir.layers import (
     Move,
     Normalization,
     Pooling,
+    Product,
     Resize,
     RowKind,
     Window,
@@ -72,6 +73,8 @@ def check_layer(layer: Layer, maps: Maps, promises: Promises) -> None:
             promises.equal("result", _sizes(target), (len(kernel.rows), len(kernel.columns), source.channels))
             for what, table, size in (("rows", kernel.rows, source.rows), ("columns", kernel.columns, source.columns)):
                 promises.require(all(0 <= index < size for index in table), f"{what} reach outside the input")
+        case Product():
+            _check_product(kernel, layer, maps, promises)
         case Blend():
             promises.clamp(kernel.clamp)
             _check_table(kernel.lookup, promises)
@@ -84,11 +87,25 @@ def check_layer(layer: Layer, maps: Maps, promises: Promises) -> None:
             assert_never(kernel)
 
 
+def _check_product(kernel: Product, layer: Layer, maps: Maps, promises: Promises) -> None:
+    promises.clamp(kernel.clamp)
+    _check_table(kernel.lookup, promises)
+    promises.equal("operands", len(layer.inputs), 2)
+    left, right, target = maps[layer.inputs[0]], maps[layer.inputs[1]], maps[layer.output]
+    promises.equal("rows of the second map", right.rows, left.rows)
+    promises.equal("channels of the second map", right.channels, left.channels)
+    promises.equal("result", _sizes(target), (left.rows, left.columns, right.columns))
+    promises.require(0 < kernel.multiplier < float("inf"), f"multiplier {kernel.multiplier} is not positive")
+    if kernel.lookup is None:
+        promises.equal("quantization of the result", target.quant, kernel.intermediate)
+
+
 def _check_normalization(kernel: Normalization, source: FeatureMap, target: FeatureMap, promises: Promises) -> None:
     promises.clamp(kernel.clamp)
     promises.equal("channels", source.channels, kernel.channels)
     counts = kernel.kind is RowKind.ARG_MAX
-    promises.equal("result", _sizes(target), (source.rows, source.columns, 1 if counts else source.channels))
+    channels = 1 if kernel.kind.reduces else source.channels
+    promises.equal("result", _sizes(target), (source.rows, source.columns, channels))
     promises.require(not counts or source.channels <= 256, f"a byte cannot count {source.channels} channels")
     exponential = kernel.kind in (RowKind.SOFTMAX, RowKind.REAL_SOFTMAX)
     promises.require((kernel.exponentials is not None) == exponential, "exponentials missing or misplaced")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sima_compiler.errors import InternalError
-from sima_compiler.ir.program import Convolve
+from sima_compiler.ir.program import Convolve, Multiply
 from sima_compiler.ir.tiles import Tiling
 
 
@@ -26,13 +26,13 @@ class TileShape:
 def verify_mappings(tiling: Tiling, shape: TileShape) -> None:
     """Every convolution's parts find tiles: those of one contraction side by side in a row, all others anywhere."""
     for step, command in enumerate(tiling.steps):
-        if isinstance(command, Convolve):
+        if isinstance(command, Convolve | Multiply):
             _check_places(command, shape, f"tile: step {step}")
-            if command.mapping.folded:
+            if isinstance(command, Convolve) and command.mapping.folded:
                 _check_lanes(command, shape, f"tile: step {step}")
 
 
-def _check_places(command: Convolve, shape: TileShape, where: str) -> None:
+def _check_places(command: Convolve | Multiply, shape: TileShape, where: str) -> None:
     """Cut each row of tiles into groups of one contraction and count the groups."""
     spread = command.mapping
     groups_of_row, left_over = divmod(shape.row_tiles, max(spread.contraction, 1))

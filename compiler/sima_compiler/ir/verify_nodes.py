@@ -12,6 +12,8 @@ import numpy as np
 
 from sima_compiler.ir.graph import (
     BINARY_OPS,
+    PRODUCT_OPS,
+    REDUCING_OPS,
     ROW_OPS,
     UNARY_OPS,
     BlendAttributes,
@@ -37,7 +39,7 @@ def check_node(node: Node, tensors: Tensors, promises: Promises) -> None:
     """Everything about a node but its place in the order."""
     promises.clamp(node.clamp)
     binary = node.op in BINARY_OPS
-    operands = 2 if binary and node.constant is None else 1
+    operands = 2 if (binary and node.constant is None) or node.op in PRODUCT_OPS else 1
     if node.op is not Op.CONCAT:
         promises.equal("operands", len(node.inputs), operands)
     promises.require(node.constant is None or binary, "a constant where none belongs")
@@ -139,6 +141,14 @@ def _global(_: Node, shapes: list[Shape], __: Shape, promises: Promises) -> Shap
     return (shapes[0][0], 1, 1)
 
 
+def _product(_: Node, shapes: list[Shape], __: Shape, promises: Promises) -> Shape:
+    left, right = shapes
+    promises.require(min(len(left), len(right)) >= 2, f"matrices of shapes {left} and {right}")
+    promises.equal("axes in front", right[:-2], left[:-2])
+    promises.equal("rows of the second matrix", right[-2:-1], left[-1:])
+    return (*left[:-1], *right[-1:])
+
+
 def _rows(node: Node, shapes: list[Shape], result: Shape, promises: Promises) -> Shape:
     found, shape = node.attributes, shapes[0]
     promises.require(isinstance(found, RowAttributes), "no rows")
@@ -150,7 +160,7 @@ def _rows(node: Node, shapes: list[Shape], result: Shape, promises: Promises) ->
     for what, values in (("gains", found.gains), ("offsets", found.offsets)):
         if values is not None:
             promises.equal(what, (values.dtype, values.shape), (np.dtype(np.float32), (length,)))
-    if node.op is not Op.ARG_MAX:
+    if node.op not in REDUCING_OPS:
         return shape
     kept = tuple(1 if axis in found.axes else size for axis, size in enumerate(shape))
     promises.equal("elements", prod(result), prod(kept))
@@ -220,6 +230,7 @@ _SHAPES: dict[Op, Callable[[Node, list[Shape], Shape, Promises], Shape]] = {
     Op.TABLE: _tables,
     Op.RESIZE_LINEAR: _blend,
     **dict.fromkeys(ROW_OPS, _rows),
+    **dict.fromkeys(PRODUCT_OPS, _product),
     Op.GLOBAL_AVERAGE_POOL: _global,
     Op.RESHAPE: _reshape,
     **dict.fromkeys(_MOVES, _move),

@@ -24,6 +24,7 @@ from sima_compiler.ir.program import (
     Interpolate,
     LoadConstants,
     LoadTensor,
+    Multiply,
     Normalize,
     Operand,
     Pool,
@@ -76,12 +77,13 @@ def _touched(command: Command) -> Iterator[tuple[int, int]]:
             yield command.target_buffer, command.target_offset + _span(command.sizes, command.target_strides)
         case Fill():
             yield command.target.buffer, _operand_end(command.target)
-        case Convolve() | Pool() | Combine() | Translate() | Resample() | Interpolate() | Normalize():
+        case Convolve() | Pool() | Combine() | Translate() | Resample() | Interpolate() | Normalize() | Multiply():
             yield command.source.buffer, _operand_end(command.source)
             yield command.target.buffer, _operand_end(command.target)
             step = command.binary if isinstance(command, Convolve | Combine) else None
-            if step is not None and step.operand is not None:
-                yield step.operand.buffer, _operand_end(step.operand)
+            second = command.right if isinstance(command, Multiply) else None if step is None else step.operand
+            if second is not None:
+                yield second.buffer, _operand_end(second)
         case _:
             assert_never(command)
     if not isinstance(command, LoadTensor | StoreTensor | LoadConstants | Fill) and command.parameters is not None:

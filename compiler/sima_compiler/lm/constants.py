@@ -26,6 +26,7 @@ from sima_compiler.ir.program import (
     Fill,
     Gather,
     Interpolate,
+    Multiply,
     Normalize,
     Operand,
     Pool,
@@ -104,7 +105,7 @@ def section_shapes(command: ComputeCommand) -> dict[str, tuple[int, ...]]:
             return _convolve_shapes(command)
         case Combine(binary=step, target=target):
             return _binary_shapes(step, target)
-        case Pool(has_lookup=True) | Translate():
+        case Pool(has_lookup=True) | Multiply(has_lookup=True) | Translate():
             return {"lookup": (LOOKUP_ENTRIES,)}
         case Gather(parameters=parameters):
             return {"lookup": (LOOKUP_ENTRIES,)} if parameters is not None else {}
@@ -121,7 +122,7 @@ def section_shapes(command: ComputeCommand) -> dict[str, tuple[int, ...]]:
             return {"lookup": (LOOKUP_ENTRIES,), **tables} if has_lookup else dict(tables)
         case Normalize():
             return _row_shapes(command)
-        case Pool() | Fill():
+        case Pool() | Multiply() | Fill():
             return {}
         case _:
             assert_never(command)

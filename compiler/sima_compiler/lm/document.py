@@ -73,7 +73,7 @@ command uses, in this order:
 | real bias | float32 | output channels | Convolve with `way_out` real or real_lookup, if it finishes |
 | multipliers | float32 | output channels | Convolve, if it finishes |
 | lookup | int8 | 256, indexed by q + 128 | \
-Translate; Pool, Resample, Interpolate with `has_lookup`; Convolve with lookup or real_lookup; \
+Translate; Pool, Resample, Interpolate, Multiply with `has_lookup`; Convolve with lookup or real_lookup; \
 Gather with `parameters` |
 | binary values | int8 | rows, columns, channels, with ones where `broadcast` says so | a BinaryStep without operand |
 | binary lookup | int8 | 256, indexed by q + 128 | a BinaryStep with `has_lookup` |

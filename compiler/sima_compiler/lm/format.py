@@ -24,6 +24,7 @@ from sima_compiler.ir.program import (
     Interpolate,
     LoadConstants,
     LoadTensor,
+    Multiply,
     Pool,
     ProgramLayer,
     Resample,
@@ -334,6 +335,27 @@ NORMALIZE = Record(
         Field("per_pixel", BOOL, "gains and offsets: one per pixel of a sample, otherwise one per channel"),
     ),
 )
+MULTIPLY = Record(
+    "Multiply",
+    Multiply,
+    "Matrix product of two maps on the array: each pixel of the source with each of the second map's same row.",
+    (
+        LAYER,
+        WAITS,
+        SOURCE,
+        Field("right", OPERAND, "the second map, in the place of weights: a pixel for each output channel"),
+        TARGET,
+        PARAMETERS,
+        Field("left_zero_point", INT8, "of the source"),
+        Field("right_zero_point", INT8, "of the second map"),
+        Field("multiplier", Float32(), "what sums are multiplied with"),
+        Field("real", BOOL, "products of sum and multiplier are reals, which the output's scale divides"),
+        Field("intermediate", QUANTIZATION, "of the requantized sum"),
+        CLAMP,
+        HAS_LOOKUP,
+        Field("mapping", ARRAY_MAPPING, "how the block spreads over the tiles"),
+    ),
+)
 
 #: Opcode of every command, per engine.
 OPCODES: dict[Engine, dict[int, Record]] = {
@@ -349,6 +371,7 @@ OPCODES: dict[Engine, dict[int, Record]] = {
         0x27: RESAMPLE,
         0x28: NORMALIZE,
         0x29: INTERPOLATE,
+        0x2A: MULTIPLY,
     },
 }
 STREAM_SECTIONS = {

@@ -24,6 +24,7 @@ from sima_compiler.ir.program import (
     Interpolate,
     LoadConstants,
     LoadTensor,
+    Multiply,
     Normalize,
     Operand,
     Part,
@@ -82,7 +83,7 @@ def describe(program: Program, command: Command) -> str:
             return f"fill {value} -> {_operand(program, target)}"
         case Gather():
             return _gather(program, command)
-        case Convolve() | Pool() | Combine() | Translate() | Resample() | Interpolate() | Normalize():
+        case Convolve() | Pool() | Combine() | Translate() | Resample() | Interpolate() | Normalize() | Multiply():
             ends = f"{_operand(program, command.source)} -> {_operand(program, command.target)}"
             return f"{_details(program, command)} {ends}{_parameters(program, command.parameters)}"
         case _:
@@ -172,7 +173,7 @@ def _gather(program: Program, command: Gather) -> str:
 
 
 def _details(
-    program: Program, command: Convolve | Pool | Combine | Translate | Resample | Interpolate | Normalize
+    program: Program, command: Convolve | Pool | Combine | Translate | Resample | Interpolate | Normalize | Multiply
 ) -> str:
     match command:
         case Convolve(window=window, groups=groups, mapping=mapping, clamp=clamp, binary=step):
@@ -189,6 +190,10 @@ def _details(
             return "translate"
         case Resample():
             return f"resample{_lookup(command.has_lookup)}"
+        case Multiply(right=right, mapping=mapping, clamp=clamp):
+            tiles = f"tiles {mapping.pixels}x{mapping.outputs}x{mapping.contraction}"
+            extra = " real" * command.real + _clamp(clamp) + _lookup(command.has_lookup)
+            return f"multiply by {_operand(program, right)} {tiles}{extra} to {_quant(command.intermediate)},"
         case Interpolate(clamp=clamp):
             return f"interpolate to {_quant(command.output)}{_clamp(clamp)}{_lookup(command.has_lookup)}"
         case Normalize(kind=kind, gains=gains, offsets=offsets, per_pixel=per_pixel, clamp=clamp):

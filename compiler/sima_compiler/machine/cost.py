@@ -33,6 +33,7 @@ from sima_compiler.ir.program import (
     Fill,
     Gather,
     Interpolate,
+    Multiply,
     Normalize,
     Operand,
     Pool,
@@ -103,6 +104,8 @@ def worked_window(command: Convolve | Pool, machine: Machine) -> Window:
 
 def macs(command: ComputeCommand) -> int:
     """Multiply-accumulates that a command stands for, padding cells included, padding lanes left out."""
+    if isinstance(command, Multiply):
+        return pixels_of(command.target) * command.target.channels * command.source.channels
     if not isinstance(command, Convolve):
         return 0
     taps = prod(command.window.kernel)
@@ -126,6 +129,25 @@ def array_work(command: Convolve, machine: Machine) -> ArrayWork:
         operand_bytes=machine.lanes if residual else 0,
         reach=_command_reach(command, inputs, machine),
     )
+
+
+def product_work(command: Multiply, machine: Machine) -> ArrayWork:
+    """A matrix product: every row of every sample has weights of its own, which lie on chip already."""
+    source, right = command.source, command.right
+    matrices = (source.samples * source.rows, source.columns, right.columns, source.channels)
+    return matrix_work(*matrices, machine, centred=command.right_zero_point == 0)
+
+
+def matrix_work(
+    matrices: int, pixels: int, outputs: int, contraction: int, machine: Machine, *, centred: bool
+) -> ArrayWork:
+    """So many products of (pixels, contraction) and (contraction, outputs).
+
+    Weights have no zero point. Where the second map has one, a block of ones sums the first map beside the others: what
+    the zero point then takes off, on the way out.
+    """
+    blocks = ceil_div(outputs, machine.lanes) + (not centred)
+    return ArrayWork(pixels=pixels, outputs=matrices * blocks, contraction=ceil_div(contraction, machine.lanes))
 
 
 def accumulators_needed(command: Convolve | Pool, machine: Machine, quads: int) -> int:
@@ -221,6 +243,8 @@ def _streams(mapping: ArrayMapping, tiles: int, pixel_bytes: int, weight_bytes: 
 
 def command_traffic(command: ComputeCommand, machine: Machine, quads: int) -> Traffic:
     """What a command moves in its busiest quad."""
+    if isinstance(command, Multiply):
+        return array_traffic(product_work(command, machine), command.mapping, machine)
     if isinstance(command, Convolve) and on_array(command):
         return array_traffic(array_work(command, machine), command.mapping, machine)
     return vector_traffic(command, machine, quads)
@@ -260,6 +284,8 @@ def command_work(command: ComputeCommand, machine: Machine, quads: int) -> Comma
     """The same in parts."""
     if isinstance(command, Convolve) and on_array(command):
         return array_parts(array_work(command, machine), command.mapping, machine)
+    if isinstance(command, Multiply):
+        return array_parts(product_work(command, machine), command.mapping, machine)
     vectors = vector_count(command, machine)
     each = _cycles_each(command, machine)
     if isinstance(command, Normalize):  # all of a pixel stays on one tile
@@ -284,9 +310,7 @@ def _cycles_each(command: ComputeCommand, machine: Machine) -> int:
             return pool_cycles(prod(worked_window(command, machine).kernel), machine)
         case Combine():
             return 1 if command.binary.operand is None else 2
-        case Interpolate():
-            return depthwise_cycles(INTERPOLATED, machine)
-        case Gather() | Translate() | Fill() | Resample() | Normalize():
+        case Gather() | Translate() | Fill() | Resample() | Interpolate() | Normalize() | Multiply():
             return 1
         case _:
             assert_never(command)

@@ -19,6 +19,7 @@ from sima_compiler.ir.layers import (
     Lookup,
     Normalization,
     Pooling,
+    Product,
     Resize,
 )
 from sima_compiler.machine.cost import INTERPOLATED, depthwise_cycles, pool_cycles, vector_cycles
@@ -49,7 +50,7 @@ def vector_steps(layer: Layer, machine: Machine) -> int:
             return 1 + second
         case Blend():
             return depthwise_cycles(INTERPOLATED, machine)
-        case Lookup() | Copy() | Resize():
+        case Lookup() | Copy() | Resize() | Product():
             return 1
         case Normalization():
             return ceil_div(

@@ -17,6 +17,9 @@ PASSES = {
     RowKind.ARG_MAX: 1,
     RowKind.LAYER: 2,
     RowKind.RMS: 2,
+    RowKind.LARGEST: 1,
+    RowKind.SUM: 1,
+    RowKind.MEAN: 1,
 }
 #: Vector operations of a normalization: sum, sum of squares; subtract the mean, times scale, times gain, plus offset.
 NORMALIZING = 6
@@ -34,6 +37,8 @@ def pixel_cycles(kind: RowKind, channels: int, machine: Machine) -> int:
     vectors = ceil_div(channels, machine.lanes)
     if kind is RowKind.ARG_MAX:
         return vectors * machine.lanes
+    if kind.reduces:  # vector by vector, then the lanes of the last one after the other
+        return vectors + machine.lanes
     if kind in (RowKind.SOFTMAX, RowKind.REAL_SOFTMAX):
         return vectors * (1 + machine.lanes * machine.serial_add_cycles + machine.divide_cycles)
     return vectors * NORMALIZING + PER_PIXEL * machine.divide_cycles

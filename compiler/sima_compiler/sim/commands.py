@@ -26,6 +26,7 @@ from sima_compiler.ir.program import (
     Interpolate,
     LoadConstants,
     LoadTensor,
+    Multiply,
     Normalize,
     Operand,
     Pool,
@@ -35,12 +36,12 @@ from sima_compiler.ir.program import (
     Translate,
 )
 from sima_compiler.lm.constants import ConstantSections, constants_bytes, unpack_constants
-from sima_compiler.sim import kernels, pooling, rows
+from sima_compiler.sim import kernels, pooling, products, rows
 from sima_compiler.sim.accumulators import Accumulated, Accumulators
 from sima_compiler.sim.memory import Memory, Region
 
 #: Commands that turn a source region into a target region of their own shape.
-Mapped = Convolve | Pool | Combine | Translate | Resample | Interpolate | Normalize
+Mapped = Convolve | Pool | Combine | Translate | Resample | Interpolate | Normalize | Multiply
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +63,24 @@ def chip_reads(command: Command) -> frozenset[int]:
             return frozenset()
         case Gather():
             found = {command.source_buffer}
-        case Convolve() | Pool() | Combine() | Translate() | Resample() | Interpolate() | Normalize():
+        case Convolve() | Pool() | Combine() | Translate() | Resample() | Interpolate() | Normalize() | Multiply():
             found = {command.source.buffer}
         case _:
             assert_never(command)
     if constants_bytes(command) and command.parameters is not None:
         found.add(command.parameters)
-    step = command.binary if isinstance(command, Convolve | Combine) else None
-    if step is not None and step.operand is not None:
-        found.add(step.operand.buffer)
+    second = second_of(command)
+    if second is not None:
+        found.add(second.buffer)
     return frozenset(found)
+
+
+def second_of(command: ComputeCommand) -> Operand | None:
+    """The region of a second map that a command reads."""
+    if isinstance(command, Multiply):
+        return command.right
+    step = command.binary if isinstance(command, Convolve | Combine) else None
+    return None if step is None else step.operand
 
 
 def dram_reads(command: Command) -> frozenset[int]:
@@ -93,8 +102,9 @@ def run_command(state: State, command: Command) -> None:
         case StoreTensor():
             _store_tensor(state, command)
         case (
-            Convolve() | Pool() | Combine() | Translate() | Gather() | Fill() | Resample() | Interpolate() | Normalize()
-        ):
+            Convolve() | Pool() | Combine() | Translate() | Gather() | Fill()
+            | Resample() | Interpolate() | Normalize() | Multiply()
+        ):  # fmt: skip
             _compute(state, command)
         case _:
             assert_never(command)
@@ -155,6 +165,10 @@ def _compute(state: State, command: ComputeCommand) -> None:
             _leave(state, command, values, 0)
         case Resample():
             _leave(state, command, kernels.resample(_read(state, command.source), _parameters(state, command)), 0)
+        case Multiply(intermediate=output):
+            sections = _parameters(state, command)
+            found = products.multiply(command, _read(state, command.source), _read(state, command.right), sections)
+            _leave(state, command, found, output.zero_point)
         case Interpolate(output=output):
             values = kernels.interpolate(command, _read(state, command.source), _parameters(state, command))
             _leave(state, command, values, output.zero_point)

@@ -8,7 +8,7 @@ replay of time ask here before they believe a file. Written apart from the stage
 from __future__ import annotations
 
 from sima_compiler.errors import ExecutionError
-from sima_compiler.ir.program import Convolve, Operand, Program
+from sima_compiler.ir.program import Convolve, Multiply, Operand, Program
 from sima_compiler.machine.description import Machine
 
 
@@ -23,16 +23,19 @@ def machine_of(program: Program) -> Machine:
     if not 1 <= program.quads <= machine.quads:
         raise ExecutionError(f"the program uses {program.quads} quads, {machine.name} has {machine.quads}")
     for number, command in enumerate(program.compute):
-        if isinstance(command, Convolve):
-            where = f"COMPUTE command {number} (Convolve of {program.layers[command.layer].name})"
+        if isinstance(command, Convolve | Multiply):
+            kind = type(command).__name__
+            where = f"COMPUTE command {number} ({kind} of {program.layers[command.layer].name})"
             _check_tiles(command, machine, program.quads, where)
             _check_contraction(command, machine, where)
-            if command.mapping.folded:
+            if isinstance(command, Convolve) and command.mapping.folded:
                 _check_folding(command, machine, where)
+            elif command.mapping.folded:
+                raise ExecutionError(f"{where}: a matrix product has no window to fold")
     return machine
 
 
-def _check_tiles(command: Convolve, machine: Machine, quads: int, where: str) -> None:
+def _check_tiles(command: Convolve | Multiply, machine: Machine, quads: int, where: str) -> None:
     """Each of the pixels x outputs x contraction parts sits on a tile of its own."""
     spread, tiles = command.mapping, machine.tiles(quads)
     used = spread.pixels * spread.outputs * spread.contraction
@@ -42,7 +45,7 @@ def _check_tiles(command: Convolve, machine: Machine, quads: int, where: str) ->
         )
 
 
-def _check_contraction(command: Convolve, machine: Machine, where: str) -> None:
+def _check_contraction(command: Convolve | Multiply, machine: Machine, where: str) -> None:
     """Partial sums hop along a row of tiles, and rows are shared evenly."""
     parts, row = command.mapping.contraction, machine.tile_row
     if row % parts:

@@ -30,6 +30,7 @@ from sima_compiler.ir.program import (
     Interpolate,
     LoadConstants,
     LoadTensor,
+    Multiply,
     Normalize,
     Pool,
     Program,
@@ -40,7 +41,7 @@ from sima_compiler.ir.program import (
 )
 from sima_compiler.lm.constants import constants_bytes
 from sima_compiler.lm.listing import merged
-from sima_compiler.sim.commands import chip_box, dram_box, operand_region
+from sima_compiler.sim.commands import chip_box, dram_box, operand_region, second_of
 from sima_compiler.sim.memory import Region
 
 Clock = tuple[int, int, int]
@@ -172,13 +173,13 @@ def accesses(program: Program, command: Command) -> tuple[Access, ...]:
             target = Region(command.target_buffer, command.target_offset, sizes, command.target_strides)
             both = (_chip(program, source, writes=False), _chip(program, target, writes=True))
             return both + _whole(program, command.parameters, constants_bytes(command), writes=False)
-        case Convolve() | Pool() | Combine() | Translate() | Resample() | Interpolate() | Normalize():
+        case Convolve() | Pool() | Combine() | Translate() | Resample() | Interpolate() | Normalize() | Multiply():
             found = (_chip(program, operand_region(command.source, 0), writes=False),)
             if part_of(command).finishes:
                 found += (_chip(program, operand_region(command.target, command.target.padding), writes=True),)
-            step = command.binary if isinstance(command, Convolve | Combine) else None
-            if step is not None and step.operand is not None:
-                found += (_chip(program, operand_region(step.operand, 0), writes=False),)
+            second = second_of(command)
+            if second is not None:
+                found += (_chip(program, operand_region(second, 0), writes=False),)
             return found + _whole(program, command.parameters, constants_bytes(command), writes=False)
         case _:
             assert_never(command)

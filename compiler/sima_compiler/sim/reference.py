@@ -7,7 +7,7 @@ partial sum is provably an integer below 2^24, and in float64 otherwise, so that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import prod
 from typing import TypeVar, cast
 
@@ -18,6 +18,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from sima_compiler import arithmetic, rowwise
 from sima_compiler.errors import InputError, InternalError
 from sima_compiler.ir.graph import (
+    PRODUCT_OPS,
+    REDUCING_OPS,
     ROW_OPS,
     UNARY_OPS,
     ActivationAttributes,
@@ -118,12 +120,10 @@ def _evaluate(node: Node, inputs: list[Int8Array], tensors: Mapping[str, Tensor]
         return arithmetic.interpolate(inputs[0], (2, 3), neighbours, quants, node.clamp)
     if node.op in arithmetic.BINARY_OPS:
         return _binary(node, inputs, tensors)
-    if node.op is Op.CONV:
-        return _convolution(node, inputs[0], tensors)
-    if node.op is Op.CONV_TRANSPOSE:
-        return _transposed_convolution(node, inputs[0], tensors)
-    if node.op is Op.GEMM:
-        return _gemm(node, inputs[0], tensors)
+    if node.op in _WEIGHTED:
+        return _WEIGHTED[node.op](node, inputs[0], tensors)
+    if node.op in PRODUCT_OPS:
+        return _product(node, inputs, tensors)
     if node.op in ROW_OPS:
         return _rows(node, inputs[0], tensors)
     if node.op in (Op.MAX_POOL, Op.AVERAGE_POOL, Op.GLOBAL_AVERAGE_POOL):
@@ -146,6 +146,14 @@ def _table(node: Node, x: Int8Array) -> Int8Array:
     return np.ascontiguousarray(np.moveaxis(np.stack(parts), 0, attributes.axis + 1))
 
 
+def _product(node: Node, inputs: list[Int8Array], tensors: Mapping[str, Tensor]) -> Int8Array:
+    quants, output = [tensors[name].quant for name in node.inputs], tensors[node.output].quant
+    sums = arithmetic.products(inputs[0], inputs[1], quants[0].zero_point, quants[1].zero_point)
+    real = node.op is not Op.MATMUL
+    factor = arithmetic.product_factor(quants[0], quants[1], None if real else output)
+    return arithmetic.finished_product(sums, factor, output, real=real, clamp=node.clamp)
+
+
 def _rows(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int8Array:
     """Operators on rows, which move to the end and back."""
     attributes = cast("RowAttributes", node.attributes)
@@ -153,7 +161,7 @@ def _rows(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int8Array:
     others = tuple(axis for axis in range(x.ndim) if axis not in axes)
     moved = x.transpose(*others, *axes)
     result = _row_values(node, moved.reshape(*moved.shape[: len(others)], -1), attributes, tensors)
-    if node.op is Op.ARG_MAX:
+    if node.op in REDUCING_OPS:
         return result.reshape(x.shape[0], *tensors[node.output].shape)
     return result.reshape(moved.shape).transpose(np.argsort((*others, *axes)))
 
@@ -166,6 +174,10 @@ def _row_values(node: Node, x: Int8Array, found: RowAttributes, tensors: Mapping
         return rowwise.softmax(x, rowwise.exponentials(source.scale, x.shape[-1]), output, node.clamp)
     if node.op is Op.REAL_SOFTMAX:
         return rowwise.real_softmax(x, rowwise.real_exponentials(source.scale), output, node.clamp)
+    if node.op is Op.REDUCE_MAX:
+        return rowwise.largest(x, source, output, node.clamp)
+    if node.op in (Op.REDUCE_SUM, Op.REDUCE_MEAN):
+        return rowwise.total(x, source, output, mean=node.op is Op.REDUCE_MEAN, clamp=node.clamp)
     gains, offsets = found.gains, found.offsets
     if node.op is Op.INSTANCE_NORM:  # one per channel, which is the axis behind the batch
         gains, offsets = (None if values is None else values.reshape(-1, 1) for values in (gains, offsets))
@@ -354,3 +366,11 @@ def _concat(node: Node, inputs: list[Int8Array], axis: int, tensors: Mapping[str
 def sample_bytes(tensor: Tensor) -> int:
     """Bytes of one sample of a tensor: one per element."""
     return prod(tensor.shape)
+
+
+#: Operators with weights of their own.
+_WEIGHTED: dict[Op, Callable[[Node, Int8Array, Mapping[str, Tensor]], Int8Array]] = {
+    Op.CONV: _convolution,
+    Op.CONV_TRANSPOSE: _transposed_convolution,
+    Op.GEMM: _gemm,
+}

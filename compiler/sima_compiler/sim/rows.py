@@ -33,6 +33,10 @@ def normalize(command: Normalize, source: Int8Array, sections: ConstantSections)
             if source.shape[-1] > rowwise.MOST_PLACES:
                 raise ExecutionError(f"a byte cannot count {source.shape[-1]} channels")
             return rowwise.arg_max(source)
+        case RowKind.LARGEST:
+            return rowwise.largest(source, command.input, output, clamp)
+        case RowKind.SUM | RowKind.MEAN:
+            return rowwise.total(source, command.input, output, mean=command.kind is RowKind.MEAN, clamp=clamp)
         case RowKind.LAYER | RowKind.RMS:
             norm = rowwise.layer_norm if command.kind is RowKind.LAYER else rowwise.rms_norm
             gains, offsets = _spread(command, sections.gains), _spread(command, sections.offsets)

@@ -17,7 +17,7 @@ from collections.abc import Callable
 import numpy as np
 
 from sima_compiler import arithmetic
-from sima_compiler.ir.graph import ROW_OPS, Graph, Op
+from sima_compiler.ir.graph import PRODUCT_OPS, ROW_OPS, Graph, Op
 from sima_compiler.ir.layers import LayerGraph, Lookup, Segment
 from sima_compiler.machine.description import Machine
 from sima_compiler.stages.lowering.builder import Builder, Draft
@@ -31,6 +31,7 @@ from sima_compiler.stages.lowering.naming import layer_of, renamed_maps
 from sima_compiler.stages.lowering.outputs import claim_outputs, packed_outputs
 from sima_compiler.stages.lowering.pads import fold_pads
 from sima_compiler.stages.lowering.pads_behind import pads_behind_transposes
+from sima_compiler.stages.lowering.products import lower_product
 from sima_compiler.stages.lowering.rows import lower_rows
 from sima_compiler.stages.lowering.transposed import lower_transposed
 from sima_compiler.stages.lowering.views import with_lookup
@@ -53,6 +54,7 @@ _RULES: dict[Op, Callable[[Builder, Step], None]] = {
     Op.PAD: lower_pad,
     Op.TABLE: lower_tables,
     **dict.fromkeys(ROW_OPS, lower_rows),
+    **dict.fromkeys(PRODUCT_OPS, lower_product),
     **dict.fromkeys(arithmetic.BINARY_OPS, lower_elementwise),
 }
 

@@ -113,7 +113,10 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
         "data_movement",
         r"concat|slice|split|pad\b|pad_|transpose|reshape|resize|upsample|copy|move|tess|space|take|layout",
     ),
-    ("activation", r"relu|sigmoid|tanh|swish|silu|gelu|lookup|lut|softmax|clip|exp|elu|requantize|activation"),
+    (
+        "activation",
+        r"relu|sigmoid|tanh|swish|silu|gelu|lookup|lut|softmax|arg_max|norm|clip|exp|elu|requantize|activation",
+    ),
     ("elementwise", r"add|sub|mul|div|elementwise"),
 )
 

@@ -21,6 +21,7 @@ from sima_compiler.ir.layers import (
     Lookup,
     Normalization,
     Pooling,
+    Product,
     Resize,
 )
 from sima_compiler.stages.lowering.builder import Draft
@@ -59,7 +60,7 @@ def _renamed_kernel(kernel: Kernel, names: Names) -> Kernel:
         case Copy():
             moves = tuple(replace(move, source=names.get(move.source, move.source)) for move in kernel.moves)
             return replace(kernel, moves=moves)
-        case Convolution() | Pooling() | Lookup() | Resize() | Blend() | Normalization():
+        case Convolution() | Pooling() | Lookup() | Resize() | Blend() | Normalization() | Product():
             return kernel
         case _:
             assert_never(kernel)

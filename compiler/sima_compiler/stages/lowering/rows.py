@@ -1,4 +1,4 @@
-"""Operators that look at whole rows of values: Softmax, ArgMax, LayerNorm, RMSNorm, InstanceNorm.
+"""Operators that look at whole rows of values: Softmax, ArgMax, reductions, LayerNorm, RMSNorm, InstanceNorm.
 
 In: steps of `ROW_OPS`. Out: `Normalization` layers on maps whose channels are the row. A tensor that lies otherwise is
 copied first; the result lies as the input then does.
@@ -28,6 +28,9 @@ _KINDS = {
     Op.SOFTMAX: (RowKind.SOFTMAX, "softmax"),
     Op.REAL_SOFTMAX: (RowKind.REAL_SOFTMAX, "softmax"),
     Op.ARG_MAX: (RowKind.ARG_MAX, "arg_max"),
+    Op.REDUCE_MAX: (RowKind.LARGEST, "reduce_max"),
+    Op.REDUCE_SUM: (RowKind.SUM, "reduce_sum"),
+    Op.REDUCE_MEAN: (RowKind.MEAN, "reduce_mean"),
     Op.LAYER_NORM: (RowKind.LAYER, "layer_norm"),
     Op.RMS_NORM: (RowKind.RMS, "rms_norm"),
     Op.INSTANCE_NORM: (RowKind.LAYER, "instance_norm"),
@@ -48,7 +51,7 @@ def lower_rows(builder: Builder, step: Step) -> None:
     operator = _KINDS[step.node.op][1]
     kernel = _kernel(builder, step, attributes, sizes)
     draft = Draft(operator, kernel, (view.source,), step.output, (operator, *step.node.fused), step.sources)
-    if step.node.op is Op.ARG_MAX:
+    if kernel.kind.reduces:
         view, sizes = _without(builder, step, view, attributes.axes, length), (sizes[0], sizes[1], 1)
     builder.produce_like(step, draft, view, sizes)
 

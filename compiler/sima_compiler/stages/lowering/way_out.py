@@ -29,6 +29,7 @@ from sima_compiler.ir.layers import (
     Normalization,
     Pooling,
     PoolKind,
+    Product,
     Resize,
 )
 from sima_compiler.stages.lowering.builder import Builder
@@ -82,6 +83,9 @@ def with_table(kernel: Kernel, table: Int8Array, *, same_quant: bool) -> Kernel 
         case Copy():
             moves = tuple(replace(move, lookup=composed(move.lookup, table)) for move in kernel.moves)
             return Copy(moves, None if kernel.fill is None else int(table[kernel.fill + 128]))
+        case Product():
+            clamp, lookup = followed(kernel.clamp, kernel.lookup, table, same_quant=same_quant)
+            return replace(kernel, clamp=clamp, lookup=lookup)
         case Blend():
             if not same_quant:
                 return None

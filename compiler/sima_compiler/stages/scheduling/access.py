@@ -20,6 +20,7 @@ from sima_compiler.ir.program import (
     Interpolate,
     LoadConstants,
     LoadTensor,
+    Multiply,
     Normalize,
     Operand,
     Pool,
@@ -58,7 +59,7 @@ def accesses(command: Command) -> list[Access]:
             return _gather(command) + _parameters(command.parameters)
         case Fill():
             return _operand(command.target, writes=True)
-        case Convolve() | Pool() | Combine() | Translate() | Resample() | Interpolate() | Normalize():
+        case Convolve() | Pool() | Combine() | Translate() | Resample() | Interpolate() | Normalize() | Multiply():
             found = _operand(command.source, writes=False)
             if part_of(command).finishes:
                 found += _operand(command.target, writes=True)

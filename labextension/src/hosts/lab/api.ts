@@ -4,6 +4,7 @@ import { ServerConnection } from "@jupyterlab/services";
 
 import { openParcel, type Parcel } from "../../parcel.ts";
 import type { Preview, PreviewRequest } from "../host.ts";
+import type { CheckReport, Job, JobRequest } from "./job.ts";
 
 /** An error in the server's own form. `status` is 0 where the server could not be reached. */
 export class Refusal extends Error {
@@ -24,7 +25,7 @@ export class Refusal extends Error {
   }
 }
 
-type Query = Readonly<Record<string, string | number>>;
+type Query = Readonly<Record<string, string | number | readonly string[]>>;
 
 export class Api {
   private readonly settings: ServerConnection.ISettings;
@@ -55,19 +56,49 @@ export class Api {
     return this.json("POST", "extract", {}, { path, members });
   }
 
+  /** What `simac check` says; `shapes` are `name=1x3x224x224`. */
+  check(path: string, shapes: readonly string[], signal?: AbortSignal): Promise<CheckReport> {
+    return this.json("GET", "check", { path, input_shape: [...shapes] }, undefined, signal);
+  }
+
+  async jobs(path?: string): Promise<readonly Job[]> {
+    const found = await this.json<{ jobs: readonly Job[] }>("GET", "jobs", path === undefined ? {} : { path });
+    return found.jobs;
+  }
+
+  submit(request: JobRequest): Promise<Job> {
+    return this.json("POST", "jobs", {}, request);
+  }
+
+  /** Text of the log from `offset` on, and the offset behind it. */
+  log(id: string, offset: number): Promise<{ text: string; offset: number }> {
+    return this.json("GET", `jobs/${id}/log`, { offset });
+  }
+
+  /** Cancels a job that waits or runs, forgets one that has ended. */
+  async remove(id: string): Promise<void> {
+    await this.ask("DELETE", `jobs/${id}`, {});
+  }
+
   private async parcel(end: string, query: Query, signal?: AbortSignal): Promise<Parcel> {
     const response = await this.ask("GET", end, query, undefined, signal);
     return openParcel(await response.arrayBuffer());
   }
 
-  protected async json<Value>(method: string, end: string, query: Query, body?: unknown): Promise<Value> {
-    const response = await this.ask(method, end, query, body);
+  private async json<Value>(
+    method: string,
+    end: string,
+    query: Query,
+    body?: unknown,
+    signal?: AbortSignal,
+  ): Promise<Value> {
+    const response = await this.ask(method, end, query, body, signal);
     return (await response.json()) as Value;
   }
 
   private async ask(method: string, end: string, query: Query, body?: unknown, signal?: AbortSignal) {
     const address = URLExt.join(this.settings.baseUrl, "sima-nb/api", end);
-    const url = address + URLExt.objectToQueryString({ ...query });
+    const url = address + written(query);
     const init: RequestInit = { method, signal: signal ?? null, cache: "no-store" };
     if (body !== undefined) init.body = JSON.stringify(body);
     let response: Response;
@@ -80,6 +111,16 @@ export class Api {
     if (!response.ok) throw await refusalOf(response);
     return response;
   }
+}
+
+/** The query of an address; a list stands there once for each of its items. */
+function written(query: Query): string {
+  const words = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    for (const one of Array.isArray(value) ? value : [value]) words.append(name, String(one));
+  }
+  const text = words.toString();
+  return text && `?${text}`;
 }
 
 async function refusalOf(response: Response): Promise<Refusal> {

@@ -7,9 +7,11 @@ import { Widget } from "@lumino/widgets";
 
 import type { Store } from "../../model/store.ts";
 import lab from "../../styles/lab.css";
-import { type Mounted, mountView } from "../../views/mounting.tsx";
+import parts from "../../styles/parts.css";
+import { addStyles, type Mounted, mountView } from "../../views/mounting.tsx";
 import type { Host } from "../host.ts";
 import { Refusal } from "./api.ts";
+import { ModelPage } from "./form.tsx";
 import { Kept } from "./kept.ts";
 import { createPage, Page, type PageState, tabsOf } from "./page.tsx";
 import type { Services } from "./services.ts";
@@ -67,11 +69,13 @@ export class FileView extends Widget {
     super.onAfterAttach(message);
     if (this.mounted) return;
     const { trans } = this.services;
+    addStyles(this.node, "parts", parts);
     const content = () => (
       <Page
         store={this.store}
         trans={trans}
         host={() => this.host()}
+        model={() => <ModelPage services={this.services} path={this.path ?? ""} />}
         onChoose={tab => this.choose(tab)}
         onRetry={() => void this.reload()}
         onEditor={() => this.openEditor()}

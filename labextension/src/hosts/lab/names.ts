@@ -12,7 +12,6 @@ export const COMMANDS = {
   compare: "sima-nb:compare",
   compareWith: "sima-nb:compare-with",
   compile: "sima-nb:compile",
-  check: "sima-nb:check",
   jobs: "sima-nb:jobs",
   reload: "sima-nb:reload",
   nextTab: "sima-nb:next-tab",

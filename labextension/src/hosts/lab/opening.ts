@@ -5,30 +5,32 @@ import { PathExt } from "@jupyterlab/coreutils";
 import { IDocumentManager } from "@jupyterlab/docmanager";
 import type { DocumentRegistry } from "@jupyterlab/docregistry";
 import { FileDialog, IFileBrowserFactory } from "@jupyterlab/filebrowser";
+import { ILauncher } from "@jupyterlab/launcher";
 import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { IStateDB } from "@jupyterlab/statedb";
 import { ITranslator, nullTranslator, type TranslationBundle } from "@jupyterlab/translation";
 import type { LabIcon } from "@jupyterlab/ui-components";
 
 import { Api } from "./api.ts";
+import { argumentsOf, chosenFiles, FILE_ROW } from "./choosing.ts";
 import { ComparisonView } from "./comparing.ts";
+import { addCompiling } from "./compiling.ts";
 import { type FileDocument, FileFactory, FileModelFactory } from "./factory.ts";
 import { archiveIcon, compareIcon, modelIcon, pipelineIcon, statsIcon } from "./icons.ts";
+import type { Job } from "./job.ts";
 import { COMMANDS, DOMAIN, FACTORY, MODEL, mayBeCompared, TYPES } from "./names.ts";
 import type { Services } from "./services.ts";
 import { Settings } from "./settings.ts";
+import { JobsWatch } from "./watch_jobs.ts";
 
 export const PLUGIN = "sima-nb:documents";
-
-/** Rows of the file browser that are files. */
-const FILE_ROW = '.jp-DirListing-item[data-isdir="false"]';
 
 export const documents: JupyterFrontEndPlugin<void> = {
   id: PLUGIN,
   description: "Opens compiled archives, statistics and models without a kernel",
   autoStart: true,
   requires: [IDocumentManager],
-  optional: [ITranslator, ISettingRegistry, IStateDB, ILayoutRestorer, ICommandPalette, IFileBrowserFactory],
+  optional: [ITranslator, ISettingRegistry, IStateDB, ILayoutRestorer, ICommandPalette, IFileBrowserFactory, ILauncher],
   activate,
 };
 
@@ -41,6 +43,7 @@ async function activate(
   restorer: ILayoutRestorer | null,
   palette: ICommandPalette | null,
   browsers: IFileBrowserFactory | null,
+  launcher: ILauncher | null,
 ): Promise<void> {
   const services = servicesOf(app, manager, translator, registry, states);
   const trackers = {
@@ -51,7 +54,10 @@ async function activate(
   addFactory(app.docRegistry, services, trackers.files);
   addCommands(app, manager, services, trackers, browsers);
   addMenus(app, palette, services.trans);
+  addCompiling(app, manager, services, { restorer, palette, launcher, browsers });
   if (restorer) restore(restorer, trackers);
+  // A compile that was running when the page was left is waited for again, whatever is open now.
+  void app.restored.then(() => services.jobs.look());
 }
 
 interface Trackers {
@@ -70,8 +76,13 @@ function servicesOf(
   // Without the settings' own plugin, or with a broken file of settings, the defaults serve.
   void settings.follow(registry, PLUGIN).catch(() => undefined);
   const { contents } = manager.services;
+  const api = new Api(app.serviceManager.serverSettings);
+  const openResult = ({ result }: Job) => {
+    if (result && settings.values.openResult) void app.commands.execute("docmanager:open", { path: result.path });
+  };
   return {
-    api: new Api(app.serviceManager.serverSettings),
+    api,
+    jobs: new JobsWatch(api, openResult),
     settings,
     trans: (translator ?? nullTranslator).load(DOMAIN),
     commands: app.commands,
@@ -136,10 +147,9 @@ function addCommands(
     const found = trackers.files.currentWidget;
     return found !== null && app.shell.currentWidget === found ? found : null;
   };
-  const chosen = () =>
-    [...(browsers?.tracker.currentWidget?.selectedItems() ?? [])].filter(item => item.type === "file");
+  const chosen = () => chosenFiles(browsers);
   const chosenPair = () => {
-    const paths = chosen().map(item => item.path);
+    const paths = chosen();
     return paths.length === 2 && paths.every(mayBeCompared) ? paths : null;
   };
   commands.addCommand(COMMANDS.compare, {
@@ -165,10 +175,10 @@ function addCommands(
     isEnabled: args => typeof args["path"] === "string" || current() !== null || chosen().length === 1,
     isVisible: () => {
       const [only, ...more] = chosen();
-      return only !== undefined && more.length === 0 && mayBeCompared(only.path);
+      return only !== undefined && more.length === 0 && mayBeCompared(only);
     },
     execute: async args => {
-      const path = args["path"] ?? (args["fromBrowser"] ? chosen()[0]?.path : current()?.context.path);
+      const path = args["path"] ?? (args["fromBrowser"] ? chosen()[0] : current()?.context.path);
       const other = typeof path === "string" ? await choose(manager, services, path) : null;
       if (other) await showComparison(app, services, trackers, String(path), other);
     },
@@ -179,7 +189,7 @@ function addCommands(
     icon: archiveIcon,
     isEnabled: args => typeof args["path"] === "string" || chosen().length > 0,
     execute: async args => {
-      const paths = typeof args["path"] === "string" ? [args["path"]] : chosen().map(item => item.path);
+      const paths = typeof args["path"] === "string" ? [args["path"]] : chosen();
       for (const path of paths) await commands.execute("docmanager:open", { path, factory: FACTORY });
     },
     describedBy: argumentsOf({ path: trans.__("Path of the file") }),
@@ -197,12 +207,6 @@ function addCommands(
   onCurrent(COMMANDS.reload, trans.__("Read the file again"), document => void document.content.reload());
   onCurrent(COMMANDS.nextTab, trans.__("Next view of the file"), document => document.content.moveTab(1));
   onCurrent(COMMANDS.previousTab, trans.__("Previous view of the file"), document => document.content.moveTab(-1));
-}
-
-/** What a command takes, in the form that the application wants to know it in. */
-function argumentsOf(properties: Readonly<Record<string, string>>) {
-  const entries = Object.entries(properties).map(([name, description]) => [name, { type: "string", description }]);
-  return { args: { type: "object", properties: Object.fromEntries(entries) } };
 }
 
 async function choose(manager: IDocumentManager, services: Services, path: string): Promise<string | null> {

@@ -1,5 +1,6 @@
 /** What a document shows: tabs of views, a sentence about a file of another kind, or why nothing can be shown. */
 import type { TranslationBundle } from "@jupyterlab/translation";
+import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 
 import { createStore, type Store } from "../../model/store.ts";
@@ -27,6 +28,8 @@ export interface PageProps {
   readonly store: Store<PageState>;
   readonly trans: TranslationBundle;
   readonly host: () => Host;
+  /** What is shown of a model. */
+  readonly model: () => ComponentChildren;
   readonly onChoose: (tab: string) => void;
   readonly onRetry: () => void;
   readonly onEditor: () => void;
@@ -76,6 +79,7 @@ export function Page(props: PageProps) {
 function Shown(props: PageProps & { parcel: Parcel }) {
   const { parcel, store, trans, onChoose } = props;
   const { tab, seen } = useStore(store);
+  if (parcel.kind === "model") return <>{props.model()}</>;
   const keys = tabsOf(parcel.kind);
   if (keys.length === 0) return <Other {...props} />;
   const tabs = keys.map(

@@ -5,9 +5,11 @@ import type { CommandRegistry } from "@lumino/commands";
 
 import type { Api } from "./api.ts";
 import type { Settings } from "./settings.ts";
+import type { JobsWatch } from "./watch_jobs.ts";
 
 export interface Services {
   readonly api: Api;
+  readonly jobs: JobsWatch;
   readonly settings: Settings;
   readonly trans: TranslationBundle;
   readonly commands: CommandRegistry;

@@ -27,6 +27,7 @@ from sima_compiler.ir.layers import (
     Lookup,
     Normalization,
     Pooling,
+    Product,
     Resize,
     Window,
 )
@@ -38,6 +39,7 @@ from sima_compiler.ir.program import (
     Convolve,
     Fill,
     Gather,
+    Multiply,
     Operand,
     Part,
     Pool,
@@ -47,7 +49,7 @@ from sima_compiler.ir.program import (
     WayOut,
 )
 from sima_compiler.lm.constants import ConstantSections
-from sima_compiler.machine.cost import array_work, ceil_div, compute_cycles
+from sima_compiler.machine.cost import array_work, ceil_div, compute_cycles, product_work
 from sima_compiler.machine.description import Machine
 from sima_compiler.stages.tiling.block.blend import blend_command, blend_sections
 from sima_compiler.stages.tiling.block.contraction import Extent, Taps, part_region
@@ -137,6 +139,8 @@ def constants_of(layer: Layer, region: Region, taps: Taps | None = None) -> Cons
             return None if kernel.lookup is None else ConstantSections(lookup=kernel.lookup)
         case Resize():
             return _resize_sections(kernel, region)
+        case Product():
+            return None if kernel.lookup is None else ConstantSections(lookup=kernel.lookup)
         case Blend():
             return blend_sections(kernel, region)
         case Normalization():
@@ -197,6 +201,8 @@ def block_commands(block: Block) -> Sequence[ComputeCommand]:
         case Resize():
             has_lookup = kernel.lookup is not None
             return [Resample(block.index, NO_WAIT, block.source(0), block.output, block.constants, has_lookup)]
+        case Product():
+            return [_multiply(block, kernel)]
         case Blend():
             operands, quants = (block.source(0), block.output), (block.inputs[0].map.quant, block.target.map.quant)
             return [blend_command(kernel, block.index, operands, quants, block.constants)]
@@ -304,6 +310,27 @@ def _pool(block: Block, kernel: Pooling) -> Pool:
         block.part.finishes and kernel.lookup is not None,
         block.part,
     )
+
+
+def _multiply(block: Block, kernel: Product) -> Multiply:
+    command = Multiply(
+        layer=block.index,
+        wait=NO_WAIT,
+        source=block.source(0),
+        right=block.source(1),
+        target=block.output,
+        parameters=block.parameters,
+        left_zero_point=block.inputs[0].map.quant.zero_point,
+        right_zero_point=block.inputs[1].map.quant.zero_point,
+        multiplier=kernel.multiplier,
+        real=kernel.real,
+        intermediate=kernel.intermediate,
+        clamp=kernel.clamp,
+        has_lookup=kernel.lookup is not None,
+        mapping=ArrayMapping(1, 1),
+    )
+    work = product_work(command, block.machine)
+    return replace(command, mapping=best_mapping(work, block.machine, block.quads))
 
 
 def _binary_step(block: Block, binary: Binary) -> BinaryStep:

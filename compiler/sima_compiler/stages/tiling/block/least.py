@@ -44,6 +44,8 @@ def _whole_window_bytes(
         size = machine.align(parameter_bytes(layer, channels, 1))
     else:
         size = machine.align(least_parameter_bytes(layer, channels, machine.lanes, capacity))
+    if facts(layer.kernel).reach is Reach.MATRIX:
+        channels = min(machine.lanes, channels)
     block = Region((0, 1), (0, 1), (0, 1), (0, channels))
     if layer.output in spilled:
         size += bytes_of(target, block, machine)

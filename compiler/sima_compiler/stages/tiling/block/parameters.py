@@ -15,6 +15,7 @@ from sima_compiler.ir.layers import (
     Lookup,
     Normalization,
     Pooling,
+    Product,
     Resize,
 )
 
@@ -42,6 +43,8 @@ def parameter_bytes(layer: Layer, channels: int, pixels: int | None = None) -> i
             return TABLES
         case Elementwise() | Lookup():
             return vector_parameter_bytes(layer, kernel, channels, pixels)
+        case Product():
+            return 0 if kernel.lookup is None else TABLE_BYTES
         case Normalization():
             return _row_parameter_bytes(kernel, pixels)
         case Copy():
@@ -56,7 +59,7 @@ def parameter_bytes(layer: Layer, channels: int, pixels: int | None = None) -> i
 
 def least_constants(layer: Layer, channels: int, pixels: int) -> int:
     """`parameter_bytes` without tables and alignment, which may be absent: what a block cannot do without."""
-    if facts(layer.kernel).reach in (Reach.PLACE, Reach.PIXEL):
+    if facts(layer.kernel).reach in (Reach.PLACE, Reach.PIXEL, Reach.MATRIX):
         return parameter_bytes(layer, channels, pixels)
     return parameter_bytes(layer, channels, pixels) - TABLES - ALIGNMENT
 

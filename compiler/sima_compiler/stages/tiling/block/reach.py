@@ -20,6 +20,7 @@ from sima_compiler.ir.layers import (
     Lookup,
     Normalization,
     Pooling,
+    Product,
     Resize,
 )
 from sima_compiler.stages.tiling.block.contraction import group_channels
@@ -30,6 +31,8 @@ from sima_compiler.stages.tiling.block.geometry import Range, Region, block_wind
 def input_region(layer: Layer, index: int, source: FeatureMap, target: FeatureMap, output: Region) -> Region:
     """The region of input ``index`` that an output block reads."""
     kernel = layer.kernel
+    if index > 0 and isinstance(kernel, Product):
+        return Region(output.samples, output.rows, output.channels, (0, source.channels))
     if index > 0 and not isinstance(kernel, Copy):
         return _operand_region(source, target, output)
     match kernel:
@@ -49,7 +52,7 @@ def input_region(layer: Layer, index: int, source: FeatureMap, target: FeatureMa
             return Region(output.samples, rows, columns, output.channels)
         case Elementwise() | Lookup():
             return output
-        case Normalization():
+        case Normalization() | Product():
             return Region(output.samples, output.rows, output.columns, (0, source.channels))
         case _:
             assert_never(kernel)

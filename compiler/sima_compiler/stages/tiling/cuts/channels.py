@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from math import prod
 
 from sima_compiler.errors import InternalError
-from sima_compiler.ir.layers import Convolution, FeatureMap, Layer, Layout
-from sima_compiler.machine.cost import ArrayWork, ceil_div
+from sima_compiler.ir.layers import Convolution, FeatureMap, Layer, Layout, Product
+from sima_compiler.machine.cost import ArrayWork, ceil_div, matrix_work
 from sima_compiler.machine.description import Machine
 from sima_compiler.machine.traffic import Reach, keeps_windows, window_span
 from sima_compiler.stages.tiling.block.mapping import least_cycles
@@ -79,16 +79,24 @@ def _sizes(kernel: Convolution, site: ChannelSite) -> Iterator[int]:
 
 
 def block_cycles(site: ChannelSite, size: int) -> int:
-    """Cycles of the layer, a convolution, in blocks of ``size`` channels: one spatial block, times the site's
+    """Cycles of the layer, one of the array, in blocks of ``size`` channels: one spatial block, times the site's
     repeats.
     """
-    kernel = site.layer.kernel
-    if not isinstance(kernel, Convolution):
-        raise InternalError(f"tile: {site.layer.name} is no convolution")
     whole, rest = divmod(site.target.channels, size)
-    each = least_cycles(_work(kernel, site, size), site.machine, site.quads)
-    last = least_cycles(_work(kernel, site, rest), site.machine, site.quads) if rest else 0
+    each = least_cycles(_block_work(site, size), site.machine, site.quads)
+    last = least_cycles(_block_work(site, rest), site.machine, site.quads) if rest else 0
     return (whole * each + last) * site.repeats
+
+
+def _block_work(site: ChannelSite, size: int) -> ArrayWork:
+    kernel = site.layer.kernel
+    if isinstance(kernel, Convolution):
+        return _work(kernel, site, size)
+    if not isinstance(kernel, Product):
+        raise InternalError(f"tile: {site.layer.name} is no layer of the array")
+    matrices = max(1, site.pixels // site.target.columns)
+    columns = min(site.pixels, site.target.columns)
+    return matrix_work(matrices, columns, size, site.source.channels, site.machine, centred=False)
 
 
 def _work(kernel: Convolution, site: ChannelSite, size: int) -> ArrayWork:

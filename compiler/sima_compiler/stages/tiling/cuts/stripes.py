@@ -9,7 +9,7 @@ only one does.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -34,14 +34,19 @@ Cells = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A stripe of one spilled map: bytes and pixels over all of its channels."""
+    """A stripe of one spilled map: bytes and pixels over all of its channels; ``whole`` where every block of channels
+    reads all of it.
+    """
 
     bytes: int
     pixels: int
     channels: int
+    whole: bool = False
 
     def part(self, width: int, channels: int, machine: Machine) -> int:
         """Bytes of the part that ``width`` of the layer's ``channels`` stand for."""
+        if self.whole:
+            return self.bytes
         part = ceil_div(self.channels * width, channels)
         padding = machine.align(self.channels) - self.channels if part % machine.lanes else 0
         return min(self.bytes, self.pixels * machine.align(part + padding))
@@ -72,8 +77,6 @@ class _Stripe:
         """Bytes of a block of ``width`` output channels; a contraction reads all input channels."""
         channels, machine = site.target.channels, site.machine
         outputs = sum(held.part(width, channels, machine) for held in self.outputs)
-        if _is_mac(site):
-            return self.input_bytes + outputs
         return outputs + sum(held.part(width, channels, machine) for held in self.inputs)
 
 
@@ -156,7 +159,7 @@ def _has_constant_map(site: LayerSite) -> bool:
 
 def _is_mac(site: LayerSite) -> bool:
     """A contraction over all input channels: its inputs do not shrink with its channel blocks."""
-    return facts(site.layer.kernel).contracts
+    return facts(site.layer.kernel).contracts or facts(site.layer.kernel).reach is Reach.MATRIX
 
 
 def _times(site: LayerSite, stripes: Sequence[_Stripe], channels: int, order: LoopOrder, demand: Cells) -> Cells:
@@ -206,14 +209,23 @@ def _stripe(site: LayerSite, samples: int, rows: int, columns: int) -> _Stripe:
     column = min(max(0, (target.columns - columns) // 2), target.columns - columns)
     block = Region((0, samples), (row, row + rows), (column, column + columns), (0, target.channels))
     regions = [
-        (source, input_region(site.layer, index, source, target, block))
+        (index, source, input_region(site.layer, index, source, target, block))
         for index, (name, source) in enumerate((name, site.segment.maps[name]) for name in site.layer.inputs)
         if name in site.spilled
     ]
-    inputs = tuple(_held(source, region, machine) for source, region in regions)
+    inputs = tuple(_read(site, index, source, region) for index, source, region in regions)
     outputs = (_held(target, block, machine),) if site.layer.output in site.spilled else ()
     count = ceil_div(site.batch, samples) * ceil_div(target.rows, rows) * ceil_div(target.columns, columns)
     return _Stripe(samples, rows, columns, count, inputs, outputs)
+
+
+def _read(site: LayerSite, index: int, source: FeatureMap, region: Region) -> _Held:
+    """What a stripe reads of an input; of the second map of a product, a block of channels reads as many pixels."""
+    known, held = facts(site.layer.kernel), _held(source, region, site.machine)
+    if known.reach is Reach.MATRIX and index > 0:
+        pixels, columns = region.shape[0] * region.shape[1], region.shape[2]
+        return _Held(held.bytes, pixels * site.machine.align(source.channels), columns)
+    return replace(held, whole=known.contracts or known.reach is Reach.MATRIX)
 
 
 def _held(feature_map: FeatureMap, region: Region, machine: Machine) -> _Held:

@@ -1,0 +1,76 @@
+/**
+ * The server's jobs as a store that several places look at: asked for often while one is active, seldom otherwise, and not
+ * at all while nobody looks.
+ */
+import { createStore, type Store } from "../../model/store.ts";
+import type { Api } from "./api.ts";
+import { isActive, type Job, type JobRequest } from "./job.ts";
+
+export interface JobsState {
+  readonly jobs: readonly Job[];
+  /** Why the list is not what it should be, or empty. */
+  readonly problem: string;
+}
+
+const BUSY_MS = 400;
+const IDLE_MS = 5000;
+
+export class JobsWatch {
+  readonly store: Store<JobsState> = createStore<JobsState>({ jobs: [], problem: "" });
+  private readonly api: Api;
+  private readonly onDone: (job: Job) => void;
+  /** Jobs that were active when this page looked last: their end is told, that of older ones is not. */
+  private readonly awaited = new Set<string>();
+  private watchers = 0;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(api: Api, onDone: (job: Job) => void) {
+    this.api = api;
+    this.onDone = onDone;
+  }
+
+  /** Look for as long as somebody watches; gives the function that ends it. */
+  watch(listener: (state: JobsState) => void): () => void {
+    const release = this.store.watch(listener);
+    this.watchers += 1;
+    void this.look();
+    return () => {
+      release();
+      this.watchers -= 1;
+    };
+  }
+
+  async submit(request: JobRequest): Promise<Job> {
+    const job = await this.api.submit(request);
+    this.awaited.add(job.id);
+    await this.look();
+    return job;
+  }
+
+  async remove(job: Job): Promise<void> {
+    await this.api.remove(job.id);
+    await this.look();
+  }
+
+  /** Ask now, and again after a while. */
+  async look(): Promise<void> {
+    clearTimeout(this.timer);
+    try {
+      const jobs = await this.api.jobs();
+      this.store.set({ jobs, problem: "" });
+      this.tellEnds(jobs);
+    } catch (error) {
+      this.store.set({ problem: error instanceof Error ? error.message : String(error) });
+    }
+    clearTimeout(this.timer);
+    const busy = this.store.get().jobs.some(isActive);
+    if (this.watchers > 0 || busy) this.timer = setTimeout(() => void this.look(), busy ? BUSY_MS : IDLE_MS);
+  }
+
+  private tellEnds(jobs: readonly Job[]): void {
+    for (const job of jobs) {
+      if (isActive(job)) this.awaited.add(job.id);
+      else if (this.awaited.delete(job.id) && job.state === "done") this.onDone(job);
+    }
+  }
+}

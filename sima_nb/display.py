@@ -22,6 +22,7 @@ from sima_compiler.view import (
     output_html,
     view_of,
     view_text,
+    wordings,
     write_page,
 )
 
@@ -156,7 +157,7 @@ class Summary:
 
     def to_dict(self) -> dict[str, Any]:
         """The keys of ``simac compile --json``, as plain values; ``counting`` where layers overlap or leave gaps."""
-        overlaps, wordings = self.view.totals.overlaps, self.view.wordings
+        overlaps = self.view.totals.overlaps
         return {
             "path": self.path,
             "desired_batch_size": self.desired_batch_size,
@@ -165,7 +166,7 @@ class Summary:
             "runtime_cycles": self.runtime_cycles,
             "bound_cycles": self.bound_cycles,
             "padded_bound_cycles": self.padded_bound_cycles,
-            "padded_bound_assumes": None if self.padded_bound_cycles is None else wordings["padded_bound_assumes"],
+            "padded_bound_assumes": None if self.padded_bound_cycles is None else wordings.PADDED_BOUND_ASSUMES,
             "efficiency": self.efficiency,
             "stall_cycles": dict(self.stall_cycles),
             "files": [{"name": file.name, "bytes": file.bytes} for file in self.files],

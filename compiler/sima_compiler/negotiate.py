@@ -10,14 +10,23 @@ another and each would take too long.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sima_compiler.errors import DoesNotFitError
 from sima_compiler.ir.layers import Segment
-from sima_compiler.ir.tiles import Misfit
-from sima_compiler.pipeline import FUSION_LENGTHS, ConstantStore, Plan, Target, least_cycles_per_sample, plan
+from sima_compiler.ir.tiles import Misfit, Overflow
+from sima_compiler.pipeline import (
+    FUSION_LENGTHS,
+    ConstantStore,
+    Plan,
+    Target,
+    keeping_plan,
+    least_cycles_per_sample,
+    plan,
+)
 from sima_compiler.stages.tile import sample_by_sample
+from sima_compiler.stages.tiling.cuts.stripe_costs import StripeCosts
 from sima_compiler.stages.tiling.maps.demand import DemandTable
 
 #: A larger batch may cost this much more per sample than the best smaller one.
@@ -44,8 +53,8 @@ class PlannedLever:
 class Candidate:
     """One batch size: whether it is feasible, how that was found out, and what limits it.
 
-    ``status`` is ``scheduled``, ``estimated`` (between scheduled neighbours) or ``does_not_fit``. ``cycles`` are of one
-    run.
+    ``status`` is ``scheduled``, ``estimated`` (from scheduled neighbours; whether it is feasible is known) or
+    ``does_not_fit``. ``cycles`` are of one run.
     """
 
     batch_size: int
@@ -78,10 +87,12 @@ class _Search:
     segment: Segment
     target: Target
     store: ConstantStore
+    stripes: StripeCosts
     at_home: frozenset[str] = frozenset()
     allowed: frozenset[str] = frozenset()
     plans: dict[int, Plan] = field(default_factory=dict)
     rows: dict[int, Candidate] = field(default_factory=dict)
+    overflows: dict[int, Overflow] = field(default_factory=dict)
     repeated: list[int] = field(default_factory=list)
 
 
@@ -93,7 +104,8 @@ def negotiate(
     Raises:
         DoesNotFitError: not even one sample fits.
     """
-    search = _Search(segment, target, store, _at_home(segment))
+    stripes = StripeCosts(segment, target.machine, target.quads)
+    search = _Search(segment, target, store, stripes, _at_home(segment))
     _start(search)
     fitting = _fitting(search, desired)
     _schedule_some(search, fitting, advance)
@@ -127,7 +139,7 @@ def _refuse_repeated(search: _Search) -> bool:
     """Whether one sample after the other is proven to be no use for any size; the sizes get their rows then."""
     smaller = [row for size, row in search.rows.items() if row.feasible and size < min(search.repeated)]
     best = min(smaller, key=_each)
-    least = least_cycles_per_sample(search.segment, search.target, search.allowed)
+    least = least_cycles_per_sample(search.segment, search.target, search.allowed, search.stripes)
     if least is not None and least <= _each(best) * TOLERANCE:
         return False
     why = "more maps would spill to DRAM" if least is None else (
@@ -146,7 +158,7 @@ def _each(row: Candidate) -> float:
 
 def _start(search: _Search) -> None:
     """Batch 1 decides which maps may be spilled."""
-    first = plan(search.segment, search.target, 1, search.store)
+    first = plan(search.segment, search.target, 1, search.store, None, search.stripes)
     if isinstance(first, Misfit):
         raise DoesNotFitError(
             f"{search.segment.name}: one sample does not fit: {first.sentence()}",
@@ -218,13 +230,27 @@ def _to_schedule(fitting: Sequence[int]) -> list[int]:
 
 
 def _try(search: _Search, size: int) -> None:
-    found = search.plans.get(size) or plan(search.segment, search.target, size, search.store, search.allowed)
+    """A plan of the size: one that spills where there is no other."""
+    found = search.plans.get(size)
+    if found is None:
+        found = plan(search.segment, search.target, size, search.store, search.allowed, search.stripes)
     if isinstance(found, Misfit):
         search.rows[size] = _refused(size, found)
         return
     extra = sorted(set(found.memory.tiling.spilled) - search.allowed)
     if extra:
         search.rows[size] = _spills(search, size, found, extra)
+    else:
+        search.plans[size] = found
+
+
+def _try_keeping(search: _Search, size: int) -> None:
+    """The same, but a size that would spill is not planned: what it spills says that it is not feasible."""
+    found = keeping_plan(search.segment, search.target, size, search.store, search.allowed, search.stripes)
+    if isinstance(found, Misfit):
+        search.rows[size] = _refused(size, found)
+    elif isinstance(found, Overflow):
+        search.overflows[size] = found
     else:
         search.plans[size] = found
 
@@ -241,27 +267,32 @@ def _judge(search: _Search, sizes: Sequence[int]) -> None:
 
 
 def _schedule_between(search: _Search, fitting: Sequence[int], actual: int) -> None:
-    """Every size above the built one must be scheduled: a thinned-out one may still be feasible."""
+    """Every size above the built one must be tried: a thinned-out one may still be feasible. The next larger one that
+    is built is planned whatever it spills, for its row is what people ask about.
+    """
     above = [size for size in fitting if size > actual and size not in search.rows]
     for size in above:
-        _try(search, size)
+        _try_keeping(search, size)
     if above:
         _judge(search, fitting)
+    following = _actual(search) + 1
+    if search.overflows.pop(following, None) is not None:
+        _try(search, following)
 
 
 def _estimate(search: _Search, fitting: Sequence[int]) -> None:
     """Sizes that were thinned out lie between two scheduled ones; cycles per sample are interpolated."""
-    known = sorted(size for size in fitting if size in search.plans)
+    known = {row.batch_size: row.cycles for row in search.rows.values() if row.status == "scheduled" and row.cycles}
     for size in fitting:
-        if size in search.rows:
-            continue
-        low = max(other for other in known if other < size)
-        high = min((other for other in known if other > size), default=low)
-        low_cycles, high_cycles = (search.plans[other].schedule.runtime for other in (low, high))
-        share = (size - low) / (high - low) if high > low else 0.0
-        cycles = round(low_cycles + (high_cycles - low_cycles) * share)
-        reason = f"estimated between the schedules for {low} and {high}"
-        search.rows[size] = Candidate(size, True, "estimated", cycles, None, (), "", (), reason)
+        if size in search.overflows:
+            search.rows[size] = _would_spill(search, size, known)
+        elif size not in search.rows:
+            low = max(other for other in known if other < size)
+            high = min((other for other in known if other > size), default=low)
+            share = (size - low) / (high - low) if high > low else 0.0
+            cycles = round(known[low] + (known[high] - known[low]) * share)
+            reason = f"estimated between the schedules for {low} and {high}"
+            search.rows[size] = Candidate(size, True, "estimated", cycles, None, (), "", (), reason)
 
 
 def _scheduled(search: _Search, size: int, *, feasible: bool, best: tuple[float, int] | None) -> Candidate:
@@ -299,9 +330,29 @@ def _spills(search: _Search, size: int, found: Plan, extra: Sequence[str]) -> Ca
         _spilled(search, found),
         "",
         listed,
-        f"{', '.join(extra[:3])}{' and others' if len(extra) > 3 else ''} would spill to DRAM, "
-        f"{sum(count for _, count in listed):,} bytes that batch 1 keeps on chip; "
-        f"{found.schedule.runtime / size:,.0f} cycles per sample",
+        f"{_spill_sentence(listed)}; {found.schedule.runtime / size:,.0f} cycles per sample",
+    )
+
+
+def _would_spill(search: _Search, size: int, known: Mapping[int, int]) -> Candidate:
+    """The row of a size that was not planned: samples cost what they do at the next larger size that was."""
+    over = search.overflows[size]
+    listed = tuple((name, count) for name, count in over.spilled if name not in search.allowed)
+    away = tuple(name for name, _ in over.spilled if name not in search.at_home)
+    reason = _spill_sentence(listed)
+    high = min((other for other in known if other > size), default=None)
+    if high is None:
+        return Candidate(size, False, "does_not_fit", None, None, away, "", listed, reason)
+    cycles = round(known[high] * size / high)
+    reason += f"; about {cycles / size:,.0f} cycles per sample, as at batch {high}"
+    return Candidate(size, False, "estimated", cycles, None, away, "", listed, reason)
+
+
+def _spill_sentence(listed: Sequence[tuple[str, int]]) -> str:
+    names = ", ".join(name for name, _ in listed[:3])
+    return (
+        f"{names}{' and others' if len(listed) > 3 else ''} would spill to DRAM, "
+        f"{sum(count for _, count in listed):,} bytes that batch 1 keeps on chip"
     )
 
 

@@ -15,20 +15,21 @@ import logging
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import product
 from typing import Any, TypeVar
 
 from sima_compiler.ir.graph import Graph
 from sima_compiler.ir.layers import LayerGraph, Segment
 from sima_compiler.ir.program import Constants, LoadConstants
 from sima_compiler.ir.schedule import Schedule
-from sima_compiler.ir.tiles import MemoryPlan, Misfit, Tiling
+from sima_compiler.ir.tiles import MemoryPlan, Misfit, Overflow, Tiling
 from sima_compiler.ir.verify import verify_graph, verify_layers
 from sima_compiler.ir.verify_mappings import TileShape, verify_mappings
 from sima_compiler.ir.verify_plan import verify_memory, verify_schedule, verify_tiling
 from sima_compiler.lm.compression import Compressor
 from sima_compiler.machine.cost import box_cycles, compute_cycles
 from sima_compiler.machine.description import Machine
+from sima_compiler.machine.starts import entries
 from sima_compiler.stages.allocate import AllocateOptions, allocate
 from sima_compiler.stages.encode import encode
 from sima_compiler.stages.legalize import legalize
@@ -36,6 +37,7 @@ from sima_compiler.stages.partition import partition
 from sima_compiler.stages.prefetch import PrefetchOptions, prefetch
 from sima_compiler.stages.schedule import schedule
 from sima_compiler.stages.tile import TileOptions, sample_by_sample, tile
+from sima_compiler.stages.tiling.cuts.stripe_costs import StripeCosts
 
 logger = logging.getLogger(__name__)
 
@@ -101,61 +103,82 @@ def lower(graph: Graph, machine: Machine) -> LayerGraph:
 
 
 def plan(
-    segment: Segment, target: Target, batch: int, constants: ConstantStore, allowed: Collection[str] | None = None
+    segment: Segment,
+    target: Target,
+    batch: int,
+    constants: ConstantStore,
+    allowed: Collection[str] | None = None,
+    stripes: StripeCosts | None = None,
 ) -> Plan | Misfit:
     """The best plan for one batch size, or why there is none.
 
+    With ``allowed``, a plan that spills other maps than those is given only where there is no plan without.
+    ``stripes`` are shared by the plans of a segment for one machine.
+    """
+    stripes = stripes or StripeCosts(segment, target.machine, target.quads)
+    found = keeping_plan(segment, target, batch, constants, allowed, stripes)
+    if not isinstance(found, Overflow):
+        return found
+    repeat = sample_by_sample(segment, target.machine, quads=target.quads, batch=batch)
+    refusal: Misfit | None = None
+    for repeats, longest in product([True, False] if repeat else [False], FUSION_LENGTHS):
+        spilling, _ = _plan(segment, target, constants, TileOptions(target.quads, batch, 0, longest, repeats), stripes)
+        if isinstance(spilling, Plan):
+            return spilling
+        refusal = refusal or (spilling if isinstance(spilling, Misfit) else None)
+    assert refusal is not None
+    return refusal
+
+
+def keeping_plan(
+    segment: Segment,
+    target: Target,
+    batch: int,
+    constants: ConstantStore,
+    allowed: Collection[str] | None,
+    stripes: StripeCosts,
+) -> Plan | Misfit | Overflow:
+    """The best plan that spills no maps but ``allowed``, or what every other spills; nothing is written for that.
+
     While maps do not fit on chip, fusing layers trades DRAM time for smaller blocks and for memory; several longest
-    groups are scheduled and the fastest plan wins. With ``allowed``, a plan that spills other maps than those is
-    given only where there is no plan without.
+    groups are scheduled and the fastest plan wins.
     """
     repeat = sample_by_sample(segment, target.machine, quads=target.quads, batch=batch)
-    found = _fastest(segment, target, constants, TileOptions(target.quads, batch, 0, repeat=repeat), allowed)
+    limits = None if allowed is None else frozenset(allowed)
+    options = TileOptions(target.quads, batch, 0, repeat=repeat, allowed=limits)
+    found = _fastest(segment, target, constants, options, stripes)
     if isinstance(found, Misfit) and repeat:
-        found = _fastest(segment, target, constants, TileOptions(target.quads, batch, 0), allowed)
+        found = _fastest(segment, target, constants, replace(options, repeat=False), stripes)
     return found
 
 
 def _fastest(
-    segment: Segment,
-    target: Target,
-    constants: ConstantStore,
-    wanted: TileOptions,
-    allowed: Collection[str] | None,
-) -> Plan | Misfit:
+    segment: Segment, target: Target, constants: ConstantStore, wanted: TileOptions, stripes: StripeCosts
+) -> Plan | Misfit | Overflow:
     """The fastest plan over all longest groups; shorter ones are not asked where the longest forms none."""
     best: Plan | None = None
     refusal: Misfit | None = None
-    spilling: TileOptions | None = None
+    spilling: Overflow | None = None
     for longest in FUSION_LENGTHS:
-        options = replace(wanted, longest_group=longest)
-        found, fused = _plan(segment, target, constants, options, allowed)
-        if found is None:
-            spilling = spilling or options
+        found, fused = _plan(segment, target, constants, replace(wanted, longest_group=longest), stripes)
+        if isinstance(found, Overflow):
+            spilling = spilling or found
         elif isinstance(found, Misfit):
             refusal = refusal or found
         elif best is None or found.schedule.runtime < best.schedule.runtime:
             best = found
         if not fused:
             break
-    if best is None and spilling is not None:
-        found, _ = _plan(segment, target, constants, spilling, None)
-        best, refusal = (found, refusal) if isinstance(found, Plan) else (None, refusal or found)
-    if best is not None:
-        return best
-    assert refusal is not None
-    return refusal
+    found = best or spilling or refusal
+    assert found is not None
+    return found
 
 
 def _plan(
-    segment: Segment,
-    target: Target,
-    constants: ConstantStore,
-    wanted: TileOptions,
-    allowed: Collection[str] | None,
-) -> tuple[Plan | Misfit | None, bool]:
-    """The plan for these options, None where it would spill more than ``allowed``; less and less memory is planned with
-    until addresses are found. And whether any layers were fused on the way.
+    segment: Segment, target: Target, constants: ConstantStore, wanted: TileOptions, stripes: StripeCosts
+) -> tuple[Plan | Misfit | Overflow, bool]:
+    """The plan for these options; less and less memory is planned with until addresses are found. And whether any
+    layers were fused on the way.
     """
     limit = target.machine.sram_bytes(target.quads)
     refusal: Misfit | None = None
@@ -164,14 +187,14 @@ def _plan(
         options = replace(wanted, capacity=int(limit * share))
         tiling = _timed(
             "tile",
-            lambda options=options: tile(segment, target.machine, options),
+            lambda options=options: tile(segment, target.machine, options, stripes),
             lambda found: _verify(found, segment, target) if isinstance(found, Tiling) else None,
         )
         if isinstance(tiling, Misfit):
             return refusal or tiling, fused
+        if isinstance(tiling, Overflow):
+            return tiling, fused or tiling.fuses
         fused = fused or bool(tiling.fused)
-        if allowed is not None and not set(tiling.spilled) <= set(allowed):
-            return None, fused
         stored = [constants.stored(block) for block in tiling.constants]
         memory = _allocated(tiling, [len(block) for block in stored], target, limit)
         if isinstance(memory, MemoryPlan):
@@ -188,7 +211,9 @@ def _verify(tiling: Tiling, segment: Segment, target: Target) -> None:
     verify_mappings(tiling, TileShape(rows=rows, row_tiles=machine.tile_row, lanes=machine.lanes))
 
 
-def least_cycles_per_sample(segment: Segment, target: Target, allowed: Collection[str]) -> int | None:
+def least_cycles_per_sample(
+    segment: Segment, target: Target, allowed: Collection[str], stripes: StripeCosts
+) -> int | None:
     """Cycles below which no sample stays while samples follow one another, whatever the batch; None where every such
     plan spills more than ``allowed``.
 
@@ -199,8 +224,9 @@ def least_cycles_per_sample(segment: Segment, target: Target, allowed: Collectio
     least: int | None = None
     for longest in FUSION_LENGTHS:
         for share in PLANNING_SHARES:
-            one = tile(segment, target.machine, TileOptions(target.quads, 1, int(limit * share), longest, repeat=True))
-            if isinstance(one, Tiling) and set(one.spilled) <= set(allowed):
+            options = TileOptions(target.quads, 1, int(limit * share), longest, repeat=True, allowed=frozenset(allowed))
+            one = tile(segment, target.machine, options, stripes)
+            if isinstance(one, Tiling):
                 cycles = _cycles_of_sample(one, target)
                 least = cycles if least is None else min(least, cycles)
     return least
@@ -209,10 +235,9 @@ def least_cycles_per_sample(segment: Segment, target: Target, allowed: Collectio
 def _cycles_of_sample(one: Tiling, target: Target) -> int:
     """The longer of the compute of a sample and its maps' time on the DRAM."""
     machine = target.machine
-    entered = sum(before.layer != step.layer for before, step in pairwise(one.steps)) * machine.layer_sync_cycles
+    entered = sum(entry.cycles(machine) for entry in entries(one.steps, one.transfers, one.tensors, one.constants))
     compute = sum(compute_cycles(step, machine, target.quads) for step in one.steps) + entered
-    commands = [load.command for load in one.loads] + [store.command for store in one.stores]
-    moved = sum(box_cycles(command.box, machine) for command in commands if not isinstance(command, LoadConstants))
+    moved = sum(box_cycles(each.box, machine) for each in one.transfers if not isinstance(each, LoadConstants))
     return max(compute, moved)
 
 

@@ -19,7 +19,7 @@ import ipywidgets
 import traitlets
 
 from sima_compiler import OptionError, SimaError, printable
-from sima_compiler.view import View, saved_view, summary_html, to_binary, to_json, view_text
+from sima_compiler.view import View, output_html, saved_view, summary_html, to_binary, to_json, view_text
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -38,11 +38,12 @@ class ViewWidget(anywidget.AnyWidget):
 
     Subclasses name their view in ``KIND`` and answer the browser's questions by methods listed in ``ANSWERS``: what is
     asked -> name of a method that takes the question and returns a JSON value. What is not listed is not offered, and
-    the view shows no control for it.
+    the view shows no control for it. ``UPGRADED``: the report's own script makes this view of the static HTML.
     """
 
     KIND: ClassVar[str] = ""
     ANSWERS: ClassVar[Mapping[str, str]] = {}
+    UPGRADED: ClassVar[bool] = False
 
     _esm = _BUNDLE
     _view = traitlets.Unicode().tag(sync=True)
@@ -108,16 +109,15 @@ class ViewWidget(anywidget.AnyWidget):
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """What a notebook shows and saves, and no metadata; IPython passes ``include`` and ``exclude``.
 
-        The HTML is the static report, whole without the script that upgrades it: script and data a second time would
-        double what a network of 50 layers adds to a notebook.
+        Where a script upgrades the HTML, the data stands in it once, compressed, and our extension reads it there;
+        elsewhere the HTML is static, and the data stands beside it.
         """
         kept = saved_view(self.view)
-        data = {
-            VIEW_MIME: {"model_id": self.model_id, "view": self.KIND, "data": to_json(kept)},
-            "text/html": summary_html(kept),
-            "text/plain": self._text or view_text(kept),
-        }
-        return data, {}
+        saved: dict[str, Any] = {"model_id": self.model_id, "view": self.KIND}
+        if not self.UPGRADED:
+            saved["data"] = to_json(kept)
+        html = output_html(kept) if self.UPGRADED else summary_html(kept)
+        return {VIEW_MIME: saved, "text/html": html, "text/plain": self._text or view_text(kept)}, {}
 
     def _receive(self, _widget: object, content: Any, _buffers: object) -> None:
         """A message from the browser: an error of its own, or a question that gets exactly one answer."""

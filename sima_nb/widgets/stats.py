@@ -37,6 +37,7 @@ class StatsExplorer(ViewWidget):
     """
 
     KIND = "explorer"
+    UPGRADED = True
     ANSWERS: ClassVar[Mapping[str, str]] = {"simulate": "_simulate"}
 
     selected = traitlets.List(traitlets.Int()).tag(sync=True)

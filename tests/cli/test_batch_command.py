@@ -92,7 +92,7 @@ def test_a_model_is_negotiated_without_leaving_anything(simac, wide: Path, tmp_p
     built = _built(wide, tmp_path)
     assert (data["desired_batch_size"], data["actual_batch_size"]) == (3, built.actual_batch_size)
     assert data["levers"] == []
-    assert "Not planned: simac batch MODEL --levers" in simac("batch", built.path).out
+    assert "Not planned; simac batch MODEL --levers" in simac("batch", built.path).out
     assert simac("batch", built.path, "--json").json["candidates"] == data["candidates"]
 
 

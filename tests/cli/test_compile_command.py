@@ -58,7 +58,7 @@ def test_the_human_form_says_where_and_which_batch(simac, samples: Path, tmp_pat
     assert str(tmp_path / "small_mpk.tar.gz") in done.out
     assert "2 desired -> 2 actual" in done.out
     words = " ".join(done.out.split())
-    assert wordings.PADDED_BOUND_ASSUMES in words[words.index("The bound with padding is ") :]
+    assert wordings.PADDED_BOUND_ASSUMES in words[words.index("The bound with padding, ") :]
     assert "small_stage1_mla.lm" in done.out
     cycles = int(re.search(r"runtime cycles +([\d,]+)", done.out)[1].replace(",", ""))
     speed = f"{cycles / 1e3:.2f} µs for the batch at 1,000 MHz, MLA alone; {2e9 / cycles:,.0f} samples per second"

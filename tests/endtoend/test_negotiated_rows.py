@@ -108,6 +108,31 @@ def test_a_row_that_spills_says_how_much_and_what_it_would_take() -> None:
     assert row.levers == ()  # nothing is advised that nobody planned with
 
 
+def test_sizes_that_would_spill_are_told_without_a_plan_as_planning_tells_them() -> None:
+    """Between scheduled sizes nothing is written for them; what they spill is what a plan spills."""
+    machine = Machine.load("tiny")
+    net = FloatNet(3)
+    value = net.conv(net.input((16, 32, 32)), 16, 3, stride=4, pads=(1, 1, 1, 1))
+    model = net.model([_head(net, net.conv(net.conv(value, 128, 3), 16, 3))], "wide")
+    (segment,) = lower(Model.from_onnx(write_qdq(model, 3, Style()), "wide").graph, machine).segments
+    target, store = Target(machine, 1, compress=False), ConstantStore(compress=False)
+    rows = negotiate(segment, target, 8, store, lambda done, total: None).candidates
+    assert [(row.batch_size, row.status) for row in rows if not row.feasible] == [
+        (3, "scheduled"), (4, "scheduled"), (5, "estimated"), (6, "estimated"), (7, "estimated"), (8, "scheduled"),
+    ]  # fmt: skip
+    for row in rows[4:7]:
+        planned = plan(segment, target, row.batch_size, store, frozenset(segment.inputs))
+        assert not isinstance(planned, Misfit)
+        tiling = planned.memory.tiling
+        spilled = {tensor.name: tensor.bytes for tensor in tiling.tensors if tensor.name in tiling.spilled}
+        assert dict(row.limiting_tensors).items() <= spilled.items()
+        assert set(row.spilled) == {name for name, _ in row.limiting_tensors}
+        assert abs((row.cycles or 0) / planned.schedule.runtime - 1) < 0.15  # "about": 10 % at batch 7
+        assert (
+            f"{sum(size for _, size in row.limiting_tensors):,} bytes that batch 1 keeps on chip; about" in row.reason
+        )
+
+
 @pytest.mark.parametrize(
     ("quads", "enough", "words"),
     [(1, 2, "it fits 2 quads: --quads 2"), (1, 3, "nor does it fit all 2 quads"), (2, 3, "these are all quads")],
@@ -117,7 +142,7 @@ def test_where_no_sample_fits_the_hint_says_what_was_planned_with(
 ) -> None:
     """Hardly any network is refused by a real machine: the planner is made to refuse too few quads."""
 
-    def refusing(segment: Segment, target: Target, batch: int, store: ConstantStore) -> Plan | Misfit:
+    def refusing(segment: Segment, target: Target, batch: int, store: ConstantStore, *_: object) -> Plan | Misfit:
         return plan(segment, target, batch, store) if target.quads >= enough else Misfit("layer", 2, 1, ())
 
     monkeypatch.setattr("sima_compiler.negotiate.plan", refusing)

@@ -156,14 +156,18 @@ def _dense(net: FloatNet, x: str, outputs: int, stem: str) -> str:
 
 @pytest.mark.parametrize("machine", ["mlsoc", "tiny"])
 def test_a_vision_transformer_block_from_seeded_weights(machine: str, tmp_path: Path) -> None:
-    """Patches by a convolution, one block, the mean of the tokens, a classifier with its softmax."""
+    """Patches by a convolution, a class token, places, one block, a classifier on the token with its softmax."""
     net = FloatNet(4)
     x = net.conv(net.input((3, 32, 32), "image"), 48, 8, stride=8, pads=(0, 0, 0, 0))
     x = net.node("Reshape", [x, net.constant(np.array([0, 48, 16]))], (48, 16))
     x = net.node("Transpose", [x], (16, 48), perm=[0, 2, 1])
+    token = net.constant(net.random.normal(0, 0.5, (1, 1, 48)).astype(np.float32), "token")
+    x = net.node("Concat", [token, x], (17, 48), axis=1)
+    places = net.constant(net.random.normal(0, 0.2, (1, 17, 48)).astype(np.float32), "places")
+    x = net.node("Add", [x, places], (17, 48))
     x = transformer_block(net, x, 4, 96)
     x = _norm(net, x)
-    x = net.node("Reshape", [x, net.constant(np.array([0, 16 * 48]))], (16 * 48,))
+    x = net.node("Gather", [x, net.constant(np.array(0))], (48,), axis=1)
     x = net.node("Softmax", [_dense(net, x, 10, "head")], (10,), axis=-1)
     source = net.model([x])
     random = np.random.default_rng(0)

@@ -142,8 +142,8 @@ def test_a_saved_comparison_is_whole_in_every_form(small_archive: Archive, singl
     assert bundle["text/plain"] == comparison_text(widget.changes)
     for (one, other), row in zip(saved["data"]["pairs"], widget.changes.layers, strict=True):
         assert (before[one]["name"], after[other]["name"]) == (row.name, row.name)
-        cells = [f'<td class="n">{cycles:,}' for cycles in (row.before, row.after)]
-        assert f'<th scope="row">{row.name}{"".join(cells)}' in html
+        cells = [f"<td class=n>{cycles:,}" for cycles in (row.before, row.after)]
+        assert f"<th scope=row>{row.name}{''.join(cells)}" in html
     for note in widget.changes.notes:
         assert escape(note, quote=True) in html
 

@@ -68,7 +68,7 @@ def test_overlapping_layers_have_one_total_in_every_form(tmp_path: Path) -> None
     assert "150 for one run of the whole batch" in repr(summary)
     assert counting in " ".join(repr(summary).split())
     assert counting in summary._repr_html_()
-    assert re.search(r"<dt>Cycles</dt><dd><b>150</b>", summary._repr_html_())
+    assert re.search(r"<dt>Cycles<dd><b>150</b>", summary._repr_html_())
 
 
 def test_what_is_missing_is_a_warning_in_every_form(tmp_path: Path) -> None:

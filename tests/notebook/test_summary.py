@@ -25,12 +25,15 @@ from sima_compiler.view.reading import view_of, view_of_stats
 from sima_compiler.view.records import Batch, FileRow, Layer, Link, Plugin, Totals, View, ViewMachine
 from sima_compiler.view.tables import Table
 from sima_compiler.view.text import view_text
-from sima_nb import Summary, write_html
+from sima_nb import StatsExplorer, Summary, write_html
 from tests.support.archives import mpk_document, stats_text, vendor_archive, write_archive
 
 VOID = {"meta", "input", "br"}
 #: Elements that HTML lets a page leave open: the next one of their kind closes them.
-OPEN = {"tr": {"tr", "th", "td"}, "th": {"th", "td"}, "td": {"th", "td"}}
+OPEN = {
+    "tr": {"tr", "th", "td"}, "th": {"th", "td"}, "td": {"th", "td"},
+    "li": {"li"}, "dd": {"dt", "dd"}, "dt": {"dt", "dd"},
+}  # fmt: skip
 ALLOWED = {
     *(
         "html",
@@ -81,7 +84,7 @@ class Page(HTMLParser):
         self.attributes |= {name for name, _ in attrs}
 
     def handle_endtag(self, tag: str) -> None:
-        while self._open[-1] in {"tr", "th", "td"} and tag not in {"tr", "th", "td"}:
+        while self._open[-1] in OPEN and tag not in OPEN:
             self._open.pop()
         assert self._open.pop() == tag, f"</{tag}> closes the wrong element"
 
@@ -235,7 +238,7 @@ def test_every_layer_has_a_row_with_its_numbers(small_archive: Archive) -> None:
 
 def rows_of(page: str) -> list[dict[str, str]]:
     """Cells of the layers' table by the head of their column."""
-    table = re.search(r'<table class="layers">(.*?)</table>', page, re.DOTALL)
+    table = re.search(r"<table class=layers>(.*?)</table>", page, re.DOTALL)
     assert table is not None
     heads = re.findall(r"<th scope[^>]*>([^<]*)", table[1].split("</thead>")[0])
     body = table[1].split("<tbody>")[1].split("</tbody>")[0]
@@ -292,7 +295,7 @@ def test_a_size_that_is_not_feasible_is_never_drawn_as_one() -> None:
         for row in long_negotiation().candidates
     ]
     page = summary_html(replace(long_negotiation(), candidates=Table.of(BatchCandidate, rows)))
-    (row,) = re.findall(r'<th scope="row">5<.*?(?=<tr)', page)
+    (row,) = re.findall(r"<th scope=row>5<.*?(?=<tr)", page)
     assert "rate refused" in row
     assert "not feasible" in row
 
@@ -313,8 +316,11 @@ def test_a_saved_output_holds_the_costliest_layers_and_the_total_of_the_rest() -
 
 
 def test_a_saved_output_of_a_small_network_is_small(small_archive: Archive) -> None:
-    view = view_of(small_archive)
-    assert len(output_html(view).encode("utf-8")) <= 60_000 + 450 * len(view.layers)
+    """All forms of it, as the notebook's file holds them."""
+    summary = Summary.of(small_archive)
+    for bundle in (summary._repr_mimebundle_(), StatsExplorer(summary)._repr_mimebundle_()[0]):
+        size = len(json.dumps(bundle, ensure_ascii=False).encode("utf-8"))
+        assert size <= 60_000 + 450 * len(summary.layers)
 
 
 def test_the_efficiency_is_explained_by_its_largest_loss(small_archive: Archive) -> None:

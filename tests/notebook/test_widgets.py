@@ -20,7 +20,7 @@ from sima_compiler import Archive, MlaStats, OptionError
 from sima_compiler.view import view_of, view_text
 from sima_nb import ArchiveTree, BatchNegotiation, Comparison, StatsExplorer, Summary
 from sima_nb.widgets.base import VIEW_MIME, ViewWidget
-from tests.view.column_reader import rows_of
+from tests.view.column_reader import rows_of, unpacked_text
 
 ROOT = Path(__file__).parents[2]
 WIDGETS = (StatsExplorer, ArchiveTree, BatchNegotiation)
@@ -45,6 +45,12 @@ def stats_file(folder: Path) -> Path:
     )
     path.write_text(rows, "utf-8")
     return path
+
+
+def saved_data(bundle: dict[str, Any]) -> Any:
+    """The View in a saved output: beside its HTML, or packed inside it."""
+    packed = re.search(r"<script[^>]*data-sima-gzip>([^<]*)</script>", bundle["text/html"])
+    return bundle[VIEW_MIME]["data"] if packed is None else json.loads(unpacked_text(packed[1]))
 
 
 @pytest.mark.parametrize("kind", WIDGETS)
@@ -128,10 +134,21 @@ def test_a_saved_output_holds_data_and_no_bare_widget(kind: type, name: str, sma
     saved = bundle[VIEW_MIME]
     assert (saved["model_id"], saved["view"]) == (widget.model_id, name)
     view = view_of(small_archive)
-    assert [row["name"] for row in rows_of(saved["data"], "layers")] == [layer.name for layer in view.layers]
+    assert [row["name"] for row in rows_of(saved_data(bundle), "layers")] == [layer.name for layer in view.layers]
     assert json.loads(json.dumps(saved)) == saved
     assert bundle["text/plain"] == view_text(view)
     assert all(layer.name in bundle["text/html"] for layer in view.layers)
+
+
+def test_only_the_view_that_a_script_makes_of_the_html_carries_one(small_archive: Archive) -> None:
+    """Converted by nbconvert the explorer is live; the other views' HTML says all they can without a script."""
+    for kind in WIDGETS:
+        bundle, _ = kind(small_archive)._repr_mimebundle_()
+        scripted = "data-sima-packed" in bundle["text/html"]
+        assert scripted == kind.UPGRADED == (kind is StatsExplorer)
+        assert scripted == ("data" not in bundle[VIEW_MIME]), "the data stands once"
+    bundle, _ = StatsExplorer(small_archive)._repr_mimebundle_()
+    assert bundle["text/html"] == Summary.of(small_archive)._repr_html_()
 
 
 @pytest.mark.parametrize("count", [1, 50, 2300])
@@ -140,8 +157,8 @@ def test_a_saved_output_is_small(count: int) -> None:
     names = [f"MLA_0/conv2d_add_relu_{number}" for number in range(count)]
     stats = MlaStats.from_columns(range(1, count + 1), names, places, [place + 99 - place % 7 for place in places])
     bundle, _ = StatsExplorer(stats)._repr_mimebundle_()
-    assert len(json.dumps(bundle)) <= 60_000 + 450 * min(count, 2000)
-    assert len(rows_of(bundle[VIEW_MIME]["data"], "layers")) == min(count, 2000)
+    assert len(json.dumps(bundle, ensure_ascii=False).encode()) <= 60_000 + 450 * min(count, 2000)
+    assert len(rows_of(saved_data(bundle), "layers")) == min(count, 2000)
 
 
 def test_the_repr_names_the_file_and_not_the_data(small_archive: Archive) -> None:

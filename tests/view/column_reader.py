@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import math
 import struct
 from itertools import pairwise
@@ -14,6 +15,11 @@ CODES = {"u1": "B", "u2": "H", "u4": "I", "i1": "b", "i2": "h", "i4": "i", "f4":
 def rows_of(head: dict[str, Any], name: str, buffer: bytes = b"") -> list[dict[str, Any]]:
     """A table as objects; fields without a column are absent."""
     return _table(head["tables"][name], head["strings"], buffer)
+
+
+def unpacked_text(packed: str) -> str:
+    """Text out of base85 of gzip with three letters replaced, as saved outputs carry it."""
+    return gzip.decompress(base64.b85decode(packed.strip().translate(str.maketrans(",:.", "<>&")))).decode("utf-8")
 
 
 def _table(table: dict[str, Any], strings: list[str], buffer: bytes) -> list[dict[str, Any]]:

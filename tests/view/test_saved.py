@@ -14,7 +14,15 @@ from sima_compiler import MlaStats
 from sima_compiler.archive.report_records import BatchCandidate, MemoryBuffer
 from sima_compiler.view.reading import view_of_path, view_of_stats
 from sima_compiler.view.records import Event
-from sima_compiler.view.saved import MOST_BUFFERS, MOST_CANDIDATES, MOST_EVENTS, MOST_LAYERS, merged_events, saved_view
+from sima_compiler.view.saved import (
+    MOST_BUFFERS,
+    MOST_CANDIDATES,
+    MOST_EVENTS,
+    MOST_LAYERS,
+    explorer_view,
+    merged_events,
+    saved_view,
+)
 from sima_compiler.view.tables import Table
 
 SAMPLE = Path(__file__).parents[1] / "archive" / "samples" / "report_1_0_mpk.tar.gz"
@@ -62,6 +70,14 @@ def test_a_thousand_batch_sizes_keep_the_built_one_and_its_neighbours() -> None:
     assert saved.left_out == (
         f"{1000 - len(sizes)} of 1,000 batch sizes are not listed; the report written with --html holds all.",
     )
+
+
+def test_what_the_explorer_does_not_show_does_not_travel_with_it() -> None:
+    view = view_of_path(SAMPLE)
+    short = explorer_view(view)
+    assert (short.layers, short.events, short.memory_map) == (view.layers, view.events, view.memory_map)
+    assert (short.totals, short.findings, short.wordings) == (view.totals, view.findings, view.wordings)
+    assert not any(map(len, (short.candidates, short.files, short.plugins, short.links, short.placements)))
 
 
 EVENTS = st.lists(st.tuples(st.sampled_from(["compute", "dma_in"]), st.integers(1, 2), st.integers(0, 9)), max_size=60)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sima_compiler import Archive, MlaStats
 from sima_compiler.archive.report_records import BatchCandidate, LimitingTensor
+from sima_compiler.view import wordings
 from sima_compiler.view.batch_text import batch_text
 from sima_compiler.view.columns import to_json
 from sima_compiler.view.html.summary import summary_html
@@ -62,16 +63,16 @@ def test_time_stands_with_its_unit_and_what_it_includes() -> None:
 
 def test_the_bound_with_padding_never_stands_without_what_it_assumes() -> None:
     """In text, page, data and widgets (which show ``counted``); a file that has no such bound says nothing of it."""
-    report, assumes = ARCHIVE.report, VIEW.wordings["padded_bound_assumes"]
+    report, assumes = ARCHIVE.report, wordings.PADDED_BOUND_ASSUMES
     assert report is not None
-    number = f"The bound with padding is {report.padded_bound_cycles:,} cycles"
+    number = f"The bound with padding, {report.padded_bound_cycles:,} cycles"
     for form in (view_text(VIEW), summary_html(VIEW), " ".join(to_json(VIEW)["view"]["totals"]["counted"])):
         words = " ".join(form.split())
         assert number in words
         assert assumes in words
     bare = view_of_stats(MlaStats.from_columns([1], ["MLA_0/conv2d_0"], [0], [9]))
     assert bare.totals.padded_bound_cycles is None
-    assert "padding is" not in view_text(bare) + summary_html(bare)
+    assert "bound with padding" not in view_text(bare) + summary_html(bare)
 
 
 def test_layers_and_files_stand_with_their_own_numbers() -> None:

@@ -22,7 +22,7 @@ from sima_compiler.ir.graph import Float32Array
 #: Functions of their first input alone; Pow has a constant exponent beside it.
 FUNCTIONS = (
     "Exp", "Log", "Erf", "Softplus", "Softsign", "Elu", "Selu", "Celu", "ThresholdedRelu", "Gelu", "Mish", "Pow",
-    "Sin", "Cos", "Atan",
+    "Swish", "Sin", "Cos", "Atan",
 )  # fmt: skip
 
 

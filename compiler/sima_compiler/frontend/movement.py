@@ -9,11 +9,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sima_compiler.frontend import rules
-from sima_compiler.frontend.functions import settles
+from sima_compiler.frontend.functions import real_constant, settles
 from sima_compiler.frontend.moves import move
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
-from sima_compiler.frontend.values import MOVEMENTS, Activation, Moving, Pending, RealFunction, Value
+from sima_compiler.frontend.values import (
+    MOVEMENTS,
+    Activation,
+    Constant,
+    JoinedConstant,
+    Moving,
+    Pending,
+    QuantizedConstant,
+    RealFunction,
+    Value,
+)
 from sima_compiler.ir.graph import BINARY_OPS, UNARY_OPS, Op, ShapeAttributes
 
 #: ONNX's number for float32.
@@ -115,21 +125,45 @@ def _parts(node: SourceNode, reader: Reader, position: int, axis: int) -> Sequen
 
 
 def convert_concat(node: SourceNode, reader: Reader) -> Sequence[Value]:
-    """Concat behind the batch; inputs may have scales of their own."""
-    sources = [reader.activation(node, position) for position in range(len(node.inputs))]
-    rank = len(sources[0].shape) + 1
+    """Concat behind the batch; inputs may have scales of their own, and some may be constants."""
+    values = [reader.value(node, position) for position in range(len(node.inputs))]
+    moving = [place for place, value in enumerate(values) if not isinstance(value, Constant | QuantizedConstant)]
+    rank = len(reader.activation(node, moving[0] if moving else 0).shape) + 1
     axis = reader.axis(node, node.integer("axis", 0), rank)
-    shape = list(sources[0].shape)
-    for source in sources[1:]:
-        rest = [size for position, size in enumerate(source.shape) if position != axis]
-        if len(source.shape) != rank - 1 or rest != [size for place, size in enumerate(shape) if place != axis]:
-            raise node.invalid(f"inputs of shapes {tuple(shape)} and {source.shape} do not fit along axis {axis + 1}")
-    shape[axis] = sum(source.shape[axis] for source in sources)
-    parts = tuple(part for position in range(len(sources)) for part in _parts(node, reader, position, axis))
-    pending = Pending(Op.CONCAT, node.name, parts, tuple(shape), ShapeAttributes(axis=axis), name=node.outputs[0])
-    if not all(isinstance(part, Activation) and part.integer for part in parts):
+    parts: list[Moving] = []
+    joined: list[JoinedConstant] = []
+    for position, value in enumerate(values):
+        if isinstance(value, Constant | QuantizedConstant):
+            joined.append(_joined_constant(node, value, len(parts)))
+        else:
+            parts += _parts(node, reader, position, axis)
+    shape = _joined_shape(node, axis, [*(part.shape for part in parts), *(constant.real.shape for constant in joined)])
+    pending = Pending(
+        Op.CONCAT, node.name, tuple(parts), shape, ShapeAttributes(axis=axis), joined=tuple(joined),
+        name=node.outputs[0],
+    )  # fmt: skip
+    if joined or not all(isinstance(part, Activation) and part.integer for part in parts):
+        on_bytes = any(isinstance(part, Activation) and part.integer for part in parts)
+        rules.REALS.check(node, "it joins bytes and a constant", not (joined and on_bytes))
         return [pending]
     quants = {reader.builder.quant(part) for part in parts if isinstance(part, Activation)}
     if len(quants) > 1:
         raise node.unsupported("it joins bytes of different scales")
     return [reader.builder.quantized(pending, quants.pop(), node.outputs[0], node)]
+
+
+def _joined_constant(node: SourceNode, value: Constant | QuantizedConstant, place: int) -> JoinedConstant:
+    """A constant of a Concat in front of its activation number ``place``, the same for every sample."""
+    found = real_constant(value)
+    same = found.ndim > 0 and bool((found == found[:1]).all())
+    rules.BATCH_FIRST.check(node, f"its constant of shape {found.shape} varies with the batch", same)
+    return JoinedConstant(place, found[0])
+
+
+def _joined_shape(node: SourceNode, axis: int, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    first = shapes[0]
+    rest = (*first[:axis], *first[axis + 1 :])
+    for shape in shapes[1:]:
+        if len(shape) != len(first) or (*shape[:axis], *shape[axis + 1 :]) != rest:
+            raise node.invalid(f"inputs of shapes {first} and {shape} do not fit along axis {axis + 1}")
+    return (*first[:axis], sum(shape[axis] for shape in shapes), *first[axis + 1 :])

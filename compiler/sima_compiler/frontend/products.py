@@ -26,7 +26,7 @@ Shape = tuple[int, ...]
 
 def convert_matmul(node: SourceNode, reader: Reader) -> Sequence[Value]:
     """MatMul: with a constant matrix on the right, or of two activations."""
-    if isinstance(reader.value(node, 1), Constant | QuantizedConstant):
+    if any(isinstance(reader.value(node, place), Constant | QuantizedConstant) for place in (0, 1)):
         return weighted.convert_matmul(node, reader)
     left, right = reader.settled(node, 0), reader.settled(node, 1)
     found = f"its sides have shapes {left.shape} and {right.shape} per sample"

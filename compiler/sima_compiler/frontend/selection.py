@@ -16,10 +16,11 @@ from math import prod
 import numpy as np
 
 from sima_compiler.frontend import rules
+from sima_compiler.frontend.functions import real_constant
 from sima_compiler.frontend.moves import move, source_of
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
-from sima_compiler.frontend.values import Activation, Pending, Value
+from sima_compiler.frontend.values import Activation, Constant, Pending, QuantizedConstant, Value
 from sima_compiler.ir.graph import Op, ShapeAttributes
 
 Run = tuple[int, int, int]  # first index, step, count
@@ -59,7 +60,10 @@ def convert_tile(node: SourceNode, reader: Reader) -> Sequence[Value]:
 
 
 def convert_expand(node: SourceNode, reader: Reader) -> Sequence[Value]:
-    """Expand: axes of length 1 to any length."""
+    """Expand: axes of length 1 to any length; of a constant, to one sample of it."""
+    constant = reader.value(node, 0)
+    if isinstance(constant, Constant | QuantizedConstant):
+        return [_expanded_constant(node, reader, constant)]
     shape = reader.shape(node)
     given = list(reader.sizes(node, 1))
     if len(given) > len(shape) + 1:
@@ -72,6 +76,18 @@ def convert_expand(node: SourceNode, reader: Reader) -> Sequence[Value]:
             raise node.invalid(f"axis {axis + 1} of length {size} cannot become {length}")
         value = picked_along(node, reader, value, axis, (0,) * length) if length and size == 1 else value
     return [value]
+
+
+def _expanded_constant(node: SourceNode, reader: Reader, constant: Constant | QuantizedConstant) -> Constant:
+    """A constant that Expand repeats for every sample: what one of them has."""
+    sizes = reader.sizes(node, 1)
+    whole = sizes[:1] == (None,)
+    rules.BATCH_FIRST.check(node, f"it expands a constant to {sizes}", whole and None not in sizes[1:])
+    try:
+        real = real_constant(constant)
+        return Constant(np.broadcast_to(real, np.broadcast_shapes(real.shape, (1, *(size or 1 for size in sizes[1:])))))
+    except ValueError as error:
+        raise node.invalid(f"a constant does not expand to {sizes}") from error
 
 
 def picked_along(node: SourceNode, reader: Reader, value: Value, axis: int, places: tuple[int, ...]) -> Value:

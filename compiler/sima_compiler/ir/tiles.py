@@ -69,6 +69,23 @@ class Tiling:
     spilled: tuple[str, ...]
     fused: tuple[str, ...] = ()
 
+    @property
+    def transfers(self) -> tuple[DmaInCommand | DmaOutCommand, ...]:
+        """The commands of all loads, then of all stores."""
+        return (*(load.command for load in self.loads), *(store.command for store in self.stores))
+
+
+@dataclass(frozen=True, slots=True)
+class Overflow:
+    """A tiling that was not written, because it would spill maps that were to stay on chip.
+
+    ``spilled`` are all maps that it spills, sorted by name, with the bytes of the whole batch; ``fuses``: layers were
+    fused on the way, which kept others on chip.
+    """
+
+    spilled: tuple[tuple[str, int], ...]
+    fuses: bool
+
 
 @dataclass(frozen=True, slots=True)
 class MemoryPlan:

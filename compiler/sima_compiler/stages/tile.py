@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sima_compiler.ir.layers import Segment
-from sima_compiler.ir.tiles import Misfit, Tiling
+from sima_compiler.ir.tiles import Misfit, Overflow, Tiling
 from sima_compiler.machine.description import Machine
 from sima_compiler.stages.tiling.cuts.blocks import plan_blocks
 from sima_compiler.stages.tiling.cuts.fusion import FusionSite, Group, choose_groups, with_groups
 from sima_compiler.stages.tiling.cuts.plans import LayerSite
+from sima_compiler.stages.tiling.cuts.stripe_costs import StripeCosts
 from sima_compiler.stages.tiling.maps.dram import dram_tensors
 from sima_compiler.stages.tiling.maps.residency import Residency, choose_residency
 from sima_compiler.stages.tiling.writing.emit import Emitter
@@ -27,7 +28,8 @@ from sima_compiler.stages.tiling.writing.repetition import kept_parameters, repe
 class TileOptions:
     """``quads`` in use; ``batch`` samples per run; on-chip bytes to plan with; the longest group of fused layers.
 
-    ``repeat``: one sample follows the other (`sample_by_sample`).
+    ``repeat``: one sample follows the other (`sample_by_sample`). ``allowed``: the maps that may be spilled, None for
+    all; a tiling that would spill others is not written.
     """
 
     quads: int
@@ -35,21 +37,31 @@ class TileOptions:
     capacity: int
     longest_group: int = 0
     repeat: bool = False
+    allowed: frozenset[str] | None = None
 
 
-def tile(segment: Segment, machine: Machine, options: TileOptions) -> Tiling | Misfit:
-    """The segment, layers in execution order, as steps; or why there is no tiling."""
+def tile(
+    segment: Segment, machine: Machine, options: TileOptions, stripes: StripeCosts | None = None
+) -> Tiling | Misfit | Overflow:
+    """The segment, layers in execution order, as steps; or why there is no tiling.
+
+    ``stripes`` of the same segment, machine and quads spare working out again what other plans asked for.
+    """
+    stripes = stripes or StripeCosts(segment, machine, options.quads)
     if options.repeat:
-        return _repeated(segment, machine, options)
+        return _repeated(segment, machine, options, stripes)
     residency = choose_residency(segment, options.batch, options.capacity, machine)
     if isinstance(residency, Misfit):
         return residency
     groups: tuple[Group, ...] = ()
     if residency.spilled:
         decided = (options.batch, residency.spilled, residency.storage, options.capacity)
-        site = FusionSite(segment, *decided, machine, options.quads, options.longest_group)
-        groups = choose_groups(site)
+        groups = choose_groups(FusionSite(stripes, *decided, options.longest_group))
         residency = with_groups(residency, groups, segment)
+    if options.allowed is not None and not residency.spilled <= options.allowed:
+        tensors = dram_tensors(segment, options.batch, residency.spilled, machine)
+        spilled = sorted((tensor.name, tensor.bytes) for tensor in tensors if tensor.name in residency.spilled)
+        return Overflow(tuple(spilled), any(group.inside for group in groups))
     return _emit(segment, machine, options, residency, groups)
 
 
@@ -63,12 +75,18 @@ def sample_by_sample(segment: Segment, machine: Machine, *, quads: int, batch: i
     return isinstance(together, Misfit) or bool(together.spilled)
 
 
-def _repeated(segment: Segment, machine: Machine, options: TileOptions) -> Tiling | Misfit:
+def _repeated(
+    segment: Segment, machine: Machine, options: TileOptions, stripes: StripeCosts
+) -> Tiling | Misfit | Overflow:
     left = options.capacity - kept_parameters(segment, machine) // 4
-    one = tile(segment, machine, replace(options, batch=1, capacity=left, repeat=False))
+    one = tile(segment, machine, replace(options, batch=1, capacity=left, repeat=False), stripes)
     if isinstance(one, Misfit):
         return one
-    tensors = dram_tensors(segment, options.batch, frozenset(one.spilled), machine)
+    spilled = [name for name, _ in one.spilled] if isinstance(one, Overflow) else one.spilled
+    tensors = dram_tensors(segment, options.batch, frozenset(spilled), machine)
+    if isinstance(one, Overflow):
+        sizes = {tensor.name: tensor.bytes for tensor in tensors}
+        return replace(one, spilled=tuple((name, sizes[name]) for name in spilled))
     return repeated(one, tensors, options.batch)
 
 

@@ -15,7 +15,7 @@ from sima_compiler.view.folding import Folded, folded, levers_of
 from sima_compiler.view.plain import pairs, paragraph, table
 from sima_compiler.view.records import View
 
-_BAR_WIDTH = 24
+_BAR_WIDTH = 16
 #: Reasons are wrapped there: the other columns take about 100 letters.
 _REASON_WIDTH = 60
 #: Bars of sizes that can be built, and of those that could not.

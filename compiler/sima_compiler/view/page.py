@@ -19,7 +19,7 @@ from sima_compiler.view.columns import to_json
 from sima_compiler.view.html.markup import Markup, join, tag
 from sima_compiler.view.html.summary import summary_html
 from sima_compiler.view.records import View
-from sima_compiler.view.saved import saved_view
+from sima_compiler.view.saved import explorer_view, saved_view
 
 #: Letters of base85 that an HTML reader might take for its own -> letters that base85 does not use.
 _PLAIN_LETTERS = str.maketrans("<>&", ",:.")
@@ -44,13 +44,13 @@ def page_html(view: View) -> Markup:
 def output_html(view: View) -> Markup:
     """The report as a notebook keeps it: the costliest part of a large View, data and script in compressed form."""
     kept = saved_view(view)
-    data = json.dumps(to_json(kept), ensure_ascii=False, separators=(",", ":"))
+    data = json.dumps(to_json(explorer_view(kept)), ensure_ascii=False, separators=(",", ":"))
     script, boot = (_script(name) for name in ("inline.js", "boot.js"))
     return tag(
         "div",
         summary_html(kept),
-        Markup(f'<script type="text/plain" data-sima-view data-sima-gzip>{packed_text(data)}</script>'),
-        Markup(f'<script type="text/plain" data-sima-packed>{packed_text(script)}</script><script>{boot}</script>'),
+        Markup(f"<script type=text/plain data-sima-view data-sima-gzip>{packed_text(data)}</script>"),
+        Markup(f"<script type=text/plain data-sima-packed>{packed_text(script)}</script><script>{boot}</script>"),
         data_sima_report=True,
     )
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from sima_compiler.archive.report_records import BatchCandidate, MemoryBuffer, Placement
 from sima_compiler.errors import OptionError
 from sima_compiler.view import units
-from sima_compiler.view.records import Event, Layer, View
+from sima_compiler.view.records import Event, FileRow, Layer, Link, Plugin, View
 from sima_compiler.view.tables import Table
 
 #: Layers that a saved output holds.
@@ -24,8 +24,8 @@ MOST_LAYERS = 2000
 #: Events and buffers: so many, and so many more for each layer. A buffer takes 26 bytes of a saved output, a layer 450
 #: in all: ResNet-50 at batch 8 has 56 layers and 252 buffers, of which those below a few KiB are not drawn
 #: anyway; a U-Net that runs in hundreds of stripes has 24 layers and 750.
-MOST_EVENTS = (200, 4)
-MOST_BUFFERS = (60, 2)
+MOST_EVENTS = (140, 4)
+MOST_BUFFERS = (40, 2)
 #: Rows of the batch negotiation.
 MOST_CANDIDATES = 64
 _SEE_ALL = "the report written with --html holds all"
@@ -63,6 +63,18 @@ def saved_view(view: View) -> View:
         placements=view.placements if whole else _placements(view.placements, layers),
         left_out=left_out,
     )
+
+
+def explorer_view(view: View) -> View:
+    """What the explorer shows of a View: the static form beside it has candidates, files and pipeline."""
+    empty: dict[str, Any] = {
+        "candidates": Table.of(BatchCandidate, ()),
+        "placements": Table.of(Placement, ()),
+        "files": Table.of(FileRow, ()),
+        "plugins": Table.of(Plugin, ()),
+        "links": Table.of(Link, ()),
+    }
+    return replace(view, palette=replace(view.palette, roles=(), statuses=(), processors=()), **empty)
 
 
 def first_layers(view: View, count: int, *, longest: bool = False) -> View:

@@ -18,7 +18,7 @@ from sima_compiler.view.records import View
 
 #: Layers in the text form of the Gantt chart.
 TOP_LAYERS = 12
-_BAR_WIDTH = 28
+_BAR_WIDTH = 20
 _WIDTH = 100
 
 
@@ -127,4 +127,4 @@ def _stalls(view: View) -> str:
 def _bar(start: int, cycles: int, total: int) -> str:
     left = min(start * _BAR_WIDTH // total, _BAR_WIDTH - 1)
     width = max(1, min(round(cycles * _BAR_WIDTH / total), _BAR_WIDTH - left))
-    return f"{'·' * left}{'█' * width}{'·' * (_BAR_WIDTH - left - width)}"
+    return f"{'·' * left}{'█' * width}"

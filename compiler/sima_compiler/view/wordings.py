@@ -22,8 +22,7 @@ WORDINGS: Mapping[str, str] = {
     "no_candidates": "The archive holds no report of the batch sizes that were weighed.",
     "no_memory_map": "The archive holds no memory map.",
     "no_events": "The archive does not record when its engines work.",
-    "padded_bound_assumes": PADDED_BOUND_ASSUMES,
-    "levers_not_planned": "Not planned: simac batch MODEL --levers, or simac compile MODEL --levers, plans it.",
+    "levers_not_planned": "Not planned; simac batch MODEL --levers (or compile) plans what would help.",
     "unknown_batch": "The archive does not say which batch size it was built for.",
 }
 
@@ -49,8 +48,8 @@ def padded_bound(cycles: int | None) -> str:
     if cycles is None:
         return ""
     return (
-        f"The bound with padding is {units.count(cycles)} cycles: it counts whole vectors and weight blocks, and "
-        f"weights that must wait for room on chip; it assumes {PADDED_BOUND_ASSUMES}."
+        f"The bound with padding, {units.count(cycles)} cycles, counts whole vectors and weight blocks, the start of "
+        f"each node for each sample, and weights that wait for room on chip; it assumes {PADDED_BOUND_ASSUMES}."
     )
 
 

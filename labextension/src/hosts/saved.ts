@@ -8,18 +8,21 @@ import { decode } from "../columns.ts";
 import type { ViewFile } from "../contract.ts";
 import type { Compared } from "../model/comparison.ts";
 import { mountComparison, VIEWS } from "../views/views.ts";
+import { unpacked } from "./unpack.ts";
 
 /** The payload of our MIME type. `model_id` is null where no widget was ever made. */
 export interface SavedView {
   readonly model_id: string | null;
   readonly view: string;
-  readonly data: unknown;
+  /** Absent where the HTML beside it carries the data, compressed. */
+  readonly data?: unknown;
 }
 
 export type Unmount = () => void;
 
 /** Show `saved` in `element`; errors of a view are shown in its place, so that one broken output spoils no notebook. */
-export function mountSaved(element: HTMLElement, saved: SavedView): Unmount {
+export function mountSaved(element: HTMLElement, saved: SavedView, html = ""): Unmount {
+  if (saved.data === undefined) return mountPacked(element, saved, html);
   if (saved.view === "comparison") return mountPair(element, saved.data as SavedPair);
   const mount = VIEWS.get(saved.view);
   if (mount === undefined) {
@@ -30,6 +33,24 @@ export function mountSaved(element: HTMLElement, saved: SavedView): Unmount {
   } catch (error) {
     return say(element, failed(error));
   }
+}
+
+/** The data out of the output's HTML, which is parsed and never shown: nothing in it runs. */
+function mountPacked(element: HTMLElement, saved: SavedView, html: string): Unmount {
+  const page = new DOMParser().parseFromString(html, "text/html");
+  const packed = page.querySelector("script[data-sima-view][data-sima-gzip]")?.textContent;
+  if (!packed) return say(element, "This output has lost its data. Run its cell again.");
+  let unmount: Unmount | null = () => undefined;
+  const show = (make: () => Unmount): void => {
+    if (unmount) unmount = make();
+  };
+  unpacked(packed)
+    .then(text => show(() => mountSaved(element, { ...saved, data: JSON.parse(text) as unknown })))
+    .catch(error => show(() => say(element, failed(error))));
+  return () => {
+    unmount?.();
+    unmount = null;
+  };
 }
 
 /** What a saved comparison carries: both sides, and what Python says of them. */

@@ -37,8 +37,9 @@ def _answers(view: View) -> list[Markup]:
 def _levers(view: View) -> list[Markup]:
     """What would help; where nobody planned with anything, how to."""
     items = [tag("li", sentence) for sentence in view.batch.would_help]
-    told = tag("ul", *items) if items else tag("p", view.wordings["levers_not_planned"])
-    return [tag("h5", "What would help"), told]
+    if not items:
+        return [tag("p", view.wordings["levers_not_planned"], class_="note")]
+    return [tag("h5", "What would help"), tag("ul", *items)]
 
 
 def _row(row: Folded, best: float) -> Markup:

@@ -41,10 +41,10 @@ def layers_html(view: View) -> Markup:
         for column in columns
     )
     body = "".join(_row(layer, view, columns) for layer in view.layers)
-    numbers = ",".join(f"td:nth-child({place})" for place, column in enumerate(columns, 1) if column.is_number)
-    aligned = f".sima.sima .layers :is({numbers}){{text-align:right;white-space:nowrap;min-width:0}}"
+    numbers = ",".join(f":nth-child({place})" for place, column in enumerate(columns, 1) if column.is_number)
+    aligned = f".sima.sima .layers td:is({numbers}){{text-align:right;white-space:nowrap;min-width:0}}"
     style = tag("style", Markup(aligned + _colours(view)))
-    table = Markup(f'<table class="layers"><thead><tr>{head}</thead><tbody>{body}</tbody></table>{style}')
+    table = Markup(f"<table class=layers><thead><tr>{head}</thead><tbody>{body}</tbody></table>{style}")
     label = f"{units.count(len(view.layers))} layers"
     notes = [view.totals.overlaps, *view.left_out, f"Bars: {view.wordings['static']}."]
     return join(
@@ -115,7 +115,7 @@ def _kinds(view: View) -> Markup:
 
 def swatch(colour: str) -> Markup:
     """A small square of that colour."""
-    return Markup(f'<i class="swatch" style="background:{escape(colour)}"></i>')
+    return tag("i", class_="swatch", style=f"background:{colour}")
 
 
 _COLUMNS = (

@@ -8,6 +8,7 @@ direction of writing) is written out; only this module and literals make `Markup
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable
 
 from sima_compiler.screen import printable
@@ -22,7 +23,9 @@ class Markup(str):
 Child = str | int | float | None
 
 #: Elements that the next of their kind closes, as HTML lets it: in a table that is a third of what a cell takes.
-_CLOSED_BY_THE_NEXT = frozenset({"td", "th", "tr"})
+_CLOSED_BY_THE_NEXT = frozenset({"td", "th", "tr", "li", "dt", "dd"})
+#: Values that need no quotes; a notebook, whose outputs are JSON, would keep each quote as two letters.
+_BARE = re.compile(r"[A-Za-z0-9_#:;%.,-]+")
 _VOID = frozenset({"input", "meta", "br", "rect", "line", "circle"})
 
 
@@ -55,5 +58,7 @@ def _attribute(key: str, value: str | float | bool | None) -> str:
     name = key.rstrip("_").replace("_", "-")
     if value is True:
         return f" {name}"
-    lines = "\n".join(printable(line) for line in str(value).split("\n"))
+    if _BARE.fullmatch(text := str(value)):
+        return f" {name}={text}"
+    lines = "\n".join(printable(line) for line in text.split("\n"))
     return f' {name}="{html.escape(lines, quote=True)}"'

@@ -48,7 +48,7 @@ def _header(view: View) -> Markup:
     found = view.machine
     machine = f"{found.name or 'machine not named'}, {units.clock(found.clock_mhz)}"
     machine += " (assumed)" if found.clock_assumed else ""
-    machine += f", {found.quads} quads" if found.quads else ""
+    machine += f", {found.quads} quad{'s' * (found.quads != 1)}" if found.quads else ""
     return join([tag("h3", view.name), tag("p", machine, ", ", tag("code", view.path), class_="note")])
 
 

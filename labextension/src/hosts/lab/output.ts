@@ -17,6 +17,8 @@ export const MIME_TYPE = "application/vnd.sima-nb.view+json";
 
 export class ViewOutput extends Panel implements IRenderMime.IRenderer {
   private saved: SavedView | null = null;
+  /** The same output as HTML, which may hold the data. */
+  private html = "";
   private trusted = false;
   private around: Surroundings | null = null;
   private unmount: Unmount | null = null;
@@ -31,6 +33,8 @@ export class ViewOutput extends Panel implements IRenderMime.IRenderer {
 
   renderModel(model: IRenderMime.IMimeModel): Promise<void> {
     this.saved = model.data[MIME_TYPE] as unknown as SavedView;
+    const html = model.data["text/html"];
+    this.html = Array.isArray(html) ? html.join("") : String(html ?? "");
     this.trusted = model.trusted;
     this.showData();
     if (this.isAttached) {
@@ -124,7 +128,7 @@ export class ViewOutput extends Panel implements IRenderMime.IRenderer {
     if (this.saved !== null) {
       const holder = new Widget();
       this.addWidget(holder);
-      this.unmount = mountSaved(holder.node, this.saved);
+      this.unmount = mountSaved(holder.node, this.saved, this.html);
     }
   }
 

@@ -30,7 +30,8 @@ def exponentials(scale: float, count: int) -> Float32Array:
     In double precision, rounded once: bytes that are d steps below the largest of their row take entry 255 - d.
     """
     step = float(np.float32(scale))
-    room = math.log(float(np.finfo(np.float32).max / np.float32(count)))
+    # onnxruntime takes this logarithm in float32, all else in double.
+    room = float(np.float32(math.log(float(np.finfo(np.float32).max / np.float32(count)))))
     shift = max(0.0, room - RESERVE) / step
     return np.array([math.exp((entry - 255 + shift) * step) for entry in range(256)], np.float32)
 

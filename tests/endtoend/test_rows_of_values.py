@@ -46,6 +46,13 @@ def test_a_softmax_of_any_shape(seed: int, eight_kib: str, tmp_path: Path) -> No
     assert_judges_agree(model, tmp_path, batch=batch, compress=bool(seed % 2), machine=machine, seed=seed)
 
 
+def test_sums_of_long_rows_run_value_after_value() -> None:
+    """1,500 shares of nearly one size, in steps so fine that any other order of adding float32 shows."""
+    net = QdqGraph()
+    net.output(net.pair(net.op("Softmax", net.input((40, 1500), scale=0.01), axis=2), 1e-5, -128))
+    assert_reference_agrees(net.model(), batch=1)
+
+
 def boxes() -> QdqGraph:
     """The box head of a detector: distances as shares of 16 bins, weighted by a 1 x 1 convolution."""
     net = QdqGraph(batch=1)

@@ -25,6 +25,7 @@ from sima_compiler.ir.layers import (
     Move,
     Normalization,
     Pooling,
+    PoolKind,
     Product,
     Resize,
     RowKind,
@@ -53,7 +54,8 @@ def check_layer(layer: Layer, maps: Maps, promises: Promises) -> None:
             _check_table(kernel.lookup, promises)
             expected = (*_window_sizes(kernel.window, source), source.channels)
             promises.equal("result", _sizes(target), expected)
-            if kernel.is_global:
+            promises.equal("a table of reals", kernel.reals is not None, kernel.kind.order is not None)
+            if kernel.is_global or (not kernel.kind.in_parts and kernel.kind is not PoolKind.REAL_COLUMNS):
                 promises.equal("global window", kernel.window.kernel, (source.rows, source.columns))
         case Elementwise():
             promises.equal("result", _sizes(target), _sizes(source))
@@ -98,7 +100,7 @@ def _check_product(kernel: Product, layer: Layer, maps: Maps, promises: Promises
 def _check_normalization(kernel: Normalization, source: FeatureMap, target: FeatureMap, promises: Promises) -> None:
     promises.clamp(kernel.clamp)
     promises.equal("channels", source.channels, kernel.channels)
-    counts = kernel.kind is RowKind.ARG_MAX
+    counts = kernel.kind.counts
     channels = 1 if kernel.kind.reduces else source.channels
     promises.equal("result", _sizes(target), (source.rows, source.columns, channels))
     promises.require(not counts or source.channels <= 256, f"a byte cannot count {source.channels} channels")

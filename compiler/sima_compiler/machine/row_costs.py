@@ -15,6 +15,7 @@ PASSES = {
     RowKind.SOFTMAX: 3,
     RowKind.REAL_SOFTMAX: 3,
     RowKind.ARG_MAX: 1,
+    RowKind.ARG_MAX_LAST: 1,
     RowKind.LAYER: 2,
     RowKind.RMS: 2,
     RowKind.LARGEST: 1,
@@ -35,7 +36,7 @@ def pixel_passes(kind: RowKind) -> int:
 def pixel_cycles(kind: RowKind, channels: int, machine: Machine) -> int:
     """Cycles in which one tile finishes a pixel of so many channels."""
     vectors = ceil_div(channels, machine.lanes)
-    if kind is RowKind.ARG_MAX:
+    if kind.counts:
         return vectors * machine.lanes
     if kind.reduces:  # vector by vector, then the lanes of the last one after the other
         return vectors + machine.lanes

@@ -17,7 +17,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from sima_compiler.ir.graph import Neighbours, Quantization
+from sima_compiler.ir.graph import Neighbours, Quantization, Response
 
 Int8Array = npt.NDArray[np.int8]
 
@@ -230,6 +230,7 @@ class RowKind(StrEnum):
     LARGEST = "largest"  # the largest channel
     SUM = "sum"  # of all channels: of integers, exactly, then quantized as a real
     MEAN = "mean"  # likewise
+    RESPONSE = "response"  # each channel by the squares of its neighbours
 
     @property
     def reduces(self) -> bool:
@@ -253,6 +254,7 @@ class Normalization:
     offsets: npt.NDArray[np.float32] | None = None
     per_pixel: bool = False
     clamp: tuple[int, int] = (-128, 127)
+    response: Response | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import logging
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from itertools import pairwise, product
+from itertools import product
 from typing import Any, TypeVar
 
 from sima_compiler.ir.graph import Graph
@@ -29,6 +29,7 @@ from sima_compiler.ir.verify_plan import verify_memory, verify_schedule, verify_
 from sima_compiler.lm.compression import Compressor
 from sima_compiler.machine.cost import box_cycles, compute_cycles
 from sima_compiler.machine.description import Machine
+from sima_compiler.machine.starts import entries
 from sima_compiler.stages.allocate import AllocateOptions, allocate
 from sima_compiler.stages.encode import encode
 from sima_compiler.stages.legalize import legalize
@@ -234,10 +235,9 @@ def least_cycles_per_sample(
 def _cycles_of_sample(one: Tiling, target: Target) -> int:
     """The longer of the compute of a sample and its maps' time on the DRAM."""
     machine = target.machine
-    entered = sum(before.layer != step.layer for before, step in pairwise(one.steps)) * machine.layer_sync_cycles
+    entered = sum(entry.cycles(machine) for entry in entries(one.steps, one.transfers, one.tensors, one.constants))
     compute = sum(compute_cycles(step, machine, target.quads) for step in one.steps) + entered
-    commands = [load.command for load in one.loads] + [store.command for store in one.stores]
-    moved = sum(box_cycles(command.box, machine) for command in commands if not isinstance(command, LoadConstants))
+    moved = sum(box_cycles(each.box, machine) for each in one.transfers if not isinstance(each, LoadConstants))
     return max(compute, moved)
 
 

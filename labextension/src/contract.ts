@@ -166,7 +166,9 @@ export interface Totals {
   readonly overlaps: string;
 }
 
-/** What was compiled for. ``clock_assumed``: the file names no clock, so the published one is taken. */
+/** What was compiled for. ``clock_assumed``: the file names no clock, so the published one is taken.
+ * 
+ * ``start_cycles``: what a layer pays to begin, for each sample. */
 export interface ViewMachine {
   readonly name: string;
   readonly clock_mhz: number;
@@ -175,6 +177,7 @@ export interface ViewMachine {
   readonly macs_per_cycle: number | null;
   readonly dram_bytes_per_cycle: number | null;
   readonly on_chip_bytes: number | null;
+  readonly start_cycles: number | null;
 }
 
 /** One batch size that was weighed. ``status``: scheduled, estimated, or does_not_fit. */

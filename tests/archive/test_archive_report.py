@@ -67,7 +67,7 @@ def sample() -> dict[str, Any]:
         "schema_version": REPORT_SCHEMA_VERSION, "name": "net",
         "machine": {
             "name": "mlsoc", "clock_mhz": 1000.0, "quads": 4, "macs_per_cycle": 25, "dram_bytes_per_cycle": 64,
-            "on_chip_bytes": 1000,
+            "on_chip_bytes": 1000, "start_cycles": 9,
         },
         "desired_batch_size": 2, "actual_batch_size": 1, "reason": "two do not fit", "compress": True,
         "compute_cycles": 85, "runtime_cycles": 100, "bound_cycles": 40, "bound_by": "macs",

@@ -102,7 +102,7 @@ def test_the_machine_page_states_every_parameter_with_its_value_and_origin() -> 
     numbers = set(chip) - {"name"}
     assert set(rows) == numbers >= {field.name for field in fields(Machine) if field.default is MISSING} - {"name"}
     assert {name: value for name, (value, _) in rows.items()} == {name: str(chip[name]) for name in numbers}
-    assert all(re.match(r"(published|assumed): \S", origin) for _, origin in rows.values())
+    assert all(re.match(r"(published|assumed|fitted): \S", origin) for _, origin in rows.values())
 
 
 def test_the_machine_page_states_every_optional_field_with_its_default() -> None:
@@ -114,7 +114,7 @@ def test_the_machine_page_states_every_optional_field_with_its_default() -> None
 
 def test_the_machine_file_and_the_page_agree_on_what_is_published() -> None:
     text = (ENGINE / "machine" / "specs" / "mlsoc.yaml").read_text("utf-8")
-    origins = dict(re.findall(r"^(\w+): \d+ +# (published|assumed):", text, re.MULTILINE))
+    origins = dict(re.findall(r"^(\w+): \d+ +# (published|assumed|fitted):", text, re.MULTILINE))
     assert origins == {name: origin.split(":")[0] for name, (_, origin) in machine_rows().items()}
 
 

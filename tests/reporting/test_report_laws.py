@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from sima_compiler.ir.program import Convolve, Engine, LoadConstants
 from sima_compiler.lm.reader import LmFile, read
 from sima_compiler.machine.cost import command_work
 from sima_compiler.machine.description import Machine
+from sima_compiler.machine.starts import entries
 from sima_compiler.view.reading import view_of
 
 
@@ -73,12 +73,14 @@ def test_each_unit_has_the_cycles_of_its_commands(compiled: Archive) -> None:
         works_on_array = isinstance(command, Convolve) and on_array(command)
         (array if works_on_array else vector)[command.layer] += work.cycles - work.filling
         fills[command.layer] += work.filling
-    entered = Counter(
-        after for before, after in pairwise([-1, *(c.layer for c in found.program.compute)]) if before != after
-    )
+    program, entered = found.program, Counter[int]()
+    transfers = (*program.dma_in, *program.dma_out)
+    begun = entries(program.compute, transfers, program.tensors, program.constants)
+    for command, entry in zip(program.compute, begun, strict=True):
+        entered[command.layer] += entry.cycles(machine)
     for index, layer in enumerate(report.layers):
         work = layer.work_cycles
-        assert work["start"] == fills[index] + entered[index] * machine.layer_sync_cycles, layer.name
+        assert work["start"] == fills[index] + entered[index], layer.name
         assert work["useful"] + work["padding"] + work["vector"] == array[index] + vector[index], layer.name
         assert work["padding"] <= array[index], layer.name
         if not array[index]:

@@ -44,7 +44,8 @@ def tensor(role: Role) -> DramTensor:
 
 
 def fill(layer: int, **wait: int) -> Fill:
-    return Fill(layer, Wait(**wait), PIXEL, 0)
+    """Every layer fills a buffer of its own: that is what tells them apart."""
+    return Fill(layer, Wait(**wait), replace(PIXEL, buffer=layer), 0)
 
 
 def run(*computes: Fill, loads: tuple[DmaInCommand, ...] = (), stores: tuple[StoreTensor, ...] = ()) -> Trace:

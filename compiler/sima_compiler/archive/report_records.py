@@ -20,7 +20,9 @@ PADDED_BOUND_ASSUMES = (
 
 @dataclass(frozen=True, slots=True)
 class ReportMachine:
-    """What was compiled for: peak multiply-accumulates and DRAM bytes per cycle, on-chip bytes of the quads in use."""
+    """What was compiled for: peak multiply-accumulates and DRAM bytes per cycle, on-chip bytes of the quads in use, and
+    the cycles in which a layer begins, paid for each sample.
+    """
 
     name: str
     clock_mhz: float
@@ -28,6 +30,7 @@ class ReportMachine:
     macs_per_cycle: int | None = None
     dram_bytes_per_cycle: int | None = None
     on_chip_bytes: int | None = None
+    start_cycles: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

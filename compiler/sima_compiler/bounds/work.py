@@ -1,9 +1,9 @@
 """The least cycles that each layer keeps the compute queue busy, whatever the mapping: whole vectors and blocks.
 
-In: a segment, the machine, the batch. Out: cycles per layer. Left out are filling, loading of weights, ports and the
-way out behind the array, which schedules may hide; window cells over padding, which smaller windows at a border spare;
-copies, which the right layout spares. A product or a table counts at the price of computing its neighbour a second
-time with it on the way out, where that is cheaper.
+In: a segment, the machine, the batch. Out: cycles per layer, with those that it takes to begin it. Left out are
+filling, loading of weights, ports and the way out behind the array, which schedules may hide; window cells over
+padding, which smaller windows at a border spare; copies, which the right layout spares. A product or a table counts at
+the price of computing its neighbour a second time with it on the way out, where that is cheaper.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import assert_never
 import numpy as np
 
 from sima_compiler.bounds.cells import window_cells
+from sima_compiler.bounds.starts import starts_of
 from sima_compiler.ir.kernels import Reach, facts
 from sima_compiler.ir.layers import (
     Blend,
@@ -63,7 +64,11 @@ class _Place:
 def padded_work(segment: Segment, machine: Machine, *, quads: int, batch: int) -> tuple[int, ...]:
     """Least compute cycles of every layer for the whole batch."""
     place = _Place(segment, machine, quads, batch)
-    own = {layer.output: _own_cycles(layer, place) for layer in segment.layers}
+    begun = starts_of(segment)
+    own = {
+        layer.output: _own_cycles(layer, place) + starts * batch * machine.start_cycles
+        for layer, starts in zip(segment.layers, begun, strict=True)
+    }
     makers = {layer.output: layer for layer in segment.layers}
     return tuple(_least(layer, own, makers) for layer in segment.layers)
 

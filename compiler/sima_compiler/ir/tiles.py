@@ -69,6 +69,11 @@ class Tiling:
     spilled: tuple[str, ...]
     fused: tuple[str, ...] = ()
 
+    @property
+    def transfers(self) -> tuple[DmaInCommand | DmaOutCommand, ...]:
+        """The commands of all loads, then of all stores."""
+        return (*(load.command for load in self.loads), *(store.command for store in self.stores))
+
 
 @dataclass(frozen=True, slots=True)
 class Overflow:

@@ -31,6 +31,7 @@ LIMITS: dict[str, tuple[int, int]] = {
     "weight_load_cycles": (0, 65_536),
     "fill_cycles": (0, 65_536),
     "layer_sync_cycles": (0, 65_536),
+    "start_cycles": (0, 65_536),
     "output_bytes_per_tile": (1, 1024),
     "sram_bytes_per_quad": (4096, 1 << 30),
     "sram_read_bytes_per_quad": (1, 65_536),
@@ -57,13 +58,15 @@ LIMITS: dict[str, tuple[int, int]] = {
 class Machine:
     """One machine. Counts are per quad where the name says so; time is in cycles, sizes are in bytes.
 
-    Fields with a default may be absent from a file. ``sram_port_bytes_per_quad``: one port that reads, writes and
-    transfers share; 0: none. ``sram_channel_bytes_per_kilocycle``: the most of it that inputs, weights, second operands
-    and results may each take; 0: all of it. ``input_buffer_pixels_per_quad``: vectors of inputs kept between window
-    cells; 0: every cell is read. The vector unit handles ``depthwise_cells_per_step`` weighted cells in
-    ``depthwise_step_cycles``, and one cell of a pool in ``pool_cell_cycles``. It adds one float32 after the other in
-    ``serial_add_cycles``, and takes the quotients or roots of a vector in ``divide_cycles``. ``skips_padding``: window
-    rows and columns that lie in the padding of all of a command's results take no time.
+    Fields with a default may be absent from a file. ``start_cycles``: what a layer pays for each sample, with that
+    sample's first command, in place of ``layer_sync_cycles``; those it pays when it goes on after another layer.
+    ``sram_port_bytes_per_quad``: one port that reads, writes and transfers share; 0: none.
+    ``sram_channel_bytes_per_kilocycle``: the most of it that inputs, weights, second operands and results may each
+    take; 0: all of it. ``input_buffer_pixels_per_quad``: vectors of inputs kept between window cells; 0: every cell is
+    read. The vector unit handles ``depthwise_cells_per_step`` weighted cells in ``depthwise_step_cycles``, and one cell
+    of a pool in ``pool_cell_cycles``. It adds one float32 after the other in ``serial_add_cycles``, and takes the
+    quotients or roots of a vector in ``divide_cycles``. ``skips_padding``: window rows and columns that lie in the
+    padding of all of a command's results take no time.
     """
 
     name: str
@@ -86,6 +89,7 @@ class Machine:
     dma_outstanding: int
     decompressor_bytes_per_cycle: int
     instruction_fifo_bytes: int
+    start_cycles: int = 0
     sram_port_bytes_per_quad: int = 0
     sram_channel_bytes_per_kilocycle: int = 0
     input_buffer_pixels_per_quad: int = 0

@@ -36,6 +36,7 @@ from sima_compiler.machine.cost import (
     macs,
 )
 from sima_compiler.machine.description import Machine
+from sima_compiler.machine.starts import entries
 from sima_compiler.machine.timeline import Cause, Job, Span, Timeline, replay
 from sima_compiler.machine.traffic import shared_ports, transfer_cycles
 
@@ -87,15 +88,13 @@ def _moved(command: LoadTensor | StoreTensor, size: int, program: Program, machi
 
 def _compute_jobs(program: Program, sizes: Sequence[int], works: Sequence[CommandWork], machine: Machine) -> list[Job]:
     jobs: list[Job] = []
-    previous = -1
-    for command, size, work in zip(program.compute, sizes, works, strict=True):
-        sync = machine.layer_sync_cycles if command.layer != previous else 0
-        cycles = work.cycles + sync
+    entered = entries(program.compute, (*program.dma_in, *program.dma_out), program.tensors, program.constants)
+    for command, size, work, entry in zip(program.compute, sizes, works, entered, strict=True):
+        cycles = work.cycles + entry.cycles(machine)
         ports = ()
         if machine.sram_port_bytes_per_quad:
             ports = shared_ports(command_traffic(command, machine, program.quads), cycles, machine, program.quads)
         jobs.append(Job(command.wait, size, cycles, ports=ports))
-        previous = command.layer
     return jobs
 
 

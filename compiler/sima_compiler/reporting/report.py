@@ -66,6 +66,7 @@ def _machine(machine: Machine, quads: int) -> ReportMachine:
         macs_per_cycle=machine.macs_per_cycle(quads),
         dram_bytes_per_cycle=machine.dram_bytes_per_cycle,
         on_chip_bytes=machine.sram_bytes(quads),
+        start_cycles=machine.start_cycles,
     )
 
 

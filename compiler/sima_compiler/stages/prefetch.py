@@ -19,6 +19,7 @@ from sima_compiler.ir.program import LoadConstants, LoadTensor, StoreTensor
 from sima_compiler.ir.tiles import Lifetime, Load, Tiling
 from sima_compiler.machine.cost import box_cycles, compute_cycles, constants_cycles
 from sima_compiler.machine.description import Machine
+from sima_compiler.machine.starts import entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,11 @@ def prefetch(tiling: Tiling, stored: Sequence[int], machine: Machine, options: P
     if not options.limit:
         return tiling
     occupied = _occupancy(tiling)
-    durations = [compute_cycles(step, machine, options.quads) for step in tiling.steps]
+    entered = entries(tiling.steps, tiling.transfers, tiling.tensors, tiling.constants)
+    durations = [
+        compute_cycles(step, machine, options.quads) + entry.cycles(machine)
+        for step, entry in zip(tiling.steps, entered, strict=True)
+    ]
     starts = np.zeros(len(durations) + 1, np.int64)
     clock, reached, floor = 0, 0, 0
     buffers = list(tiling.buffers)

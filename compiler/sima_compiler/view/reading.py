@@ -130,6 +130,7 @@ def _machine(report: CompileReport) -> ViewMachine:
         macs_per_cycle=found.macs_per_cycle,
         dram_bytes_per_cycle=found.dram_bytes_per_cycle,
         on_chip_bytes=found.on_chip_bytes,
+        start_cycles=found.start_cycles,
     )
 
 

@@ -53,7 +53,10 @@ class Palette:
 
 @dataclass(frozen=True, slots=True)
 class ViewMachine:
-    """What was compiled for. ``clock_assumed``: the file names no clock, so the published one is taken."""
+    """What was compiled for. ``clock_assumed``: the file names no clock, so the published one is taken.
+
+    ``start_cycles``: what a layer pays to begin, for each sample.
+    """
 
     name: str
     clock_mhz: float
@@ -62,6 +65,7 @@ class ViewMachine:
     macs_per_cycle: int | None = None
     dram_bytes_per_cycle: int | None = None
     on_chip_bytes: int | None = None
+    start_cycles: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,8 +48,8 @@ def padded_bound(cycles: int | None) -> str:
     if cycles is None:
         return ""
     return (
-        f"The bound with padding, {units.count(cycles)} cycles, counts whole vectors and weight blocks and weights "
-        f"that wait for room on chip; it assumes {PADDED_BOUND_ASSUMES}."
+        f"The bound with padding, {units.count(cycles)} cycles, counts whole vectors and weight blocks, the start of "
+        f"each node for each sample, and weights that wait for room on chip; it assumes {PADDED_BOUND_ASSUMES}."
     )
 
 

@@ -26,6 +26,12 @@ def cause_cycles(view: View, layer: Layer, *causes: str) -> int:
     return sum(cycles for cause, cycles in pairs if cause.key in causes)
 
 
+def shared_starts(view: View, layer: Layer) -> int:
+    """Cycles in which the array fills and layers go on after others: what of *start* no sample pays for itself."""
+    begun = (view.machine.start_cycles or 0) * (view.batch.actual_batch_size or 1)
+    return max(0, cause_cycles(view, layer, "start") - begun)
+
+
 def share_sentence(view: View, cycles: int) -> str:
     """``1,234 cycles, 5.6 % of the run``."""
     return f"{units.count(cycles)} cycles, {units.percent(cycles / (view.totals.runtime_cycles or 1))} of the run"

@@ -1,6 +1,7 @@
 """What a larger batch shares: time that is paid once per run, whatever the batch.
 
-Three things do not grow with it: waiting for weights, starting layers, and units that few pixels leave idle. Where the
+Three things do not grow with it: waiting for weights, going on with layers and filling the array, and units that few
+pixels leave idle. What each sample pays to begin a layer does. Where the
 negotiation planned a smaller size too, the line through both sizes says what it saw not to grow. A line through two
 schedules is off by what either wins or loses by chance, so that the layers' own account limits it on both sides.
 """
@@ -12,7 +13,14 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from sima_compiler.view import units
-from sima_compiler.view.advice.evidence import LEAST_SHARE, cause_cycles, has_few_pixels, ids, share_sentence
+from sima_compiler.view.advice.evidence import (
+    LEAST_SHARE,
+    cause_cycles,
+    has_few_pixels,
+    ids,
+    share_sentence,
+    shared_starts,
+)
 from sima_compiler.view.records import Finding, Layer, View
 
 #: A batch this many times as large is advised: 7/8 of what does not grow with the batch is gained then; twice as much
@@ -56,9 +64,9 @@ def larger_batch(view: View, layers: Sequence[Layer]) -> Finding | None:
     return Finding(
         kind="larger_batch",
         title="Time that a larger batch shares",
-        evidence=f"{units.count(weights)} cycles waiting for weights, {units.count(starts)} starting layers, "
-        f"{units.count(idle)} in layers of few pixels: of these {share_sentence(view, shared)}, do not grow with the "
-        "batch.",
+        evidence=f"{units.count(weights)} cycles waiting for weights, {units.count(starts)} filling the array and "
+        f"going on with layers, {units.count(idle)} in layers of few pixels: of these {share_sentence(view, shared)}, "
+        "do not grow with the batch.",
         advice=_advice(actual, factor, cycles),
         cycles=cycles,
         layers=ids(layer for layer, one in zip(layers, each, strict=True) if one.most > least),
@@ -79,7 +87,7 @@ def _advice(actual: int, factor: int, cycles: int | None) -> str:
 
 def _shared(view: View, layer: Layer) -> _Shared:
     """Waiting for a transfer of weights that stand behind the layer's maps in the queue grows with those maps."""
-    starts = cause_cycles(view, layer, "start")
+    starts = shared_starts(view, layer)
     loaded = layer.loaded_bytes or 0
     weights = min(1.0, (layer.stored_parameter_bytes or 0) / loaded) if loaded else 1.0
     return _Shared(

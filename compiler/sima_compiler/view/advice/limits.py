@@ -10,6 +10,7 @@ from sima_compiler.view.advice.evidence import (
     cause_cycles,
     ids,
     share_sentence,
+    shared_starts,
     short_of_memory,
     spilled_maps,
 )
@@ -48,7 +49,7 @@ def _small_blocks(view: View, layer: Layer) -> float:
     """Cycles of starts beyond the first, and of waiting for weights that each block loads again."""
     blocks = layer.blocks or 1
     weights = cause_cycles(view, layer, "weights") if blocks > 1 else 0
-    return weights + cause_cycles(view, layer, "start") * (1 - 1 / blocks)
+    return weights + shared_starts(view, layer) * (1 - 1 / blocks)
 
 
 def batch_limit(view: View) -> Finding | None:

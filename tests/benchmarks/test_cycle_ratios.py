@@ -152,7 +152,7 @@ def test_machine_files_are_complete_and_every_field_has_a_source(path: Path) -> 
         assert line.startswith("#") or field == "name" or field in table, field
 
 
-@pytest.mark.parametrize("kind", ["chain", "branchy"])
+@pytest.mark.parametrize("kind", ["chain", "branchy", "fan_out"])
 def test_synthetic_graphs_have_the_layers_that_they_promise(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "graph.onnx"
     onnx.save(synthetic(kind, 60), path)

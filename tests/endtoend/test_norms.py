@@ -219,3 +219,17 @@ def test_a_group_norm_is_an_instance_norm_of_groups(tmp_path: Path) -> None:
     assert [node.op for node in model.graph.nodes].count(Op.INSTANCE_NORM) == 1
     assert_fed_nodes_agree(quantize_onnx(source, samples).model, tmp_path, model=model)
     assert min(signal_to_noise(source, model).values()) > 25
+
+
+def test_a_norm_that_is_quantized_step_by_step_runs_step_by_step(tmp_path: Path) -> None:
+    """As tools write it that put a pair behind every operator: the roundings in between are part of the file."""
+    net = QdqGraph(seed=3)
+    x = net.input((6, 20), scale=0.03, zero=4)
+    centred = net.pair(net.op("Sub", x, net.pair(net.op("ReduceMean", x, axes=[-1]), 0.01, 2)), 0.03, 1)
+    square = net.pair(net.op("Mul", centred, centred), 0.06, -128)
+    variance = net.pair(net.op("ReduceMean", square, axes=[-1]), 0.02, -128)
+    root = net.pair(net.op("Sqrt", net.pair(net.op("Add", variance, net.operand(3, 0.01)), 0.02, -128)), 0.01, -128)
+    quotient = net.pair(net.op("Div", centred, root), 0.03, 0)
+    gains = net.operand(net.random.integers(60, 127, (1, 1, 20)), 0.01)
+    net.output(net.pair(net.op("Mul", quotient, gains), 0.03, 0))
+    assert_fed_nodes_agree(net.model(), tmp_path, machine="tiny")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from sima_compiler.errors import InternalError
 from sima_compiler.ir.graph import ConvAttributes, Graph, Node, Op, Quantization, ShapeAttributes
 from sima_compiler.ir.layers import Convolution, Copy, Layer, LayerGraph, Lookup, Move, Pooling, Resize
 from sima_compiler.ir.verify import verify_graph, verify_layers
-from sima_compiler.ir.verify_kernels import PAIRED_MOVES, _overlap
+from sima_compiler.ir.verify_overlaps import PAIRED_MOVES, Reach, overlap
 from sima_compiler.stages.legalize import legalize
 from sima_compiler.stages.partition import partition
 from tests.lowering.agreement import MACHINE
@@ -169,15 +170,48 @@ def test_faults_before_partition_name_the_stage_before_it() -> None:
         verify_layers(kernel(legalize(network(), MACHINE), Convolution, clamp=(3, 2)))
 
 
+def reach(rows: list[int], columns: list[int], channels: list[int]) -> Reach:
+    return np.array(rows), np.array(columns), np.array(channels)
+
+
 @pytest.mark.parametrize(("first", "second"), [(3, 7), (3, PAIRED_MOVES + 2), (PAIRED_MOVES, PAIRED_MOVES + 1)])
 def test_two_moves_that_overlap_are_seen_among_hundreds(first: int, second: int) -> None:
     """One move for each channel, as a table for each channel is written; then two of them share one."""
-    count = PAIRED_MOVES + 8
-    channels = np.eye(count, dtype=np.bool_)
-    everywhere = np.ones(2, np.bool_)
-    marks = [(everywhere, everywhere, channels[number]) for number in range(count)]
-    assert not _overlap(marks)
-    marks[second] = (everywhere, np.array([False, True]), channels[first])
-    assert _overlap(marks)
-    marks[first] = (everywhere, np.array([True, False]), channels[first])
-    assert not _overlap(marks), "the same channel, but other columns"
+    written = [reach([0, 1], [0, 1], [number]) for number in range(PAIRED_MOVES + 8)]
+    assert not overlap(written)
+    written[second] = reach([0, 1], [1], [first])
+    assert overlap(written)
+    written[first] = reach([0, 1], [0], [first])
+    assert not overlap(written), "the same channel, but other columns"
+
+
+def test_moves_that_share_numbers_of_every_axis_in_a_chain_are_compared_pair_by_pair() -> None:
+    """Each shares a row with the next, a column with the one after, a channel with all: no axis tells them apart."""
+    written = [reach([number, number + 1], [2 * number % 7], [0]) for number in range(PAIRED_MOVES + 8)]
+    assert not overlap(written)
+    assert overlap([*written, reach([PAIRED_MOVES], [2 * PAIRED_MOVES % 7], [0])])
+
+
+def test_overlaps_are_those_of_painted_elements() -> None:
+    random = np.random.default_rng(7)
+    outcomes: set[bool] = set()
+    for _ in range(300):
+        count = int(random.integers(1, 6))
+        written = [
+            reach(*([*map(int, np.flatnonzero(random.random(4) < 0.35))] or [3] for _ in range(3)))
+            for _ in range(count)
+        ]
+        painted = np.zeros((4, 4, 4), np.int64)
+        for one in written:
+            painted[np.ix_(*one)] += 1
+        assert overlap(written) == bool(painted.max() > 1)
+        outcomes.add(overlap(written))
+    assert outcomes == {True, False}
+
+
+def test_the_parts_of_a_wide_concatenation_are_told_apart_at_once() -> None:
+    """In pairs these are 16,000,000 products of 64,000 terms."""
+    started = time.process_time()
+    written = [reach([*range(4)], [*range(4)], [*range(16 * number, 16 * number + 16)]) for number in range(4000)]
+    assert not overlap(written)
+    assert time.process_time() - started < 5

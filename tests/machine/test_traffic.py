@@ -16,6 +16,7 @@ from sima_compiler.machine.contention import FULL_SPEED, speeds
 from sima_compiler.machine.cost import ArrayWork, array_cycles, array_traffic, compute_cycles, depthwise_cycles
 from sima_compiler.machine.traffic import (
     Reach,
+    SharedPorts,
     Traffic,
     port_cycles,
     run_pixels,
@@ -138,10 +139,20 @@ def test_ports_take_the_slowest_of_all_limits() -> None:
 
 
 def test_what_a_command_shares_with_transfers() -> None:
-    assert shared_ports(Traffic(600, 200, 100, 300), 50, PORTS, 1) == ()
-    assert shared_ports(Traffic(600, 200, 100, 300), 50, SHARED, 1) == ((64_000, 24_000),)
+    assert shared_ports(Traffic(600, 200, 100, 300), 50, PORTS, 1) == SharedPorts()
+    whole = ((64_000, 24_000),)
+    assert shared_ports(Traffic(600, 200, 100, 300), 50, SHARED, 1) == SharedPorts(whole, whole)
     channel = replace(SHARED, sram_channel_bytes_per_kilocycle=40_960)
-    assert shared_ports(Traffic(600, 200, 100, 300), 50, channel, 2) == ((128_000, 48_000), (81_920, 12_000))
+    found = shared_ports(Traffic(600, 200, 100, 300), 50, channel, 2)
+    assert found == SharedPorts(((128_000, 48_000), (81_920, 12_000)), ((128_000, 48_000),))
+
+
+def test_loads_share_the_write_ports_and_stores_the_read_ports() -> None:
+    machine = replace(PORTS, transfers_share_ports=1, sram_read_bytes_per_quad=40, sram_write_bytes_per_quad=20)
+    found = shared_ports(Traffic(600, 200, 100, 300), 50, machine, 2)
+    assert found == SharedPorts(loads=((40_000, 12_000),), stores=((80_000, 36_000),))
+    assert transfer_cycles(1000, machine, 2, incoming=True) == 25
+    assert transfer_cycles(1000, machine, 2, incoming=False) == 13
 
 
 def test_a_transfer_takes_as_long_as_its_port_alone_needs() -> None:

@@ -89,9 +89,8 @@ class Stepper:
         served, compute = self.served, self.engines[COMPUTE]
         if served is None or served.instruction or served.cycles == 0 or len(compute.ended) == len(compute.started):
             return PARTS, PARTS
-        ports = compute.jobs[len(compute.ended)].ports
-        if served.engine != DMA_IN:
-            ports = ports[:1]
+        shared = compute.jobs[len(compute.ended)].ports
+        ports = shared.loads if served.engine == DMA_IN else shared.stores
         wanted = given = -(-served.chip_bytes * 1000 // served.cycles)
         if not self.compute_will_wait():
             for limit, use in ports:

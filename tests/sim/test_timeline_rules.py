@@ -18,6 +18,7 @@ from sima_compiler.errors import ExecutionError
 from sima_compiler.ir.program import Wait
 from sima_compiler.machine.description import Machine
 from sima_compiler.machine.timeline import Cause, Job, Timeline, replay
+from sima_compiler.machine.traffic import SharedPorts
 
 MACHINE = replace(
     Machine.load("tiny"),
@@ -163,7 +164,7 @@ def test_instructions_queue_behind_transfers() -> None:
     assert causes(found, 2) == [Cause.FETCH, Cause.FETCH, Cause.FETCH]
 
 
-PORT = ((64_000, 52_000),)
+PORT = SharedPorts(((64_000, 52_000),), ((64_000, 52_000),))
 #: 50 cycles of DRAM, 24 bytes on chip in each: more than the 12 that a command with `PORT` leaves.
 MOVING = Job(NOW, 16, 0, 50, 1200)
 
@@ -191,8 +192,9 @@ def test_a_transfer_goes_first_when_the_next_command_waits_for_it() -> None:
     assert timeline.spans[2][0].behind == (0, 0)
 
 
-def test_transfers_out_share_only_the_first_port() -> None:
-    ports = ((64_000, 30_000), (24_000, 24_000))
+def test_loads_and_stores_share_ports_of_their_own() -> None:
+    free, exhausted = (64_000, 30_000), (24_000, 24_000)
+    ports = SharedPorts(loads=(free, exhausted), stores=(free,))
     computes = [Job(NOW, 16, 400, ports=ports), compute(1)]
     assert times(run(stores=[MOVING], computes=computes), 1)[0][1] - 50 == 22
     assert times(run(loads=[MOVING], computes=computes), 0)[0][1] == 414 + 50

@@ -10,6 +10,7 @@ import pytest
 from sima_compiler.ir.program import Wait
 from sima_compiler.machine.description import Machine
 from sima_compiler.machine.timeline import Job, replay
+from sima_compiler.machine.traffic import SharedPorts
 from tests.sim.stepped_timeline import Stepper
 
 #: On-chip ports that compute jobs share with transfers: none; free, narrow and exhausted ones.
@@ -40,7 +41,7 @@ def random_streams(dice: random.Random, length: int) -> list[list[Job]]:
         cycles = 0 if engine == 1 else dice.choice([0, 0, 1, 5, 12])
         dram = 0 if engine == 2 else dice.choice([0, 1, 2, 4, 9])
         moved = 0 if engine == 2 else dice.choice([0, 8 * dram, 24 * dram])
-        ports = dice.choice(PORTS) if engine == 2 else ()
+        ports = SharedPorts(dice.choice(PORTS), dice.choice(PORTS)) if engine == 2 else SharedPorts()
         streams[engine].append(Job(Wait(*floors[engine]), dice.choice([0, 5, 20, 90]), cycles, dram, moved, ports))
     return streams
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sima_compiler.bounds.cells import cells_met, window_cells
+from sima_compiler.bounds.repeats import only_repeats
 from sima_compiler.bounds.work import padded_work
 from sima_compiler.ir.kernels import facts
 from sima_compiler.ir.layers import Layer, Product, Segment
@@ -38,7 +39,7 @@ def weight_sizes(segment: Segment, least_bytes: Callable[[bytes], int]) -> tuple
 
 def _weight_size(layer: Layer, segment: Segment, least_bytes: Callable[[bytes], int]) -> tuple[int, int]:
     weights, window = facts(layer.kernel).weights, facts(layer.kernel).window
-    if weights is None or window is None:
+    if weights is None or window is None or only_repeats(layer.kernel, segment.maps[layer.inputs[0]]):
         return (0, 0)
     if any(window.pads):
         source, target = segment.maps[layer.inputs[0]], segment.maps[layer.output]
@@ -65,7 +66,7 @@ def layer_macs(layer: Layer, segment: Segment) -> int:
         left, target = segment.maps[layer.inputs[0]], segment.maps[layer.output]
         return target.elements * left.channels
     weights, window = facts(layer.kernel).weights, facts(layer.kernel).window
-    if weights is None or window is None:
+    if weights is None or window is None or only_repeats(layer.kernel, segment.maps[layer.inputs[0]]):
         return 0
     rows, columns = window_cells(window, segment.maps[layer.inputs[0]], segment.maps[layer.output])
     outputs, _, _, inputs = weights.shape

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from sima_compiler.bounds.repeats import only_repeats
 from sima_compiler.ir.kernels import facts
 from sima_compiler.ir.layers import (
     Blend,
@@ -35,7 +36,8 @@ def starts_of(segment: Segment) -> tuple[int, ...]:
     nodes: set[str] = set()
     found: list[int] = []
     for layer in segment.layers:
-        done, source = _operation(layer), layer.inputs[0]
+        source = layer.inputs[0]
+        done = None if only_repeats(layer.kernel, segment.maps[source]) else _operation(layer)
         # What lies behind a copy or a table is any such map: which of them a program reads is not certain.
         made = type(layer.kernel) if done is None else (done, maps.get(source, source))
         maps[layer.output] = made

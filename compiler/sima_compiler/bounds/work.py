@@ -16,6 +16,7 @@ from typing import assert_never
 import numpy as np
 
 from sima_compiler.bounds.cells import window_cells
+from sima_compiler.bounds.repeats import only_repeats
 from sima_compiler.bounds.starts import starts_of
 from sima_compiler.ir.kernels import Reach, facts
 from sima_compiler.ir.layers import (
@@ -111,6 +112,8 @@ def _carries(maker: Layer, rider: Layer) -> bool:
 
 def _own_cycles(layer: Layer, place: _Place) -> int:
     """Cycles of a layer by itself."""
+    if only_repeats(layer.kernel, place.segment.maps[layer.inputs[0]]):
+        return 0
     match layer.kernel:
         case Copy():
             return 0

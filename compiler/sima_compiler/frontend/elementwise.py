@@ -17,7 +17,9 @@ from sima_compiler.frontend.functions import Rows, as_function, constant_rows, j
 from sima_compiler.frontend.limits import bounded_inside
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
+from sima_compiler.frontend.spreading import spread
 from sima_compiler.frontend.values import (
+    Activation,
     Constant,
     Pending,
     QuantizedConstant,
@@ -60,7 +62,21 @@ def _of_activations(node: SourceNode, reader: Reader) -> Value:
     if op is Op.ADD and _spans(left.shape, shape) and not _spans(right.shape, shape):
         left, right = right, left
     exchanged = op is Op.ADD and _repeats_innermost(left.shape, right.shape)
+    left, right = _alike(node, reader, left, right, shape)
     return Pending(op, node.name, (right, left) if exchanged else (left, right), shape)
+
+
+def _alike(
+    node: SourceNode, reader: Reader, left: Activation, right: Activation, shape: tuple[int, ...]
+) -> tuple[Activation, Activation]:
+    """Both sides as the machine takes them: one as large as the result, the other too, or per channel, or one value."""
+    sides = [
+        side if _is_simple(side.shape, shape) else spread(node, reader, side, shape, place)
+        for place, side in enumerate((left, right))
+    ]
+    if shape not in (sides[0].shape, sides[1].shape):
+        sides[0] = spread(node, reader, sides[0], shape, 0)
+    return sides[0], sides[1]
 
 
 def _with_operand(node: SourceNode, reader: Reader, place: int, constant: QuantizedConstant) -> Value:
@@ -68,8 +84,7 @@ def _with_operand(node: SourceNode, reader: Reader, place: int, constant: Quanti
     op, source = Op(node.operator), reader.settled(node, place)
     operand = constant_operand(node, constant, len(source.shape))
     shape = _broadcast_shapes(node, source.shape, operand.values.shape)
-    if shape != source.shape:
-        raise node.unsupported("its constant is larger than its activation", rule=rules.BROADCAST.sentence)
+    source = spread(node, reader, source, shape, place)
     if not _is_simple(operand.values.shape, shape):
         operand = ConstantOperand(np.ascontiguousarray(np.broadcast_to(operand.values, shape)), operand.quant)
     exchanged = op is Op.ADD and _repeats_innermost(operand.values.shape, shape)
@@ -113,7 +128,8 @@ def convert_many(node: SourceNode, reader: Reader) -> Sequence[Value]:
         return [_real(node, reader)]
     left, right = reader.settled(node, 0), reader.settled(node, 1)
     op = {"Sum": Op.REAL_ADD, "Max": Op.MAX, "Min": Op.MIN}[node.operator]
-    return [Pending(op, node.name, (left, right), broadcast(node, left.shape, right.shape))]
+    shape = broadcast(node, left.shape, right.shape)
+    return [Pending(op, node.name, _alike(node, reader, left, right, shape), shape)]
 
 
 def _limited(node: SourceNode, reader: Reader, values: Sequence[Value]) -> Value | None:
@@ -177,10 +193,7 @@ def broadcast(node: SourceNode, left: tuple[int, ...], right: tuple[int, ...]) -
     if len(left) != len(right):
         raise node.unsupported(f"operands have shapes {left} and {right} per sample, so that one's batch meets "
                                "another dimension", rule=rules.BATCH_FIRST.sentence)  # fmt: skip
-    shape = _broadcast_shapes(node, left, right)
-    found = f"operands have shapes {left} and {right} per sample"
-    rules.BROADCAST.check(node, found, all(_is_simple(side, shape) for side in (left, right)))
-    return shape
+    return _broadcast_shapes(node, left, right)
 
 
 def _broadcast_shapes(node: SourceNode, left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:

@@ -25,6 +25,7 @@ from sima_compiler.ir.layers import (
     Move,
     Normalization,
     Pooling,
+    PoolKind,
     Product,
     Resize,
     RowKind,
@@ -32,18 +33,13 @@ from sima_compiler.ir.layers import (
 )
 from sima_compiler.ir.promises import Promises
 from sima_compiler.ir.verify_nodes import check_neighbours, window_size
+from sima_compiler.ir.verify_overlaps import Reach, overlap
 
 Maps = Mapping[str, FeatureMap]
 Sizes = tuple[int, int, int]
-#: Row, column and channel numbers; the elements are all their combinations.
-Reach = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]
-#: Per row, column and channel of a map, whether it is among them.
-Marks = tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]
 
 #: What the copy engine walks.
 MAX_DIMENSIONS = 6
-#: How many moves are compared with all others at a time: bounds the memory of a copy with thousands of them.
-PAIRED_MOVES = 512
 
 
 def check_layer(layer: Layer, maps: Maps, promises: Promises) -> None:
@@ -58,7 +54,8 @@ def check_layer(layer: Layer, maps: Maps, promises: Promises) -> None:
             _check_table(kernel.lookup, promises)
             expected = (*_window_sizes(kernel.window, source), source.channels)
             promises.equal("result", _sizes(target), expected)
-            if kernel.is_global:
+            promises.equal("a table of reals", kernel.reals is not None, kernel.kind.order is not None)
+            if kernel.is_global or (not kernel.kind.in_parts and kernel.kind is not PoolKind.REAL_COLUMNS):
                 promises.equal("global window", kernel.window.kernel, (source.rows, source.columns))
         case Elementwise():
             promises.equal("result", _sizes(target), _sizes(source))
@@ -187,7 +184,7 @@ def _check_copy(kernel: Copy, layer: Layer, maps: Maps, promises: Promises) -> N
     promises.require(bool(kernel.moves), "a copy of nothing")
     promises.equal("operands", set(layer.inputs), {move.source for move in kernel.moves})
     promises.require(kernel.fill is None or -128 <= kernel.fill <= 127, f"fill {kernel.fill} is no int8")
-    written: list[Marks] = []
+    written: list[Reach] = []
     for number, move in enumerate(kernel.moves):
         here = promises.at(f"{promises.where}: move {number}")
         _check_move(move, here)
@@ -195,9 +192,10 @@ def _check_copy(kernel: Copy, layer: Layer, maps: Maps, promises: Promises) -> N
         _check_reach(_reach(move.source_offset, move.sizes, move.source_strides, source), source, here)
         reach = _reach(move.target_offset, move.sizes, move.target_strides, target)
         _check_reach(reach, target, here)
-        written.append(_marks(reach, target))
-        here.require(prod(map(_marked, written[-1])) == prod(move.sizes), "writes an element twice")
-    promises.require(not _overlap(written), "moves overlap")
+        rows, columns, channels = map(np.unique, reach)
+        written.append((rows, columns, channels))
+        here.require(rows.size * columns.size * channels.size == prod(move.sizes), "writes an element twice")
+    promises.require(not overlap(written), "moves overlap")
     covered = sum(prod(move.sizes) for move in kernel.moves)
     promises.require(kernel.fill is not None or covered == target.elements, "elements are left unwritten")
 
@@ -226,29 +224,3 @@ def _reach(offset: int, sizes: tuple[int, ...], strides: tuple[int, ...], found:
 def _check_reach(reach: Reach, found: FeatureMap, promises: Promises) -> None:
     for what, axis, size in zip(("rows", "columns", "channels"), reach, _sizes(found), strict=True):
         promises.require(int(axis.max()) < size, f"goes to {int(axis.max())} of {size} {what} of {found.name}")
-
-
-def _marks(reach: Reach, found: FeatureMap) -> Marks:
-    """Every row, column and channel of a map: whether it is touched."""
-    marks = [np.zeros(size, np.bool_) for size in _sizes(found)]
-    for mark, axis in zip(marks, reach, strict=True):
-        mark[axis] = True
-    return marks[0], marks[1], marks[2]
-
-
-def _marked(mark: npt.NDArray[np.bool_]) -> int:
-    return int(np.count_nonzero(mark))
-
-
-def _overlap(written: list[Marks]) -> bool:
-    """Whether any two moves touch a common element: a common row, a common column and a common channel.
-
-    As matrix products, because a table for each channel means hundreds of moves, and hundreds of thousands of pairs.
-    """
-    axes = [np.stack(marks).astype(np.float32) for marks in zip(*written, strict=True)]
-    for start in range(0, len(written), PAIRED_MOVES):
-        common = [marks[start : start + PAIRED_MOVES] @ marks.T > 0 for marks in axes]
-        meet = common[0] & common[1] & common[2]
-        if np.count_nonzero(meet) > len(meet):  # each meets itself
-            return True
-    return False

@@ -42,6 +42,7 @@ LIMITS: dict[str, tuple[int, int]] = {
     "dma_outstanding": (1, 64),
     "decompressor_bytes_per_cycle": (1, 65_536),
     "instruction_fifo_bytes": (256, 1 << 20),
+    "transfers_share_ports": (0, 1),
     "sram_port_bytes_per_quad": (0, 65_536),
     "sram_channel_bytes_per_kilocycle": (0, 65_536_000),
     "input_buffer_pixels_per_quad": (0, 65_536),
@@ -60,6 +61,7 @@ class Machine:
 
     Fields with a default may be absent from a file. ``start_cycles``: what a layer pays for each sample, with that
     sample's first command, in place of ``layer_sync_cycles``; those it pays when it goes on after another layer.
+    ``transfers_share_ports``: loads use the quads' write ports and stores their read ports; 0: they have their own.
     ``sram_port_bytes_per_quad``: one port that reads, writes and transfers share; 0: none.
     ``sram_channel_bytes_per_kilocycle``: the most of it that inputs, weights, second operands and results may each
     take; 0: all of it. ``input_buffer_pixels_per_quad``: vectors of inputs kept between window cells; 0: every cell is
@@ -90,6 +92,7 @@ class Machine:
     decompressor_bytes_per_cycle: int
     instruction_fifo_bytes: int
     start_cycles: int = 0
+    transfers_share_ports: int = 0
     sram_port_bytes_per_quad: int = 0
     sram_channel_bytes_per_kilocycle: int = 0
     input_buffer_pixels_per_quad: int = 0

@@ -28,7 +28,10 @@ from sima_compiler.errors import ExecutionError
 from sima_compiler.ir.program import Engine, Wait
 from sima_compiler.machine.contention import FULL_SPEED, Work, speeds
 from sima_compiler.machine.description import Machine
-from sima_compiler.machine.traffic import ceil_div
+from sima_compiler.machine.traffic import SharedPorts, ceil_div
+
+#: Of a job that shares none.
+NO_PORTS = SharedPorts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,7 @@ class Job:
     """One command as time sees it, in cycles and bytes.
 
     ``cycles``: compute time, or the decompressor's time of a load. ``dram_cycles``: DRAM time of a transfer, and
-    ``chip_bytes`` what it moves on chip. ``ports``: (limit, use) in bytes per 1,000 cycles of each on-chip port that a
-    compute job shares with transfers: the first with all, the others with loads only.
+    ``chip_bytes`` what it moves on chip. ``ports``: the on-chip ports that a compute job shares with transfers.
     """
 
     wait: Wait
@@ -45,7 +47,7 @@ class Job:
     cycles: int = 0
     dram_cycles: int = 0
     chip_bytes: int = 0
-    ports: tuple[tuple[int, int], ...] = ()
+    ports: SharedPorts = NO_PORTS
 
 
 class Cause(IntEnum):
@@ -309,7 +311,8 @@ class _Replay:
             return FULL_SPEED, FULL_SPEED
         ports = self.queues[Engine.COMPUTE].jobs[job.index].ports
         wanted = ceil_div(1000 * moved.chip_bytes, moved.dram_cycles)
-        return speeds(ports if transfer.engine == Engine.DMA_IN else ports[:1], wanted, urgent=self.urgent())
+        shared = ports.loads if transfer.engine == Engine.DMA_IN else ports.stores
+        return speeds(shared, wanted, urgent=self.urgent())
 
     def mark_moving(self, start: int, end: int) -> None:
         if self.moving and start <= self.moving[-1][1]:

@@ -37,8 +37,8 @@ from sima_compiler.machine.cost import (
 )
 from sima_compiler.machine.description import Machine
 from sima_compiler.machine.starts import entries
-from sima_compiler.machine.timeline import Cause, Job, Span, Timeline, replay
-from sima_compiler.machine.traffic import shared_ports, transfer_cycles
+from sima_compiler.machine.timeline import NO_PORTS, Cause, Job, Span, Timeline, replay
+from sima_compiler.machine.traffic import shared_ports, shares_ports, transfer_cycles
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +91,8 @@ def _compute_jobs(program: Program, sizes: Sequence[int], works: Sequence[Comman
     entered = entries(program.compute, (*program.dma_in, *program.dma_out), program.tensors, program.constants)
     for command, size, work, entry in zip(program.compute, sizes, works, entered, strict=True):
         cycles = work.cycles + entry.cycles(machine)
-        ports = ()
-        if machine.sram_port_bytes_per_quad:
+        ports = NO_PORTS
+        if shares_ports(machine):
             ports = shared_ports(command_traffic(command, machine, program.quads), cycles, machine, program.quads)
         jobs.append(Job(command.wait, size, cycles, ports=ports))
     return jobs

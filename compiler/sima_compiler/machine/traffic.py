@@ -3,8 +3,9 @@
 In: bytes of a command's busiest quad, windows and the shapes that they run over, a `Machine`. Out: bytes and whole
 cycles. Always holds: a window buffer never makes a command read more than all its window cells.
 
-Ports. A quad has a read port and a write port. A machine may name one port that both of them and the transfers share,
-and a limit for each of four channels: inputs, weights, second operands, results (and transfers in).
+Ports. A quad has a read port and a write port; loads may use the write ports too, and stores the read ports. A machine
+may name one port that all of them share instead, and a limit for each of four channels: inputs, weights, second
+operands, results (and transfers in).
 
 Input buffers. Without one, every window cell is read. With one, a pass of the array reads the rows behind its pixels
 once, if a vector of channels of them fits; the vector unit reads patches that fit, the borders between them twice.
@@ -55,24 +56,51 @@ def port_cycles(traffic: Traffic, machine: Machine) -> int:
 def transfer_cycles(size: int, machine: Machine, quads: int, *, incoming: bool) -> int:
     """Least cycles that so many bytes of a transfer need on the port that it shares with commands; 0 if with none."""
     port, channel = machine.sram_port_bytes_per_quad, machine.sram_channel_bytes_per_kilocycle
+    if not port and machine.transfers_share_ports:
+        port = machine.sram_write_bytes_per_quad if incoming else machine.sram_read_bytes_per_quad
     if not port:
         return 0
     narrow = ceil_div(1000 * size, quads * channel) if incoming and channel else 0
     return max(ceil_div(size, quads * port), narrow)
 
 
-def shared_ports(traffic: Traffic, cycles: int, machine: Machine, quads: int) -> tuple[tuple[int, int], ...]:
-    """(limit, use) in bytes per 1,000 cycles of the ports that a command of ``cycles`` shares with transfers.
+#: (limit, use) in bytes per 1,000 cycles of ports.
+Ports = tuple[tuple[int, int], ...]
 
-    Transfers in share the port and the channel of the results, transfers out only the first. Empty where transfers
-    have ports of their own.
+
+@dataclass(frozen=True, slots=True)
+class SharedPorts:
+    """The ports that a command shares with loads and with stores; empty where transfers have ports of their own."""
+
+    loads: Ports = ()
+    stores: Ports = ()
+
+
+def shares_ports(machine: Machine) -> bool:
+    """Whether commands and transfers share any port."""
+    return bool(machine.sram_port_bytes_per_quad or machine.transfers_share_ports)
+
+
+def shared_ports(traffic: Traffic, cycles: int, machine: Machine, quads: int) -> SharedPorts:
+    """What a command of ``cycles`` uses of the ports that it shares with transfers.
+
+    One port for all is shared with both, and the channel of the results with loads. Else loads share the write ports
+    and stores the read ports, where the machine says so.
     """
-    port, channel = 1000 * machine.sram_port_bytes_per_quad, machine.sram_channel_bytes_per_kilocycle
-    if not port or not cycles:
-        return ()
-    uses = [(port, traffic.reads + traffic.results)]
-    uses += [(channel, traffic.results)] if channel else []
-    return tuple((quads * limit, quads * ceil_div(1000 * size, cycles)) for limit, size in uses)
+    if not shares_ports(machine) or not cycles:
+        return SharedPorts()
+    channel = machine.sram_channel_bytes_per_kilocycle
+
+    def port(limit: int, size: int) -> tuple[int, int]:
+        return quads * limit, quads * ceil_div(1000 * size, cycles)
+
+    if machine.sram_port_bytes_per_quad:
+        whole = port(1000 * machine.sram_port_bytes_per_quad, traffic.reads + traffic.results)
+        return SharedPorts((whole, *((port(channel, traffic.results),) if channel else ())), (whole,))
+    return SharedPorts(
+        (port(1000 * machine.sram_write_bytes_per_quad, traffic.results),),
+        (port(1000 * machine.sram_read_bytes_per_quad, traffic.reads),),
+    )
 
 
 @dataclass(frozen=True, slots=True)

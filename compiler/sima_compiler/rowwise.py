@@ -30,7 +30,8 @@ def exponentials(scale: float, count: int) -> Float32Array:
     In double precision, rounded once: bytes that are d steps below the largest of their row take entry 255 - d.
     """
     step = float(np.float32(scale))
-    room = math.log(float(np.finfo(np.float32).max / np.float32(count)))
+    # onnxruntime takes this logarithm in float32, all else in double.
+    room = float(np.float32(math.log(float(np.finfo(np.float32).max / np.float32(count)))))
     shift = max(0.0, room - RESERVE) / step
     return np.array([math.exp((entry - 255 + shift) * step) for entry in range(256)], np.float32)
 
@@ -67,8 +68,10 @@ def _shares(values: Int8Array, table: Float32Array) -> tuple[Float32Array, Float
     return entries, np.add.accumulate(entries, axis=-1, dtype=np.float32)[..., -1:]
 
 
-def arg_max(values: Int8Array) -> Int8Array:
-    """The place of the first largest value of each row, under `COUNTING`; the row's axis has length 1 then."""
+def arg_max(values: Int8Array, *, last: bool = False) -> Int8Array:
+    """The place of the first, or ``last``, largest value of each row, under `COUNTING`; the row has length 1 then."""
+    if last:
+        return (values.shape[-1] - 1 - values[..., ::-1].argmax(axis=-1, keepdims=True) - 128).astype(np.int8)
     return (values.argmax(axis=-1, keepdims=True) - 128).astype(np.int8)
 
 

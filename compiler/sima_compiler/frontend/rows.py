@@ -49,15 +49,15 @@ def convert_lrn(node: SourceNode, reader: Reader) -> Sequence[Value]:
 
 
 def convert_arg_max(node: SourceNode, reader: Reader) -> Sequence[Value]:
-    """ArgMax along one axis: the place of the first largest value."""
+    """ArgMax along one axis: the place of the first or the last largest value."""
     source = reader.settled(node)
     axis = reader.axis(node, node.integer("axis", 0), len(source.shape) + 1)
     places = source.shape[axis]
     rules.ARG_MAX_PLACES.check(node, f"it counts {places} places", places <= MOST_PLACES)
-    rules.ARG_MAX_FIRST.check(node, "it takes the last largest", not node.integer("select_last_index", 0))
+    op = Op.ARG_MAX_LAST if node.integer("select_last_index", 0) else Op.ARG_MAX
     kept = (1,) if node.integer("keepdims", 1) else ()
     target = reader.builder.tensor(node.outputs[0], (*source.shape[:axis], *kept, *source.shape[axis + 1 :]), COUNTING)
     reader.builder.append(
-        Node(node.name, Op.ARG_MAX, (source.tensor,), target.tensor, RowAttributes((axis,)), source=node.name)
+        Node(node.name, op, (source.tensor,), target.tensor, RowAttributes((axis,)), source=node.name)
     )
     return [replace(target, integer=False)]

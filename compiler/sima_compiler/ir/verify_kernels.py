@@ -100,7 +100,7 @@ def _check_product(kernel: Product, layer: Layer, maps: Maps, promises: Promises
 def _check_normalization(kernel: Normalization, source: FeatureMap, target: FeatureMap, promises: Promises) -> None:
     promises.clamp(kernel.clamp)
     promises.equal("channels", source.channels, kernel.channels)
-    counts = kernel.kind is RowKind.ARG_MAX
+    counts = kernel.kind.counts
     channels = 1 if kernel.kind.reduces else source.channels
     promises.equal("result", _sizes(target), (source.rows, source.columns, channels))
     promises.require(not counts or source.channels <= 256, f"a byte cannot count {source.channels} channels")

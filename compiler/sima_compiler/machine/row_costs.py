@@ -16,6 +16,7 @@ PASSES = {
     RowKind.SOFTMAX: 3,
     RowKind.REAL_SOFTMAX: 3,
     RowKind.ARG_MAX: 1,
+    RowKind.ARG_MAX_LAST: 1,
     RowKind.LAYER: 2,
     RowKind.RMS: 2,
     RowKind.LARGEST: 1,
@@ -41,7 +42,7 @@ def pixel_passes(kind: RowKind) -> int:
 def pixel_cycles(kind: RowKind, channels: int, machine: Machine, response: Response | None = None) -> int:
     """Cycles in which one tile finishes a pixel of so many channels."""
     vectors = ceil_div(channels, machine.lanes)
-    if kind is RowKind.ARG_MAX:
+    if kind.counts:
         return vectors * machine.lanes
     if response is not None:
         return vectors * (RESPONDING + response.size + POWER * machine.divide_cycles)

@@ -172,8 +172,8 @@ def _rows(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int8Array:
 
 def _row_values(node: Node, x: Int8Array, found: RowAttributes, tensors: Mapping[str, Tensor]) -> Int8Array:
     source, output = tensors[node.inputs[0]].quant, tensors[node.output].quant
-    if node.op is Op.ARG_MAX:
-        return rowwise.arg_max(x)
+    if node.op in (Op.ARG_MAX, Op.ARG_MAX_LAST):
+        return rowwise.arg_max(x, last=node.op is Op.ARG_MAX_LAST)
     if node.op is Op.SOFTMAX:
         return rowwise.softmax(x, rowwise.exponentials(source.scale, x.shape[-1]), output, node.clamp)
     if node.op is Op.REAL_SOFTMAX:

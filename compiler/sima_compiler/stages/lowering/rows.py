@@ -29,6 +29,7 @@ _KINDS = {
     Op.REAL_SOFTMAX: (RowKind.REAL_SOFTMAX, "softmax"),
     Op.ARG_MAX: (RowKind.ARG_MAX, "arg_max"),
     Op.LRN: (RowKind.RESPONSE, "lrn"),
+    Op.ARG_MAX_LAST: (RowKind.ARG_MAX_LAST, "arg_max"),
     Op.REDUCE_MAX: (RowKind.LARGEST, "reduce_max"),
     Op.REDUCE_SUM: (RowKind.SUM, "reduce_sum"),
     Op.REDUCE_MEAN: (RowKind.MEAN, "reduce_mean"),

@@ -164,14 +164,14 @@ def _command_reach(command: Convolve, inputs: int, machine: Machine) -> Reach | 
         return None
     source, target = command.source, command.target
     return Reach(
-        target.samples,
-        source.rows,
-        source.columns,
-        target.rows,
-        target.columns,
-        window.strides[0],
-        window_span(window),
-        inputs if command.mapping.folded else machine.align(inputs),
+        samples=target.samples,
+        in_rows=source.rows,
+        in_columns=source.columns,
+        out_rows=target.rows,
+        out_columns=target.columns,
+        stride=window.strides[0],
+        span=window_span(window),
+        pixel_bytes=inputs if command.mapping.folded else machine.align(inputs),
     )
 
 

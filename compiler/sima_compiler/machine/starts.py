@@ -247,7 +247,9 @@ class _Walk:
         buffer, low, high = where
         count = len(samples)
         stride = stride or -(-(high - low) // count)
-        new = _Content(low, high, number, samples.start, count, max(1, stride), low)
+        new = _Content(
+            low=low, high=high, map=number, first=samples.start, count=count, stride=max(1, stride), origin=low
+        )
         kept: list[_Content] = []
         for held in self._contents.get(buffer, ()):
             if held.joins(new):

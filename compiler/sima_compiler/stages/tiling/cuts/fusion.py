@@ -153,7 +153,7 @@ def _from(site: FusionSite, first: int) -> Iterator[_Choice]:
         room = site.room(first, last, inside)
         found = _best(site, first, last, inside, int(room * SHARE) - parameters)
         found = found or _best(site, first, last, inside, room - parameters)
-        given = sum(_dram_cycles(site, name) for name in inside if name not in site.spilled)
+        given = sum(site.stripes.dram_cycles(name) for name in inside if name not in site.spilled)
         gain = 0.0 if found is None else _apart(site, layers) - found[0] + GIVEN * given
         if found is not None and gain > 0:
             yield _Choice(first, last, found[1], gain)
@@ -180,7 +180,7 @@ def _apart(site: FusionSite, layers: Sequence[Layer]) -> float:
     cycles = 0.0
     for layer in layers:
         crossing = {name for name in (*layer.inputs, layer.output) if name in site.spilled}
-        cycles += _time(site.stripes.costs.whole(layer), sum(_dram_cycles(site, name) for name in crossing))
+        cycles += _time(site.stripes.costs.whole(layer), sum(site.stripes.dram_cycles(name) for name in crossing))
     return cycles
 
 
@@ -192,14 +192,10 @@ def _together(site: FusionSite, first: int, last: int, inside: frozenset[str], s
     for layer in layers:
         crossing = {name for name in layer.inputs if name in site.spilled and name not in made}
         crossing |= {layer.output} & site.spilled - inside
-        moved += sum(_dram_cycles(site, name) for name in crossing)
+        moved += sum(site.stripes.dram_cycles(name) for name in crossing)
     return _time(stripes.compute, moved) + moved / stripes.count
 
 
 def _time(compute: float, moved: float) -> float:
     """The longer of the two, and a little of the other: what is hidden here is in the way of something else."""
     return max(compute, moved) + HIDDEN * min(compute, moved)
-
-
-def _dram_cycles(site: FusionSite, name: str) -> float:
-    return map_bytes(site.segment.maps[name], 1, site.machine) / site.machine.dram_bytes_per_cycle

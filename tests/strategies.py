@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from hypothesis import strategies as st
 
-from tests.exporter_steps import EXPORTER_STEPS
+from tests.networks.exporter_steps import EXPORTER_STEPS
 from tests.networks.float_net import FloatNet, window_shape
 from tests.support.qdq_writer import Style, write_qdq
 

@@ -231,9 +231,7 @@ def average_of_taps(
 def sum_of_taps(total: Float32Array, taps: Iterable[npt.NDArray[np.int32]], source: Quantization) -> Float32Array:
     """``total`` and the reals of the taps, added one after the other in float32."""
     scale = np.float32(source.scale)
-    for tap in taps:
-        total = np.add(total, tap.astype(np.float32) * scale, dtype=np.float32)
-    return total
+    return sum_in_sequence(total, (tap.astype(np.float32) * scale for tap in taps))
 
 
 def average_of_reals(
@@ -244,6 +242,14 @@ def average_of_reals(
     """
     real = total / cells.astype(np.float32) / np.float32(output.scale)
     return _saturate(np.rint(real + np.float32(output.zero_point + UINT8_SHIFT)), -UINT8_SHIFT, clamp)
+
+
+def sum_in_sequence(total: Float32Array, parts: Iterable[Float32Array]) -> Float32Array:
+    """``total`` and ``parts``, added one after the other in float32."""
+    with np.errstate(all="ignore"):
+        for part in parts:
+            total = np.add(total, part, dtype=np.float32)
+    return total
 
 
 def interpolate(

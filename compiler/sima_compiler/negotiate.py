@@ -143,7 +143,8 @@ def _refuse_repeated(search: _Search) -> bool:
     if least is not None and least <= _each(best) * TOLERANCE:
         return False
     why = "more maps would spill to DRAM" if least is None else (
-        f"each takes at least {least:,} cycles, {least / _each(best) - 1:.1%} more than in batch {best.batch_size}"
+        f"each takes at least {least:,} cycles, {100 * (least / _each(best) - 1):.1f} % more than in batch "
+        f"{best.batch_size}"
     )  # fmt: skip
     reason = f"the maps of all samples together do not fit on chip; one sample after the other, {why}"
     for size in search.repeated:
@@ -304,7 +305,7 @@ def _scheduled(search: _Search, size: int, *, feasible: bool, best: tuple[float,
         reason = f"{each:,.0f} cycles per sample"
     else:
         assert best is not None
-        reason = f"{each:,.0f} cycles per sample, {each / best[0] - 1:.1%} more than batch {best[1]} needs"
+        reason = f"{each:,.0f} cycles per sample, {100 * (each / best[0] - 1):.1f} % more than batch {best[1]} needs"
     return Candidate(
         size,
         feasible,

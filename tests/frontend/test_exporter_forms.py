@@ -133,29 +133,6 @@ def a_matmul_flattened(net: QdqGraph) -> str:
 
 
 @form
-def a_doubled_product(net: QdqGraph) -> str:
-    return net.op("Gemm", net.input((12,)), net.weights((12, 40), axis=1), real_bias(net, 40), alpha=2.0)
-
-
-@form
-def a_product_with_half_of_its_bias(net: QdqGraph) -> str:
-    weights = net.weights((40, 12), axis=0)
-    bias = integer_bias(net, weights, 40)
-    return net.op("Gemm", net.input((12,)), weights, bias, alpha=0.75, beta=0.5, transB=1)
-
-
-@form
-def a_product_without_its_bias(net: QdqGraph) -> str:
-    return net.op("Gemm", net.input((12,)), net.weights((12, 40)), real_bias(net, 40), beta=0.0)
-
-
-@form
-def a_convolution_shifted_by_channel(net: QdqGraph) -> str:
-    x = net.op("Conv", net.input((4, 8, 8)), net.weights((7, 4, 3, 3), axis=0))
-    return net.op("Add", x, real(net, net.random.normal(0, 0.5, (7, 1, 1))))
-
-
-@form
 def a_product_with_a_real_bias_behind_a_reshape(net: QdqGraph) -> str:
     x = net.op("Reshape", net.input((4, 2, 2)), integers(net, 0, -1))
     return net.op("Gemm", x, net.weights((16, 40)), real_bias(net, 40))
@@ -407,7 +384,7 @@ def test_a_window_over_the_whole_map_rounds_as_a_global_pool(size: tuple[int, in
     assert (as_window != run_node(node, [values], model.graph.tensors)).any() == (size != (3, 5))
 
 
-IN_REALS = ["a sequence times a matrix plus an integer bias", "a convolution shifted by channel", "a doubled product"]
+IN_REALS = ["a sequence times a matrix plus an integer bias", "a product reshaped then shifted and limited"]
 
 
 @pytest.mark.parametrize("name", sorted({*list(FORMS)[::4], *IN_REALS}))
@@ -420,10 +397,33 @@ REFUSED: dict[str, tuple[Build, str]] = {
         lambda net: net.op("Conv", padded(net, -0.25, 0, 0, 1, 1, 0, 0, 1, 1), net.weights((5, 3, 2, 2))),
         "Pad fills with a value that its input's scale",
     ),
-    "a bias for every pixel": (
-        lambda net: net.op("Add", net.op("Conv", net.input((3, 4, 4)), net.weights((5, 3, 1, 1))),
-                           real(net, np.arange(80).reshape(5, 4, 4))),
+    "a bias for every row": (
+        lambda net: net.op("Add", net.op("MatMul", net.input((3, 4)), net.weights((4, 5))),
+                           real(net, np.arange(15).reshape(3, 5))),
         "one value per output channel",
+    ),
+    "a real bias behind a convolution": (
+        lambda net: net.op("Add", net.op("Conv", net.input((3, 4, 4)), net.weights((5, 3, 1, 1))),
+                           real(net, np.arange(5).reshape(5, 1, 1))),
+        "every activation is quantized",
+    ),
+    "a doubled product": (
+        lambda net: net.op("Gemm", net.input((12,)), net.weights((12, 40), axis=1), real_bias(net, 40), alpha=2.0),
+        "alpha and beta are 1",
+    ),
+    "a product with half of its bias": (
+        lambda net: net.op("Gemm", net.input((12,)), net.weights((12, 40)), real_bias(net, 40), beta=0.5),
+        "alpha and beta are 1",
+    ),
+    "a product with a row of reals": (
+        lambda net: net.op("Gemm", net.input((12,)), net.weights((12, 40)), real(net, np.arange(40).reshape(1, 40))),
+        "alpha and beta are 1",
+    ),
+    "a product that several scales read": (
+        lambda net: net.op("Add", *(net.pair(product, scale, 3) for product in
+                                    [net.op("Conv", net.input((3, 4, 4)), net.weights((5, 3, 1, 1)))]
+                                    for scale in (0.02, 0.03))),
+        "right behind it a QuantizeLinear",
     ),
     "pads that reflect channels": (
         lambda net: padded(net, None, 0, 1, 0, 0, 0, 0, 0, 0, mode="reflect"), "repeats rows",

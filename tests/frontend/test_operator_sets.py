@@ -11,7 +11,7 @@ import pytest
 
 from sima_compiler import quantize
 from tests.networks.float_net import FloatNet
-from tests.support.judges import assert_judges_agree, assert_reference_agrees, signal_to_noise
+from tests.support.judges import assert_judges_agree, assert_reference_agrees, saved_file, signal_to_noise
 from tests.support.qdq_graph import QdqGraph
 from tests.support.qdq_writer import random_inputs
 
@@ -97,5 +97,5 @@ def test_upsample_of_a_float_model(tmp_path: Path) -> None:
     source = net.model([net.conv(x, 4)])
     onnx.save(source, tmp_path / "float.onnx")
     model = quantize(str(tmp_path / "float.onnx"), [random_inputs(source, 2, np.random.default_rng(0))])
-    assert_judges_agree(model.to_onnx(uint8=True), tmp_path, batch=2, compress=True, model=model)
+    assert_judges_agree(saved_file(model, tmp_path), tmp_path, batch=2, compress=True, model=model)
     assert min(signal_to_noise(source, model).values()) > 20

@@ -1,4 +1,4 @@
-"""Float models in the spellings of exporters: quantized here, and equal to onnxruntime on the quantized file."""
+"""Float models in the spellings of exporters: quantized here, and equal to onnxruntime on the file that was saved."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from sima_compiler import quantize
 from tests.networks.float_net import FloatNet
-from tests.support.judges import assert_judges_agree, signal_to_noise
+from tests.support.judges import assert_judges_agree, saved_file, signal_to_noise
 from tests.support.qdq_writer import random_inputs
 
 Build = Callable[[FloatNet, str], str]
@@ -46,6 +46,27 @@ FORMS: dict[str, Build] = {
     "tanh, then rectified": lambda n, x: n.unary("Relu", n.unary("Tanh", x)),
     "sigmoid, then clipped": lambda n, x: n.clip(n.unary("Sigmoid", x), 0.2, 0.6),
     "blocks to depth": lambda n, x: n.node("SpaceToDepth", [x], (24, 4, 4), blocksize=2),
+    "doubled products with half of a row": lambda n, x: n.node(
+        "Gemm",
+        [
+            n.flatten(x),
+            n.constant((n.random.standard_normal((384, 5)) * 0.05).astype(np.float32)),
+            n.constant(n.random.standard_normal((1, 5)).astype(np.float32)),
+        ],
+        (5,),
+        alpha=2.0,
+        beta=0.5,
+    ),
+    "products without their bias": lambda n, x: n.node(
+        "Gemm",
+        [
+            n.flatten(x),
+            n.constant((n.random.standard_normal((384, 5)) * 0.05).astype(np.float32)),
+            n.constant(np.full(5, 100, np.float32)),
+        ],
+        (5,),
+        beta=0.0,
+    ),
     "gathered": lambda n, x: n.node("Gather", [x, n.constant(np.array([5, 0, 1]))], (3, 8, 8), axis=1),
     "padded with a value": lambda n, x: n.node(
         "Pad", [x, n.constant(np.array([0, 0, 1, 1, 0, 0, 1, 1])), number(n, -9)], (6, 10, 10)
@@ -66,7 +87,7 @@ def prepared(name: str, folder: Path) -> tuple[onnx.ModelProto, list[dict[str, n
 def test_quantized_as_exporters_write_it(name: str, tmp_path: Path) -> None:
     source, samples = prepared(name, tmp_path)
     model = quantize(str(tmp_path / "float.onnx"), samples)
-    assert_judges_agree(model.to_onnx(uint8=True), tmp_path, batch=2, compress=True, model=model)
+    assert_judges_agree(saved_file(model, tmp_path), tmp_path, batch=2, compress=True, model=model)
     assert min(signal_to_noise(source, model).values()) > 20
     assert not [warning for warning in model.graph.warnings if "float32" in warning]
 

@@ -48,14 +48,16 @@ def test_a_closed_widget_gives_its_memory_back(workbook: Workbook) -> None:
 
 
 def watch(cell: Locator) -> None:
-    cell.locator(".sima-timeline").evaluate("node => { (window.simaWatched ??= []).push(new WeakRef(node)) }")
+    cell.locator(".sima-view").evaluate("node => { (window.simaWatched ??= []).push(new WeakRef(node)) }")
 
 
 def test_an_error_in_the_browser_is_shown_under_the_view_and_told_to_python(workbook: Workbook) -> None:
     view = workbook.cell("stats")
     workbook.notebook.python("s._head = '{\"format\": 99}'")
-    expect(view.get_by_role("alert")).to_contain_text("This widget could not be shown")
-    workbook.notebook.python("s._head = ''\ns.show(s.view)")
+    try:
+        expect(view.get_by_role("alert")).to_contain_text("This widget could not be shown")
+    finally:
+        workbook.notebook.python("s.show(s.view)")
     expect(rows(view)).to_have_count(len(workbook.layers))
     expect(view.get_by_role("alert")).to_have_count(0)
 

@@ -11,6 +11,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from sima_compiler.view.compare import compare_views
+from sima_compiler.view.html.comparison import comparison_html
+from sima_compiler.view.page import page_html
 from tests.labextension.conftest import Opened
 from tests.labextension.pages import report_page
 from tests.labextension.sample_views import HOSTILE, LAYERS, sample_json, sample_view
@@ -49,9 +51,14 @@ def test_axe_finds_nothing(open_view: Opened, axe: str, view: str, scheme: str) 
     page.add_style_tag(content="body { background: Canvas; color-scheme: light dark }")
     if view == "explorer":
         page.locator(".sima-body .sima-row").nth(3).click()
+    assert_accessible(page, axe, "#here")
+
+
+def assert_accessible(page: Page, axe: str, place: str) -> None:
+    """axe-core finds no violation of level A or AA there."""
     page.evaluate(axe)
     tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-    found = page.evaluate("tags => axe.run('#here', { runOnly: tags })", tags)
+    found = page.evaluate("([place, tags]) => axe.run(place, { runOnly: tags })", [place, tags])
     broken = [
         f"{rule['id']}: {node['html'][:200]} {node['failureSummary'][:300]}"
         for rule in found["violations"]
@@ -59,6 +66,37 @@ def test_axe_finds_nothing(open_view: Opened, axe: str, view: str, scheme: str) 
     ]
     assert not broken, "\n".join(broken)
     assert len(found["passes"]) >= 8
+
+
+@pytest.mark.parametrize("width", [320, 1200])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scripts", [True, False], ids=["script", "static"])
+def test_axe_finds_nothing_on_the_page_that_a_compile_writes(
+    open_html: Opened, axe: str, scripts: bool, scheme: str, width: int
+) -> None:
+    """The whole document, as ``--html`` writes it; without its scripts it is what a reader without scripts gets."""
+    html = str(page_html(sample_view()))
+    if not scripts:
+        html = re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL)
+    page = open_html(html, color_scheme=scheme, viewport={"width": width, "height": 900})
+    if scripts:
+        expect(page.locator(".sima-body .sima-row").first).to_be_visible()
+    assert page.locator("table.layers").is_visible() != scripts
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (ground == "rgb(255, 255, 255)") == (scheme == "light")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert_accessible(page, axe, "html")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_a_static_comparison(open_html: Opened, axe: str, scheme: str) -> None:
+    found = comparison_html(compare_views(sample_view(), sample_view()))
+    head = (
+        '<!doctype html><html lang="en"><head><title>c</title><meta name="color-scheme" content="light dark">'
+        "<style>body{background:Canvas}</style></head>"
+    )
+    page = open_html(f"{head}<body><main>{found}</main></body></html>", color_scheme=scheme)
+    assert_accessible(page, axe, "html")
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -295,7 +295,7 @@ def test_a_size_that_is_not_feasible_is_never_drawn_as_one() -> None:
         for row in long_negotiation().candidates
     ]
     page = summary_html(replace(long_negotiation(), candidates=Table.of(BatchCandidate, rows)))
-    (row,) = re.findall(r"<th scope=row>5<.*?(?=<tr)", page)
+    (row,) = re.findall(r"<th scope=row class=n>5<.*?(?=<tr)", page)
     assert "rate refused" in row
     assert "not feasible" in row
 

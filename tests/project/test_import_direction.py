@@ -16,7 +16,7 @@ ENGINE = ROOT / "compiler" / "sima_compiler"
 NOTEBOOK = ROOT / "sima_nb"
 
 BASE = {"errors", "obstacle", "screen", "version"}
-RECORDS = BASE | {"folders", "ir", "arithmetic", "rowwise", "options", "progress"}
+RECORDS = BASE | {"folders", "ir", "arithmetic", "realsums", "rowwise", "options", "progress"}
 DEVICES = RECORDS | {"machine", "lm", "a65"}
 PLANNING = DEVICES | {"stages", "sim"}
 ABOUT_A_COMPILE = RECORDS | {"machine", "lm", "archive", "bounds", "negotiate", "pipeline"}
@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "options": BASE,
     "ir": BASE,
     "arithmetic": BASE | {"ir"},
+    "realsums": BASE | {"ir", "arithmetic"},
     "rowwise": BASE | {"ir", "arithmetic"},
     "machine": RECORDS,
     "lm": RECORDS,

@@ -128,30 +128,13 @@ def pads_by_rule(sheet: Sheet) -> None:
         set_attribute(node, "auto_pad", rule)
 
 
-def global_pool_as_mean(sheet: Sheet) -> None:
+def global_pool_as_a_whole_window(sheet: Sheet) -> None:
+    """GlobalAveragePool as an AveragePool over its map. As a ReduceMean it would be other sums: of float32."""
+    shapes = _shapes(sheet)
     for node in sheet.nodes("GlobalAveragePool"):
-        node.op_type = "ReduceMean"
-        if sheet.opset >= 18:
-            node.input.append(sheet.constant(np.array([-1, 2], np.int64)))
-        else:
-            set_attribute(node, "axes", [2, 3])
-
-
-def global_pool_of_a_mean_that_drops_axes(sheet: Sheet) -> None:
-    """GlobalAveragePool -> Squeeze as a mean that keeps no axes; the pair between goes on flat values."""
-    ranks = _ranks(sheet)
-    for node in sheet.nodes("GlobalAveragePool"):
-        chain = _only_reader_chain(sheet, node.output[0], ("QuantizeLinear", "DequantizeLinear"))
-        last = sheet.readers(chain[-1].output[0]) if chain else []
-        if len(chain) != 2 or len(last) != 1 or last[0].op_type not in ("Flatten", "Squeeze"):
-            continue
-        if ranks.get(node.input[0]) != 4 or sheet.opset >= 18:
-            continue
-        node.op_type = "ReduceMean"
-        set_attribute(node, "axes", [2, 3])
-        set_attribute(node, "keepdims", 0)
-        chain[1].output[0] = last[0].output[0]
-        sheet.graph.node.remove(last[0])
+        if len(shapes.get(node.input[0], ())) == 4:
+            node.op_type = "AveragePool"
+            set_attribute(node, "kernel_shape", list(shapes[node.input[0]][2:]))
 
 
 def dense_as_product_and_sum(sheet: Sheet) -> None:
@@ -315,7 +298,7 @@ def _ranks(sheet: Sheet) -> dict[str, int]:
 OPERATORS: list[Rewrite] = [
     relu_as_clip, relu_as_maximum, clip_as_minimum_of_maximum, clip_in_two, flatten_as_reshape, reshape_as_flatten,
     squeeze_as_reshape, squeeze_as_flatten, axes_negative, defaults_stated, defaults_left_out, pads_by_rule,
-    global_pool_as_mean, global_pool_of_a_mean_that_drops_axes, dense_as_product_and_sum,
+    global_pool_as_a_whole_window, dense_as_product_and_sum,
     dense_with_transposed_weights, slice_bounds_other_way, resize_by_sizes, split_by_count,
     concat_in_steps, transpose_in_two, newer_opset, types_by_attribute,
 ]  # fmt: skip

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import onnx
 
 from sima_compiler import Archive, Model, simulate
 from sima_compiler.archive.grammar import validate
@@ -71,6 +72,15 @@ def assert_reference_agrees(
     reals = dict(zip(model.graph.outputs, model.execute(inputs), strict=True))
     assert_as_onnxruntime(original, model, inputs, reals, run_graph(model.graph, inputs), literal=literal)
     return reals
+
+
+def saved_file(model: Model, folder: Path) -> onnx.ModelProto:
+    """What `Model.save` wrote, which is an ONNX file: the original of a network that our `quantize` made.
+
+    `Model.to_onnx` is no oracle for it: what the exporter does to a network, it would do to the expected numbers too.
+    """
+    model.save("saved", str(folder))
+    return onnx.load(folder / "saved.sima")
 
 
 def assert_as_onnxruntime(

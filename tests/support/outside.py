@@ -1,8 +1,9 @@
 """The outside judge: the user's ORIGINAL file in onnxruntime beside the simulated archive, every element.
 
 A fault of the reader is invisible to whoever starts from the compiler's `Graph`. So the expected numbers come from the
-file itself: its int8 activations turned into uint8 by `tests.support.unsigned` (which shares no code with the
-compiler), run by an optimized session. A file whose batch is fixed runs chunk by chunk.
+file itself, run by an optimized session: its int8 activations turned into uint8 by `tests.support.unsigned`, and what
+onnxruntime would leave in float32 of its products put on bytes by `tests.support.integer_form`, which share no code
+with the compiler. A file whose batch is fixed runs chunk by chunk.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 
+from tests.support.integer_form import integer_form
 from tests.support.oracle import differing
-from tests.support.unsigned import MOVES, QLINEAR, unsigned_form
+from tests.support.unsigned import MOVES, QLINEAR, inlined, unsigned_form
 
 Original = str | Path | onnx.ModelProto
 BYTES = (TensorProto.INT8, TensorProto.UINT8)
@@ -44,8 +46,8 @@ class Outside:
     def __init__(
         self, original: Original, wanted: Sequence[str], *, literal: bool = False, optimized: bool = True
     ) -> None:
-        proto = load(original)
-        form = unsigned_form(proto)
+        proto = inlined(load(original))
+        form = unsigned_form(integer_form(proto) if optimized else proto)
         self.shifted = form.shifted
         self.graph = form.model.graph
         initial = {entry.name for entry in self.graph.initializer}

@@ -16,9 +16,11 @@ import numpy as np
 from sima_compiler.arithmetic import FULL_RANGE, dequantize, quantize, quantize_bounds, quantize_result
 from sima_compiler.errors import ModelError
 from sima_compiler.frontend.constants.names import Names
+from sima_compiler.frontend.float_sums import in_reals
 from sima_compiler.frontend.joined_constants import join_constants
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.rules import (
+    ADD_RATIO,
     CONCAT_SCALE,
     INPUT_SCALE,
     INPUT_SCALE_HINT,
@@ -42,12 +44,10 @@ from sima_compiler.ir.graph import (
 
 #: How much onnxruntime lets a Relu or Clip limit a value that it then drops the node of.
 EPSILON = float(np.finfo(np.float32).eps)
+#: Of an operand's scale to that of a sum: 256 steps of such an operand are 24 bits.
+LARGEST_RATIO = 2.0**16
 #: Values of one sample of one tensor: 32-bit addresses reach no further.
 LARGEST_TENSOR = 2**31
-#: What onnxruntime computes in float32 unless quantizations stand on all sides of the operator.
-#: Operators that sum many products or values.
-SUMS = frozenset({Op.CONV, Op.GEMM, Op.AVERAGE_POOL, Op.GLOBAL_AVERAGE_POOL})
-REAL_FORMS = {Op.ADD: Op.REAL_ADD, Op.MUL: Op.REAL_MUL, Op.SOFTMAX: Op.REAL_SOFTMAX, Op.MATMUL: Op.REAL_MATMUL}
 
 
 class GraphBuilder:
@@ -197,13 +197,26 @@ class GraphBuilder:
         inputs = tuple(self._operand(value, part, quant, node, place) for place, part in enumerate(value.inputs))
         if value.joined:
             return join_constants(self, value, inputs, quant, name)
-        if not (direct and all(part.direct for part in inputs) and is_loose(value, quant)):
-            value = in_reals(value)
-            self.warnings += differing(value)
+        read_bytes, loose = all(part.direct for part in inputs), is_loose(value, quant)
+        if not (direct and read_bytes and loose) and not is_fixed(value, quant):
+            value = in_reals(value, self.quant(inputs[0]), read_bytes=read_bytes, limited=not loose)
+        if value.op is Op.ADD:
+            self._check_ratios(value, inputs, quant, node)
         target = self.tensor(name, value.shape, quant)
         names = tuple(part.tensor for part in inputs)
         self.append(self._node(with_one_bias(value), names, target.tensor, quant))
         return target
+
+    def _check_ratios(
+        self, value: Pending, inputs: Sequence[Activation], quant: Quantization, node: SourceNode
+    ) -> None:
+        """Beyond, the float32 terms of an Add on bytes lose the steps of its result."""
+        scales = [self.quant(part).scale for part in inputs]
+        scales += [] if value.constant is None else [value.constant.quant.scale]
+        ratio = max(scales) / quant.scale
+        ADD_RATIO.check(
+            node, f"{value.source!r} adds steps {ratio:.3g} times those of its result", ratio <= LARGEST_RATIO
+        )
 
     def _operand(self, value: Pending, part: Moving, quant: Quantization, node: SourceNode, place: int) -> Activation:
         """A tensor; of a Concat, a part whose own scale is unknown takes that of the result."""
@@ -227,7 +240,7 @@ class GraphBuilder:
 
     def _node(self, value: Pending, inputs: tuple[str, ...], output: str, quant: Quantization) -> Node:
         low, high = quantize_bounds(*value.bounds, quant) if value.fused else FULL_RANGE
-        attributes = value.attributes
+        attributes = None if value.op is Op.GLOBAL_AVERAGE_POOL else value.attributes
         if value.op is Op.PAD and value.pad_value != 0.0 and isinstance(attributes, ShapeAttributes):
             attributes = replace(attributes, fill=int(quantize([value.pad_value], quant)[0]))
         return Node(
@@ -312,27 +325,6 @@ def lines_of(values: Float32Array, origin: int, last: int) -> tuple[Float32Array
     return slopes, np.ascontiguousarray(values[:, origin])
 
 
-def in_reals(value: Pending) -> Pending:
-    """The operation as onnxruntime runs it where a quantization beside it is missing."""
-    return replace(value, op=REAL_FORMS.get(value.op, value.op), always_real=True)
-
-
-def differing(value: Pending) -> list[str]:
-    """What onnxruntime then sums in float32, in an order of its host, where we sum integers."""
-    adds_nothing = value.weights is not None and not value.weights.has_bias and value.real_bias is not None
-    if value.op not in SUMS or (value.op is Op.GEMM and adds_nothing):
-        return []
-    return [float_sums(value.source)]
-
-
-def float_sums(name: str) -> str:
-    """The warning about a node ``name`` that sums in float32."""
-    return (
-        f"onnxruntime computes {name!r} in float32, for no quantization stands right beside it, and sums in an order "
-        "that its host decides: where a result lies half-way between two steps, the two may differ by one step"
-    )
-
-
 def with_one_bias(value: Pending) -> Pending:
     """A product's bias as integers or as reals, whichever onnxruntime adds."""
     if value.weights is None or value.real_bias is None or not value.always_real:
@@ -345,6 +337,12 @@ def is_loose(value: Pending, quant: Quantization) -> bool:
     """Whether the limits of a value lie outside what the quantization holds, so that onnxruntime drops their nodes."""
     low, high = dequantize(np.array(FULL_RANGE, np.int8), quant)
     return bool(value.bounds[0] - low <= EPSILON and high - value.bounds[1] <= EPSILON)
+
+
+def is_fixed(value: Pending, quant: Quantization) -> bool:
+    """Whether the limits of a value leave one byte, whatever is computed in front of them."""
+    low, high = quantize_bounds(*value.bounds, quant)
+    return bool(value.fused) and low == high
 
 
 def holds_fill(value: Pending, quant: Quantization) -> bool:

@@ -2,8 +2,8 @@
 
 Before -> after: everything of `constants.normal`; QOperator form -> QDQ form; operator sets below 13 -> 13; zero points
 left out -> stated; weights around any zero point -> around 0; a bias of any kind -> int32 in units of input scale times
-weight scale; limits on bytes -> limits on reals; ReduceMean over rows and columns -> GlobalAveragePool. Always: the
-same function; what does not match stays as it is.
+weight scale; limits on bytes -> limits on reals;
+quantizations right beside products. Always: the same function; what does not match stays as it is.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import onnx
 from onnx import version_converter
 
 from sima_compiler.errors import ModelError
-from sima_compiler.frontend.builder import float_sums
+from sima_compiler.frontend.beside import quantize_beside_products
 from sima_compiler.frontend.byte_forms import bytes_as_reals
 from sima_compiler.frontend.constants.checks import refuse_bad_numbers
 from sima_compiler.frontend.constants.names import Names
@@ -24,9 +24,10 @@ from sima_compiler.frontend.constants.parameters import state_parameters
 from sima_compiler.frontend.constants.weights import settle_weights
 from sima_compiler.frontend.container import WARNINGS_KEY
 from sima_compiler.frontend.loading import default_opset, is_quantized
-from sima_compiler.frontend.means import means_as_pools
 from sima_compiler.frontend.old_softmax import keep_batch_apart
+from sima_compiler.frontend.onnx_node import source_node
 from sima_compiler.frontend.qoperator import desugar
+from sima_compiler.frontend.rules import BIAS_SCALE
 from sima_compiler.frontend.written_norms import with_whole_norms
 
 #: What onnx's converter raises for a model that contradicts itself; its own exceptions have no common base.
@@ -56,9 +57,12 @@ def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
     state_parameters(result, names)
     refuse_bad_numbers(result.graph)
     bytes_as_reals(result, names)
-    means = [float_sums(name) for name in means_as_pools(result, names)]
-    _keep_warnings(result, [*means, *settle_weights(result, names)])
+    _keep_warnings(result, [*quantize_beside_products(result, names), *settle_weights(result, names, _check_bias)])
     return _with_output_shapes(result)
+
+
+def _check_bias(node: onnx.NodeProto, found: str, fits: bool) -> None:
+    BIAS_SCALE.check(source_node(node, 0), found, fits)
 
 
 def kept_warnings(model: onnx.ModelProto) -> list[str]:

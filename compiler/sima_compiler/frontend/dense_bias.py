@@ -1,6 +1,7 @@
 """An Add of a constant right behind a product without a bias: the product's bias.
 
-In: a pending Conv or Gemm, perhaps reshaped, and a constant with one value per output. Out: the product with that bias.
+In: a pending Gemm or MatMul, perhaps reshaped, and a constant with one value per output. Out: the product with that
+bias.
 onnxruntime makes one operator on bytes of a MatMul of matrices and an Add of a vector; of anything else it leaves the
 product and adds in float32.
 
@@ -59,13 +60,13 @@ def joins_on_bytes(constant: Constant | QuantizedConstant, root: Pending, batch:
     More axes than two become two only where the file states all sizes, a ``batch`` (0: symbolic) among them.
     """
     vector = isinstance(constant, QuantizedConstant) or constant.array.ndim == 1
-    return root.op is Op.GEMM and (len(root.shape) == 1 or batch > 0) and not root.always_real and vector
+    return root.joins_add and (len(root.shape) == 1 or batch > 0) and not root.always_real and vector
 
 
 def _root(value: Value) -> Pending | None:
     while isinstance(value, Pending) and value.op is Op.RESHAPE:
         value = value.inputs[0]
-    return value if isinstance(value, Pending) and value.op in (Op.GEMM, Op.CONV, Op.CONV_TRANSPOSE) else None
+    return value if isinstance(value, Pending) and value.op in (Op.GEMM, Op.CONV_TRANSPOSE) else None
 
 
 def _rooted(value: Pending, root: Pending) -> Pending:

@@ -1,8 +1,9 @@
 """Spellings of float models that quantize better, or at all, in another one.
 
 Before -> after: ReduceMean over rows and columns -> GlobalAveragePool; Sum of n -> n - 1 Adds; Div by a constant -> Mul
-by its reciprocal; x * Clip(x + 3, 0, 6) / 6 in every order, and x * HardSigmoid(x) -> HardSwish. Always: the same
-function up to the rounding of float32; a value that something else reads, or that is an output, stays.
+by its reciprocal; Gemm's alpha and beta -> its constants; x * Clip(x + 3, 0, 6) / 6 in every order, and
+x * HardSigmoid(x) -> HardSwish. Always: the same function up to the rounding of float32; a value that something else
+reads, or that is an output, stays.
 
 In: a float model with folded constants. Out: the same model, in place.
 """
@@ -59,6 +60,8 @@ class _Rewriting:
                 self._sum(node)
             elif node.op_type == "Div":
                 self._division(node)
+            elif node.op_type == "Gemm":
+                self._dense(node)
             self.nodes.append(node)
             self.producers |= dict.fromkeys(node.output, node)
         holder = onnx.GraphProto()
@@ -83,11 +86,31 @@ class _Rewriting:
         divisor = self.constants.get(node.input[1])
         if divisor is None or divisor.dtype != np.float32 or not divisor.all():
             return
-        name = self.names.fresh(f"{node.input[1]}_reciprocal")
-        self.constants[name] = np.float32(1) / divisor
-        self.model.graph.initializer.append(encode(np.asarray(self.constants[name], np.float32), name))
         node.op_type = "Mul"
-        node.input[1] = name
+        node.input[1] = self._constant(f"{node.input[1]}_reciprocal", np.asarray(np.float32(1) / divisor))
+
+    def _dense(self, node: onnx.NodeProto) -> None:
+        """Gemm's factors go into its constants, and a bias of one row becomes a vector."""
+        factors = {entry.name: entry.f for entry in node.attribute if entry.name in ("alpha", "beta")}
+        alpha, beta = (np.float32(factors.get(name, 1.0)) for name in ("alpha", "beta"))
+        weights = self.constants.get(node.input[1])
+        bias = self.constants.get(node.input[2]) if len(node.input) > 2 and node.input[2] else None
+        row = bias is not None and bias.ndim > 1 and bias.size == bias.shape[-1]
+        if weights is None or (alpha == beta == 1 and not row) or (bias is None and len(node.input) > 2):
+            return
+        if alpha != 1:
+            node.input[1] = self._constant(f"{node.input[1]}_scaled", weights * alpha)
+        if bias is not None:
+            node.input[2] = self._constant(f"{node.input[2]}_scaled", (bias.reshape(-1) if row else bias) * beta)
+        kept = onnx.NodeProto(attribute=[entry for entry in node.attribute if entry.name not in factors])
+        del node.attribute[:]
+        node.attribute.extend(kept.attribute)
+
+    def _constant(self, stem: str, array: Array) -> str:
+        name = self.names.fresh(stem)
+        self.constants[name] = array.astype(np.float32)
+        self.model.graph.initializer.append(encode(self.constants[name], name))
+        return name
 
     def _hard_swish(self, node: onnx.NodeProto) -> str | None:
         """What the HardSwish is of, when ``node`` is the last step of one; the steps in front are gone then."""

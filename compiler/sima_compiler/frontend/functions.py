@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import reduce
 
 import numpy as np
@@ -20,6 +21,7 @@ import numpy.typing as npt
 from sima_compiler import arithmetic
 from sima_compiler.errors import UnsupportedError
 from sima_compiler.frontend import rules
+from sima_compiler.frontend.float_sums import PACKED_CHANNELS
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
 from sima_compiler.frontend.values import (
@@ -57,6 +59,8 @@ def as_function(value: Value, node: SourceNode, reader: Reader) -> RealFunction 
         return None
     if value.op in _COMMUTING:
         return _moved(value, node, reader)
+    if value.op is Op.MAX_POOL:
+        return _maximum(value, node, reader)
     found = _own_step(value, node, reader)
     return None if found is None else _limited(found, value)
 
@@ -101,14 +105,36 @@ def _limited(found: RealFunction, value: Pending) -> RealFunction:
 def _moved(value: Pending, node: SourceNode, reader: Reader) -> RealFunction | None:
     """A function behind a movement is the same function of the moved tensor."""
     inner = as_function(value.inputs[0], node, reader)
-    if inner is None or len(inner.values) > 1:
+    return None if inner is None else _of_moved(value, inner, node, reader)
+
+
+def _maximum(value: Pending, node: SourceNode, reader: Reader) -> RealFunction | None:
+    """The largest result of a function that never falls is its result for the largest byte."""
+    inner = as_function(value.inputs[0], node, reader)
+    found = None
+    if inner is not None and bool((np.diff(inner.values) >= 0).all()):
+        found = _of_moved(value, inner, node, reader)
+    if inner is None or found is None:
+        return None
+    in_float = bool(inner.steps) or not inner.source.direct
+    return replace(found, packed=in_float and value.shape[0] % PACKED_CHANNELS == 0)
+
+
+def _of_moved(value: Pending, inner: RealFunction, node: SourceNode, reader: Reader) -> RealFunction | None:
+    """The function ``inner`` of the bytes that the movement ``value`` makes."""
+    if len(inner.values) > 1:
         return None
     moved = Pending(
         value.op, value.source, (inner.source,), value.shape, value.attributes, transparent=value.transparent,
         name=f"{value.name}_moved" if inner.steps else value.name,
     )  # fmt: skip
     source = reader.builder.settled(moved, moved.name or value.source, node)
-    return RealFunction(source, inner.values, 0, inner.steps, inner.nodes)
+    return RealFunction(source, inner.values, 0, inner.steps, inner.nodes, _still_packed([inner]))
+
+
+def _still_packed(functions: Sequence[RealFunction]) -> bool | None:
+    """Whether channels lie packed behind another operator: it may keep them so."""
+    return False if all(function.packed is False for function in functions) else None
 
 
 def unary(
@@ -118,8 +144,9 @@ def unary(
     with np.errstate(all="ignore"):  # infinities and what is no number saturate in the QuantizeLinear, as they do there
         values = np.asarray(compute(function.values), np.float32)
     return RealFunction(
-        function.source, values, function.axis, _named((*function.steps, step)), (*function.nodes, node)
-    )
+        function.source, values, function.axis, _named((*function.steps, step)), (*function.nodes, node),
+        _still_packed([function]),
+    )  # fmt: skip
 
 
 def joined(operator: str, node: str, operands: Sequence[RealFunction | Rows]) -> RealFunction | None:
@@ -135,7 +162,7 @@ def joined(operator: str, node: str, operands: Sequence[RealFunction | Rows]) ->
     steps = max((entry.steps for entry in functions), key=len)
     return RealFunction(
         functions[0].source, np.broadcast_to(values, (len(values), 256)).astype(np.float32), axes.pop() if axes else 0,
-        _named((*steps, step_name(operator))), (*before, node),
+        _named((*steps, step_name(operator))), (*before, node), _still_packed(functions),
     )  # fmt: skip
 
 

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from sima_compiler.frontend.builder import REAL_FORMS, bounded, can_clamp, clamp_name
+from sima_compiler.frontend.builder import bounded, can_clamp, clamp_name
+from sima_compiler.frontend.float_sums import REAL_FORMS
 from sima_compiler.frontend.functions import (
     as_function,
     settles,

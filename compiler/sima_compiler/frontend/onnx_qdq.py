@@ -15,6 +15,7 @@ import onnx
 
 from sima_compiler.errors import ModelError, UnsupportedError
 from sima_compiler.frontend import (
+    averages,
     elementwise,
     host_functions,
     limits,
@@ -285,8 +286,8 @@ CONVERTERS: dict[str, Converter] = {
     "HardSigmoid": unary.convert_unary,
     "HardSwish": unary.convert_unary,
     "MaxPool": windows.convert_max_pool,
-    "AveragePool": windows.convert_average_pool,
-    "GlobalAveragePool": windows.convert_global_average_pool,
+    "AveragePool": averages.convert_average_pool,
+    "GlobalAveragePool": averages.convert_global_average_pool,
     "GlobalMaxPool": reductions.convert_global_max_pool,
     **dict.fromkeys(("ReduceMax", "ReduceMean", "ReduceSum"), reductions.convert_reduction),
     "Concat": movement.convert_concat,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from sima_compiler.frontend import rules
+from sima_compiler.frontend.averages import mean_of_maps
 from sima_compiler.frontend.moves import move, moved
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
@@ -33,6 +34,10 @@ def convert_reduction(node: SourceNode, reader: Reader) -> Sequence[Value]:
     if not axes:
         return [reader.value(node, 0)]
     kept = () if not node.integer("keepdims", 1) else (1,)
+    if node.operator == "ReduceMean" and len(shape) == 3 and axes == (1, 2):
+        mean = mean_of_maps(node, reader, keepdims=bool(kept))
+        if mean is not None:
+            return [mean]
     target = tuple(size for axis, full in enumerate(shape) for size in (kept if axis in axes else (full,)))
     if node.operator != "ReduceMax" or len(shape) != 3 or 0 in axes:
         return [Pending(_OPS[node.operator], node.name, (reader.settled(node),), target, RowAttributes(axes))]

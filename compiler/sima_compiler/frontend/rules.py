@@ -13,6 +13,13 @@ def _within(low: int, high: int, values: tuple[int, ...]) -> bool:
     return all(low <= value <= high for value in values)
 
 
+#: What helps where an operator's result is never quantized.
+REQUANTIZE_HINT = "quantize the float model with simac quantize MODEL --calibration SAMPLES.npz: it leaves none out"
+#: What helps where an input was cut before it was quantized, so that calibration saw another range in each part.
+INPUT_SCALE_HINT = (
+    "quantize the float model with simac quantize MODEL --calibration SAMPLES.npz: it quantizes inputs whole"
+)
+
 CONV_STRIDE = Rule("Conv strides are from 1 to 31", lambda strides: _within(1, 31, strides))
 CONV_DILATION = Rule("Conv dilations are from 1 to 63", lambda dilations: _within(1, 63, dilations))
 TRANSPOSED_STRIDE = Rule(
@@ -36,11 +43,26 @@ WEIGHTS_SYMMETRIC = Rule(
     "give the float model to simac quantize; or, before onnxruntime's quantize_static, run its quant_pre_process, "
     "which folds weights that stand in nodes, and leave weight_type at QInt8",
 )
-BIAS_BEHIND = Rule("an Add behind a Conv, Gemm or MatMul that is not quantized has one value per output channel", bool)
+BIAS_SCALE = Rule(
+    "a bias has the scale input scale times weight scale, or moves by no more than half a step of the result when it "
+    "is restated in it",
+    bool,
+    "give the float model to simac quantize: its biases have that scale",
+)
+BIAS_BEHIND = Rule("an Add behind a Gemm or MatMul that is not quantized has one value per output channel", bool)
 PER_CHANNEL_AXIS = Rule("per-channel scales run over the output channels", bool)
 GEMM_FACTORS = Rule(
-    "Gemm's alpha is positive, and alpha and beta are numbers",
-    lambda alpha, beta: 0.0 < alpha < float("inf") and abs(beta) < float("inf"),
+    "Gemm's alpha and beta are 1, and a bias that is not quantized is a vector: onnxruntime computes any other Gemm in "
+    "float32, in an order of its host",
+    bool,
+    "give the float model to simac quantize, which takes them into weights and bias",
+)
+PRODUCT_BESIDE = Rule(
+    "a DequantizeLinear stands right in front of a Conv, Gemm or MatMul, and right behind it a QuantizeLinear, with a "
+    "Relu or Clip between that limits no further than it: onnxruntime computes others in float32, in an order of its "
+    "host (but for a MatMul, or Gemm without a bias, that no Relu or Clip follows)",
+    bool,
+    REQUANTIZE_HINT,
 )
 GEMM_CONSTANT = Rule("the right side of a Gemm, and a constant one of a MatMul, is a matrix of weights", bool)
 MATMUL_RIGHT = Rule("the constant side of a MatMul is the right one", bool)
@@ -61,6 +83,7 @@ ACTIVATION_BYTES = Rule(
     "quantize the float model with 8-bit activations: simac quantize MODEL --calibration SAMPLES.npz -o ., or "
     "quantize_static with activation_type=QuantType.QInt8",
 )
+ADD_RATIO = Rule("the scales of an Add's operands are at most 65,536 times that of its result", bool, REQUANTIZE_HINT)
 BROADCAST = Rule("a constant that is not quantized is no larger than the activation that it meets", bool)
 PRELU_SLOPE = Rule("PRelu's slopes are constants: one, one per channel, or (if they are quantized) one per value", bool)
 REAL_CONSTANT = Rule("a constant that is not quantized is one number, or varies along one axis", bool)
@@ -90,15 +113,16 @@ NORM_RESULT = Rule("of a normalization only the normalized values are read", boo
 NORM_PIXELS = Rule("InstanceNormalization has pixels behind its channels", bool)
 ARG_MAX_PLACES = Rule("ArgMax runs over at most 256 places, which a byte can count", bool)
 ARG_MAX_FIRST = Rule("ArgMax takes the first of several largest values (select_last_index 0)", bool)
+MEAN_OF_ONE = Rule("what an average without a quantization in front is taken of is the same function everywhere", bool)
+PACKED_IN_FRONT = Rule(
+    "a MaxPool in float32 stands right in front of a GlobalAveragePool in float32, or not in front at all: further "
+    "behind, it is open in which order onnxruntime sums",
+    bool,
+    REQUANTIZE_HINT,
+)
+FLOAT_POOL_WIDTH = Rule("an AveragePool without quantizations right beside it slides over at most 2,000 columns", bool)
 BATCH_FIRST = Rule("the first dimension of every tensor is the batch", bool)
 QUANTIZED = Rule("every activation is quantized: QuantizeLinear stands behind each operator", bool)
 INPUT_SCALE = Rule("an input of the network is quantized with one scale and one zero point", bool)
 STATIC_SCALES = Rule("scales and zero points are constants of the file", bool)
 KNOWN_OPERATOR = Rule("the operator is one that this compiler lowers (docs/operators.md lists them)", bool)
-
-#: What helps where an operator's result is never quantized.
-REQUANTIZE_HINT = "quantize the float model with simac quantize MODEL --calibration SAMPLES.npz: it leaves none out"
-#: What helps where an input was cut before it was quantized, so that calibration saw another range in each part.
-INPUT_SCALE_HINT = (
-    "quantize the float model with simac quantize MODEL --calibration SAMPLES.npz: it quantizes inputs whole"
-)

@@ -88,7 +88,8 @@ class Pending:
     input, because it commutes with quantization. ``bounds`` collects Relu and Clip. ``transparent`` movements are those
     past which onnxruntime moves quantizations, so that what stands on their other side still works on bytes.
     ``real_bias``: what a product adds where onnxruntime takes it out of the bytes: without quantizations right beside
-    it, or ``always``. ``joined``: the constants of a Concat.
+    it, or ``always``. ``joins_add``: a MatMul, of which and of an Add onnxruntime makes one operator. ``joined``: the
+    constants of a Concat.
     """
 
     op: Op
@@ -105,6 +106,7 @@ class Pending:
     transparent: bool = False
     real_bias: Float32Array | None = None
     always_real: bool = False
+    joins_add: bool = False
     joined: tuple[JoinedConstant, ...] = ()
     name: str = field(default="", compare=False)
 
@@ -115,7 +117,8 @@ class RealFunction:
 
     ``values``: float32 (1 or length of ``axis``, 256), entry q + 128 being the result for byte q of ``source``; with
     more than one row they differ along the per-sample ``axis``. ``steps`` are the operators so far in lower case and
-    ``nodes`` their names in the file.
+    ``nodes`` their names in the file. ``packed``: onnxruntime holds the value with its channels packed side by side;
+    None where it may.
     """
 
     source: Activation
@@ -123,6 +126,7 @@ class RealFunction:
     axis: int
     steps: tuple[str, ...]
     nodes: tuple[str, ...]
+    packed: bool | None = False
 
     @property
     def shape(self) -> tuple[int, ...]:

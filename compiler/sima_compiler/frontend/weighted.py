@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from sima_compiler.frontend import rules
 from sima_compiler.frontend.constants.weights import in_units, requantized_bias, same_unit
-from sima_compiler.frontend.functions import real_constant
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
 from sima_compiler.frontend.values import Constant, Pending, QuantizedConstant, Value
@@ -48,9 +47,10 @@ def convert_gemm(node: SourceNode, reader: Reader) -> Sequence[Value]:
         raise node.unsupported("transA sums over the batch", rule=rules.BATCH_FIRST.sentence)
     product = _dense(node, reader, transposed=bool(node.integer("transB", 0)), bias=2)
     alpha, beta = node.real("alpha", 1.0), node.real("beta", 1.0)
-    rules.GEMM_FACTORS.check(node, f"alpha {alpha}, beta {beta}", alpha, beta)
-    row = reader.has(node, 2) and _rank(reader.value(node, 2)) > 1
-    return [product if alpha == beta == 1.0 and not row else _in_float(node, reader, product, alpha, beta)]
+    rank = _rank(reader.value(node, 2)) if reader.has(node, 2) else 1
+    found = f"alpha {alpha}, beta {beta}, a bias of {rank} dimensions"
+    rules.GEMM_FACTORS.check(node, found, alpha == beta == 1.0 and rank <= 1)
+    return [product if reader.has(node, 2) else _adding_nothing(product)]
 
 
 def convert_matmul(node: SourceNode, reader: Reader) -> Sequence[Value]:
@@ -61,20 +61,12 @@ def convert_matmul(node: SourceNode, reader: Reader) -> Sequence[Value]:
         raise node.unsupported("a constant on the left sums over the batch", rule=rules.BATCH_FIRST.sentence)
     rules.MATMUL_RIGHT.check(node, "its left side is a constant", not constant)
     product = _dense(node, reader, transposed=False, bias=None)
-    # Without quantizations beside it onnxruntime still multiplies bytes, and scales the sums: adding nothing.
-    return [replace(product, real_bias=np.zeros(product.shape[-1], np.float32))]
+    return [replace(_adding_nothing(product), joins_add=True)]
 
 
-def _in_float(node: SourceNode, reader: Reader, product: Pending, alpha: float, beta: float) -> Pending:
-    """A Gemm that onnxruntime has on floats only: alpha scales the sums, beta the bias."""
-    assert product.weights is not None, "a Gemm has weights"
-    outputs = product.shape[-1]
-    given = reader.value(node, 2) if reader.has(node, 2) else Constant(np.zeros(1, np.float32))
-    assert isinstance(given, Constant | QuantizedConstant), "a bias that was read"
-    bias = spread_real(real_constant(given), outputs)
-    scales = np.asarray(product.weights.scales * np.float32(alpha), np.float32)
-    real = np.asarray(np.float32(beta) * bias, np.float32)
-    return replace(product, weights=replace(product.weights, scales=scales), real_bias=real, always_real=True)
+def _adding_nothing(product: Pending) -> Pending:
+    """Without a QuantizeLinear behind it onnxruntime still multiplies bytes, and scales the sums: no bias to add."""
+    return replace(product, real_bias=np.zeros(product.shape[-1], np.float32))
 
 
 def _rank(value: Value) -> int:

@@ -1,4 +1,4 @@
-"""Sliding windows: attributes of Conv and pools, and the pooling operators.
+"""Sliding windows: attributes of Conv and pools, and MaxPool.
 
 In: a node on a settled or pending activation. Out: a pending operation. Always: pads are explicit afterwards.
 """
@@ -84,7 +84,7 @@ def convert_max_pool(node: SourceNode, reader: Reader) -> Sequence[Value]:
     if any(node.outputs[1:]):
         raise node.unsupported("it also returns indices")
     source = reader.activation(node)
-    attributes, shape = _pool_window(node, source.shape)
+    attributes, shape = pool_window(node, source.shape)
     source, attributes = _with_low_pads(source, attributes)
     pending = Pending(
         Op.MAX_POOL, node.name, (source,), shape, attributes, transparent=node.operator in TRANSPARENT,
@@ -105,26 +105,8 @@ def _with_low_pads(source: Moving, window: ConvAttributes) -> tuple[Moving, Conv
     return source.inputs[0], replace(window, pads=pads)
 
 
-def convert_average_pool(node: SourceNode, reader: Reader) -> Sequence[Value]:
-    """AveragePool -> Op.AVERAGE_POOL, or a global one where a window without pads covers the whole map.
-
-    onnxruntime takes its kernel for global pools then, whatever the strides; the two round in different orders.
-    """
-    source = reader.settled(node)
-    attributes, shape = _pool_window(node, source.shape)
-    if attributes.kernel == source.shape[1:] and not any(attributes.pads):
-        return [Pending(Op.GLOBAL_AVERAGE_POOL, node.name, (source,), shape)]
-    return [Pending(Op.AVERAGE_POOL, node.name, (source,), shape, attributes)]
-
-
-def convert_global_average_pool(node: SourceNode, reader: Reader) -> Sequence[Value]:
-    """GlobalAveragePool -> Op.GLOBAL_AVERAGE_POOL."""
-    source = reader.settled(node)
-    rules.IMAGE_RANK.check(node, f"its input has {len(source.shape) + 1} dimensions", source.shape)
-    return [Pending(Op.GLOBAL_AVERAGE_POOL, node.name, (source,), (source.shape[0], 1, 1))]
-
-
-def _pool_window(node: SourceNode, shape: tuple[int, ...]) -> tuple[ConvAttributes, tuple[int, ...]]:
+def pool_window(node: SourceNode, shape: tuple[int, ...]) -> tuple[ConvAttributes, tuple[int, ...]]:
+    """A pool's window over a map of per-sample ``shape``, and the shape of its result."""
     rules.IMAGE_RANK.check(node, f"its input has {len(shape) + 1} dimensions", shape)
     kernel = node.integers("kernel_shape")
     if kernel is None:

@@ -46,6 +46,7 @@ class Op(StrEnum):
     MAX_POOL = "MaxPool"
     AVERAGE_POOL = "AveragePool"
     GLOBAL_AVERAGE_POOL = "GlobalAveragePool"
+    REAL_AVERAGE_POOL = "RealAveragePool"  # an average of reals that a table gives, summed as float32 has them
     CONCAT = "Concat"
     RESHAPE = "Reshape"  # Flatten, Squeeze and Unsqueeze arrive as Reshape too
     TRANSPOSE = "Transpose"
@@ -185,6 +186,36 @@ class TableAttributes:
     below: tuple[Float32Array, Float32Array] | None = None
 
 
+class SumOrder(StrEnum):
+    """In which order float32 sums a window: each sum is rounded, so that the order shows.
+
+    ROWS: cell by cell, row by row. COLUMNS: each column from the top, then the columns. LANES: every fourth cell of the
+    flattened window, the four sums as (0 + 2) + (1 + 3), then what is left over. PAIRS: as LANES with eight sums from
+    the first cell on that lies at a multiple of four in the flattened sample, the cells in front of it last but for
+    those left over.
+    """
+
+    ROWS = "rows"
+    COLUMNS = "columns"
+    LANES = "lanes"
+    PAIRS = "pairs"
+
+
+@dataclass(frozen=True, slots=True)
+class RealAverageAttributes:
+    """``reals``: float32 (256), what each input byte q stands for at q + 128; pads stand for 0.
+
+    LANES and PAIRS have a window without pads that is the whole map. ``steps`` and ``sources``: the operators in front
+    whose result ``reals`` is, in lower case, and their names in the model file.
+    """
+
+    window: ConvAttributes
+    order: SumOrder
+    reals: Float32Array
+    steps: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class RowAttributes:
     """Operators that look at whole rows of values: ``axes`` (per sample, ascending) together make one row.
@@ -231,7 +262,14 @@ class BlendAttributes:
 
 
 Attributes = (
-    ConvAttributes | BlendAttributes | ActivationAttributes | ShapeAttributes | TableAttributes | RowAttributes | None
+    ConvAttributes
+    | BlendAttributes
+    | ActivationAttributes
+    | ShapeAttributes
+    | TableAttributes
+    | RowAttributes
+    | RealAverageAttributes
+    | None
 )
 
 

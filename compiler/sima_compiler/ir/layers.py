@@ -17,7 +17,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from sima_compiler.ir.graph import Neighbours, Quantization
+from sima_compiler.ir.graph import Neighbours, Quantization, SumOrder
 
 Int8Array = npt.NDArray[np.int8]
 
@@ -138,16 +138,34 @@ class Convolution:
 
 
 class PoolKind(StrEnum):
-    """MAX compares; AVERAGE sums and requantizes."""
+    """MAX compares; AVERAGE sums and requantizes. The others sum reals, each byte's by a table, in the `SumOrder` of
+    their name, and quantize the quotient.
+    """
 
     MAX = "max"
     AVERAGE = "average"
+    REAL_ROWS = "real_average_rows"
+    REAL_COLUMNS = "real_average_columns"
+    REAL_LANES = "real_average_lanes"
+    REAL_PAIRS = "real_average_pairs"
+
+    @property
+    def order(self) -> SumOrder | None:
+        """How reals are summed; None where none are."""
+        name = self.value.removeprefix("real_average_")
+        return None if name == self.value else SumOrder(name)
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether a window may be reduced range by range."""
+        return self.order in (None, SumOrder.ROWS)
 
 
 @dataclass(frozen=True, slots=True)
 class Pooling:
     """Window reduction per channel. For AVERAGE, a window's divisor is the cells it counts: all of
-    them if ``count_include_pad``, those inside the map otherwise. A global pool's window is the whole map.
+    them if ``count_include_pad``, those inside the map otherwise. A global pool's window is the whole map. ``reals``:
+    float32 (256), what each byte stands for, where the kind sums reals.
     """
 
     kind: PoolKind
@@ -156,6 +174,7 @@ class Pooling:
     is_global: bool
     clamp: tuple[int, int] = (-128, 127)
     lookup: Int8Array | None = None
+    reals: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)

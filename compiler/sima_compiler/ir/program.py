@@ -240,7 +240,7 @@ class Pool:
     """Vector unit: window reduction. ``parameters`` is None without a lookup.
 
     ``is_global``: average over the whole map, requantized by sx / (sy * cells). A part that does not finish has no
-    lookup.
+    lookup. A kind that sums reals has their table among its constants, in every part.
     """
 
     layer: int

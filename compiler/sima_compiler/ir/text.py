@@ -15,6 +15,7 @@ from sima_compiler.ir.graph import (
     ConvAttributes,
     Graph,
     Node,
+    RealAverageAttributes,
     RowAttributes,
     ShapeAttributes,
     TableAttributes,
@@ -64,19 +65,18 @@ def _node(node: Node) -> str:
 def _attributes(attributes: Attributes) -> Iterator[str]:
     match attributes:
         case ConvAttributes():
-            yield window_text(attributes.kernel, attributes.strides, attributes.dilations, attributes.pads)
-            if attributes.groups > 1:
-                yield f"groups {attributes.groups}"
-            if attributes.count_include_pad:
-                yield "counting pads"
+            yield from _window(attributes)
         case ActivationAttributes():
             standard = ActivationAttributes()
             for name in ("alpha", "beta", "minimum", "maximum"):
                 if getattr(attributes, name) != getattr(standard, name):
                     yield f"{name} {getattr(attributes, name)!r}"
         case TableAttributes():
-            axis = f" axis {attributes.axis}" if len(attributes.tables) > 1 else ""
-            yield f"{', '.join(attributes.steps)} {array_text(attributes.tables)}{axis}"
+            yield _tables(attributes)
+        case RealAverageAttributes():
+            yield from _window(attributes.window)
+            yield f"by {attributes.order}, {array_text(attributes.reals)}"
+            yield from attributes.steps
         case BlendAttributes():
             sides = (("rows", attributes.rows), ("columns", attributes.columns))
             yield " ".join(f"{what} {list_text(found.near)} and {list_text(found.far)}" for what, found in sides)
@@ -88,6 +88,19 @@ def _attributes(attributes: Attributes) -> Iterator[str]:
             yield from _shape_attributes(attributes)
         case None:
             return
+
+
+def _window(attributes: ConvAttributes) -> Iterator[str]:
+    yield window_text(attributes.kernel, attributes.strides, attributes.dilations, attributes.pads)
+    if attributes.groups > 1:
+        yield f"groups {attributes.groups}"
+    if attributes.count_include_pad:
+        yield "counting pads"
+
+
+def _tables(attributes: TableAttributes) -> str:
+    axis = f" axis {attributes.axis}" if len(attributes.tables) > 1 else ""
+    return f"{', '.join(attributes.steps)} {array_text(attributes.tables)}{axis}"
 
 
 def _shape_attributes(attributes: ShapeAttributes) -> Iterator[str]:

@@ -106,6 +106,8 @@ def _pool_details(kernel: Pooling) -> Iterator[str]:
         yield "global"
     if kernel.count_include_pad:
         yield "counting pads"
+    if kernel.reals is not None:
+        yield f"of {array_text(kernel.reals)}"
     yield from clamp_text(kernel.clamp)
 
 

@@ -25,6 +25,7 @@ from sima_compiler.ir.layers import (
     Move,
     Normalization,
     Pooling,
+    PoolKind,
     Product,
     Resize,
     RowKind,
@@ -53,7 +54,8 @@ def check_layer(layer: Layer, maps: Maps, promises: Promises) -> None:
             _check_table(kernel.lookup, promises)
             expected = (*_window_sizes(kernel.window, source), source.channels)
             promises.equal("result", _sizes(target), expected)
-            if kernel.is_global:
+            promises.equal("a table of reals", kernel.reals is not None, kernel.kind.order is not None)
+            if kernel.is_global or (not kernel.kind.in_parts and kernel.kind is not PoolKind.REAL_COLUMNS):
                 promises.equal("global window", kernel.window.kernel, (source.rows, source.columns))
         case Elementwise():
             promises.equal("result", _sizes(target), _sizes(source))

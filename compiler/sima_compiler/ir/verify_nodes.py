@@ -6,6 +6,7 @@ In: a node and the graph's tensors. Out: nothing, or an `InternalError`. All sha
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -21,8 +22,10 @@ from sima_compiler.ir.graph import (
     Neighbours,
     Node,
     Op,
+    RealAverageAttributes,
     RowAttributes,
     ShapeAttributes,
+    SumOrder,
     TableAttributes,
     Tensor,
 )
@@ -136,6 +139,17 @@ def _tables(node: Node, shapes: list[Shape], _: Shape, promises: Promises) -> Sh
     return shapes[0]
 
 
+def _real_average(node: Node, shapes: list[Shape], result: Shape, promises: Promises) -> Shape:
+    found = node.attributes
+    promises.require(isinstance(found, RealAverageAttributes), "no table of reals")
+    if not isinstance(found, RealAverageAttributes):
+        return shapes[0]
+    promises.equal("reals", (found.reals.dtype, found.reals.shape), (np.dtype(np.float32), (256,)))
+    if found.order in (SumOrder.LANES, SumOrder.PAIRS):
+        promises.equal("window", (found.window.kernel, found.window.pads), (shapes[0][1:], (0, 0, 0, 0)))
+    return _window(replace(node, attributes=found.window), shapes, result, promises)
+
+
 def _global(_: Node, shapes: list[Shape], __: Shape, promises: Promises) -> Shape:
     promises.equal("axes", len(shapes[0]), 3)
     return (shapes[0][0], 1, 1)
@@ -232,6 +246,7 @@ _SHAPES: dict[Op, Callable[[Node, list[Shape], Shape, Promises], Shape]] = {
     **dict.fromkeys(ROW_OPS, _rows),
     **dict.fromkeys(PRODUCT_OPS, _product),
     Op.GLOBAL_AVERAGE_POOL: _global,
+    Op.REAL_AVERAGE_POOL: _real_average,
     Op.RESHAPE: _reshape,
     **dict.fromkeys(_MOVES, _move),
 }

@@ -43,7 +43,7 @@ class ConstantSections:
     """The arrays of one block; None where absent.
 
     ``weights`` int8 (Cout, kh, kw, Cin / groups), ``bias`` int32 or ``real_bias`` float32 (Cout),
-    ``multipliers`` float32 (Cout), ``lookup``
+    ``multipliers`` float32 (Cout), ``reals`` float32 (256), ``lookup``
     and ``binary_lookup`` int8 (256), ``binary_values`` int8 (rows, columns, channels) with ones where it broadcasts,
     ``rows`` and ``columns`` int32 (source index per output row and column; two rows of them, near and far, beside
     ``row_weights`` and ``column_weights`` float32 of the same shape), ``exponentials`` float32 (256),
@@ -54,6 +54,7 @@ class ConstantSections:
     bias: Int32Array | None = None
     real_bias: Float32Array | None = None
     multipliers: Float32Array | None = None
+    reals: Float32Array | None = None
     lookup: Int8Array | None = None
     binary_values: Int8Array | None = None
     binary_lookup: Int8Array | None = None
@@ -71,6 +72,7 @@ _TYPES = {
     "bias": np.dtype("<i4"),
     "real_bias": np.dtype("<f4"),
     "multipliers": np.dtype("<f4"),
+    "reals": np.dtype("<f4"),
     "lookup": np.dtype("<i1"),
     "binary_values": np.dtype("<i1"),
     "binary_lookup": np.dtype("<i1"),
@@ -105,7 +107,10 @@ def section_shapes(command: ComputeCommand) -> dict[str, tuple[int, ...]]:
             return _convolve_shapes(command)
         case Combine(binary=step, target=target):
             return _binary_shapes(step, target)
-        case Pool(has_lookup=True) | Multiply(has_lookup=True) | Translate():
+        case Pool(kind=kind, has_lookup=has_lookup):
+            names = ["reals"] * (kind.order is not None) + ["lookup"] * has_lookup
+            return dict.fromkeys(names, (LOOKUP_ENTRIES,))
+        case Multiply(has_lookup=True) | Translate():
             return {"lookup": (LOOKUP_ENTRIES,)}
         case Gather(parameters=parameters):
             return {"lookup": (LOOKUP_ENTRIES,)} if parameters is not None else {}
@@ -122,7 +127,7 @@ def section_shapes(command: ComputeCommand) -> dict[str, tuple[int, ...]]:
             return {"lookup": (LOOKUP_ENTRIES,), **tables} if has_lookup else dict(tables)
         case Normalize():
             return _row_shapes(command)
-        case Pool() | Multiply() | Fill():
+        case Multiply() | Fill():
             return {}
         case _:
             assert_never(command)

@@ -72,6 +72,7 @@ command uses, in this order:
 | bias | int32 | output channels | Convolve with `way_out` plain or lookup, if it finishes |
 | real bias | float32 | output channels | Convolve with `way_out` real or real_lookup, if it finishes |
 | multipliers | float32 | output channels | Convolve, if it finishes |
+| reals | float32 | 256, indexed by q + 128 | Pool with a real_average kind, every part |
 | lookup | int8 | 256, indexed by q + 128 | \
 Translate; Pool, Resample, Interpolate, Multiply with `has_lookup`; Convolve with lookup or real_lookup; \
 Gather with `parameters` |
@@ -95,8 +96,18 @@ follow each other in the compute stream with nothing between, name the same targ
 Sums stay in the accumulators: one int32 per result of a convolution, one float32, int32 or int8 per result of a pool
 together with the count of cells that an average divides by. All results of the block must find room there: a tile
 holds `accumulator_pixels` x `lanes` of them. Only a last (or whole) command writes its target. A command that does not
-finish has no lookup and no second operand, and its constants are weights alone. Parts are summed in the stream's order,
-which matters to the averages of windows: they are float32 sums, row by row.
+finish has no lookup and no second operand, and its constants are weights or reals alone. Parts are summed in the
+stream's order, which matters to the averages of windows: they are float32 sums, row by row. Sums by columns, lanes or
+pairs are whole.
+
+## Averages of reals
+
+A Pool with a real_average kind sums float32 values, the entry of `reals` for each byte and 0 for padding, divides by
+the cells that count and quantizes the quotient: rint(x / scale), then the zero point. Each sum is rounded, in the order
+that the kind names: `rows` cell by cell; `columns` each column of the window from the top, then the columns; `lanes`
+every fourth cell of the flattened window, the four sums as (0 + 2) + (1 + 3), then up to three cells that are left;
+`pairs` the same with two times four sums, from the first cell on whose place in channel * cells + cell is a multiple of
+four, an odd group of four after the two are added, then the cells in front, then those that are left.
 """
 
 

@@ -241,7 +241,7 @@ POOL = Record(
     (
         LAYER,
         WAITS,
-        Field("kind", Choice(tuple(PoolKind)), "max or average"),
+        Field("kind", Choice(tuple(PoolKind)), "what is reduced, and in which order"),
         SOURCE,
         TARGET,
         PARAMETERS,

@@ -187,7 +187,7 @@ def _reduce(state: State, command: Convolve | Pool, before: Accumulated | None) 
     source, sections = _read(state, command.source), _parameters(state, command)
     if isinstance(command, Convolve):
         return kernels.run_convolution(command, source, _operand(state, command.binary), sections, before)
-    found = pooling.reduce_window(command, source, before)
+    found = pooling.reduce_window(command, source, before, sections.reals)
     return kernels.look_up(pooling.finish_pool(command, found), sections.lookup) if command.part.finishes else found
 
 

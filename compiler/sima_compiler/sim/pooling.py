@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from sima_compiler import arithmetic
+from sima_compiler import arithmetic, realsums
 from sima_compiler.errors import ExecutionError
-from sima_compiler.ir.graph import Int8Array, Int32Array
+from sima_compiler.ir.graph import Float32Array, Int8Array, Int32Array, SumOrder
 from sima_compiler.ir.layers import PoolKind, Window
-from sima_compiler.ir.program import Pool
+from sima_compiler.ir.program import Part, Pool
 from sima_compiler.sim.accumulators import Accumulated
 from sima_compiler.sim.convolution import check_window, taps
 
 
-def reduce_window(command: Pool, source: Int8Array, before: Accumulated | None) -> Accumulated:
-    """The reduction of ``source`` on top of ``before``.
+def reduce_window(
+    command: Pool, source: Int8Array, before: Accumulated | None, reals: Float32Array | None = None
+) -> Accumulated:
+    """The reduction of ``source`` on top of ``before``; ``reals`` is the command's table, if its kind has one.
 
     Maxima as int8, sums of a global average as centred int32, sums of window averages as float32 reals; ``cells`` as
     int32, broadcast. Pads lose against every value and add nothing.
@@ -29,6 +31,8 @@ def reduce_window(command: Pool, source: Int8Array, before: Accumulated | None) 
     else:
         size = (command.target.rows, command.target.columns)
         check_window(source.shape, command.window, size)
+        if command.kind.order is not None and reals is not None:
+            return _real_sums(command, reals[source.astype(np.int16) + arithmetic.UINT8_SHIFT], size, before)
         if command.kind is PoolKind.AVERAGE:
             return _window_sums(command, source, size, before)
         found = Accumulated(_window_maxima(command, source, size))
@@ -49,7 +53,8 @@ def finish_pool(command: Pool, found: Accumulated) -> Int8Array:
     if not found.cells.all():
         raise ExecutionError("an average over a window without a single counted cell")
     reals = found.values.astype(np.float32, copy=False)
-    return arithmetic.average_of_reals(reals, found.cells, command.output, command.clamp)
+    finish = arithmetic.average_of_reals if command.kind.order is None else realsums.average_of_table
+    return finish(reals, found.cells, command.output, command.clamp)
 
 
 def _whole_map(command: Pool, source: Int8Array) -> Accumulated:
@@ -76,6 +81,22 @@ def _window_sums(command: Pool, source: Int8Array, size: tuple[int, int], before
         return Accumulated(arithmetic.sum_of_taps(np.zeros((), np.float32), views, command.input), cells)
     sums = before.values.astype(np.float32, copy=False)
     return Accumulated(arithmetic.sum_of_taps(sums, views, command.input), cells + before.cells)
+
+
+def _real_sums(command: Pool, reals: Float32Array, size: tuple[int, int], before: Accumulated | None) -> Accumulated:
+    """Sums of each window's reals; parts follow each other where cells are summed row by row."""
+    order, padded = command.kind.order, _pad(reals, command.window, 0)
+    cells = window_cells((reals.shape[1], reals.shape[2]), command.window, size, command.count_include_pad)
+    if order is None or order is SumOrder.ROWS:
+        views = (view for _, _, view in taps(padded, command.window, size))
+        start = np.zeros((), np.float32) if before is None else before.values.astype(np.float32, copy=False)
+        total = arithmetic.sum_in_sequence(start, views)
+        return Accumulated(total, cells if before is None else cells + before.cells)
+    if command.part is not Part.WHOLE:
+        raise ExecutionError(f"an average by {order} in parts")
+    views = np.stack([view for _, _, view in taps(padded, command.window, size)], axis=-1)
+    windows = views.reshape(*views.shape[:-1], *command.window.kernel)
+    return Accumulated(realsums.sum_of_reals(windows, order, channel_axis=3), cells)
 
 
 def window_cells(source: tuple[int, int], window: Window, size: tuple[int, int], count_pads: bool) -> Int32Array:

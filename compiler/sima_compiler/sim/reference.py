@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from sima_compiler import arithmetic, rowwise
+from sima_compiler import arithmetic, realsums, rowwise
 from sima_compiler.errors import InputError, InternalError
 from sima_compiler.ir.graph import (
     PRODUCT_OPS,
@@ -31,6 +31,7 @@ from sima_compiler.ir.graph import (
     Node,
     Op,
     Quantization,
+    RealAverageAttributes,
     RowAttributes,
     ShapeAttributes,
     TableAttributes,
@@ -115,9 +116,7 @@ def _evaluate(node: Node, inputs: list[Int8Array], tensors: Mapping[str, Tensor]
     if node.op is Op.TABLE:
         return _table(node, inputs[0])
     if isinstance(node.attributes, BlendAttributes):
-        neighbours = (node.attributes.rows, node.attributes.columns)
-        quants = (tensors[node.inputs[0]].quant, tensors[node.output].quant)
-        return arithmetic.interpolate(inputs[0], (2, 3), neighbours, quants, node.clamp)
+        return _blend(node, node.attributes, inputs[0], tensors)
     if node.op in arithmetic.BINARY_OPS:
         return _binary(node, inputs, tensors)
     if node.op in _WEIGHTED:
@@ -126,9 +125,14 @@ def _evaluate(node: Node, inputs: list[Int8Array], tensors: Mapping[str, Tensor]
         return _product(node, inputs, tensors)
     if node.op in ROW_OPS:
         return _rows(node, inputs[0], tensors)
-    if node.op in (Op.MAX_POOL, Op.AVERAGE_POOL, Op.GLOBAL_AVERAGE_POOL):
+    if node.op in (Op.MAX_POOL, Op.AVERAGE_POOL, Op.GLOBAL_AVERAGE_POOL, Op.REAL_AVERAGE_POOL):
         return _pool(node, inputs[0], tensors)
     return np.clip(_move(node, inputs, tensors), *node.clamp).astype(np.int8)
+
+
+def _blend(node: Node, attributes: BlendAttributes, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int8Array:
+    quants = (tensors[node.inputs[0]].quant, tensors[node.output].quant)
+    return arithmetic.interpolate(x, (2, 3), (attributes.rows, attributes.columns), quants, node.clamp)
 
 
 def _unary(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int8Array:
@@ -307,6 +311,8 @@ def _gemm(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int8Array:
 
 def _pool(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int8Array:
     source, output = tensors[node.inputs[0]].quant, tensors[node.output].quant
+    if isinstance(node.attributes, RealAverageAttributes):
+        return _real_average(node, node.attributes, x, output)
     if node.op is Op.GLOBAL_AVERAGE_POOL:
         return arithmetic.global_average(x, (2, 3), source, output, node.clamp)
     attributes = cast("ConvAttributes", node.attributes)
@@ -318,6 +324,13 @@ def _pool(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int8Array:
     taps = (windows[..., i, j] for i, j in np.ndindex(*attributes.kernel))
     cells = window_cells(x.shape[2:], attributes)
     return arithmetic.average_of_taps(taps, cells, source, output, node.clamp)
+
+
+def _real_average(node: Node, attributes: RealAverageAttributes, x: Int8Array, output: Quantization) -> Int8Array:
+    window = attributes.window
+    reals = _pad_spatial(attributes.reals[x.astype(np.int16) + arithmetic.UINT8_SHIFT], window.pads, 0)
+    total = realsums.sum_of_reals(_windows(reals, window), attributes.order)
+    return realsums.average_of_table(total, window_cells(x.shape[2:], window), output, node.clamp)
 
 
 def window_cells(size: tuple[int, ...], attributes: ConvAttributes) -> npt.NDArray[np.int32]:

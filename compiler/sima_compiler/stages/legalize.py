@@ -36,7 +36,7 @@ from sima_compiler.stages.lowering.rows import lower_rows
 from sima_compiler.stages.lowering.transposed import lower_transposed
 from sima_compiler.stages.lowering.views import with_lookup
 from sima_compiler.stages.lowering.way_out import fuse_table
-from sima_compiler.stages.lowering.windows import lower_blend, lower_pool, lower_resize
+from sima_compiler.stages.lowering.windows import lower_blend, lower_pool, lower_real_average, lower_resize
 
 _RULES: dict[Op, Callable[[Builder, Step], None]] = {
     Op.CONV: lower_convolution,
@@ -45,6 +45,7 @@ _RULES: dict[Op, Callable[[Builder, Step], None]] = {
     Op.MAX_POOL: lower_pool,
     Op.AVERAGE_POOL: lower_pool,
     Op.GLOBAL_AVERAGE_POOL: lower_pool,
+    Op.REAL_AVERAGE_POOL: lower_real_average,
     Op.RESIZE_NEAREST: lower_resize,
     Op.RESIZE_LINEAR: lower_blend,
     Op.RESHAPE: lower_view,

@@ -114,8 +114,8 @@ function Chart(props: { axis: Axis; rows: readonly BatchCandidate[]; last: numbe
             </g>
           );
         })}
-        <Key verdicts={[...new Set(rows.map(row => verdictOf(row, actual)))]} />
       </svg>
+      <Key verdicts={[...new Set(rows.map(row => verdictOf(row, actual)))]} />
     </div>
   );
 }
@@ -128,20 +128,21 @@ const MARKS: Readonly<Record<Verdict, string>> = {
   "does not fit": "M-4 -4H4V4H-4Z",
 };
 
+/** What the marks mean, below the chart: it wraps where the page is narrow. */
 function Key({ verdicts }: { verdicts: readonly Verdict[] }) {
   return (
-    <g>
-      {verdicts.map((verdict, at) => (
-        <g key={verdict} transform={`translate(${PAD.left + 8 + at * 92} ${HEIGHT - 8})`}>
-          <g class="sima-point" data-verdict={verdict}>
-            <path d={MARKS[verdict]} transform="scale(.8)" />
-          </g>
-          <text x="9" y="4" class="sima-small">
-            {verdict}
-          </text>
-        </g>
+    <p class="sima-note">
+      {verdicts.map(verdict => (
+        <span key={verdict} class="sima-key">
+          <svg viewBox="-8 -8 16 16" width="12" height="12" aria-hidden="true">
+            <g class="sima-point" data-verdict={verdict}>
+              <path d={MARKS[verdict]} />
+            </g>
+          </svg>{" "}
+          {verdict}
+        </span>
       ))}
-    </g>
+    </p>
   );
 }
 

@@ -1,6 +1,8 @@
 /** Two archives (or statistics files) side by side: totals, batch, files, and every layer with what became of it. */
 
+import type { ComponentChildren } from "preact";
 import { useMemo, useState } from "preact/hooks";
+import type { ViewData } from "../columns.ts";
 import type { Handle, Host } from "../hosts/host.ts";
 import {
   type CompareOrder,
@@ -43,18 +45,23 @@ function Comparison({ data }: { data: ComparisonData }) {
 }
 
 function Totals({ data: { before, after, totals } }: { data: ComparisonData }) {
+  const nameOf = ({ view }: ViewData) => <Name text={view.name || view.path} longest={48} />;
   return (
     <Plain
       label="Totals"
-      columns={["Total", before.view.name || before.view.path, after.view.name || after.view.path, "Change"]}
+      columns={["Total", nameOf(before), nameOf(after), "Change"]}
       rows={totals.map(total => [total.label, ...totalCells(total)])}
     />
   );
 }
 
 /** A table whose first column names the row and whose others are numbers. */
-function Plain(props: { label: string; columns: readonly string[]; rows: readonly (readonly string[])[] }) {
-  const [first = "", ...others] = props.columns;
+function Plain(props: {
+  label: string;
+  columns: readonly ComponentChildren[];
+  rows: readonly (readonly ComponentChildren[])[];
+}) {
+  const [first, ...others] = props.columns;
   return (
     <div class="sima-scroll" tabIndex={0} role="region" aria-label={props.label} {...OWN_KEYS}>
       <table class="sima-plain">
@@ -63,17 +70,15 @@ function Plain(props: { label: string; columns: readonly string[]; rows: readonl
             <th scope="col">{first}</th>
             {others.map((column, at) => (
               <th scope="col" class="sima-number" key={at}>
-                <Name text={column} longest={48} />
+                {column}
               </th>
             ))}
           </tr>
         </thead>
         <tbody>
-          {props.rows.map(([name = "", ...cells]) => (
-            <tr key={name}>
-              <th scope="row">
-                <Name text={name} longest={80} />
-              </th>
+          {props.rows.map(([name, ...cells], at) => (
+            <tr key={at}>
+              <th scope="row">{name}</th>
               {cells.map((cell, at) => (
                 <td key={at}>{cell}</td>
               ))}
@@ -191,7 +196,7 @@ function Files({ data: { files } }: { data: ComparisonData }) {
       <Plain
         label="Files"
         columns={["File", "Before", "After", "Change"]}
-        rows={files.map(file => [file.name, ...fileCells(file)])}
+        rows={files.map(file => [<Name text={file.name} longest={80} />, ...fileCells(file)])}
       />
     </Section>
   );

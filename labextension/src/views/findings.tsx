@@ -42,10 +42,11 @@ export function Findings(props: {
   );
 }
 
+/** In the words of `wordings.gain` in Python. */
 function gainOf(finding: Finding): string {
   if (finding.cycles != null) return `up to ${count(finding.cycles)} cycles`;
   const parts = [
-    finding.steps == null ? "" : `${count(finding.steps)} EV74 steps`,
+    finding.steps == null ? "" : `EV74 steps: ${count(finding.steps)}`,
     finding.bytes == null ? "" : size(finding.bytes),
   ];
   return parts.filter(Boolean).join(", ");

@@ -10,6 +10,7 @@ In: a QDQ model with folded constants. Out: the same model, in place, and warnin
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,9 +35,16 @@ LARGEST_PRODUCT = 128 * 255
 PRUNED_SCALE = 2.0**-16
 
 
-def settle_weights(model: onnx.ModelProto, names: Names) -> list[str]:
-    """Rewrite weights and biases of ``model`` in place; returns warnings."""
-    settling = _Settling(model, names)
+#: Refuses a node's bias when the last argument is False; the second says what was found.
+Check = Callable[[onnx.NodeProto, str, bool], None]
+
+
+def settle_weights(model: onnx.ModelProto, names: Names, check: Check) -> list[str]:
+    """Rewrite weights and biases of ``model`` in place; returns warnings.
+
+    ``check`` is asked about biases that move a result by more than half a step when they are restated.
+    """
+    settling = _Settling(model, names, check)
     nodes: list[onnx.NodeProto] = []
     for node in model.graph.node:
         if node.op_type in WEIGHTED and not node.domain and len(node.input) > 1:
@@ -60,6 +68,7 @@ class _Settling:
 
     model: onnx.ModelProto
     names: Names
+    check: Check
     constants: Constants = field(init=False)
     dequantizers: dict[str, onnx.NodeProto] = field(init=False)
     scales: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict[str, npt.NDArray[np.float32]])
@@ -119,6 +128,8 @@ class _Settling:
         """A dequantizer of ``node``'s bias in units of sx * sw; None where it has that already, or no known unit."""
         stated = [self.scales.get(name) for name in node.input[:2]]
         real, exact = self._real_bias(node.input[2])
+        if node.op_type == "Gemm" and _own_rank(self.constants.get(node.input[2])) > 1:
+            return None  # in float32, which the reader refuses
         if real is None or stated[0] is None or stated[1] is None or stated[0].size != 1:
             return None
         unit = stated[0].reshape(-1) * stated[1].reshape(-1)
@@ -128,14 +139,35 @@ class _Settling:
         if given is not None and same_unit(given, unit) and exact:
             return None
         used = np.where(unit == 0, stated[0].reshape(-1) * np.float32(PRUNED_SCALE), unit).astype(np.float32)
-        if given is None:
+        if given is None or node.op_type == "Gemm":
+            # onnxruntime's Gemm multiplies the sums, bias and all, by sx * sw; a real bias it quantizes by that.
             lost = np.broadcast_to(unit == 0, np.broadcast_shapes(unit.shape, real.shape)) & (real != 0)
             self.warnings += _lost_bias(node, np.abs(np.broadcast_to(real, lost.shape)[lost]))
-            real = np.where(unit == 0, 0, real)  # onnxruntime quantizes a real bias by sx * sw, and loses it too
+            real = np.where(unit == 0, 0, real)
         steps, error = in_units(real, used, self._terms(node, real.size))
+        if given is not None:
+            self._check_restated(node, used, error)
         if given is not None or error > used.max():  # more than rounding
             self.warnings += requantized_bias(label(node), error)
         return self._dequantizer(node, steps, used)
+
+    def _check_restated(self, node: onnx.NodeProto, unit: npt.NDArray[np.float32], error: float) -> None:
+        """Refuse a bias that its product's unit moves by more than half a step of the result."""
+        step = self._step_behind(node.output[0])
+        found = f"its bias has another scale, and moves by {error:.3g} in input scale times weight scale"
+        allowed = float(unit.max()) / 2 if step is None else step / 2
+        self.check(node, found, error <= allowed * (1 + UNIT_TOLERANCE))
+
+    def _step_behind(self, name: str) -> float | None:
+        """Scale of the QuantizeLinear that a product's result reaches through whatever has one input."""
+        for node in self.model.graph.node:  # in order, each behind what it reads
+            if not node.input or node.input[0] != name:
+                continue
+            if node.op_type == "QuantizeLinear":
+                scale = self.constants.get(node.input[1])
+                return float(scale.reshape(-1)[0]) if scale is not None and scale.size else None
+            name = node.output[0]
+        return None
 
     def _terms(self, node: onnx.NodeProto, outputs: int) -> int:
         """How many products make one result; all of the weights where that is not known."""
@@ -174,6 +206,11 @@ class _Settling:
 
     def _add(self, stem: str, array: Array) -> str:
         return self.constants.add(self.names.fresh(stem), array)
+
+
+def _own_rank(constant: Array | None) -> int:
+    """Axes of a constant that stands for itself, 0 where there is none."""
+    return 0 if constant is None else constant.ndim
 
 
 def _is_blocked(node: onnx.NodeProto) -> bool:

@@ -20,7 +20,17 @@ import numpy as np
 
 from sima_compiler import arithmetic
 from sima_compiler.arithmetic import BINARY_OPS
-from sima_compiler.ir.graph import UNARY_OPS, ActivationAttributes, Graph, Int8Array, Node, Op, TableAttributes, Tensor
+from sima_compiler.ir.graph import (
+    UNARY_OPS,
+    ActivationAttributes,
+    Graph,
+    Int8Array,
+    Node,
+    Op,
+    RealAverageAttributes,
+    TableAttributes,
+    Tensor,
+)
 
 #: Names in lower case, as they appear in a layer's name.
 _NAMES = {
@@ -86,6 +96,8 @@ def _plain_step(node: Node) -> Step:
 def _sources(node: Node) -> tuple[str, ...]:
     if isinstance(node.attributes, TableAttributes) and node.attributes.sources:
         return node.attributes.sources
+    if isinstance(node.attributes, RealAverageAttributes):
+        return (*node.attributes.sources, node.source or node.name)
     return (node.source or node.name,)
 
 

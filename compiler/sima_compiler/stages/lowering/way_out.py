@@ -72,7 +72,7 @@ def with_table(kernel: Kernel, table: Int8Array, *, same_quant: bool) -> Kernel 
             clamp, lookup = followed(binary.clamp, binary.lookup, table, same_quant=same_quant)
             return replace(kernel, binary=replace(binary, clamp=clamp, lookup=lookup))
         case Convolution() | Pooling():
-            if isinstance(kernel, Pooling) and kernel.kind is PoolKind.AVERAGE and not same_quant:
+            if isinstance(kernel, Pooling) and kernel.kind is not PoolKind.MAX and not same_quant:
                 return None
             clamp, lookup = followed(kernel.clamp, kernel.lookup, table, same_quant=same_quant)
             return replace(kernel, clamp=clamp, lookup=lookup)

@@ -1,14 +1,13 @@
 """Pools and resizing: kernels that slide over an image.
 
-In: steps of MaxPool, AveragePool, GlobalAveragePool and Resize on (C, H, W). Out: `Pooling`, `Resize` and `Blend`
-layers.
+In: steps of MaxPool, averages of every kind and Resize on (C, H, W). Out: `Pooling`, `Resize` and `Blend` layers.
 """
 
 from __future__ import annotations
 
 from sima_compiler import arithmetic
 from sima_compiler.errors import InternalError, UnsupportedError
-from sima_compiler.ir.graph import BlendAttributes, ConvAttributes, Op, ShapeAttributes
+from sima_compiler.ir.graph import BlendAttributes, ConvAttributes, Op, RealAverageAttributes, ShapeAttributes
 from sima_compiler.ir.layers import Blend, Pooling, PoolKind, Resize, Window
 from sima_compiler.stages.lowering.borders import with_borders
 from sima_compiler.stages.lowering.builder import Builder, Draft
@@ -42,6 +41,28 @@ def lower_pool(builder: Builder, step: Step) -> None:
     )
     operator = _OPERATORS[step.node.op]
     draft = Draft(operator, kernel, (source,), step.output, (operator, *step.node.fused), step.sources)
+    builder.produce(step, draft, new_map(builder.tensor(step.output)))
+
+
+def lower_real_average(builder: Builder, step: Step) -> None:
+    """A window per channel over what a table gives for each byte."""
+    _require_image(builder, step)
+    attributes, tensor = step.node.attributes, builder.tensor(step.inputs[0])
+    if not isinstance(attributes, RealAverageAttributes):
+        raise InternalError(f"legalize: {step.node.name} has no table")
+    window = attributes.window
+    kernel = Pooling(
+        kind=PoolKind(f"real_average_{attributes.order}"),
+        window=Window(window.kernel, window.strides, window.dilations, window.pads),
+        count_include_pad=window.count_include_pad,
+        is_global=False,
+        clamp=step.node.clamp,
+        reals=attributes.reals,
+    )
+    whole = window.kernel == tensor.shape[1:]
+    operator = _OPERATORS[Op.GLOBAL_AVERAGE_POOL if whole else Op.AVERAGE_POOL]
+    parts = (*attributes.steps, operator, *step.node.fused)
+    draft = Draft(operator, kernel, (make_canonical(builder, step.inputs[0]),), step.output, parts, step.sources)
     builder.produce(step, draft, new_map(builder.tensor(step.output)))
 
 

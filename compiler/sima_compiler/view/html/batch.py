@@ -21,7 +21,7 @@ def batch_html(view: View) -> Markup:
     if not view.candidates:
         return tag("p", f"{view.batch.sentence} {view.wordings['no_candidates']}".strip())
     columns = ("Batch", "Speed", "Verdict", *_NUMBERS, "Limited by", "Reason")
-    head = tag("tr", *(tag("th", c, scope="col", class_="n" if c in _NUMBERS else None) for c in columns))
+    head = tag("tr", *(tag("th", c, scope="col", class_="n" if c in ("Batch", *_NUMBERS) else None) for c in columns))
     best = max((row.samples_per_second or 0.0 for row in view.candidates), default=0.0)
     body = tag("tbody", *(_row(row, best) for row in folded(view)))
     table = tag("div", tag("table", tag("thead", head), body), class_="scroll", tabindex="0", role="region",
@@ -48,14 +48,14 @@ def _row(row: Folded, best: float) -> Markup:
     built = row.verdict == "built"
     return tag(
         "tr",
-        tag("th", row.sizes, scope="row"),
+        tag("th", row.sizes, scope="row", class_="n"),
         tag("td", _speed(candidate.samples_per_second, best, is_feasible=candidate.feasible)),
         tag("td", tag("b", row.verdict) if built else row.verdict, f", {how}" if how else ""),
         tag("td", _span(units.count, [end.cycles_per_sample for end in ends]), class_="n"),
         tag("td", _span(units.short_rate, [end.samples_per_second for end in ends]), class_="n"),
         tag("td", _span(units.size, [end.peak_on_chip_bytes for end in ends]), class_="n"),
-        tag("td", wordings.limited_by(candidate) or units.NOT_RECORDED),
-        tag("td", candidate.reason or units.NOT_RECORDED),
+        tag("td", wordings.limited_by(candidate) or units.NOT_RECORDED, class_="name"),
+        tag("td", candidate.reason or units.NOT_RECORDED, class_="long"),
         class_="built" if built else None,
     )
 

@@ -21,18 +21,24 @@ from sima_compiler.view.records import Finding, View
 
 def summary_html(view: View) -> Markup:
     """The report as an HTML fragment."""
-    explorer = [causes_html(view), tag("h4", "Layers"), layers_html(view), memory_html(view)]
+    # All that the live explorer says too: it takes the place of this part.
+    explorer = [
+        _findings(view),
+        causes_html(view),
+        tag("h4", "Layers"),
+        layers_html(view),
+        memory_html(view),
+        _notes("How it was counted", view.totals.counted),
+        _notes("Not recorded in this file", view.not_recorded),
+    ]
     parts = [
         _header(view),
         _facts(view),
         *(tag("p", sentence) for sentence in (view.batch.sentence, view.host_sentence) if sentence),
         _notes("Warnings", view.warnings),
-        _findings(view),
         tag("section", *explorer, data_sima_upgrade="explorer"),
         tag("section", tag("h4", "Batch sizes"), batch_html(view)) if view.kind == "archive" else "",
         tag("section", archive_html(view)) if view.files else "",
-        _notes("How it was counted", view.totals.counted),
-        _notes("Not recorded in this file", view.not_recorded),
     ]
     return join([tag("style", stylesheet()), tag("div", *parts, class_="sima")])
 

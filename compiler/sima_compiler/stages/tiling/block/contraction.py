@@ -66,6 +66,8 @@ def smaller_extents(kernel: Reduction, lanes: int) -> list[Extent]:
     cell, in whole vectors of ``lanes``.
     """
     whole = whole_extent(kernel)
+    if isinstance(kernel, Pooling) and not kernel.kind.in_parts:
+        return [whole]
     vectors = -(-whole.channels // lanes)
     found = [Extent(rows, whole.columns, whole.channels) for rows in shares(whole.rows)]
     found += [Extent(1, columns, whole.channels) for columns in shares(whole.columns)]

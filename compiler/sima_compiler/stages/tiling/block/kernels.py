@@ -116,8 +116,10 @@ def constants_of(layer: Layer, region: Region, taps: Taps | None = None) -> Cons
     channels = slice(*region.channels)
     kernel = layer.kernel
     if taps is not None and not taps.part.finishes:
-        weights = facts(kernel).weights
-        return None if weights is None else ConstantSections(weights=_weights(weights, channels, taps))
+        reals = kernel.reals if isinstance(kernel, Pooling) else None
+        whole = facts(kernel).weights
+        weights = None if whole is None else _weights(whole, channels, taps)
+        return None if weights is None and reals is None else ConstantSections(weights=weights, reals=reals)
     match kernel:
         case Convolution():
             return ConstantSections(
@@ -136,7 +138,8 @@ def constants_of(layer: Layer, region: Region, taps: Taps | None = None) -> Cons
         case Lookup():
             return ConstantSections(lookup=kernel.table)
         case Pooling():
-            return None if kernel.lookup is None else ConstantSections(lookup=kernel.lookup)
+            absent = kernel.reals is None and kernel.lookup is None
+            return None if absent else ConstantSections(reals=kernel.reals, lookup=kernel.lookup)
         case Resize():
             return _resize_sections(kernel, region)
         case Product():

@@ -289,7 +289,10 @@ def command_work(command: ComputeCommand, machine: Machine, quads: int) -> Comma
     vectors = vector_count(command, machine)
     each = _cycles_each(command, machine)
     if isinstance(command, Normalize):  # all of a pixel stays on one tile
-        vectors, each = pixels_of(command.source), pixel_cycles(command.kind, command.source.channels, machine)
+        vectors, each = (
+            pixels_of(command.source),
+            pixel_cycles(command.kind, command.source.channels, machine, command.response),
+        )
     cycles = vector_cycles(vectors, each, machine, quads, vector_traffic(command, machine, quads))
     return CommandWork(0, cycles - machine.fill_cycles, machine.fill_cycles)
 

@@ -6,10 +6,10 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-long lint lab bench bench-ui gallery views clean
+.PHONY: help demo test test-long test-wheel lint lab bench bench-ui gallery views clean
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/.stamp-run ## Compile and run ResNet-50 for an open model of the MLA, checked against onnxruntime
 	@$(BIN)/python -m sima_compiler.demo
@@ -30,6 +30,9 @@ test-long: .venv/.stamp-dev ## Follow the advice on large networks, judge 20,000
 	@$(BIN)/python -m pytest -q tests/long/advice_on_networks.py
 	@$(BIN)/python -m tests.long.mutated --results tests/long/results.md $(ARGS)
 	@$(BIN)/python -m tests.long.convolutions
+
+test-wheel: .venv/.stamp-dev ## Install the wheel beside JupyterLab's oldest and newest release (needs the network) and use it in Chromium
+	@$(BIN)/python -m pytest -q tests/long/wheel_in_jupyterlab.py
 
 bench: .venv/.stamp-dev ## Run the benchmarks (some minutes) and write tests/benchmarks/results.md
 	@$(BIN)/python -m tests.benchmarks.run $(ARGS)
@@ -63,6 +66,6 @@ $(BIN)/python:
 	@echo "Installing sima-nb and its test tools (once; a few minutes) ..."
 	@$(PIP) install --editable '.[dev]' && touch $@ .venv/.stamp-run
 
-.venv/.stamp-lab: pyproject.toml sima_nb/labextension/package.json | $(BIN)/python
+.venv/.stamp-lab: pyproject.toml sima_nb/labextension/package.json labextension/server_config/sima_nb.json | $(BIN)/python
 	@echo "Installing sima-nb and JupyterLab (once; a few minutes) ..."
 	@$(PIP) install --editable '.[lab]' && touch $@ .venv/.stamp-run

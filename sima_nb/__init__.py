@@ -2,7 +2,7 @@
 
 In: a model, an archive or statistics. Out: the magics; `Summary` (what ``%sima_compile`` shows, also for any archive by
 itself) and `write_html` (the same as an offline file); the widgets `StatsExplorer`, `ArchiveTree`, `BatchNegotiation`,
-`Comparison`. Importing this package imports neither IPython nor ipywidgets nor plotly: widgets load on first use.
+`Comparison`. Everything loads on first use: Jupyter Server imports this package when it starts.
 """
 
 from __future__ import annotations
@@ -11,22 +11,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from sima_compiler import __version__
-from sima_nb.display import Summary, write_html
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from sima_nb.display import Summary, write_html
     from sima_nb.widgets.archive import ArchiveTree
     from sima_nb.widgets.batch import BatchNegotiation
     from sima_nb.widgets.comparison import Comparison
     from sima_nb.widgets.stats import StatsExplorer
 
-#: Widget -> module that defines it.
-_WIDGETS: dict[str, str] = {
+#: Public name -> module that defines it.
+_HOMES: dict[str, str] = {
     "ArchiveTree": "sima_nb.widgets.archive",
     "BatchNegotiation": "sima_nb.widgets.batch",
     "Comparison": "sima_nb.widgets.comparison",
     "StatsExplorer": "sima_nb.widgets.stats",
+    "Summary": "sima_nb.display",
+    "write_html": "sima_nb.display",
 }
 #: What Jupyter Server calls; the package that answers is imported only then, for nothing else needs Jupyter Server.
 _SERVER_HOOK = "_jupyter_server_extension_points"
@@ -47,7 +49,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name == _SERVER_HOOK:
         return import_module("sima_nb.server.app").extension_points
-    home = _WIDGETS.get(name)
+    home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(home), name)

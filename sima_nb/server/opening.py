@@ -11,12 +11,15 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sima_compiler import Limits
-from sima_compiler.view import Preview
 from sima_nb.server.errors import PathError
 from sima_nb.server.pool import Cancellation
-from sima_nb.server.recognition import Document, document_of
+
+if TYPE_CHECKING:
+    from sima_compiler import Limits
+    from sima_compiler.view import Preview
+    from sima_nb.server.recognition import Document
 
 
 def identity_of(path: Path) -> str:
@@ -73,6 +76,8 @@ class OpenFiles:
         with self._guard:
             lock = self._opening.setdefault(path, threading.Lock())
         with lock:
+            from sima_nb.server.recognition import document_of  # the reader is loaded when a file is opened
+
             cancellation.check()
             identity = identity_of(path)
             found = self._known(path, identity)

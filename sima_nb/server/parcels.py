@@ -15,8 +15,6 @@ from typing import Any
 from sima_compiler.view import Comparison, View, to_binary
 from sima_nb.server.opening import Opened
 
-#: What a parcel is sent as.
-CONTENT_TYPE = "application/vnd.sima-nb.parcel"
 _ALIGNMENT = 8
 
 

@@ -9,12 +9,13 @@ from jupyter_server.auth.decorator import authorized
 from tornado.web import authenticated
 
 from sima_compiler import ArchiveError
-from sima_compiler.view import compare_views
 from sima_nb.server.base import SimaHandler
 from sima_nb.server.errors import PathError, RequestError
 from sima_nb.server.opening import Opened, identity_of
-from sima_nb.server.parcels import CONTENT_TYPE, comparison_parcel, document_parcel
 from sima_nb.server.pool import Cancellation
+
+#: What a parcel is sent as, see `parcels`; the views are loaded when the first one is packed.
+CONTENT_TYPE = "application/vnd.sima-nb.parcel"
 
 
 class FileHandler(SimaHandler):
@@ -38,8 +39,13 @@ class ViewHandler(FileHandler):
     async def get(self) -> None:
         """A parcel."""
         path = self.asked("path")
-        parcel = await self.work(lambda cancellation: document_parcel(self.opened(path, cancellation)))
+        parcel = await self.work(lambda cancellation: self._packed(path, cancellation))
         await self.finish(parcel, set_content_type=CONTENT_TYPE)
+
+    def _packed(self, path: str, cancellation: Cancellation) -> bytes:
+        from sima_nb.server.parcels import document_parcel
+
+        return document_parcel(self.opened(path, cancellation))
 
 
 class StateHandler(SimaHandler):
@@ -106,6 +112,9 @@ class ComparisonHandler(FileHandler):
         await self.finish(parcel, set_content_type=CONTENT_TYPE)
 
     def _compared(self, before: str, after: str, cancellation: Cancellation) -> bytes:
+        from sima_compiler.view import compare_views
+        from sima_nb.server.parcels import comparison_parcel
+
         opened = [self.opened(path, cancellation) for path in (before, after)]
         views = [one.document.view for one in opened]
         for path, view in zip((before, after), views, strict=True):

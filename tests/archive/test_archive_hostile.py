@@ -257,6 +257,37 @@ def test_the_total_is_limited(tmp_path: Path) -> None:
         Archive.open(write_gz(tmp_path, plain_tar(extra, (header("b.so"), b"x" * 3000))), limits=limits)
 
 
+def test_texts_that_are_always_read_are_limited_together(tmp_path: Path) -> None:
+    """Each within its own limit, thousands would fill the memory; other texts are read when they are asked for."""
+    limits = Limits(yaml_bytes=3000, json_bytes=5000, kept_bytes=0)
+    stats = b"1:\n  name: a\n  start_cycle: 0\n  end_cycle: 9\n" + b"#" * 2000
+    many = [(header(f"net_stage{number}_mla_stats.yaml"), stats) for number in range(2, 9)]
+    assert Archive.open(write_gz(tmp_path, plain_tar(*many[:4])), limits=limits).stats is not None
+    with pytest.raises(SizeLimitError, match="pipeline, report and statistics"):
+        Archive.open(write_gz(tmp_path, plain_tar(*many)), limits=limits)
+    others = [(header(f"notes{number}.json"), b" " * 4000) for number in range(9)]
+    archive = Archive.open(write_gz(tmp_path, plain_tar(*others)), limits=limits)
+    assert archive.read("notes3.json") == b" " * 4000
+
+
+def test_reading_can_be_stopped(tmp_path: Path) -> None:
+    """At every piece of the file, when it is opened and when it is read again."""
+    path = write_gz(tmp_path, plain_tar((header("large.so"), bytes(1 << 20))))
+
+    class LeftError(Exception):
+        pass
+
+    def leave() -> None:
+        raise LeftError
+
+    with pytest.raises(LeftError):
+        Archive.open(path, watch=leave)
+    archive = Archive.open(path, limits=Limits(kept_bytes=0))
+    with pytest.raises(LeftError):
+        archive.watched(leave).read("large.so")
+    assert len(archive.read("large.so")) == 1 << 20
+
+
 def test_a_decompression_bomb_is_stopped(tmp_path: Path) -> None:
     """600 MiB of zeros in 0.6 MB: one flushed block of compressed zeros, repeated."""
     packer = zlib.compressobj(9, wbits=31)

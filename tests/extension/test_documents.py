@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from playwright.sync_api import Locator, expect
 
 from tests.extension.conftest import Opened
 from tests.support.archives import stats_text
 from tests.support.jupyterlab import NOT_OURS, PATIENCE
 
+ROOT = Path(__file__).parents[2]
 LAYERS = "[role=grid] [role=row]:not(:has([role=columnheader]))"
 
 
@@ -188,3 +192,26 @@ def test_notebook_7_opens_the_same_documents(open_page: Opened) -> None:
     place.get_by_role("tab", name="Gantt").click()
     expect(rows(place)).to_have_count(4)
     assert not [error for error in errors if not any(known in error for known in NOT_OURS)]
+
+
+def test_it_speaks_german(open_page: Opened) -> None:
+    """The words that the package ships, in a JupyterLab whose language pack is played by the test."""
+    words = json.loads((ROOT / "sima_nb" / "locale" / "de_DE" / "LC_MESSAGES" / "sima_nb.json").read_text("utf-8"))
+    lab = open_page()
+    reply = json.dumps({"data": {"sima_nb": words}, "message": ""})
+    lab.page.route("**/api/translations/**", lambda route: route.fulfill(body=reply, content_type="application/json"))
+    setting = """async () => {
+      const { serviceManager } = window.jupyterapp;
+      await serviceManager.settings.save("@jupyterlab/translation-extension:plugin", '{"locale": "de_DE"}');
+    }"""
+    lab.page.evaluate(setting)
+    try:
+        lab.page.reload()
+        lab.wait_ready()
+        lab.command("sima-nb:open", path="small_mpk.tar.gz")
+        expect(lab.document.get_by_role("tab")).to_have_text(["Bericht", "Gantt", "Archiv", "Stapel"])
+        expect(lab.page.get_by_role("button", name="Vergleichen mit …")).to_be_visible()
+        lab.command("docmanager:open", path="small.sima")
+        expect(lab.document.get_by_label("Größter Stapel")).to_be_visible(timeout=1000 * PATIENCE)
+    finally:
+        lab.page.evaluate(setting.replace("de_DE", "default"))

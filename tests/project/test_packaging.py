@@ -103,8 +103,21 @@ def test_the_package_is_imported_without_jupyter_server(tmp_path: Path) -> None:
         "import sys\nimport sima_nb, sima_nb.magics, sima_nb.widgets.stats\n"
         "assert not [name for name in sys.modules if name.split('.')[0] in ('jupyter_server', 'tornado')]"
     )
+    run_python(code, tmp_path)
+
+
+def test_starting_jupyter_server_loads_nothing_heavy(tmp_path: Path) -> None:
+    """Every start of every server would pay for it; the reader is loaded with the first file that is opened."""
+    code = (
+        "import sys\nimport sima_nb\nsima_nb._jupyter_server_extension_points()\n"
+        "assert not [name for name in sys.modules if name.split('.')[0] in ('numpy', 'onnx', 'IPython')]"
+    )
+    run_python(code, tmp_path)
+
+
+def run_python(code: str, folder: Path) -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "compiler")])}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=tmp_path)
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=folder)
     assert done.returncode == 0, done.stderr
 
 

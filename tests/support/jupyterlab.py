@@ -64,10 +64,13 @@ class Lab:
 
 
 @contextlib.contextmanager
-def running_lab(folder: Path) -> Generator[Lab]:
-    """A server that ends with the block, together with its kernels."""
+def running_lab(folder: Path, python: str = "") -> Generator[Lab]:
+    """A server that ends with the block, together with its kernels.
+
+    ``python`` is another environment's, whose installed packages are used instead of this checkout.
+    """
     notebooks, token, port = folder / "notebooks", secrets.token_hex(16), _free_port()
-    environment = _environment(folder)
+    environment = _environment(folder, installed=bool(python))
     notebooks.mkdir()
     options = (
         *("--no-browser", "--allow-root", "--expose-app-in-browser", "--ip=127.0.0.1", f"--port={port}"),
@@ -76,7 +79,7 @@ def running_lab(folder: Path) -> Generator[Lab]:
     )
     with (folder / "server.log").open("wb") as log:
         server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *options],
+            [python or sys.executable, "-m", "jupyterlab", *options],
             env=environment,
             cwd=notebooks,
             stdout=log,
@@ -211,12 +214,13 @@ def _note_request(complaints: list[str], lab: Lab, url: str) -> None:
         complaints.append(f"a request left the page: {url}")
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def _environment(folder: Path, *, installed: bool) -> dict[str, str]:
     """Folders of the test's own, and this checkout's extension in front of an installed one."""
     extensions = folder / "share" / "labextensions"
     extensions.mkdir(parents=True)
-    (extensions / "sima-nb").symlink_to(EXTENSION, target_is_directory=True)
-    enable(folder / "config")
+    if not installed:
+        (extensions / "sima-nb").symlink_to(EXTENSION, target_is_directory=True)
+        enable(folder / "config")
     settings = folder / "settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
     # Without this the page asks whether it may fetch news.
@@ -230,7 +234,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
         "IPYTHONDIR": str(folder / "ipython"),
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "compiler")]),
+        "PYTHONPATH": "" if installed else os.pathsep.join([str(ROOT), str(ROOT / "compiler")]),
     }
 
 

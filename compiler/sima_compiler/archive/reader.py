@@ -24,7 +24,13 @@ from sima_compiler.archive.report_records import CompileReport
 from sima_compiler.archive.stats import MlaStats
 from sima_compiler.archive.tarstream import Member, Sink, walk
 from sima_compiler.archive.tree import ArchiveTree, build_tree
-from sima_compiler.errors import ArchiveError, InvalidArchiveError, SchemaError, UnsupportedExtensionError
+from sima_compiler.errors import (
+    ArchiveError,
+    InvalidArchiveError,
+    SchemaError,
+    SizeLimitError,
+    UnsupportedExtensionError,
+)
 
 if TYPE_CHECKING:
     from sima_compiler.sim.trace_columns import TraceColumns
@@ -264,18 +270,31 @@ def _open(path: Path, limits: Limits, watch: Watch) -> Archive:
 def _collect(stream: GzipStream, limits: Limits) -> tuple[list[Member], dict[str, bytes]]:
     """The files in order, and the contents of what is always kept and of what else fits the memory budget."""
     chunks: dict[str, list[bytes]] = {}
-    left = limits.kept_bytes
+    left, texts = limits.kept_bytes, 0
 
     def choose(member: Member) -> Sink | None:
-        nonlocal left
-        if member.kind not in _ALWAYS_KEPT:
-            if member.size > left:
-                return None
+        nonlocal left, texts
+        if member.kind in _ALWAYS_KEPT:
+            texts += member.size
+            _check_texts(member, texts, limits)
+        elif member.size > left:
+            return None
+        else:
             left -= member.size
         return chunks.setdefault(member.name, []).append
 
     members = [member for member in walk(stream, limits, choose) if not member.is_folder]
     return members, {name: b"".join(parts) for name, parts in chunks.items()}
+
+
+def _check_texts(member: Member, texts: int, limits: Limits) -> None:
+    """Each text is limited; thousands of them are too, or an archive of a few megabytes could fill the memory."""
+    most = limits.yaml_bytes + 2 * limits.json_bytes
+    if texts > most:
+        raise SizeLimitError(
+            f"entry {member.name} brings pipeline, report and statistics to {texts} bytes, the limit is {most}",
+            entry=member.name,
+        )
 
 
 def _mpk_name(files: tuple[FileEntry, ...], archive_name: str) -> str:

@@ -15,6 +15,8 @@ export interface Places {
   readonly restorer: ILayoutRestorer | null;
   readonly palette: ICommandPalette | null;
   readonly launcher: ILauncher | null;
+  /** The launcher's own name for what is neither notebook nor console. */
+  readonly others: string;
   readonly browsers: IFileBrowserFactory | null;
 }
 
@@ -31,7 +33,7 @@ export function addCompiling(
   const category = trans.__("SiMa");
   places.palette?.addItem({ command: COMMANDS.compile, category });
   places.palette?.addItem({ command: COMMANDS.jobs, category });
-  places.launcher?.add({ command: COMMANDS.compile, category: trans.__("Other"), rank: 20 });
+  places.launcher?.add({ command: COMMANDS.compile, category: places.others, rank: 20 });
   void places.restorer?.restore(panels, { command: COMMANDS.jobs, name: () => "jobs" });
 }
 

@@ -54,7 +54,8 @@ async function activate(
   addFactory(app.docRegistry, services, trackers.files);
   addCommands(app, manager, services, trackers, browsers);
   addMenus(app, palette, services.trans);
-  addCompiling(app, manager, services, { restorer, palette, launcher, browsers });
+  const others = (translator ?? nullTranslator).load("jupyterlab").__("Other");
+  addCompiling(app, manager, services, { restorer, palette, launcher, browsers, others });
   if (restorer) restore(restorer, trackers);
   // A compile that was running when the page was left is waited for again, whatever is open now.
   void app.restored.then(() => services.jobs.look());

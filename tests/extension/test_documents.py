@@ -57,7 +57,7 @@ def test_members_are_previewed_and_extracted(open_page: Opened) -> None:
     program.click()
     expect(place).to_contain_text("commands: ")
     place.get_by_role("treeitem").filter(has_text="small_compile_report.json").click(modifiers=["Control"])
-    place.get_by_role("button", name="Extract 1 files").click()
+    place.get_by_role("button", name="Extract 1 file", exact=True).click()
     expect(place).to_contain_text("1 file extracted into small")
     assert (lab.lab.folder / "small" / "small_compile_report.json").is_file()
 
@@ -218,7 +218,7 @@ def test_settings_and_the_dark_theme(open_page: Opened) -> None:
         lab.page.reload()
         lab.wait_ready()
         lab.command("apputils:change-theme", theme="JupyterLab Dark")
-        lab.double_click("vendor_mpk.tar.gz")
+        lab.double_click("small_mpk.tar.gz")
         for tab in ("Report", "Archive", "Batch", "Gantt"):
             lab.tab(tab).click()
             lab.accessible()

@@ -77,7 +77,14 @@ def export_model(model: Model, target: str | Path | None = None, *, uint8: bool 
     data = proto.SerializeToString(deterministic=True)
     write_atomically(path, data)
     form = "uint8" if uint8 else "int8"
-    return ExportResult(path, form, len(data), tuple(model.inputs), tuple(model.outputs), model.graph.cut)
+    return ExportResult(
+        path=path,
+        form=form,
+        bytes=len(data),
+        inputs=tuple(model.inputs),
+        outputs=tuple(model.outputs),
+        left_to_host=model.graph.cut,
+    )
 
 
 def target_path(model: Model, target: str | Path | None, *, uint8: bool) -> Path:

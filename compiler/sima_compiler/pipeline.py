@@ -116,7 +116,9 @@ def plan(
     ``stripes`` are shared by the plans of a segment for one machine.
     """
     stripes = stripes or StripeCosts(segment, target.machine, target.quads)
-    found = keeping_plan(segment, target, batch, constants, allowed, stripes)
+    found = keeping_plan(
+        segment=segment, target=target, batch=batch, constants=constants, allowed=allowed, stripes=stripes
+    )
     if not isinstance(found, Overflow):
         return found
     repeat = sample_by_sample(segment, target.machine, quads=target.quads, batch=batch)

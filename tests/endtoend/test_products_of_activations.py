@@ -179,3 +179,29 @@ def test_a_vision_transformer_block_from_seeded_weights(machine: str, tmp_path: 
     verdict = assert_fed_nodes_agree(made, tmp_path, batch=2, machine=machine, model=model)
     assert len(verdict.nodes) == 3
     assert verdict.top1 == 1
+
+
+def test_attention_over_the_pixels_of_an_image(tmp_path: Path) -> None:
+    """As detectors have it: queries, keys and values cut out of one convolution, both products turned."""
+    net = FloatNet(3)
+    channels, side, heads, depth, width = 32, 6, 2, 8, 16
+    pixels, rows = side * side, 2 * depth + width
+    x = net.input((channels, side, side), "image")
+    y = net.node("Reshape", [net.conv(x, heads * rows, 1), net.constant(np.array([0, heads, rows, pixels]))],
+                 (heads, rows, pixels))  # fmt: skip
+    sizes = [(heads, depth, pixels), (heads, depth, pixels), (heads, width, pixels)]
+    queries, keys, values = net.many("Split", [y, net.constant(np.array([depth, depth, width]))], sizes, axis=2)
+    queries = net.node("Transpose", [queries], (heads, pixels, depth), perm=[0, 1, 3, 2])
+    scores = net.node("MatMul", [queries, keys], (heads, pixels, pixels))
+    scores = net.node("Mul", [scores, net.constant(np.float32(depth**-0.5))], (heads, pixels, pixels))
+    shares = net.node("Softmax", [scores], (heads, pixels, pixels), axis=-1)
+    shares = net.node("Transpose", [shares], (heads, pixels, pixels), perm=[0, 1, 3, 2])
+    mixed = net.node("MatMul", [values, shares], (heads, width, pixels))
+    image = net.constant(np.array([0, channels, side, side]))
+    places = net.conv(net.node("Reshape", [values, image], (channels, side, side)), channels, 3, groups=channels)
+    mixed = net.binary("Add", net.node("Reshape", [mixed, image], (channels, side, side)), places)
+    source = net.model([net.binary("Add", x, net.conv(mixed, channels, 1))])
+    random = np.random.default_rng(0)
+    samples = [{"image": random.standard_normal((1, channels, side, side), np.float32)} for _ in range(3)]
+    model = quantize(source, samples)
+    assert_judges_agree(quantize_onnx(source, samples).model, tmp_path, batch=2, compress=True, model=model)

@@ -46,6 +46,13 @@ def test_a_softmax_of_any_shape(seed: int, eight_kib: str, tmp_path: Path) -> No
     assert_judges_agree(model, tmp_path, batch=batch, compress=bool(seed % 2), machine=machine, seed=seed)
 
 
+def test_sums_of_long_rows_run_value_after_value() -> None:
+    """1,500 shares of nearly one size, in steps so fine that any other order of adding float32 shows."""
+    net = QdqGraph()
+    net.output(net.pair(net.op("Softmax", net.input((40, 1500), scale=0.01), axis=2), 1e-5, -128))
+    assert_reference_agrees(net.model(), batch=1)
+
+
 def boxes() -> QdqGraph:
     """The box head of a detector: distances as shares of 16 bins, weighted by a 1 x 1 convolution."""
     net = QdqGraph(batch=1)
@@ -94,17 +101,20 @@ def test_a_softmax_that_is_quantized_twice_is_computed_in_reals(seed: int, tmp_p
     assert_fed_nodes_agree(net.model(), tmp_path, model=model, machine=("mlsoc", "tiny")[seed % 2])
 
 
-def arg_max(places: int, *, keepdims: int, axis: int, rank: int = 3) -> QdqGraph:
+def arg_max(places: int, *, keepdims: int, axis: int, last: int = 0) -> QdqGraph:
+    """A coarse scale, so that several values are the largest."""
     net = QdqGraph()
-    shape = [places if place + 1 == axis else 3 + place for place in range(rank)]
-    net.output(net.op("ArgMax", net.input(tuple(shape)), axis=axis, keepdims=keepdims), dtype=TensorProto.INT64)
+    shape = [places if place + 1 == axis else 3 + place for place in range(3)]
+    x = net.input(tuple(shape), scale=0.5)
+    y = net.op("ArgMax", x, axis=axis, keepdims=keepdims, select_last_index=last)
+    net.output(y, dtype=TensorProto.INT64)
     return net
 
 
 @pytest.mark.parametrize("keepdims", [0, 1])
 @pytest.mark.parametrize(("places", "axis"), [(21, 1), (256, 1), (7, 2), (30, 3)])
 def test_arg_max_counts_from_nought(places: int, axis: int, keepdims: int, tmp_path: Path) -> None:
-    model = arg_max(places, keepdims=keepdims, axis=axis).model()
+    model = arg_max(places, keepdims=keepdims, axis=axis, last=places % 2).model()
     assert_judges_agree(model, tmp_path, batch=2, compress=True, machine=("mlsoc", "tiny")[keepdims])
 
 

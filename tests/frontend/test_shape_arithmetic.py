@@ -10,8 +10,8 @@ import pytest
 from onnx import TensorProto
 
 from sima_compiler import Model, UnsupportedError
-from tests.support.judges import assert_judges_agree
-from tests.support.qdq_graph import QdqGraph
+from tests.support.judges import assert_judges_agree, assert_reference_agrees
+from tests.support.qdq_graph import INT8, UINT8, QdqGraph
 
 Build = Callable[[QdqGraph], None]
 CASES: dict[str, Build] = {}
@@ -143,3 +143,19 @@ def test_a_size_that_is_calculated_from_the_batch_is_refused(name: str) -> None:
         Model.from_onnx(net.model())
     assert "batch" in caught.value.message
     assert caught.value.rule == "the first dimension of every tensor is the batch"
+
+
+@pytest.mark.parametrize("kind", [UINT8, INT8])
+def test_anchors_between_pairs(kind: type) -> None:
+    """A grid of anchors computed out of the shape of a map, every step between pairs, as quantize_static leaves it."""
+    net = QdqGraph(kind, seed=3)
+    x = net.input((3, 5, 4))
+    shape = net.op("Shape", x)
+    columns = net.op("Gather", shape, net.constant(3, np.int64), axis=0)
+    numbers = net.op("Range", net.constant(0, np.int64), columns, net.constant(1, np.int64))
+    centres = net.op("Add", net.pair(net.op("Cast", numbers, to=1), 0.0137, -128), net.operand(64, 0.0079))
+    grid = net.op("Expand", net.pair(centres, 0.0213, -128), net.constant([3, 5, 4], np.int64))
+    scaled = net.op("Mul", net.pair(grid, 0.0213, -128), net.operand([[40], [50], [60], [70], [80]], 0.013))
+    net.output(net.pair(net.op("Add", x, net.pair(scaled, 0.0311, -128)), 0.04, -9))
+    results = assert_reference_agrees(net.model(), batch=3)
+    assert all(len(np.unique(array)) > 3 for array in results.values())

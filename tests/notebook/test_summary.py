@@ -16,6 +16,7 @@ import pytest
 
 from sima_compiler import Archive, MlaStats, OutputError
 from sima_compiler.archive.report_records import BatchCandidate, Lever, LimitingTensor
+from sima_compiler.view import wordings
 from sima_compiler.view.details import layer_share
 from sima_compiler.view.folding import answered
 from sima_compiler.view.html.causes import efficiency_sentence
@@ -313,6 +314,14 @@ def test_a_saved_output_holds_the_costliest_layers_and_the_total_of_the_rest() -
     assert "300 of 2,300 layers are not in this output, 1,500 cycles together" in saved
     assert "--html" in saved
     assert len(saved) <= 60_000 + 450 * 2000
+
+
+def test_the_bound_is_told_by_what_decides_it(small_archive: Archive) -> None:
+    report, view = small_archive.report, view_of(small_archive)
+    assert report is not None
+    sentences = {"macs": wordings.BOUND_MACS, "dram": wordings.BOUND_DRAM}
+    assert [said for said in view.totals.counted if said in sentences.values()] == [sentences[report.bound_by or ""]]
+    assert set(report.warnings) <= {*view.warnings, *(f"left to the host: {part}" for part in view.left_to_host)}
 
 
 def test_a_saved_output_of_a_small_network_is_small(small_archive: Archive) -> None:

@@ -41,8 +41,8 @@ from sima_compiler.sim.execute import run_lm
 from sima_compiler.sim.races import accesses as executed_accesses
 from sima_compiler.stages.lowering.way_out import with_table
 from sima_compiler.stages.scheduling.access import accesses as planned_accesses
+from sima_compiler.stages.tiling.block.constants import constants_of
 from sima_compiler.stages.tiling.block.geometry import whole
-from sima_compiler.stages.tiling.block.kernels import constants_of
 from sima_compiler.stages.tiling.block.least import working_bytes
 from sima_compiler.stages.tiling.block.parameters import least_constants, parameter_bytes, value_bytes
 from sima_compiler.stages.tiling.block.reach import input_region, stripable

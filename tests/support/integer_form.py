@@ -55,6 +55,15 @@ def integer_form(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def _drop_idle(graph: onnx.GraphProto) -> None:
     """Nodes that reach no output go: onnxruntime keeps them, and counts them among the readers of what they read."""
+    idle = idle_nodes(graph)
+    kept = onnx.GraphProto()
+    kept.node.extend(node for node in graph.node if not any(node is other for other in idle))
+    del graph.node[:]
+    graph.node.extend(kept.node)
+
+
+def idle_nodes(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """Nodes that reach no output."""
     makers = {name: node for node in graph.node for name in node.output if name}
     waiting, needed = [entry.name for entry in graph.output], set[str]()
     while waiting:
@@ -63,10 +72,7 @@ def _drop_idle(graph: onnx.GraphProto) -> None:
             needed.add(node.output[0])
             inner = [item for entry in node.attribute for item in (entry.g, *entry.graphs)]
             waiting += [*node.input, *(name for item in inner for part in item.node for name in part.input)]
-    kept = onnx.GraphProto()
-    kept.node.extend(node for node in graph.node if node.output and node.output[0] in needed)
-    del graph.node[:]
-    graph.node.extend(kept.node)
+    return [node for node in graph.node if not node.output or node.output[0] not in needed]
 
 
 def _leaves_products_in_float(model: onnx.ModelProto) -> bool:

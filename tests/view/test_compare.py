@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import onnx
 import pytest
 
 from sima_compiler import Archive, MlaStats, Model
-from sima_compiler.view import comparison_text, view_of, view_of_path, view_of_stats
+from sima_compiler.view import comparison_text, units, view_of, view_of_path, view_of_stats
 from sima_compiler.view.align import LONGEST_ALIGNMENT, aligned
 from sima_compiler.view.compare import Comparison, FileChange, TotalChange, compare_paths, compare_views
 from sima_compiler.view.compare_text import file_cells, total_cells
@@ -191,9 +192,32 @@ def test_totals_files_and_what_makes_two_archives_incomparable() -> None:
     assert "4 quads of mlsoc and 1 quad of tiny" in found.notes[1]
 
 
+def test_each_total_is_that_of_its_own_archive_and_each_side_of_a_layer_its_own() -> None:
+    paths = (SAMPLES / "report_1_0_mpk.tar.gz", SAMPLES / "report_1_0_tiny_mpk.tar.gz")
+    found, archives = compare_paths(*paths), [Archive.open(path) for path in paths]
+    reports = [archive.report for archive in archives]
+    assert all(report is not None and report.dram is not None for report in reports)
+    totals = {row.name: (row.before, row.after) for row in found.totals}
+    fields = ("desired_batch_size", "compute_cycles", "runtime_cycles", "bound_cycles", "efficiency")
+    wanted = {name: tuple(getattr(report, name) for report in reports) for name in fields}
+    for name in ("loaded_bytes", "stored_bytes"):
+        wanted[name] = tuple(getattr(report.dram, name) for report in reports if report is not None)
+    wanted["peak_bytes"] = tuple(max(part.peak_bytes for part in report.segments) for report in reports if report)
+    wanted["file_bytes"] = tuple(sum(file.bytes for file in archive.files) for archive in archives)
+    assert {name: totals[name] for name in wanted} == wanted
+    lines = comparison_text(found).splitlines()
+    for row in found.layers:
+        (line,) = (line for line in lines if line.startswith(f"{row.name} "))
+        assert line.split()[1:4] == [f"{row.before:,}", f"{row.after:,}", units.signed(row.change)]
+    for total in found.totals:
+        (line,) = (line for line in lines if line.startswith(f"{total.label}  "))
+        assert re.search(r" {2,}".join(map(re.escape, total_cells(total)[:3])), line)
+
+
 def test_an_archive_and_itself_are_the_same(compiled: tuple[Path, Path]) -> None:
     view = view_of(Archive.open(compiled[1]))
     found = compare_views(view, view)
     assert found.counts["same"] == len(found.layers)
     assert all(row.before == row.after for row in (*found.totals, *found.files))
-    assert found.notes == ()
+    assert found.notes == ("before and after are the same file",)
+    assert compare_views(view, replace(view, path="copy_mpk.tar.gz")).notes == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from sima_compiler.archive.report_records import BatchCandidate, Lever, LimitingTensor
+from sima_compiler.view import units, wordings
 from sima_compiler.view.batch_text import batch_text, negotiation_text
 from sima_compiler.view.columns import to_json
 from sima_compiler.view.folding import answered, folded
@@ -71,3 +73,38 @@ def test_where_nobody_planned_with_anything_every_form_says_how_to() -> None:
     view = weighed(BatchCandidate(1, feasible=True, status="scheduled", cycles=9, cycles_per_sample=9.0), actual=1)
     for form in (batch_text(view), negotiation_text(view), batch_html(view)):
         assert view.wordings["levers_not_planned"] in " ".join(form.split())
+
+
+def test_each_row_has_its_own_numbers_and_a_bar_of_its_own_kind() -> None:
+    """A size that cannot be built is drawn by another letter, however fast it would be."""
+    lines = batch_text(VIEW).splitlines()
+    for row in folded(VIEW):
+        (line,) = (line for line in lines if re.match(rf"  {row.sizes} +{row.verdict}\b", line))
+        first = row.first
+        assert ("█" in line) == (first.feasible and bool(first.samples_per_second))
+        assert ("░" in line) == (not first.feasible and bool(first.samples_per_second))
+        for write, value in (
+            (units.count, first.cycles_per_sample),
+            (units.short_rate, first.samples_per_second),
+            (units.size, first.peak_on_chip_bytes),
+        ):
+            assert value is None or f" {write(value)} " in line
+
+
+@pytest.mark.parametrize(
+    ("lever", "sentence"),
+    [
+        (Lever("a"), "a (not planned)"),
+        (Lever("a", what_if=True), "what if: a (not planned)"),
+        (Lever("a", feasible=False), "a: no batch fits"),
+        (Lever("a", feasible=False, what_if=True, reason="cannot be planned: b"), "what if: a: cannot be planned: b"),
+        (
+            Lever("a", True, 8, 1234.4, False, 81_234.5),
+            "a: batch 8, 1,234 cycles per sample, 81,234 samples per second",
+        ),
+        (Lever("a", False, 4, 1234.4, True), "what if: a: batch 4, 1,234 cycles per sample, not enough by itself"),
+    ],
+    ids=str,
+)
+def test_a_lever_says_what_it_gave(lever: Lever, sentence: str) -> None:
+    assert wordings.lever_sentence(lever) == sentence

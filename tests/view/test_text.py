@@ -61,6 +61,28 @@ def test_time_stands_with_its_unit_and_what_it_includes() -> None:
     assert int(stalls[4].replace(",", "")) == report.runtime_cycles
 
 
+def test_each_fact_stands_beside_its_own_label() -> None:
+    """A label that names another row's number would pass wherever only the number is looked for."""
+    report = ARCHIVE.report
+    assert report is not None
+    view = replace(VIEW, host_sentence="Left to the host: Softmax.", warnings=("one warning", "another"))
+    rows = re.findall(r"^  (\w+) +(.+)$", facts_text(view), re.MULTILINE)
+    facts = dict(rows)
+    assert [label for label, _ in rows] == [
+        *("archive", "batch", "host", "cycles", "latency", "throughput", "efficiency", "stalls", "plugins"),
+        *("warning", "warning", "counted", "counted"),
+    ]  # fmt: skip
+    assert facts["archive"] == VIEW.path
+    assert facts["batch"] == "40 desired -> 12 actual"
+    assert facts["host"] == view.host_sentence
+    assert facts["cycles"].startswith(f"{report.runtime_cycles:,} for one run")
+    assert facts["latency"].startswith("58.76 µs at 100 MHz")
+    assert facts["throughput"] == "204,221 samples per second"
+    assert facts["efficiency"].startswith("34.9 % of the bound (2,053 cycles)")
+    assert facts["plugins"] == "5 EV74, 1 MLA"
+    assert [text for label, text in rows if label == "warning"] == ["one warning", "another"]
+
+
 def test_the_bound_with_padding_never_stands_without_what_it_assumes() -> None:
     """In text, page, data and widgets (which show ``counted``); a file that has no such bound says nothing of it."""
     report, assumes = ARCHIVE.report, wordings.PADDED_BOUND_ASSUMES

@@ -16,6 +16,7 @@ import onnx
 from sima_compiler.errors import ModelError, UnsupportedError
 from sima_compiler.frontend import (
     averages,
+    constant_reals,
     elementwise,
     host_functions,
     limits,
@@ -190,11 +191,18 @@ def _convert(proto: onnx.NodeProto, node: SourceNode, reader: Reader) -> Sequenc
     if any(isinstance(value, Unknown) for value in given):
         return _behind_obstacle(node, reader)
     if _is_constant(node, given):
-        return shapes.fold_constants(proto, node, reader)
+        return _folded(proto, node, reader)
+    if constant_reals.are_constants(node, given) and not node.domain and node.operator not in UNREPEATABLE:
+        return constant_reals.fold_reals(proto, node, reader)
     converter = _converter(node)
     on_bytes = any(isinstance(value, Activation) and value.integer for value in given)
     rules.REALS.check(node, "it computes with bytes as numbers", not on_bytes or node.operator in ON_BYTES)
     return converter(node, reader)
+
+
+def _folded(proto: onnx.NodeProto, node: SourceNode, reader: Reader) -> Sequence[Value]:
+    pair = constant_reals.quantized_pair(node, reader) if node.operator == "QuantizeLinear" else None
+    return shapes.fold_constants(proto, node, reader) if pair is None else [pair]
 
 
 def _converter(node: SourceNode) -> Converter:
@@ -288,6 +296,7 @@ CONVERTERS: dict[str, Converter] = {
     "MaxPool": windows.convert_max_pool,
     "AveragePool": averages.convert_average_pool,
     "GlobalAveragePool": averages.convert_global_average_pool,
+    "LRN": rows.convert_lrn,
     "GlobalMaxPool": reductions.convert_global_max_pool,
     **dict.fromkeys(("ReduceMax", "ReduceMean", "ReduceSum"), reductions.convert_reduction),
     "Concat": movement.convert_concat,

@@ -63,9 +63,9 @@ def _spread(node: SourceNode, reader: Reader, value: Activation, front: Shape, p
 
 def convert_einsum(node: SourceNode, reader: Reader) -> Sequence[Value]:
     """Einsum of two activations that is a matrix product, its axes in any order."""
-    left, right = reader.settled(node, 0), reader.settled(node, 1)
     equation = node.text("equation", "").replace(" ", "")
     terms = _terms(node, equation)
+    left, right = reader.settled(node, 0), reader.settled(node, 1)
     shapes = (left.shape, right.shape)
     if any(len(term) != len(shape) + 1 for term, shape in zip(terms, shapes, strict=False)):
         raise node.invalid(f"equation {equation!r} does not fit inputs of shapes {shapes} per sample")

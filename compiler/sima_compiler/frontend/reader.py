@@ -42,6 +42,7 @@ class Reader:
         self.reshapes: dict[str, tuple[int, ...]] = {}
         self.ends: dict[str, Cut] = {}  # by node, what the network ends in where the node's reals are an output
         self.readers: Counter[str] = Counter()  # how often each ONNX value is read, as an output too
+        self.constant_pairs: dict[str, tuple[str, QuantizedConstant, QuantizedConstant]] = {}
         self.unsigned: frozenset[str] = frozenset()
 
     def value(self, node: SourceNode, position: int) -> Value:

@@ -14,6 +14,8 @@ import onnx
 #: Sizes by value name; None stands for a size that is not known.
 Shapes = Mapping[str, tuple[int | None, ...]]
 
+#: Constants up to this size may be shapes, which inference looks into.
+MOST_BYTES = 4096
 #: Operators that multiply and accumulate -> the position of their weights among the inputs.
 WEIGHTS_AT = {
     "Conv": 1, "ConvTranspose": 1, "Gemm": 1, "MatMul": 1, "ConvInteger": 1, "MatMulInteger": 1,
@@ -23,11 +25,12 @@ WEIGHTS_AT = {
 
 def inferred_shapes(model: onnx.ModelProto) -> Shapes:
     """The shape of every value that ONNX's inference finds; empty where the model is too damaged for it."""
+    constants = _constant_shapes(model)
     try:
-        model = onnx.shape_inference.infer_shapes(model, data_prop=True)
+        model = onnx.shape_inference.infer_shapes(_without_weights(model), data_prop=True)
     except Exception:  # noqa: BLE001 - the inference is C++ and raises what its protobuf does; shapes are only a help
-        return _constant_shapes(model)
-    shapes: dict[str, tuple[int | None, ...]] = dict(_constant_shapes(model))
+        return constants
+    shapes: dict[str, tuple[int | None, ...]] = dict(constants)
     for entry in (*model.graph.input, *model.graph.value_info, *model.graph.output):
         kind = entry.type.tensor_type
         if kind.HasField("shape"):
@@ -35,6 +38,26 @@ def inferred_shapes(model: onnx.ModelProto) -> Shapes:
                 int(size.dim_value) if size.HasField("dim_value") else None for size in kind.shape.dim
             )
     return shapes
+
+
+def _without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy in which large constants are inputs: inference writes and reads the whole model, and weights tell it no
+    more than their shapes (ResNet-50: 0.3 s with them, 0.03 s without).
+    """
+    graph = model.graph
+    light = onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import, functions=model.functions)
+    copy = onnx.GraphProto(
+        name=graph.name, node=graph.node, input=graph.input, output=graph.output, value_info=graph.value_info,
+        sparse_initializer=graph.sparse_initializer,
+    )  # fmt: skip
+    declared = {entry.name for entry in graph.input}
+    for entry in graph.initializer:
+        if len(entry.raw_data) <= MOST_BYTES:
+            copy.initializer.append(entry)
+        elif entry.name not in declared:
+            copy.input.append(onnx.helper.make_tensor_value_info(entry.name, entry.data_type, list(entry.dims)))
+    light.graph.CopyFrom(copy)
+    return light
 
 
 def _constant_shapes(model: onnx.ModelProto) -> Shapes:

@@ -73,7 +73,17 @@ def read_header(data: bytes) -> LmHeader:
     cursor = Cursor(data, lm.HEADER.size + count * lm.SECTION.size, header_bytes, "header")
     machine, segment = lm.NAME.read(cursor), lm.NAME.read(cursor)
     compressed = bool(flags & lm.FLAG_COMPRESSED)
-    return LmHeader(major, minor, machine, segment, quads, batch, compressed, file_bytes, sections)
+    return LmHeader(
+        major=major,
+        minor=minor,
+        machine=machine,
+        segment=segment,
+        quads=quads,
+        batch=batch,
+        compressed=compressed,
+        file_bytes=file_bytes,
+        sections=sections,
+    )
 
 
 def _check_version(major: int, minor: int) -> None:

@@ -164,14 +164,14 @@ def _command_reach(command: Convolve, inputs: int, machine: Machine) -> Reach | 
         return None
     source, target = command.source, command.target
     return Reach(
-        target.samples,
-        source.rows,
-        source.columns,
-        target.rows,
-        target.columns,
-        window.strides[0],
-        window_span(window),
-        inputs if command.mapping.folded else machine.align(inputs),
+        samples=target.samples,
+        in_rows=source.rows,
+        in_columns=source.columns,
+        out_rows=target.rows,
+        out_columns=target.columns,
+        stride=window.strides[0],
+        span=window_span(window),
+        pixel_bytes=inputs if command.mapping.folded else machine.align(inputs),
     )
 
 
@@ -289,7 +289,10 @@ def command_work(command: ComputeCommand, machine: Machine, quads: int) -> Comma
     vectors = vector_count(command, machine)
     each = _cycles_each(command, machine)
     if isinstance(command, Normalize):  # all of a pixel stays on one tile
-        vectors, each = pixels_of(command.source), pixel_cycles(command.kind, command.source.channels, machine)
+        vectors, each = (
+            pixels_of(command.source),
+            pixel_cycles(command.kind, command.source.channels, machine, command.response),
+        )
     cycles = vector_cycles(vectors, each, machine, quads, vector_traffic(command, machine, quads))
     return CommandWork(0, cycles - machine.fill_cycles, machine.fill_cycles)
 

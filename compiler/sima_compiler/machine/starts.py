@@ -247,7 +247,9 @@ class _Walk:
         buffer, low, high = where
         count = len(samples)
         stride = stride or -(-(high - low) // count)
-        new = _Content(low, high, number, samples.start, count, max(1, stride), low)
+        new = _Content(
+            low=low, high=high, map=number, first=samples.start, count=count, stride=max(1, stride), origin=low
+        )
         kept: list[_Content] = []
         for held in self._contents.get(buffer, ()):
             if held.joins(new):
@@ -297,7 +299,7 @@ def operation(command: Reading) -> object:
         case Interpolate():
             return (Interpolate, command.input, command.output, command.clamp, command.has_lookup)
         case Normalize():
-            flags = (command.gains, command.offsets, command.per_pixel)
+            flags = (command.gains, command.offsets, command.per_pixel, command.response)
             return (Normalize, command.kind, command.input, command.output, command.epsilon, command.clamp, flags)
         case _:
             assert_never(command)

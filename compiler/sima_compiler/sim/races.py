@@ -195,7 +195,7 @@ def _dram(program: Program, region: Region, *, writes: bool) -> Access:
 
 def _access(region: Region, start: int, *, on_chip: bool, writes: bool) -> Access:
     low, high = region.bounds()
-    return Access(on_chip, writes, start, start + low, start + high, region)
+    return Access(on_chip=on_chip, writes=writes, start=start, low=start + low, high=start + high, region=region)
 
 
 def _whole(program: Program, buffer: int | None, size: int, *, writes: bool) -> tuple[Access, ...]:

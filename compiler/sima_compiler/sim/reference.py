@@ -172,12 +172,14 @@ def _rows(node: Node, x: Int8Array, tensors: Mapping[str, Tensor]) -> Int8Array:
 
 def _row_values(node: Node, x: Int8Array, found: RowAttributes, tensors: Mapping[str, Tensor]) -> Int8Array:
     source, output = tensors[node.inputs[0]].quant, tensors[node.output].quant
-    if node.op is Op.ARG_MAX:
-        return rowwise.arg_max(x)
+    if node.op in (Op.ARG_MAX, Op.ARG_MAX_LAST):
+        return rowwise.arg_max(x, last=node.op is Op.ARG_MAX_LAST)
     if node.op is Op.SOFTMAX:
         return rowwise.softmax(x, rowwise.exponentials(source.scale, x.shape[-1]), output, node.clamp)
     if node.op is Op.REAL_SOFTMAX:
         return rowwise.real_softmax(x, rowwise.real_exponentials(source.scale), output, node.clamp)
+    if found.response is not None:
+        return rowwise.local_response(x, source, output, found.response, node.clamp)
     if node.op is Op.REDUCE_MAX:
         return rowwise.largest(x, source, output, node.clamp)
     if node.op in (Op.REDUCE_SUM, Op.REDUCE_MEAN):

@@ -62,4 +62,11 @@ def replay_file(found: LmFile) -> RuntimeTrace:
     stalls = {name: sum(layer.stalls[name] for layer in timed.layers) for name in STALLS}
     compute = sum(layer.compute for layer in timed.layers)
     layers = tuple(zip(names, timed.layers, strict=True))
-    return RuntimeTrace(machine.clock_mhz, timed.runtime, compute, stalls, layers, events)
+    return RuntimeTrace(
+        clock_mhz=machine.clock_mhz,
+        runtime_cycles=timed.runtime,
+        compute_cycles=compute,
+        stall_cycles=stalls,
+        layers=layers,
+        events=events,
+    )

@@ -102,5 +102,12 @@ def _lower_table(builder: Builder, step: Step) -> None:
         builder.alias(step, with_lookup(view, table))
     else:
         operator = step.parts[-1]
-        draft = Draft(operator, Lookup(table), (view.source,), step.output, step.parts, step.sources)
+        draft = Draft(
+            operator=operator,
+            kernel=Lookup(table),
+            inputs=(view.source,),
+            output=step.output,
+            parts=step.parts,
+            sources=step.sources,
+        )
         builder.produce_like(step, draft, view, builder.sizes(view.source))

@@ -34,15 +34,15 @@ def schedule(plan: MemoryPlan, stored: Sequence[bytes], machine: Machine, *, qua
     order = linear_order(tiling)
     streams = _streams(order, waits(order, ranges))
     program = Program(
-        tiling.segment,
-        machine.text,
-        quads,
-        tiling.batch,
-        compressed,
-        tiling.layers,
-        tiling.tensors,
-        tuple(Buffer(b.name, b.kind, a, b.bytes) for a, b in zip(plan.addresses, tiling.buffers, strict=True)),
-        tiling.constants,
+        segment=tiling.segment,
+        machine=machine.text,
+        quads=quads,
+        batch=tiling.batch,
+        compressed=compressed,
+        layers=tiling.layers,
+        tensors=tiling.tensors,
+        buffers=tuple(Buffer(b.name, b.kind, a, b.bytes) for a, b in zip(plan.addresses, tiling.buffers, strict=True)),
+        constants=tiling.constants,
         dma_in=tuple(streams[Engine.DMA_IN]),  # type: ignore[arg-type]
         dma_out=tuple(streams[Engine.DMA_OUT]),  # type: ignore[arg-type]
         compute=tuple(streams[Engine.COMPUTE]),  # type: ignore[arg-type]

@@ -15,8 +15,8 @@ from sima_compiler.ir.layers import Segment
 from sima_compiler.ir.tiles import Misfit, Overflow, Tiling
 from sima_compiler.machine.description import Machine
 from sima_compiler.stages.tiling.cuts.blocks import plan_blocks
-from sima_compiler.stages.tiling.cuts.fusion import FusionSite, Group, choose_groups, with_groups
-from sima_compiler.stages.tiling.cuts.plans import LayerSite
+from sima_compiler.stages.tiling.cuts.fusion import FusionProblem, Group, choose_groups, with_groups
+from sima_compiler.stages.tiling.cuts.plans import LayerProblem
 from sima_compiler.stages.tiling.cuts.stripe_costs import StripeCosts
 from sima_compiler.stages.tiling.maps.dram import dram_tensors
 from sima_compiler.stages.tiling.maps.residency import Residency, choose_residency
@@ -56,7 +56,7 @@ def tile(
     groups: tuple[Group, ...] = ()
     if residency.spilled:
         decided = (options.batch, residency.spilled, residency.storage, options.capacity)
-        groups = choose_groups(FusionSite(stripes, *decided, options.longest_group))
+        groups = choose_groups(FusionProblem(stripes, *decided, options.longest_group))
         residency = with_groups(residency, groups, segment)
     if options.allowed is not None and not residency.spilled <= options.allowed:
         tensors = dram_tensors(segment, options.batch, residency.spilled, machine)
@@ -110,14 +110,14 @@ def _emit(
     return emitter.finish()
 
 
-def _site(segment: Segment, machine: Machine, options: TileOptions, residency: Residency, index: int) -> LayerSite:
-    return LayerSite(
-        segment.layers[index],
-        segment,
-        options.batch,
-        residency.spilled,
-        residency.free[index],
-        options.capacity,
-        machine,
-        options.quads,
+def _site(segment: Segment, machine: Machine, options: TileOptions, residency: Residency, index: int) -> LayerProblem:
+    return LayerProblem(
+        layer=segment.layers[index],
+        segment=segment,
+        batch=options.batch,
+        spilled=residency.spilled,
+        free=residency.free[index],
+        capacity=options.capacity,
+        machine=machine,
+        quads=options.quads,
     )

@@ -102,7 +102,16 @@ STATUSES = (
     Label("does_not_fit", "does not fit", note="no plan fits the on-chip memory"),
 )
 
-PALETTE = Palette(FAMILIES, CAUSES, BOUNDS, ENGINES, PROCESSORS, BUFFERS, ROLES, STATUSES)
+PALETTE = Palette(
+    families=FAMILIES,
+    causes=CAUSES,
+    bounds=BOUNDS,
+    engines=ENGINES,
+    processors=PROCESSORS,
+    buffers=BUFFERS,
+    roles=ROLES,
+    statuses=STATUSES,
+)
 
 _PATTERNS: tuple[tuple[str, str], ...] = (
     ("depthwise", r"depthwise|dwconv"),

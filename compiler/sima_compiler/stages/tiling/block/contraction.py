@@ -37,7 +37,7 @@ class Extent:
 
 
 @dataclass(frozen=True, slots=True)
-class Taps:
+class WindowPart:
     """What one part sums: ranges of window rows, window columns and a group's input channels; ``part`` is its place."""
 
     rows: Range
@@ -75,14 +75,14 @@ def smaller_extents(kernel: Reduction, lanes: int) -> list[Extent]:
     return list(dict.fromkeys(found))
 
 
-def parts_of(kernel: Reduction, extent: Extent, source: FeatureMap, output: Region) -> Iterator[Taps]:
+def parts_of(kernel: Reduction, extent: Extent, source: FeatureMap, output: Region) -> Iterator[WindowPart]:
     """The parts of an output block's reduction, in the order of the window's rows, columns and channels."""
     whole = whole_extent(kernel)
     rows = _along(kernel, 0, extent.rows, output.rows, source.rows)
     columns = _along(kernel, 1, extent.columns, output.columns, source.columns)
     spans = list(product(rows, columns, splits(whole.channels, extent.channels)))
     for index, (row, column, channels) in enumerate(spans):
-        yield Taps(row, column, channels, _place(index, len(spans)))
+        yield WindowPart(row, column, channels, _place(index, len(spans)))
 
 
 def _place(index: int, count: int) -> Part:
@@ -119,14 +119,14 @@ def group_channels(kernel: Convolution, source: FeatureMap, target: FeatureMap, 
     return (outputs[0] // per_group_out * per_group_in, -(-outputs[1] // per_group_out) * per_group_in)
 
 
-def part_region(kernel: Reduction, taps: Taps, source: FeatureMap, target: FeatureMap, output: Region) -> Region:
+def part_region(kernel: Reduction, cells: WindowPart, source: FeatureMap, target: FeatureMap, output: Region) -> Region:
     """The region of the first input that a part of an output block reads."""
-    rows, columns, _ = block_window(output, taps.window(kernel.window), source)
+    rows, columns, _ = block_window(output, cells.window(kernel.window), source)
     if isinstance(kernel, Pooling):
         return Region(output.samples, rows, columns, output.channels)
     first, last = group_channels(kernel, source, target, output.channels)
-    if taps.channels != (0, source.channels // kernel.groups):
-        first, last = first + taps.channels[0], first + taps.channels[1]
+    if cells.channels != (0, source.channels // kernel.groups):
+        first, last = first + cells.channels[0], first + cells.channels[1]
     return Region(output.samples, rows, columns, (first, last))
 
 

@@ -61,7 +61,9 @@ def coordinate_move(number: int, move: Move, source: FeatureMap, target: Feature
     """
     offsets = move.source_offset, move.target_offset
     steps = tuple(zip(move.sizes, move.source_strides, move.target_strides, strict=True))
-    found = _coordinates(number, move.source, offsets, steps, _sizes(source), _sizes(target))
+    found = _coordinates(
+        number=number, name=move.source, offsets=offsets, steps=steps, source=_sizes(source), target=_sizes(target)
+    )
     for side, feature_map in ((False, source), (True, target)):
         limits = _sizes(feature_map)
         if any(high > limit for (_, high), limit in zip(found.box(target=side), limits, strict=True)):

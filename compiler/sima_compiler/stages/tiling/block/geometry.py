@@ -103,16 +103,16 @@ def operand_of(held: Held, region: Region, *, writes: bool = False) -> Operand:
     samples, rows, columns, channels = region.shape
     padding = held.padding if writes and region.channels[1] == held.region.channels[1] else 0
     return Operand(
-        held.buffer,
-        offset_in(held, region),
-        samples,
-        rows,
-        columns,
-        channels,
-        held.strides.sample,
-        held.strides.row,
-        held.strides.pixel,
-        padding,
+        buffer=held.buffer,
+        offset=offset_in(held, region),
+        samples=samples,
+        rows=rows,
+        columns=columns,
+        channels=channels,
+        sample_stride=held.strides.sample,
+        row_stride=held.strides.row,
+        pixel_stride=held.strides.pixel,
+        padding=padding,
     )
 
 

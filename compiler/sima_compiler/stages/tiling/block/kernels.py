@@ -11,15 +11,11 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import assert_never
 
-import numpy as np
-
 from sima_compiler.errors import InternalError
-from sima_compiler.ir.graph import Int8Array
 from sima_compiler.ir.kernels import Reduction, facts
 from sima_compiler.ir.layers import (
     Binary,
     Blend,
-    Broadcast,
     Convolution,
     Copy,
     Elementwise,
@@ -48,17 +44,16 @@ from sima_compiler.ir.program import (
     Wait,
     WayOut,
 )
-from sima_compiler.lm.constants import ConstantSections
 from sima_compiler.machine.cost import array_work, ceil_div, compute_cycles, product_work
 from sima_compiler.machine.description import Machine
-from sima_compiler.stages.tiling.block.blend import blend_command, blend_sections
-from sima_compiler.stages.tiling.block.contraction import Extent, Taps, part_region
+from sima_compiler.stages.tiling.block.blend import blend_command
+from sima_compiler.stages.tiling.block.contraction import Extent, WindowPart, part_region
 from sima_compiler.stages.tiling.block.copies import CoordinateMove, byte_dimensions
 from sima_compiler.stages.tiling.block.geometry import Held, Range, Region, block_window, operand_of
-from sima_compiler.stages.tiling.block.mapping import best_mapping, holding_mapping
+from sima_compiler.stages.tiling.block.mapping import best_mapping, folds_rows, holding_mapping
 from sima_compiler.stages.tiling.block.margins import fewest_cuts, margin_cuts, margin_share
 from sima_compiler.stages.tiling.block.reach import input_region
-from sima_compiler.stages.tiling.block.rows import row_command, row_sections
+from sima_compiler.stages.tiling.block.rows import row_command
 
 NO_WAIT = Wait()
 #: Gather commands have at most this many dimensions (`ir.program.Gather`).
@@ -77,7 +72,7 @@ class Block:
     parameters: int | None
     machine: Machine
     quads: int
-    taps: Taps | None = None
+    cells: WindowPart | None = None
     extent: Extent | None = None
 
     @property
@@ -90,18 +85,18 @@ class Block:
     @property
     def part(self) -> Part:
         """How much of the block's reduction is done."""
-        return Part.WHOLE if self.taps is None else self.taps.part
+        return Part.WHOLE if self.cells is None else self.cells.part
 
     def window(self, window: Window) -> Window:
         """The layer's window as this block sees it: its own pads, its part of the cells."""
-        part = window if self.taps is None else self.taps.window(window)
+        part = window if self.cells is None else self.cells.window(window)
         return block_window(self.region, part, self.inputs[0].map)[2]
 
     def source(self, position: int) -> Operand:
         """Input ``position`` as an operand: the region that this block reads."""
         held, kernel = self.inputs[position], self.layer.kernel
-        if position == 0 and self.taps is not None and isinstance(kernel, Reduction):
-            return operand_of(held, part_region(kernel, self.taps, held.map, self.target.map, self.region))
+        if position == 0 and self.cells is not None and isinstance(kernel, Reduction):
+            return operand_of(held, part_region(kernel, self.cells, held.map, self.target.map, self.region))
         region = input_region(self.layer, position, held.map, self.target.map, self.region)
         return operand_of(held, region)
 
@@ -109,83 +104,6 @@ class Block:
     def output(self) -> Operand:
         """The block's output as an operand."""
         return operand_of(self.target, self.region, writes=True)
-
-
-def constants_of(layer: Layer, region: Region, taps: Taps | None = None) -> ConstantSections | None:
-    """The parameters of a block, or of a part of it, or None when its kernel needs none."""
-    channels = slice(*region.channels)
-    kernel = layer.kernel
-    if taps is not None and not taps.part.finishes:
-        reals = kernel.reals if isinstance(kernel, Pooling) else None
-        whole = facts(kernel).weights
-        weights = None if whole is None else _weights(whole, channels, taps)
-        return None if weights is None and reals is None else ConstantSections(weights=weights, reals=reals)
-    match kernel:
-        case Convolution():
-            return ConstantSections(
-                weights=_weights(kernel.weights, channels, taps),
-                bias=kernel.bias[channels] if kernel.real_bias is None else None,
-                real_bias=kernel.real_bias[channels] if kernel.real_bias is not None else None,
-                multipliers=kernel.multipliers[channels],
-                lookup=kernel.lookup,
-                binary_values=_binary_values(kernel.binary, region),
-                binary_lookup=kernel.binary.lookup if kernel.binary is not None else None,
-            )
-        case Elementwise():
-            values, lookup = _binary_values(kernel.binary, region), kernel.binary.lookup
-            absent = values is None and lookup is None
-            return None if absent else ConstantSections(binary_values=values, binary_lookup=lookup)
-        case Lookup():
-            return ConstantSections(lookup=kernel.table)
-        case Pooling():
-            absent = kernel.reals is None and kernel.lookup is None
-            return None if absent else ConstantSections(reals=kernel.reals, lookup=kernel.lookup)
-        case Resize():
-            return _resize_sections(kernel, region)
-        case Product():
-            return None if kernel.lookup is None else ConstantSections(lookup=kernel.lookup)
-        case Blend():
-            return blend_sections(kernel, region)
-        case Normalization():
-            return row_sections(kernel, region)
-        case Copy():
-            return None  # each move loads its own table
-        case _:
-            assert_never(kernel)
-
-
-def _weights(weights: Int8Array, channels: slice, taps: Taps | None) -> Int8Array:
-    found = weights[channels]
-    if taps is not None:
-        found = found[:, slice(*taps.rows), slice(*taps.columns), slice(*taps.channels)]
-    return np.ascontiguousarray(found)
-
-
-def needs_region_constants(layer: Layer) -> bool:
-    """True when the parameters differ from stripe to stripe, not only from channel block to channel block."""
-    return facts(layer.kernel).constants.by_place
-
-
-def needs_channel_constants(layer: Layer) -> bool:
-    """True when the parameters differ from channel block to channel block; a table is the same for all."""
-    return facts(layer.kernel).constants.by_channel
-
-
-def _binary_values(binary: Binary | None, region: Region) -> np.ndarray | None:
-    if binary is None or binary.values is None:
-        return None
-    if binary.broadcast is Broadcast.SCALAR:
-        return binary.values
-    if binary.broadcast is Broadcast.CHANNEL:
-        return np.ascontiguousarray(binary.values[..., slice(*region.channels)])
-    rows, columns, channels = slice(*region.rows), slice(*region.columns), slice(*region.channels)
-    return np.ascontiguousarray(binary.values[rows, columns, channels])
-
-
-def _resize_sections(kernel: Resize, region: Region) -> ConstantSections:
-    rows = np.asarray(kernel.rows[slice(*region.rows)], np.int32)
-    columns = np.asarray(kernel.columns[slice(*region.columns)], np.int32)
-    return ConstantSections(lookup=kernel.lookup, rows=rows - rows.min(), columns=columns - columns.min())
 
 
 def block_commands(block: Block) -> Sequence[ComputeCommand]:
@@ -198,12 +116,30 @@ def block_commands(block: Block) -> Sequence[ComputeCommand]:
             return _least(block, kernel.window, lambda part: _pool(part, kernel))
         case Elementwise():
             step = _binary_step(block, kernel.binary)
-            return [Combine(block.index, NO_WAIT, block.source(0), block.output, block.parameters, step)]
+            return [
+                Combine(
+                    layer=block.index,
+                    wait=NO_WAIT,
+                    source=block.source(0),
+                    target=block.output,
+                    parameters=block.parameters,
+                    binary=step,
+                )
+            ]
         case Lookup():
             return [Translate(block.index, NO_WAIT, block.source(0), block.output, block.constants)]
         case Resize():
             has_lookup = kernel.lookup is not None
-            return [Resample(block.index, NO_WAIT, block.source(0), block.output, block.constants, has_lookup)]
+            return [
+                Resample(
+                    layer=block.index,
+                    wait=NO_WAIT,
+                    source=block.source(0),
+                    target=block.output,
+                    parameters=block.constants,
+                    has_lookup=has_lookup,
+                )
+            ]
         case Product():
             return [_multiply(block, kernel)]
         case Blend():
@@ -239,9 +175,9 @@ def _least(block: Block, window: Window, command: Callable[[Block], Convolve | P
 
 def _may_be_cut(block: Block, whole: Convolve | Pool) -> bool:
     """Whether smaller windows could pay, and constants fit any part of the block: values per pixel would not."""
-    if not block.machine.skips_padding or block.taps is not None or not any(whole.window.pads):
+    if not block.machine.skips_padding or block.cells is not None or not any(whole.window.pads):
         return False
-    return not needs_region_constants(block.layer)
+    return not facts(block.layer.kernel).constants.by_place
 
 
 def _cycles(commands: Sequence[ComputeCommand], block: Block) -> int:
@@ -252,22 +188,28 @@ def _convolve(block: Block, kernel: Convolution) -> Convolve:
     source, target = block.source(0), block.output
     window, finishes = block.window(kernel.window), block.part.finishes
     groups = max(1, kernel.groups * target.channels // block.target.map.channels)
-    folded = _folds(source, window, groups, block.machine)
+    folded = folds_rows(
+        packed=source.pixel_stride == source.channels,
+        channels=source.channels,
+        groups=groups,
+        dilation=window.dilations[1],
+        machine=block.machine,
+    )
     command = Convolve(
-        block.index,
-        NO_WAIT,
-        source,
-        target,
-        block.constants,
-        window,
-        groups,
-        block.inputs[0].map.quant.zero_point,
-        kernel.intermediate,
-        kernel.clamp,
-        _way_out(kernel) if finishes else WayOut.PLAIN,
-        _binary_step(block, kernel.binary) if finishes and kernel.binary is not None else None,
-        ArrayMapping(1, 1, 1, folded),
-        block.part,
+        layer=block.index,
+        wait=NO_WAIT,
+        source=source,
+        target=target,
+        parameters=block.constants,
+        window=window,
+        groups=groups,
+        input_zero_point=block.inputs[0].map.quant.zero_point,
+        intermediate=kernel.intermediate,
+        clamp=kernel.clamp,
+        way_out=_way_out(kernel) if finishes else WayOut.PLAIN,
+        binary=_binary_step(block, kernel.binary) if finishes and kernel.binary is not None else None,
+        mapping=ArrayMapping(1, 1, 1, folded),
+        part=block.part,
     )
     if kernel.is_depthwise:
         return command
@@ -290,28 +232,22 @@ def _mapping(block: Block, command: Convolve) -> ArrayMapping:
     return holding_mapping(replace(work, contraction=nominal, operand_bytes=0), block.machine, block.quads)
 
 
-def _folds(source: Operand, window: Window, groups: int, machine: Machine) -> bool:
-    """Window columns x channels may share the lanes when a row lies packed and undilated."""
-    packed = source.pixel_stride == source.channels < machine.lanes
-    return packed and groups == 1 and window.dilations[1] == 1
-
-
 def _pool(block: Block, kernel: Pooling) -> Pool:
     return Pool(
-        block.index,
-        NO_WAIT,
-        kernel.kind,
-        block.source(0),
-        block.output,
-        block.parameters,
-        block.window(kernel.window),
-        kernel.count_include_pad,
-        kernel.is_global,
-        block.inputs[0].map.quant,
-        block.target.map.quant,
-        kernel.clamp,
-        block.part.finishes and kernel.lookup is not None,
-        block.part,
+        layer=block.index,
+        wait=NO_WAIT,
+        kind=kernel.kind,
+        source=block.source(0),
+        target=block.output,
+        parameters=block.parameters,
+        window=block.window(kernel.window),
+        count_include_pad=kernel.count_include_pad,
+        is_global=kernel.is_global,
+        input=block.inputs[0].map.quant,
+        output=block.target.map.quant,
+        clamp=kernel.clamp,
+        has_lookup=block.part.finishes and kernel.lookup is not None,
+        part=block.part,
     )
 
 
@@ -341,15 +277,15 @@ def _binary_step(block: Block, binary: Binary) -> BinaryStep:
     if binary.operand is not None:
         operand = block.source(block.layer.inputs.index(binary.operand, 1))
     return BinaryStep(
-        binary.op,
-        operand,
-        binary.broadcast,
-        binary.left,
-        binary.right,
-        binary.output,
-        binary.swapped,
-        binary.clamp,
-        binary.lookup is not None,
+        op=binary.op,
+        operand=operand,
+        broadcast=binary.broadcast,
+        left=binary.left,
+        right=binary.right,
+        output=binary.output,
+        swapped=binary.swapped,
+        clamp=binary.clamp,
+        has_lookup=binary.lookup is not None,
     )
 
 
@@ -378,7 +314,20 @@ def gathers(
     for steps in product(*(range(size) for size, _, _ in outer)):
         start = source_offset + sum(step * stride for step, (_, stride, _) in zip(steps, outer, strict=True))
         goal = target_offset + sum(step * stride for step, (_, _, stride) in zip(steps, outer, strict=True))
-        found.append(Gather(layer, NO_WAIT, source.buffer, start, target.buffer, goal, sizes, sources, targets, table))
+        found.append(
+            Gather(
+                layer=layer,
+                wait=NO_WAIT,
+                source_buffer=source.buffer,
+                source_offset=start,
+                target_buffer=target.buffer,
+                target_offset=goal,
+                sizes=sizes,
+                source_strides=sources,
+                target_strides=targets,
+                parameters=table,
+            )
+        )
     return found
 
 

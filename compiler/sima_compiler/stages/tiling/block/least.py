@@ -12,7 +12,7 @@ from sima_compiler.ir.layers import Copy, Layer, Segment
 from sima_compiler.machine.description import Machine
 from sima_compiler.stages.tiling.block.geometry import Region, bytes_of, map_bytes
 from sima_compiler.stages.tiling.block.parameters import least_parameter_bytes, parameter_bytes, table_bytes
-from sima_compiler.stages.tiling.block.parts import PartSite, least_part_bytes
+from sima_compiler.stages.tiling.block.parts import PartProblem, least_part_bytes
 from sima_compiler.stages.tiling.block.reach import input_region
 
 #: A part of a window that takes this share of the capacity is large enough.
@@ -26,12 +26,14 @@ def working_bytes(segment: Segment, layer: Layer, spilled: Collection[str], mach
     layer can sum its window in parts and the whole would take more than half of the capacity.
     """
     if isinstance(layer.kernel, Copy):
-        return _copy_bytes(segment, layer, layer.kernel, spilled, machine, capacity)
+        return _copy_bytes(
+            segment=segment, layer=layer, kernel=layer.kernel, spilled=spilled, machine=machine, capacity=capacity
+        )
     size = _whole_window_bytes(segment, layer, spilled, machine, capacity)
     if size <= capacity // 2 or not isinstance(layer.kernel, Reduction):
         return size
-    site = PartSite(layer, layer.kernel, segment, spilled, machine)
-    return min(size, least_part_bytes(site, capacity // COMFORT))
+    problem = PartProblem(layer, layer.kernel, segment, spilled, machine)
+    return min(size, least_part_bytes(problem, capacity // COMFORT))
 
 
 def _whole_window_bytes(

@@ -21,6 +21,13 @@ Cells = npt.NDArray[np.int64]
 
 
 @lru_cache(maxsize=65_536)
+def folds_rows(*, packed: bool, channels: int, groups: int, dilation: int, machine: Machine) -> bool:
+    """Row folding: window columns x channels may share the lanes where a row lies packed, its pixels do not fill them,
+    and the window's columns are neighbours of one group.
+    """
+    return packed and channels < machine.lanes and groups == 1 and dilation == 1
+
+
 def best_mapping(work: ArrayWork, machine: Machine, quads: int) -> ArrayMapping:
     """The cheapest legal split of the tiles over pixels, output blocks and contraction blocks."""
     contraction, outputs = _splits(work, machine, quads)
@@ -105,7 +112,14 @@ def _port_cycles(work: ArrayWork, pixels: Cells, outputs: Cells, contraction: Ce
     per_tile, rounds = _ceil(work.pixels, pixels), _ceil(work.outputs, outputs)
     streamed = rounds * _ceil(work.contraction, contraction)
     passes = _ceil(per_tile, machine.accumulator_pixels // 2)
-    along, across = _streams(pixels, outputs, contraction, tiles, per_tile, lanes * passes)
+    along, across = _streams(
+        pixels=pixels,
+        outputs=outputs,
+        contraction=contraction,
+        tiles=tiles,
+        pixel_cost=per_tile,
+        weight_cost=lanes * passes,
+    )
     inputs = np.minimum(along * per_tile * lanes * streamed, work.pixels * lanes * work.contraction * rounds)
     if work.reach is not None:
         buffered = _buffered_bytes(work.reach, along // contraction, contraction, per_tile, machine) * rounds

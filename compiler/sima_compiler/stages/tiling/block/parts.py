@@ -19,7 +19,7 @@ from sima_compiler.stages.tiling.block.reach import input_region
 
 
 @dataclass(frozen=True, slots=True)
-class PartSite:
+class PartProblem:
     """A layer that reduces, with its kernel; which of the segment's maps are spilled."""
 
     layer: Layer
@@ -69,29 +69,29 @@ class PartSite:
         return bytes_of(feature_map, Region((0, 1), (0, rows), (0, columns), last), self.machine)
 
 
-def least_part_bytes(site: PartSite, comfortable: int) -> int:
+def least_part_bytes(problem: PartProblem, comfortable: int) -> int:
     """On-chip bytes of the largest part of one result vector that takes no more than ``comfortable``, else of the
     smallest part of the narrowest block.
     """
-    extents = smaller_extents(site.kernel, site.machine.lanes)
-    wide = (1, 1, min(site.machine.lanes, site.target.channels))
-    found = largest_part(site, wide, extents, comfortable)
+    extents = smaller_extents(problem.kernel, problem.machine.lanes)
+    wide = (1, 1, min(problem.machine.lanes, problem.target.channels))
+    found = largest_part(problem, wide, extents, comfortable)
     if found is not None:
-        return site.demand(wide, found)
-    narrow = (1, 1, 1) if site.facts.unit is Unit.ARRAY else wide
-    return site.demand(narrow, extents[-1])
+        return problem.demand(wide, found)
+    narrow = (1, 1, 1) if problem.facts.unit is Unit.ARRAY else wide
+    return problem.demand(narrow, extents[-1])
 
 
-def largest_part(site: PartSite, block: Shape, extents: Sequence[Extent], limit: int) -> Extent | None:
+def largest_part(problem: PartProblem, block: Shape, extents: Sequence[Extent], limit: int) -> Extent | None:
     """The largest part of a block that fits; the demand falls along ``extents``."""
     usable = extents
-    if site.facts.groups is not None and block[2] > site.target.channels // site.facts.groups:
-        full = whole_extent(site.kernel).channels  # channels of several groups are not cut
+    if problem.facts.groups is not None and block[2] > problem.target.channels // problem.facts.groups:
+        full = whole_extent(problem.kernel).channels  # channels of several groups are not cut
         usable = [extent for extent in extents if extent.channels == full]
     low, high = 0, len(usable)
     while low < high:
         middle = (low + high) // 2
-        if site.demand(block, usable[middle]) <= limit:
+        if problem.demand(block, usable[middle]) <= limit:
             high = middle
         else:
             low = middle + 1

@@ -12,9 +12,9 @@ from sima_compiler.ir.layers import Copy
 from sima_compiler.ir.tiles import Misfit
 from sima_compiler.stages.tiling.block.geometry import map_bytes
 from sima_compiler.stages.tiling.block.parameters import least_constants, parameter_bytes
-from sima_compiler.stages.tiling.cuts.channels import ChannelSite, channel_block
+from sima_compiler.stages.tiling.cuts.channels import ChannelProblem, channel_block
 from sima_compiler.stages.tiling.cuts.copy_plans import plan_copy
-from sima_compiler.stages.tiling.cuts.plans import BORDER_BLOCKS, BlockPlan, LayerSite
+from sima_compiler.stages.tiling.cuts.plans import BORDER_BLOCKS, BlockPlan, LayerProblem
 from sima_compiler.stages.tiling.cuts.stripes import plan_stripes
 
 #: Share of on-chip memory that one block of parameters may take at most.
@@ -23,51 +23,59 @@ PARAMETER_SHARE = 10
 PARAMETERS_IN_FLIGHT = 3
 
 
-def plan_blocks(site: LayerSite) -> BlockPlan | Misfit:
+def plan_blocks(problem: LayerProblem) -> BlockPlan | Misfit:
     """The block plan of one layer."""
-    if not site.striped:
-        plan = _resident_plan(site)
-        if least_constants(site.layer, plan.channels, plan.rows * plan.columns) <= site.free:
+    if not problem.striped:
+        plan = _resident_plan(problem)
+        if least_constants(problem.layer, plan.channels, plan.rows * plan.columns) <= problem.free:
             return plan
-    return plan_copy(site) if isinstance(site.layer.kernel, Copy) else plan_stripes(site)
+    return plan_copy(problem) if isinstance(problem.layer.kernel, Copy) else plan_stripes(problem)
 
 
-def _channels(site: LayerSite, samples: int, rows: int) -> int:
+def _channels(problem: LayerProblem, samples: int, rows: int) -> int:
     """Output channels of one block that spans so many samples and rows."""
-    target = site.target
-    repeats = -(-site.batch // samples) * -(-target.rows // rows)
+    target = problem.target
+    repeats = -(-problem.batch // samples) * -(-target.rows // rows)
     pixels = samples * rows * target.columns
-    source = site.segment.maps[site.layer.inputs[0]]
-    choice = ChannelSite(site.layer, source, target, pixels, repeats, site.machine, site.quads)
-    budget = min(site.free // PARAMETERS_IN_FLIGHT, site.capacity // PARAMETER_SHARE)
+    source = problem.segment.maps[problem.layer.inputs[0]]
+    choice = ChannelProblem(
+        layer=problem.layer,
+        source=source,
+        target=target,
+        pixels=pixels,
+        repeats=repeats,
+        machine=problem.machine,
+        quads=problem.quads,
+    )
+    budget = min(problem.free // PARAMETERS_IN_FLIGHT, problem.capacity // PARAMETER_SHARE)
     return channel_block(choice, max(budget, 1))
 
 
-def _resident_plan(site: LayerSite) -> BlockPlan:
-    target = site.target
-    samples, rows = site.batch, target.rows
-    parameters = parameter_bytes(site.layer, target.channels)
-    if _at_border(site) and not isinstance(site.layer.kernel, Copy) and parameters <= site.free:
-        if site.batch >= BORDER_BLOCKS:
-            samples = -(-site.batch // BORDER_BLOCKS)
+def _resident_plan(problem: LayerProblem) -> BlockPlan:
+    target = problem.target
+    samples, rows = problem.batch, target.rows
+    parameters = parameter_bytes(problem.layer, target.channels)
+    if _at_border(problem) and not isinstance(problem.layer.kernel, Copy) and parameters <= problem.free:
+        if problem.batch >= BORDER_BLOCKS:
+            samples = -(-problem.batch // BORDER_BLOCKS)
         elif target.rows > 1:
             samples, rows = 1, max(1, -(-target.rows // BORDER_BLOCKS))
-    channels = _channels(site, samples, rows)
-    if (samples, rows) != (site.batch, target.rows) and _kept(site, channels) > site.free:
-        samples, rows = site.batch, target.rows
-        channels = _channels(site, samples, rows)
+    channels = _channels(problem, samples, rows)
+    if (samples, rows) != (problem.batch, target.rows) and _kept(problem, channels) > problem.free:
+        samples, rows = problem.batch, target.rows
+        channels = _channels(problem, samples, rows)
     return BlockPlan(samples, rows, target.columns, channels)
 
 
-def _kept(site: LayerSite, channels: int) -> int:
+def _kept(problem: LayerProblem, channels: int) -> int:
     """Bytes of the parameters of all channel blocks, which stay from one stripe to the next; each has its tables."""
-    blocks = -(-site.target.channels // channels)
-    return blocks * site.machine.align(parameter_bytes(site.layer, channels))
+    blocks = -(-problem.target.channels // channels)
+    return blocks * problem.machine.align(parameter_bytes(problem.layer, channels))
 
 
-def _at_border(site: LayerSite) -> bool:
+def _at_border(problem: LayerProblem) -> bool:
     """The layer's transfers from or to the network's border are large enough to be worth overlapping."""
-    borders = [name for name in site.layer.inputs if name in site.segment.inputs]
-    borders += [site.layer.output] if site.layer.output in site.segment.outputs else []
-    worth = site.capacity // 1024
-    return any(map_bytes(site.segment.maps[name], site.batch, site.machine) > worth for name in borders)
+    borders = [name for name in problem.layer.inputs if name in problem.segment.inputs]
+    borders += [problem.layer.output] if problem.layer.output in problem.segment.outputs else []
+    worth = problem.capacity // 1024
+    return any(map_bytes(problem.segment.maps[name], problem.batch, problem.machine) > worth for name in borders)

@@ -17,7 +17,7 @@ from sima_compiler.ir.layers import Convolution, FeatureMap, Layer, Layout, Prod
 from sima_compiler.machine.cost import ArrayWork, ceil_div, matrix_work
 from sima_compiler.machine.description import Machine
 from sima_compiler.machine.traffic import Reach, keeps_windows, window_span
-from sima_compiler.stages.tiling.block.mapping import least_cycles
+from sima_compiler.stages.tiling.block.mapping import folds_rows, least_cycles
 from sima_compiler.stages.tiling.block.parameters import parameter_bytes, parts_of_vector
 
 #: Numbers of blocks that are tried, as far as a layer has channels for them.
@@ -27,7 +27,7 @@ TOLERANCE = 1.01
 
 
 @dataclass(frozen=True, slots=True)
-class ChannelSite:
+class ChannelProblem:
     """A layer, its maps and the machine; ``pixels`` of one block, ``repeats`` blocks of the same channels."""
 
     layer: Layer
@@ -39,25 +39,25 @@ class ChannelSite:
     quads: int
 
 
-def channel_block(site: ChannelSite, budget: int) -> int:
+def channel_block(problem: ChannelProblem, budget: int) -> int:
     """Output channels per block; the smallest possible number when even that exceeds ``budget`` bytes."""
-    kernel = site.layer.kernel
+    kernel = problem.layer.kernel
     if not isinstance(kernel, Convolution) or kernel.is_depthwise:
-        return site.target.channels
-    sizes = list(_sizes(kernel, site))
-    fitting = [size for size in sizes if parameter_bytes(site.layer, size) <= budget] or sizes[-1:]
-    times = [block_cycles(site, size) + _waiting(site, size) for size in fitting]
+        return problem.target.channels
+    sizes = list(_sizes(kernel, problem))
+    fitting = [size for size in sizes if parameter_bytes(problem.layer, size) <= budget] or sizes[-1:]
+    times = [block_cycles(problem, size) + _waiting(problem, size) for size in fitting]
     limit = min(times) * TOLERANCE
     return min(size for size, time in zip(fitting, times, strict=True) if time <= limit)
 
 
-def _waiting(site: ChannelSite, size: int) -> int:
+def _waiting(problem: ChannelProblem, size: int) -> int:
     """Cycles that a block's parameters are expected to be late: of their load, half the share of the on-chip memory
     that they need. What takes much room finds it late.
     """
-    found = parameter_bytes(site.layer, size)
-    load = found // site.machine.dram_bytes_per_cycle
-    return load * found // (2 * site.machine.sram_bytes(site.quads))
+    found = parameter_bytes(problem.layer, size)
+    load = found // problem.machine.dram_bytes_per_cycle
+    return load * found // (2 * problem.machine.sram_bytes(problem.quads))
 
 
 def channel_unit(kernel: Convolution, channels: int, lanes: int) -> int:
@@ -65,10 +65,10 @@ def channel_unit(kernel: Convolution, channels: int, lanes: int) -> int:
     return channels // kernel.groups if kernel.groups > 1 else min(lanes, channels)
 
 
-def _sizes(kernel: Convolution, site: ChannelSite) -> Iterator[int]:
+def _sizes(kernel: Convolution, problem: ChannelProblem) -> Iterator[int]:
     """Block sizes, largest first: equal shares, and powers of two, whose rest is smaller but may suit the tiles."""
-    channels = site.target.channels
-    unit = channel_unit(kernel, channels, site.machine.lanes)
+    channels = problem.target.channels
+    unit = channel_unit(kernel, channels, problem.machine.lanes)
     units = ceil_div(channels, unit)
     counts = {ceil_div(units, cuts) for cuts in (*CUTS, units) if cuts <= units}
     counts |= {1 << power for power in range(units.bit_length())}
@@ -78,53 +78,61 @@ def _sizes(kernel: Convolution, site: ChannelSite) -> Iterator[int]:
         yield from parts_of_vector(unit)
 
 
-def block_cycles(site: ChannelSite, size: int) -> int:
-    """Cycles of the layer, one of the array, in blocks of ``size`` channels: one spatial block, times the site's
-    repeats.
+def block_cycles(problem: ChannelProblem, size: int) -> int:
+    """Cycles of the layer, one of the array, in blocks of ``size`` channels: one spatial block, times
+    ``problem.repeats``.
     """
-    whole, rest = divmod(site.target.channels, size)
-    each = least_cycles(_block_work(site, size), site.machine, site.quads)
-    last = least_cycles(_block_work(site, rest), site.machine, site.quads) if rest else 0
-    return (whole * each + last) * site.repeats
+    whole, rest = divmod(problem.target.channels, size)
+    each = least_cycles(_block_work(problem, size), problem.machine, problem.quads)
+    last = least_cycles(_block_work(problem, rest), problem.machine, problem.quads) if rest else 0
+    return (whole * each + last) * problem.repeats
 
 
-def _block_work(site: ChannelSite, size: int) -> ArrayWork:
-    kernel = site.layer.kernel
+def _block_work(problem: ChannelProblem, size: int) -> ArrayWork:
+    kernel = problem.layer.kernel
     if isinstance(kernel, Convolution):
-        return _work(kernel, site, size)
+        return _work(kernel, problem, size)
     if not isinstance(kernel, Product):
-        raise InternalError(f"tile: {site.layer.name} is no layer of the array")
-    matrices = max(1, site.pixels // site.target.columns)
-    columns = min(site.pixels, site.target.columns)
-    return matrix_work(matrices, columns, size, site.source.channels, site.machine, centred=False)
+        raise InternalError(f"tile: {problem.layer.name} is no layer of the array")
+    matrices = max(1, problem.pixels // problem.target.columns)
+    columns = min(problem.pixels, problem.target.columns)
+    return matrix_work(matrices, columns, size, problem.source.channels, problem.machine, centred=False)
 
 
-def _work(kernel: Convolution, site: ChannelSite, size: int) -> ArrayWork:
+def _work(kernel: Convolution, problem: ChannelProblem, size: int) -> ArrayWork:
     _, height, width, inputs = kernel.weights.shape
-    lanes, groups = site.machine.lanes, kernel.groups * size // site.target.channels if kernel.groups > 1 else 1
-    folds = site.source.layout is Layout.HWC and site.source.channels < lanes and kernel.groups == 1
-    if folds and kernel.window.dilations[1] == 1:
+    lanes, groups = problem.machine.lanes, kernel.groups * size // problem.target.channels if kernel.groups > 1 else 1
+    if _folds(kernel, problem):
         contraction = height * ceil_div(width * inputs, lanes)
     else:
         contraction = prod((height, width, ceil_div(inputs, lanes)))
     residual = kernel.binary is not None and kernel.binary.operand is not None
     outputs = groups * ceil_div(size // groups, lanes)
-    return ArrayWork(site.pixels, outputs, contraction, lanes if residual else 0, _reach(kernel, site))
+    return ArrayWork(problem.pixels, outputs, contraction, lanes if residual else 0, _reach(kernel, problem))
 
 
-def _reach(kernel: Convolution, site: ChannelSite) -> Reach | None:
+def _folds(kernel: Convolution, problem: ChannelProblem) -> bool:
+    return folds_rows(
+        packed=problem.source.layout is Layout.HWC,
+        channels=problem.source.channels,
+        groups=kernel.groups,
+        dilation=kernel.window.dilations[1],
+        machine=problem.machine,
+    )
+
+
+def _reach(kernel: Convolution, problem: ChannelProblem) -> Reach | None:
     """The reach of the block's windows, as if it began at the map's first row."""
-    if kernel.groups > 1 or not keeps_windows(kernel.window, site.machine):
+    if kernel.groups > 1 or not keeps_windows(kernel.window, problem.machine):
         return None
-    source, target = site.source, site.target
-    folds = source.layout is Layout.HWC and source.channels < site.machine.lanes
+    source, target = problem.source, problem.target
     return Reach(
-        ceil_div(site.pixels, target.rows * target.columns),
-        source.rows,
-        source.columns,
-        target.rows,
-        target.columns,
-        kernel.window.strides[0],
-        window_span(kernel.window),
-        source.channels if folds else site.machine.align(source.channels),
+        samples=ceil_div(problem.pixels, target.rows * target.columns),
+        in_rows=source.rows,
+        in_columns=source.columns,
+        out_rows=target.rows,
+        out_columns=target.columns,
+        stride=kernel.window.strides[0],
+        span=window_span(kernel.window),
+        pixel_bytes=source.channels if _folds(kernel, problem) else problem.machine.align(source.channels),
     )

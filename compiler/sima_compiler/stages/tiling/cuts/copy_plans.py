@@ -1,6 +1,6 @@
 """How a copy whose maps do not all stay on chip is cut: a search over boxes of its target map.
 
-In: a layer's site. Out: a `BlockPlan` with the most bytes that one load of a source may take, or a `Misfit`. A few
+In: a `LayerProblem`. Out: a `BlockPlan` with the most bytes that one load of a source may take, or a `Misfit`. A few
 sizes per axis are combined: those that cut it into 1, 2, 4 ... parts, and those at which a move begins again, so
 that a block holds whole runs of a reshape. Boxes that fit are judged by the transfers and commands of one block from
 the middle of the map. Always holds: a plan exists wherever a vector of each map and one table fit.
@@ -23,7 +23,7 @@ from sima_compiler.stages.tiling.block.copy_loads import CopyLoad, CopySources, 
 from sima_compiler.stages.tiling.block.geometry import Held, Region, bytes_of, strides_of, transfer_box, whole
 from sima_compiler.stages.tiling.block.kernels import gathers
 from sima_compiler.stages.tiling.block.parameters import keeps_tables, table_bytes
-from sima_compiler.stages.tiling.cuts.plans import BlockPlan, LayerSite
+from sima_compiler.stages.tiling.cuts.plans import BlockPlan, LayerProblem
 
 #: Shares of the free bytes that the block of the target may take, largest first.
 TARGET_SHARES = (2, 4, 8, 16, 64)
@@ -56,37 +56,37 @@ class _Candidate:
     twice: bool
 
 
-def plan_copy(site: LayerSite) -> BlockPlan | Misfit:
+def plan_copy(problem: LayerProblem) -> BlockPlan | Misfit:
     """The plan that is fastest by estimate; ties go to the larger block.
 
     Raises:
         InternalError: the layer is no copy.
     """
-    kernel, target = site.layer.kernel, site.target
+    kernel, target = problem.layer.kernel, problem.target
     if not isinstance(kernel, Copy):
-        raise InternalError(f"tile: {site.layer.name} is no copy")
-    names = (*site.layer.inputs, site.layer.output)
-    sources = tuple(site.segment.maps[name] for name in site.layer.inputs)
-    spilled = site.spilled & {*names}
-    moves = coordinate_moves(kernel, site.segment.maps, target)
+        raise InternalError(f"tile: {problem.layer.name} is no copy")
+    names = (*problem.layer.inputs, problem.layer.output)
+    sources = tuple(problem.segment.maps[name] for name in problem.layer.inputs)
+    spilled = problem.spilled & {*names}
+    moves = coordinate_moves(kernel, problem.segment.maps, target)
     place = _Place(
-        moves,
-        sources,
-        target,
-        spilled,
-        kernel.fill is not None,
-        site.machine.align(table_bytes(kernel, site.capacity)),
-        site.batch,
-        site.free,
-        site.machine,
-        site.quads,
+        moves=moves,
+        sources=sources,
+        target=target,
+        spilled=spilled,
+        fills=kernel.fill is not None,
+        tables=problem.machine.align(table_bytes(kernel, problem.capacity)),
+        batch=problem.batch,
+        free=problem.free,
+        machine=problem.machine,
+        quads=problem.quads,
     )
     found = _best(place)
     if found is not None:
-        return replace(found, keeps_tables=keeps_tables(kernel, site.capacity))
-    least = site.machine.lanes * min(2, len(spilled)) + place.tables
-    contributors = tuple((name, site.machine.lanes) for name in names if name in spilled)
-    return Misfit(site.layer.name, least, site.free, contributors)
+        return replace(found, keeps_tables=keeps_tables(kernel, problem.capacity))
+    least = problem.machine.lanes * min(2, len(spilled)) + place.tables
+    contributors = tuple((name, problem.machine.lanes) for name in names if name in spilled)
+    return Misfit(problem.layer.name, least, problem.free, contributors)
 
 
 @lru_cache(maxsize=256)
@@ -201,7 +201,11 @@ def _load_cycles(place: _Place, feature_map: FeatureMap, region: Region) -> int:
 
 def _gather_cycles(place: _Place, load: CopyLoad, source: FeatureMap, region: Region) -> int:
     held, target = _held(place, source, load.region), _held(place, place.target, region)
-    commands = [command for part in load.parts for command in gathers(0, part, region.samples, held, target, None)]
+    commands = [
+        command
+        for part in load.parts
+        for command in gathers(layer=0, part=part, samples=region.samples, source=held, target=target, table=None)
+    ]
     return sum(compute_cycles(command, place.machine, place.quads) for command in commands)
 
 

@@ -30,7 +30,7 @@ from sima_compiler.stages.tiling.maps.storage import Storage
 #: A cycle that another hides counts as this share of one.
 HIDDEN = 1 / 8
 #: So does a cycle of what can be loaded ahead into the place of a map that is resident no more.
-GIVEN = 1 / 16
+FREED = 1 / 16
 #: A group should take this share of the bytes that are free; the rest is for what is loaded ahead meanwhile.
 SHARE = 7 / 8
 
@@ -58,9 +58,9 @@ class _Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class FusionSite:
+class FusionProblem:
     """What decides about groups: the maps that would spill, who shares whose place, the on-chip bytes; ``stripes`` are
-    those of the segment, for any site.
+    those of the segment, for any problem.
     """
 
     stripes: StripeCosts
@@ -108,17 +108,17 @@ def _alive(lives: Mapping[str, tuple[int, int]], count: int) -> tuple[frozenset[
     return tuple(map(frozenset, found))
 
 
-def choose_groups(site: FusionSite) -> tuple[Group, ...]:
+def choose_groups(problem: FusionProblem) -> tuple[Group, ...]:
     """Groups that do not meet, in order; their gains add up to the most."""
-    count = len(site.segment.layers)
+    count = len(problem.segment.layers)
     best: list[tuple[float, tuple[_Choice, ...]]] = [(0.0, ())] * (count + 1)
     for index in range(count):
         best[index + 1] = max(best[index], best[index + 1], key=lambda entry: entry[0])
-        for choice in _from(site, index):
+        for choice in _from(problem, index):
             total = best[index][0] + choice.gain
             if total > best[choice.last + 1][0]:
                 best[choice.last + 1] = (total, (*best[index][1], choice))
-    return tuple(_group(site.stripes, choice) for choice in best[count][1])
+    return tuple(_group(problem.stripes, choice) for choice in best[count][1])
 
 
 def _group(stripes: StripeCosts, choice: _Choice) -> Group:
@@ -137,62 +137,62 @@ def with_groups(residency: Residency, groups: Sequence[Group], segment: Segment)
     return Residency(residency.spilled - inside, storage, residency.free)
 
 
-def _from(site: FusionSite, first: int) -> Iterator[_Choice]:
+def _from(problem: FusionProblem, first: int) -> Iterator[_Choice]:
     """Every group that begins at a layer and saves time, with the cycles that it saves."""
-    segment, stripes = site.segment, site.stripes
+    segment, stripes = problem.segment, problem.stripes
     parameters = stripes.parameters(first)
-    for last in range(first + 1, min(first + site.longest, len(segment.layers))):
+    for last in range(first + 1, min(first + problem.longest, len(segment.layers))):
         layers = stripes.layers(first, last)
         parameters += stripes.parameters(last)
         if not stripable(layers[0]) or not stripable(layers[-1]):
             return
         made = {layer.output for layer in layers[:-1]}
-        if not any(name in site.spilled for layer in layers for name in layer.inputs if name in made):
+        if not any(name in problem.spilled for layer in layers for name in layer.inputs if name in made):
             continue
         inside = stripes.inside(first, last)
-        room = site.room(first, last, inside)
-        found = _best(site, first, last, inside, int(room * SHARE) - parameters)
-        found = found or _best(site, first, last, inside, room - parameters)
-        given = sum(_dram_cycles(site, name) for name in inside if name not in site.spilled)
-        gain = 0.0 if found is None else _apart(site, layers) - found[0] + GIVEN * given
+        room = problem.room(first, last, inside)
+        found = _best(problem, first, last, inside, int(room * SHARE) - parameters)
+        found = found or _best(problem, first, last, inside, room - parameters)
+        freed = sum(_dram_cycles(problem, name) for name in inside if name not in problem.spilled)
+        gain = 0.0 if found is None else _apart(problem, layers) - found[0] + FREED * freed
         if found is not None and gain > 0:
             yield _Choice(first, last, found[1], gain)
 
 
-def _best(site: FusionSite, first: int, last: int, inside: frozenset[str], room: int) -> tuple[float, int] | None:
+def _best(problem: FusionProblem, first: int, last: int, inside: frozenset[str], room: int) -> tuple[float, int] | None:
     """The fastest stripes that fit, as their cycles and height: from tall to low ones, until lower ones take longer."""
     best: tuple[float, int] | None = None
-    for height in site.stripes.heights(last):
-        stripes = site.stripes.stripes(first, last, height) if room > 0 else None
+    for height in problem.stripes.heights(last):
+        stripes = problem.stripes.stripes(first, last, height) if room > 0 else None
         if stripes is None:
             break
-        if stripes.busiest(site.spilled) > room:
+        if stripes.busiest(problem.spilled) > room:
             continue
-        time = _together(site, first, last, inside, stripes)
+        time = _together(problem, first, last, inside, stripes)
         if best is not None and time >= best[0]:
             break
         best = time, height
     return best
 
 
-def _apart(site: FusionSite, layers: Sequence[Layer]) -> float:
+def _apart(problem: FusionProblem, layers: Sequence[Layer]) -> float:
     """Cycles of one sample, layer by layer: each takes its compute or its DRAM time, whichever is longer."""
     cycles = 0.0
     for layer in layers:
-        crossing = {name for name in (*layer.inputs, layer.output) if name in site.spilled}
-        cycles += _time(site.stripes.costs.whole(layer), sum(_dram_cycles(site, name) for name in crossing))
+        crossing = {name for name in (*layer.inputs, layer.output) if name in problem.spilled}
+        cycles += _time(problem.stripes.costs.whole(layer), sum(_dram_cycles(problem, name) for name in crossing))
     return cycles
 
 
-def _together(site: FusionSite, first: int, last: int, inside: frozenset[str], stripes: Stripes) -> float:
+def _together(problem: FusionProblem, first: int, last: int, inside: frozenset[str], stripes: Stripes) -> float:
     """Cycles of one sample in stripes: compute or DRAM time, and the DRAM time of one stripe that nothing hides."""
-    layers = site.stripes.layers(first, last)
+    layers = problem.stripes.layers(first, last)
     made = {layer.output for layer in layers}
     moved = 0.0
     for layer in layers:
-        crossing = {name for name in layer.inputs if name in site.spilled and name not in made}
-        crossing |= {layer.output} & site.spilled - inside
-        moved += sum(_dram_cycles(site, name) for name in crossing)
+        crossing = {name for name in layer.inputs if name in problem.spilled and name not in made}
+        crossing |= {layer.output} & problem.spilled - inside
+        moved += sum(_dram_cycles(problem, name) for name in crossing)
     return _time(stripes.compute, moved) + moved / stripes.count
 
 
@@ -201,5 +201,5 @@ def _time(compute: float, moved: float) -> float:
     return max(compute, moved) + HIDDEN * min(compute, moved)
 
 
-def _dram_cycles(site: FusionSite, name: str) -> float:
-    return map_bytes(site.segment.maps[name], 1, site.machine) / site.machine.dram_bytes_per_cycle
+def _dram_cycles(problem: FusionProblem, name: str) -> float:
+    return map_bytes(problem.segment.maps[name], 1, problem.machine) / problem.machine.dram_bytes_per_cycle

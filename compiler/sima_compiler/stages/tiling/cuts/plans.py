@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import product
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from sima_compiler.ir.layers import FeatureMap, Layer, Segment
 from sima_compiler.machine.description import Machine
@@ -14,8 +18,17 @@ from sima_compiler.stages.tiling.block.geometry import Region, splits
 
 #: Blocks that a layer at the border of the network is cut into, to overlap its transfers with its compute.
 BORDER_BLOCKS = 4
+#: Whole numbers, one or an array of them.
+Bytes = TypeVar("Bytes", int, npt.NDArray[np.int64])
 #: Bytes of a load that nothing limits.
 UNLIMITED = 1 << 62
+
+
+def dma_cycles(size: Bytes, transfers: Bytes, machine: Machine) -> Bytes:
+    """Estimated DMA time of so many bytes in so many transfers, of one layer or, as arrays, of many plans at once:
+    bursts that are not full and two engines that wait for each other are left out.
+    """
+    return size // machine.dram_bytes_per_cycle + transfers * machine.dma_latency_cycles // machine.dma_outstanding
 
 
 class LoopOrder(StrEnum):
@@ -68,7 +81,7 @@ class BlockPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class LayerSite:
+class LayerProblem:
     """A layer with what decides its blocks: which maps are spilled, the bytes that are free for it."""
 
     layer: Layer

@@ -15,7 +15,7 @@ from sima_compiler.ir.layers import Layer, Segment
 from sima_compiler.machine.cost import ceil_div, vector_cycles
 from sima_compiler.machine.description import Machine
 from sima_compiler.machine.layer_cost import layer_vector_cycles
-from sima_compiler.stages.tiling.cuts.channels import ChannelSite, block_cycles
+from sima_compiler.stages.tiling.cuts.channels import ChannelProblem, block_cycles
 from sima_compiler.stages.tiling.cuts.rolling import Frame
 
 
@@ -53,7 +53,18 @@ class RowCosts:
         pixels = count * target.columns
         if facts(layer.kernel).unit is Unit.ARRAY:
             source = self.segment.maps[layer.inputs[0]]
-            return block_cycles(ChannelSite(layer, source, target, pixels, 1, machine, self.quads), target.channels)
+            return block_cycles(
+                ChannelProblem(
+                    layer=layer,
+                    source=source,
+                    target=target,
+                    pixels=pixels,
+                    repeats=1,
+                    machine=machine,
+                    quads=self.quads,
+                ),
+                target.channels,
+            )
         return layer_vector_cycles(layer, pixels, target.channels, machine, self.quads)
 
     def _copied(self, layer: Layer, count: int) -> int:

@@ -19,7 +19,7 @@ from sima_compiler.stages.tiling.block.parameters import parameter_bytes
 from sima_compiler.stages.tiling.cuts.rolling import Frames, roll
 from sima_compiler.stages.tiling.cuts.row_costs import RowCosts
 from sima_compiler.stages.tiling.cuts.row_reach import RowReach
-from sima_compiler.stages.tiling.maps.liveness import live_layers
+from sima_compiler.stages.tiling.maps.liveness import live_layers, maps_inside
 
 #: Parts into which one sample of the last map is cut by rows.
 PARTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
@@ -89,9 +89,7 @@ class StripeCosts:
 
     def inside(self, first: int, last: int) -> frozenset[str]:
         """The maps that exist only in stripes: made for layers of the group alone."""
-        made = {layer.output for layer in self.layers(first, last - 1)}
-        outputs = self.segment.outputs
-        return frozenset(name for name in made if self.lives[name][1] <= last and name not in outputs)
+        return maps_inside(self.segment, self.lives, first, last)
 
     def heights(self, last: int) -> list[int]:
         """The heights that are tried, from tall to low."""

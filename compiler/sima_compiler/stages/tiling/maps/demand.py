@@ -16,7 +16,7 @@ from sima_compiler.machine.description import Machine
 from sima_compiler.stages.tiling.block.geometry import map_bytes
 from sima_compiler.stages.tiling.block.least import working_bytes
 from sima_compiler.stages.tiling.block.reach import stripable
-from sima_compiler.stages.tiling.maps.liveness import live_layers
+from sima_compiler.stages.tiling.maps.liveness import live_layers, maps_inside
 from sima_compiler.stages.tiling.maps.storage import any_sharing
 
 #: Maps that live together, by the place that they could share.
@@ -80,15 +80,12 @@ def _spans(
 ) -> Iterator[tuple[int, int, frozenset[str]]]:
     """(first, last, maps inside) of everything that could be a group; a superset of what is ever chosen."""
     for first, layer in enumerate(segment.layers):
-        made: set[str] = set()
         if not stripable(layer):
             continue
         for last in range(first + 1, min(first + longest, len(segment.layers))):
-            made.add(segment.layers[last - 1].output)
             if not stripable(segment.layers[last]):
                 break
-            inside = frozenset(name for name in made if lives[name][1] <= last and name not in segment.outputs)
-            yield first, last, inside
+            yield first, last, maps_inside(segment, lives, first, last)
 
 
 def _alive(roots: Mapping[str, str], lives: Mapping[str, tuple[int, int]], layers: int) -> list[list[str]]:

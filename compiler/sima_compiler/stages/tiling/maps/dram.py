@@ -34,20 +34,20 @@ def _dram_tensor(segment: Segment, name: str, batch: int, address: int, machine:
     feature_map = segment.maps[name]
     strides = strides_of(feature_map, whole(feature_map, batch), machine)
     return DramTensor(
-        name,
-        _role(name, segment),
-        address,
-        batch,
-        feature_map.rows,
-        feature_map.columns,
-        feature_map.channels,
-        feature_map.layout,
-        strides.pixel,
-        strides.row,
-        strides.sample,
-        feature_map.quant,
-        feature_map.source_shape,
-        feature_map.source_axes,
+        name=name,
+        role=_role(name, segment),
+        address=address,
+        samples=batch,
+        rows=feature_map.rows,
+        columns=feature_map.columns,
+        channels=feature_map.channels,
+        layout=feature_map.layout,
+        pixel_stride=strides.pixel,
+        row_stride=strides.row,
+        sample_stride=strides.sample,
+        quant=feature_map.quant,
+        source_shape=feature_map.source_shape,
+        source_axes=feature_map.source_axes,
     )
 
 

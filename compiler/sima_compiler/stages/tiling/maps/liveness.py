@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sima_compiler.ir.layers import Segment
 
 
@@ -14,3 +16,9 @@ def live_layers(segment: Segment) -> dict[str, tuple[int, int]]:
             first.setdefault(name, index)
             last[name] = index
     return {name: (first[name], last[name]) for name in first}
+
+
+def maps_inside(segment: Segment, lives: Mapping[str, tuple[int, int]], first: int, last: int) -> frozenset[str]:
+    """The maps that layers ``first`` to ``last`` make for each other alone."""
+    made = [layer.output for layer in segment.layers[first:last]]
+    return frozenset(name for name in made if lives[name][1] <= last and name not in segment.outputs)

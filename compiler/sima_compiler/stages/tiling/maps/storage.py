@@ -63,9 +63,9 @@ class Storage:
         that leaves takes over bytes of which another of the layers still needs earlier rows.
         """
         storage = self.apart(inside)
-        hasty = {layer.output for layer in layers if layer.output not in inside}
-        hasty = {name for name in hasty & storage.places.keys() if _hasty(name, storage, layers, segment)}
-        return Storage({name: place for name, place in storage.places.items() if name not in hasty})
+        clashing = {layer.output for layer in layers if layer.output not in inside}
+        clashing = {name for name in clashing & storage.places.keys() if _clashes(name, storage, layers, segment)}
+        return Storage({name: place for name, place in storage.places.items() if name not in clashing})
 
     def overlap(self, segment: Segment, one: str, other: str) -> bool:
         """Whether two maps have a channel of the same buffer in common."""
@@ -85,7 +85,7 @@ class Storage:
         return spans
 
 
-def _hasty(name: str, storage: Storage, layers: Sequence[Layer], segment: Segment) -> bool:
+def _clashes(name: str, storage: Storage, layers: Sequence[Layer], segment: Segment) -> bool:
     """Whether a map that leaves a group lies on bytes that another of its layers reads or makes."""
     others = [layer for layer in layers if layer.output != name]
     near = {other for layer in others for other in (*layer.inputs, layer.output) if other != name}

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from sima_compiler.ir.commands import facts
 from sima_compiler.ir.graph import Int8Array
 from sima_compiler.ir.kernels import Reduction
+from sima_compiler.ir.kernels import facts as kernel_facts
 from sima_compiler.ir.layers import Copy, FeatureMap, Layer, Segment
 from sima_compiler.ir.program import (
     Box,
@@ -25,6 +26,7 @@ from sima_compiler.ir.program import (
 from sima_compiler.ir.tiles import Load, Store, Tiling
 from sima_compiler.lm.constants import ConstantSections, pack_constants
 from sima_compiler.machine.description import Machine
+from sima_compiler.stages.tiling.block.constants import constants_of
 from sima_compiler.stages.tiling.block.contraction import Extent, part_region, parts_of
 from sima_compiler.stages.tiling.block.copies import coordinate_moves
 from sima_compiler.stages.tiling.block.copy_loads import CopySources, copy_loads
@@ -42,11 +44,8 @@ from sima_compiler.stages.tiling.block.kernels import (
     NO_WAIT,
     Block,
     block_commands,
-    constants_of,
     copy_fill,
     gathers,
-    needs_channel_constants,
-    needs_region_constants,
 )
 from sima_compiler.stages.tiling.block.reach import input_region
 from sima_compiler.stages.tiling.cuts.fusion import Group
@@ -124,15 +123,26 @@ class Emitter:
         source, target = self._segment.maps[layer.inputs[0]], self._segment.maps[layer.output]
         for _, region in plan.blocks(self._batch, target):
             holder = self._target(index, layer.output, target, region)
-            for taps in parts_of(kernel, extent, source, region):
-                wanted = [part_region(kernel, taps, source, target, region)]
+            for cells in parts_of(kernel, extent, source, region):
+                wanted = [part_region(kernel, cells, source, target, region)]
                 later = self._input_regions(layer, target, region)[1:]
-                wanted += later if taps.part.finishes else []
+                wanted += later if cells.part.finishes else []
                 inputs = self._inputs(index, layer, wanted)
-                sections = constants_of(layer, region, taps)
+                sections = constants_of(layer, region, cells)
                 parameters = None if sections is None else self._load_constants(index, layer, sections)
                 self._compute(
-                    Block(index, layer, region, holder, inputs, parameters, self._machine, self._quads, taps, extent)
+                    Block(
+                        index=index,
+                        layer=layer,
+                        region=region,
+                        target=holder,
+                        inputs=inputs,
+                        parameters=parameters,
+                        machine=self._machine,
+                        quads=self._quads,
+                        cells=cells,
+                        extent=extent,
+                    )
                 )
             finished = self._finished(layer.output, plan, region, target)
             if finished is not None:
@@ -181,12 +191,23 @@ class Emitter:
         if isinstance(layer.kernel, Copy):
             self._copy(index, layer.kernel, region, holder, parameters, limit)
             return
-        sections = constants_of(layer, region) if needs_region_constants(layer) else None
+        sections = constants_of(layer, region) if kernel_facts(layer.kernel).constants.by_place else None
         part = b"" if sections is None else pack_constants(sections)
-        key = (index, region.channels if needs_channel_constants(layer) else (0, 0), part)
+        key = (index, region.channels if kernel_facts(layer.kernel).constants.by_channel else (0, 0), part)
         if key not in parameters:
             parameters[key] = self._parameters(index, layer, region)
-        self._compute(Block(index, layer, region, holder, inputs, parameters[key], self._machine, self._quads))
+        self._compute(
+            Block(
+                index=index,
+                layer=layer,
+                region=region,
+                target=holder,
+                inputs=inputs,
+                parameters=parameters[key],
+                machine=self._machine,
+                quads=self._quads,
+            )
+        )
 
     def _copy(self, index: int, kernel: Copy, region: Region, holder: Held, parameters: Parameters, limit: int) -> None:
         """One block of a copy: its fill, then load by load what moves put there.
@@ -194,7 +215,16 @@ class Emitter:
         A move whose source lies in its target's place already is spared.
         """
         layer = self._segment.layers[index]
-        block = Block(index, layer, region, holder, (), None, self._machine, self._quads)
+        block = Block(
+            index=index,
+            layer=layer,
+            region=region,
+            target=holder,
+            inputs=(),
+            parameters=None,
+            machine=self._machine,
+            quads=self._quads,
+        )
         for command in copy_fill(block, kernel):
             self._step(command, {holder.buffer})
         maps = {name: self._segment.maps[name] for name in layer.inputs}
@@ -204,7 +234,9 @@ class Emitter:
             source = self._input(index, load.source, load.region)
             for part in load.parts if source.buffer != holder.buffer else ():
                 table = self._table(index, layer, kernel.moves[part.number].lookup, parameters)
-                for command in gathers(index, part, region.samples, source, holder, table):
+                for command in gathers(
+                    layer=index, part=part, samples=region.samples, source=source, target=holder, table=table
+                ):
                     self._step(command, {source.buffer, holder.buffer})
 
     def _input_regions(self, layer: Layer, target: FeatureMap, region: Region) -> list[Region]:
@@ -260,12 +292,12 @@ class Emitter:
         root, feature_map = self._roots[place.root], self._segment.maps[name]
         ends_with_root = place.channel + feature_map.channels == root.map.channels
         return Held(
-            root.buffer,
-            feature_map,
-            whole(feature_map, self._batch),
-            root.strides,
-            root.padding if ends_with_root else 0,
-            place.channel,
+            buffer=root.buffer,
+            map=feature_map,
+            region=whole(feature_map, self._batch),
+            strides=root.strides,
+            padding=root.padding if ends_with_root else 0,
+            offset=place.channel,
         )
 
     def _compute(self, block: Block) -> None:
@@ -338,15 +370,15 @@ class Emitter:
     def finish(self) -> Tiling:
         """The frozen tiling."""
         return Tiling(
-            self._segment.name,
-            self._batch,
-            tuple(ProgramLayer(layer.name, layer.operator) for layer in self._segment.layers),
-            tuple(self._steps),
-            tuple(self._loads),
-            tuple(self._stores),
-            self._drafts.finish(),
-            self._tensors,
-            tuple(self._constants),
-            tuple(sorted(self._spilled)),
-            tuple(sorted(self._inside)),
+            segment=self._segment.name,
+            batch=self._batch,
+            layers=tuple(ProgramLayer(layer.name, layer.operator) for layer in self._segment.layers),
+            steps=tuple(self._steps),
+            loads=tuple(self._loads),
+            stores=tuple(self._stores),
+            buffers=self._drafts.finish(),
+            tensors=self._tensors,
+            constants=tuple(self._constants),
+            spilled=tuple(sorted(self._spilled)),
+            fused=tuple(sorted(self._inside)),
         )

@@ -80,7 +80,18 @@ class FrameBuffers:
         for buffer in (before.buffer, held.buffer):
             self._drafts.use(buffer)
         self._steps.append(
-            Gather(index, NO_WAIT, before.buffer, source, held.buffer, target, (size,), (1,), (1,), None)
+            Gather(
+                layer=index,
+                wait=NO_WAIT,
+                source_buffer=before.buffer,
+                source_offset=source,
+                target_buffer=held.buffer,
+                target_offset=target,
+                sizes=(size,),
+                source_strides=(1,),
+                target_strides=(1,),
+                parameters=None,
+            )
         )
 
     def _shared(self, index: int, name: str, samples: Range) -> Held | None:
@@ -97,4 +108,6 @@ class FrameBuffers:
             return None
         padding = root.padding if place.channel + feature_map.channels == root.map.channels else 0
         offset = place.channel + (region.rows[0] - root.region.rows[0]) * root.strides.row
-        return Held(root.buffer, feature_map, region, root.strides, padding, offset)
+        return Held(
+            buffer=root.buffer, map=feature_map, region=region, strides=root.strides, padding=padding, offset=offset
+        )

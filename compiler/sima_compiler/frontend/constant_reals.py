@@ -19,7 +19,7 @@ from sima_compiler.frontend.integers import scale_and_zero_point
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
 from sima_compiler.frontend.shapes import fold_constants
-from sima_compiler.frontend.values import Constant, QuantizedConstant, ShapeVector, Value, parameters
+from sima_compiler.frontend.values import Constant, QuantizedConstant, Value, parameters
 from sima_compiler.ir.graph import Int8Array, Op, Quantization
 from sima_compiler.ir.layers import BinaryOp
 
@@ -29,9 +29,9 @@ SHIFT = arithmetic.UINT8_SHIFT
 
 
 def are_constants(node: SourceNode, given: Sequence[Value]) -> bool:
-    """Whether all inputs are constants and at least one is behind a DequantizeLinear."""
+    """Whether all inputs are constants, at any batch, and at least one is behind a DequantizeLinear."""
     complete = len(given) == sum(1 for name in node.inputs if name)
-    known = all(isinstance(value, Constant | ShapeVector | QuantizedConstant) for value in given)
+    known = all(isinstance(value, Constant | QuantizedConstant) for value in given)
     return complete and known and any(isinstance(value, QuantizedConstant) for value in given)
 
 

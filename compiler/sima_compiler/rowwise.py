@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sima_compiler.arithmetic import FULL_RANGE, dequantize, quantize, quantize_result
-from sima_compiler.ir.graph import Float32Array, Int8Array, Quantization
+from sima_compiler.ir.graph import Float32Array, Int8Array, Quantization, Response
 
 #: What onnxruntime leaves between the largest sum of exponentials and the largest float32: exp of this.
 RESERVE = 5.0
@@ -90,6 +90,26 @@ def total(
     real = _centred(values, source).sum(axis=-1, keepdims=True).astype(np.float32) * np.float32(source.scale)
     real = real / np.float32(values.shape[-1]) if mean else real
     return np.clip(quantize(real, output), *clamp).astype(np.int8)
+
+
+def local_response(
+    values: Int8Array, source: Quantization, output: Quantization, by: Response, clamp: tuple[int, int] = FULL_RANGE
+) -> Int8Array:
+    """Each value times (bias + alpha / size * sum of squares) ** -beta, quantized.
+
+    Sums are exact; the power is taken in double precision and rounded once.
+    """
+    centred, count = _centred(values, source), values.shape[-1]
+    sums = np.cumsum(np.square(centred), axis=-1)
+    sums = np.concatenate([np.zeros_like(sums[..., :1]), sums], axis=-1)
+    first = np.clip(np.arange(count) - (by.size - 1) // 2, 0, count)
+    last = np.clip(np.arange(count) + (by.size + 1) // 2, 0, count)
+    squares = (sums[..., last] - sums[..., first]).astype(np.float32)
+    base = np.float32(by.bias) + np.float32(by.alpha) / np.float32(by.size) * _square(source) * squares
+    with np.errstate(all="ignore"):
+        power = np.power(base.astype(np.float64), -float(np.float32(by.beta))).astype(np.float32)
+        real = centred.astype(np.float32) * np.float32(source.scale) * power
+        return np.clip(quantize_result(real, output), *clamp).astype(np.int8)
 
 
 def layer_norm(

@@ -57,7 +57,7 @@ def test_members_are_previewed_and_extracted(open_page: Opened) -> None:
     program.click()
     expect(place).to_contain_text("commands: ")
     place.get_by_role("treeitem").filter(has_text="small_compile_report.json").click(modifiers=["Control"])
-    place.get_by_role("button", name="Extract 1 files").click()
+    place.get_by_role("button", name="Extract 1 file", exact=True).click()
     expect(place).to_contain_text("1 file extracted into small")
     assert (lab.lab.folder / "small" / "small_compile_report.json").is_file()
 
@@ -140,46 +140,6 @@ def test_a_file_that_changes_is_read_again(open_page: Opened) -> None:
     expect(rows(lab.document)).to_have_count(2)
 
 
-DRIVE = """() => {
-  const signal = { connect: () => true, disconnect: () => true };
-  const get = async path => ({
-    name: path, path, type: "file", format: null, mimetype: "", content: null, writable: true,
-    created: "2026-01-01T00:00:00Z", last_modified: "2026-01-01T00:00:00Z",
-  });
-  const drive = { name: "far", fileChanged: signal, get, listCheckpoints: async () => [], isDisposed: false };
-  window.jupyterapp.serviceManager.contents.addDrive({ ...drive, dispose: () => undefined });
-}"""
-
-
-def test_a_file_of_another_drive_is_a_sentence(open_page: Opened) -> None:
-    lab = open_page()
-    lab.page.evaluate(DRIVE)
-    lab.command("docmanager:open", path="far:net_mpk.tar.gz")
-    expect(lab.document).to_contain_text("lies on a drive that the server does not serve from a folder")
-    lab.accessible()
-
-
-def test_the_dark_theme(open_page: Opened) -> None:
-    lab = open_page()
-    lab.command("apputils:change-theme", theme="JupyterLab Dark")
-    lab.double_click("small_mpk.tar.gz")
-    for tab in ("Report", "Gantt", "Archive", "Batch"):
-        lab.tab(tab).click()
-        lab.accessible()
-
-
-def test_keys_choose_tabs(open_page: Opened) -> None:
-    lab = open_page()
-    lab.double_click("small_mpk.tar.gz")
-    lab.tab("Report").focus()
-    for key, tab in [("ArrowRight", "Gantt"), ("End", "Batch"), ("ArrowRight", "Report"), ("ArrowLeft", "Batch")]:
-        lab.page.keyboard.press(key)
-        expect(lab.tab(tab)).to_be_focused()
-        expect(lab.tab(tab)).to_have_attribute("aria-selected", "true")
-    lab.command("sima-nb:next-tab")
-    expect(lab.tab("Report")).to_have_attribute("aria-selected", "true")
-
-
 def test_notebook_7_opens_the_same_documents(open_page: Opened) -> None:
     lab = open_page("tree")
     with lab.page.context.expect_page() as opening:
@@ -215,3 +175,58 @@ def test_it_speaks_german(open_page: Opened) -> None:
         expect(lab.document.get_by_label("Größter Stapel")).to_be_visible(timeout=1000 * PATIENCE)
     finally:
         lab.page.evaluate(setting.replace("de_DE", "default"))
+
+
+DRIVE = """() => {
+  const signal = { connect: () => true, disconnect: () => true };
+  const get = async path => ({
+    name: path, path, type: "file", format: null, mimetype: "", content: null, writable: true,
+    created: "2026-01-01T00:00:00Z", last_modified: "2026-01-01T00:00:00Z",
+  });
+  const drive = { name: "far", fileChanged: signal, get, listCheckpoints: async () => [], isDisposed: false };
+  window.jupyterapp.serviceManager.contents.addDrive({ ...drive, dispose: () => undefined });
+}"""
+
+
+def test_a_file_of_another_drive_is_a_sentence_and_keys_choose_tabs(open_page: Opened) -> None:
+    lab = open_page()
+    lab.page.evaluate(DRIVE)
+    lab.command("docmanager:open", path="far:net_mpk.tar.gz")
+    expect(lab.document).to_contain_text("lies on a drive that the server does not serve from a folder")
+    lab.accessible()
+    lab.command("docmanager:open", path="small_mpk.tar.gz")
+    lab.tab("Report").focus()
+    for key, tab in [("ArrowRight", "Gantt"), ("End", "Batch"), ("ArrowRight", "Report"), ("ArrowLeft", "Batch")]:
+        lab.page.keyboard.press(key)
+        expect(lab.tab(tab)).to_be_focused()
+        expect(lab.tab(tab)).to_have_attribute("aria-selected", "true")
+    lab.command("sima-nb:next-tab")
+    expect(lab.tab("Report")).to_have_attribute("aria-selected", "true")
+
+
+SETTINGS = """async raw => {
+  await window.jupyterapp.serviceManager.settings.save("sima-nb:documents", raw);
+}"""
+
+
+def test_settings_and_the_dark_theme(open_page: Opened) -> None:
+    """What the user prefers is what documents and forms begin with."""
+    lab = open_page()
+    chosen = {"unit": "share", "colour": "cause", "order": "cycles", "compile": {"batch_size": 7, "compress": False}}
+    lab.page.evaluate(SETTINGS, json.dumps(chosen))
+    try:
+        lab.page.reload()
+        lab.wait_ready()
+        lab.command("apputils:change-theme", theme="JupyterLab Dark")
+        lab.double_click("small_mpk.tar.gz")
+        for tab in ("Report", "Archive", "Batch", "Gantt"):
+            lab.tab(tab).click()
+            lab.accessible()
+        for label, value in {"Unit": "share", "Colour": "cause", "Order": "cycles"}.items():
+            expect(lab.document.get_by_role("combobox", name=label)).to_have_value(value)
+        lab.command("docmanager:open", path="small.sima")
+        expect(lab.document.get_by_label("Largest batch")).to_have_value("7", timeout=1000 * PATIENCE)
+        expect(lab.document.get_by_label("Compress the weights")).not_to_be_checked()
+        expect(lab.document.get_by_label("Machine")).to_have_value("mlsoc")
+    finally:
+        lab.page.evaluate(SETTINGS, "{}")

@@ -95,3 +95,13 @@ def test_a_float_network_is_quantized_whole() -> None:
     found = {node.op for node in model.graph.nodes}
     assert {Op.REDUCE_MAX, Op.REDUCE_MEAN, Op.MAX_POOL} <= found
     assert all(decibels > 25 for decibels in signal_to_noise(source, model).values())
+
+
+@pytest.mark.parametrize("machine", ["mlsoc", "tiny"])
+@pytest.mark.parametrize("settings", [{"size": 5}, {"size": 7, "alpha": 0.3, "beta": 0.5, "bias": 2.0}, {"size": 99}])
+def test_local_responses_are_one_step_off_at_most(settings: dict[str, float], machine: str, tmp_path: Path) -> None:
+    for shape in ((40, 7, 6), (3, 5, 5)):
+        net = QdqGraph(seed=2)
+        x = net.input(shape, scale=0.5, zero=-31)
+        net.output(net.pair(net.op("LRN", x, **settings), 0.37, -20))
+        assert_fed_nodes_agree(net.model(), tmp_path, batch=3, machine=machine)

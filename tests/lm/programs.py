@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from sima_compiler.ir.graph import Quantization
+from sima_compiler.ir.graph import Quantization, Response
 from sima_compiler.ir.layers import BinaryOp, Broadcast, Layout, PoolKind, RowKind, Window
 from sima_compiler.ir.program import (
     ArrayMapping,
@@ -147,7 +147,7 @@ class _Commands:
             ),
             st.builds(
                 Normalize, *common, st.sampled_from(RowKind), *ends, self.optional, quants, quants, scales, clamps,
-                flags, flags, flags,
+                flags, flags, flags, st.none() | st.builds(Response, counts, scales, scales, scales),
             ),
         )  # fmt: skip
 

@@ -110,6 +110,26 @@ def test_a_model_is_checked(works: Server) -> None:
     assert works.get("check", path="nothing.onnx").status == 404
 
 
+def test_a_check_ends_when_its_client_leaves(works: Server) -> None:
+    connection = works.connect()
+    connection.request("GET", works.target("check", {"path": "small.onnx"}), headers=works.headers_of(None))
+    deadline = time.monotonic() + 20
+    while not (found := children_of(works.process.pid)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert found
+    connection.close()
+    while children_of(works.process.pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert children_of(works.process.pid) == []
+    assert "Traceback" not in works.log.read_text("utf-8")
+
+
+def children_of(parent: int) -> list[int]:
+    """Processes of ours that ``parent`` has started and that still run."""
+    pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+    return [pid for pid in pids if f"sima_nb.jobs.child\0{parent}\0" in command_of(pid)]
+
+
 def test_a_job_is_what_simac_compile_gives(works: Server, tmp_path: Path) -> None:
     """The same bytes, whole, with options, in a folder that is made."""
     job = submit(works, "saved.sima", batch_size=3, compress=False, quads=2, output_path="made")

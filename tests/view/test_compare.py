@@ -219,4 +219,5 @@ def test_an_archive_and_itself_are_the_same(compiled: tuple[Path, Path]) -> None
     found = compare_views(view, view)
     assert found.counts["same"] == len(found.layers)
     assert all(row.before == row.after for row in (*found.totals, *found.files))
-    assert found.notes == ()
+    assert found.notes == ("before and after are the same file",)
+    assert compare_views(view, replace(view, path="copy_mpk.tar.gz")).notes == ()

@@ -133,7 +133,7 @@ def _own_cycles(layer: Layer, place: _Place) -> int:
         case Normalization() as kernel:
             target = place.segment.maps[layer.output]
             pixels = ceil_div(target.rows * target.columns * place.batch, place.tiles)
-            return pixels * pixel_cycles(kernel.kind, kernel.channels, place.machine)
+            return pixels * pixel_cycles(kernel.kind, kernel.channels, place.machine, kernel.response)
         case Elementwise() as kernel:
             steps = 1 if kernel.binary.operand is None else 2
         case Blend() as kernel:

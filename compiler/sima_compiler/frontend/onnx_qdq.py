@@ -296,6 +296,7 @@ CONVERTERS: dict[str, Converter] = {
     "MaxPool": windows.convert_max_pool,
     "AveragePool": averages.convert_average_pool,
     "GlobalAveragePool": averages.convert_global_average_pool,
+    "LRN": rows.convert_lrn,
     "GlobalMaxPool": reductions.convert_global_max_pool,
     **dict.fromkeys(("ReduceMax", "ReduceMean", "ReduceSum"), reductions.convert_reduction),
     "Concat": movement.convert_concat,

@@ -35,7 +35,7 @@ EXTRA_OPERATORS = (
     "Sub", "Div", "Neg", "Abs", "Sqrt", "Reciprocal", "Floor", "Ceil", "Round", "Sign", "Max", "Min", "PRelu", "Tanh",
     "HardSigmoid", "HardSwish", "Slice", "Gather", "Tile", "Expand", "SpaceToDepth", "DepthToSpace",
     "RMSNormalization", "Einsum",
-    "GlobalMaxPool", "ReduceMax", "ReduceMean", "ReduceSum",
+    "GlobalMaxPool", "LRN", "ReduceMax", "ReduceMean", "ReduceSum",
 )  # fmt: skip
 #: Severities of onnxruntime's own log: its default, and what silences it.
 ORT_WARNING, ORT_FATAL = 2, 4

@@ -72,7 +72,6 @@ LATER = OperatorKind(
             "CumSum",
             "GridSample",
             "Where",
-            "LRN",
         }
     ),
     "one that this compiler has no kernel for yet",

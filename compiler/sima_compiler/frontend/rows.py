@@ -1,4 +1,4 @@
-"""Operators that look at whole rows of values: Softmax and ArgMax.
+"""Operators that look at whole rows of values: Softmax, ArgMax and LRN.
 
 In: nodes on activations. Out: a pending operation; of ArgMax, a tensor that counts. A Softmax that no QuantizeLinear
 follows, at the end of the network, is left to the host (`as_end`): what it gives are reals.
@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from sima_compiler.frontend import rules
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
 from sima_compiler.frontend.values import MOVEMENTS, Cut, Pending, Value
-from sima_compiler.ir.graph import Node, Op, RowAttributes
+from sima_compiler.ir.graph import Node, Op, Response, RowAttributes
 from sima_compiler.rowwise import COUNTING, MOST_PLACES
 
 
@@ -31,6 +33,19 @@ def as_end(value: Value, reader: Reader) -> Value:
     while isinstance(root, Pending) and root.op in MOVEMENTS:
         root = root.inputs[0]
     return reader.ends[root.source] if isinstance(root, Pending) and root.op is Op.SOFTMAX else value
+
+
+def convert_lrn(node: SourceNode, reader: Reader) -> Sequence[Value]:
+    """LRN: every value by the squares of its neighbours among the channels."""
+    source = reader.settled(node)
+    size = node.integer("size", 0)
+    if size < 1 or not source.shape:
+        raise node.invalid(f"its size is {size}")
+    rules.LRN_SIZE.check(node, f"size {size}", size)
+    values = (("alpha", 1e-4), ("beta", 0.75), ("bias", 1.0))
+    alpha, beta, bias = (float(np.float32(node.real(name, default))) for name, default in values)
+    attributes = RowAttributes((0,), response=Response(size, alpha, beta, bias))
+    return [Pending(Op.LRN, node.name, (source,), source.shape, attributes)]
 
 
 def convert_arg_max(node: SourceNode, reader: Reader) -> Sequence[Value]:

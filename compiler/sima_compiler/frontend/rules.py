@@ -111,6 +111,7 @@ RESIZE_ASPECT = Rule("Resize stretches to the given sizes", lambda policy: polic
 NORM_CONSTANTS = Rule("gains and offsets of normalizations are constants", bool)
 NORM_RESULT = Rule("of a normalization only the normalized values are read", bool)
 NORM_PIXELS = Rule("InstanceNormalization has pixels behind its channels", bool)
+LRN_SIZE = Rule("LRN's size is odd", lambda size: size % 2 == 1)
 ARG_MAX_PLACES = Rule("ArgMax runs over at most 256 places, which a byte can count", bool)
 MEAN_OF_ONE = Rule("what an average without a quantization in front is taken of is the same function everywhere", bool)
 PACKED_IN_FRONT = Rule(

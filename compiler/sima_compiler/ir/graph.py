@@ -58,6 +58,7 @@ class Op(StrEnum):
     REAL_SOFTMAX = "RealSoftmax"  # in float32, where a quantization beside it is missing
     ARG_MAX = "ArgMax"
     ARG_MAX_LAST = "ArgMaxLast"  # of several largest values the last one
+    LRN = "LRN"
     REDUCE_MAX = "ReduceMax"
     REDUCE_SUM = "ReduceSum"
     REDUCE_MEAN = "ReduceMean"
@@ -75,7 +76,7 @@ BINARY_OPS = frozenset({Op.ADD, Op.SUB, Op.MUL, Op.REAL_ADD, Op.REAL_MUL, Op.DIV
 #: Operators that look at whole rows of values.
 #: Operators that leave one value of a row.
 REDUCING_OPS = frozenset({Op.ARG_MAX, Op.ARG_MAX_LAST, Op.REDUCE_MAX, Op.REDUCE_SUM, Op.REDUCE_MEAN})
-ROW_OPS = REDUCING_OPS | {Op.SOFTMAX, Op.REAL_SOFTMAX, Op.LAYER_NORM, Op.RMS_NORM, Op.INSTANCE_NORM}
+ROW_OPS = REDUCING_OPS | {Op.LRN, Op.SOFTMAX, Op.REAL_SOFTMAX, Op.LAYER_NORM, Op.RMS_NORM, Op.INSTANCE_NORM}
 
 #: Matrix products of two activations.
 PRODUCT_OPS = frozenset({Op.MATMUL, Op.REAL_MATMUL, Op.EINSUM})
@@ -218,6 +219,18 @@ class RealAverageAttributes:
 
 
 @dataclass(frozen=True, slots=True)
+class Response:
+    """Local response normalization: x * (bias + alpha / size * s) ** -beta, s being the sum of the squares of ``size``
+    neighbours in the row, x in their middle.
+    """
+
+    size: int
+    alpha: float
+    beta: float
+    bias: float
+
+
+@dataclass(frozen=True, slots=True)
 class RowAttributes:
     """Operators that look at whole rows of values: ``axes`` (per sample, ascending) together make one row.
 
@@ -228,6 +241,7 @@ class RowAttributes:
     epsilon: float = 0.0
     gains: Float32Array | None = None
     offsets: Float32Array | None = None
+    response: Response | None = None  # of LRN
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from sima_compiler.ir.graph import Neighbours, Quantization, SumOrder
+from sima_compiler.ir.graph import Neighbours, Quantization, Response, SumOrder
 
 Int8Array = npt.NDArray[np.int8]
 
@@ -250,6 +250,7 @@ class RowKind(StrEnum):
     SUM = "sum"  # of all channels: of integers, exactly, then quantized as a real
     MEAN = "mean"  # likewise
     ARG_MAX_LAST = "arg_max_last"  # the number of the last channel that is largest, less 128
+    RESPONSE = "response"  # each channel by the squares of its neighbours
 
     @property
     def counts(self) -> bool:
@@ -278,6 +279,7 @@ class Normalization:
     offsets: npt.NDArray[np.float32] | None = None
     per_pixel: bool = False
     clamp: tuple[int, int] = (-128, 127)
+    response: Response | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sima_compiler.ir.graph import Quantization
+from sima_compiler.ir.graph import Quantization, Response
 from sima_compiler.ir.layers import RowKind
 from sima_compiler.ir.operands import Operand, Wait
 
@@ -33,3 +33,4 @@ class Normalize:
     gains: bool
     offsets: bool
     per_pixel: bool
+    response: Response | None = None

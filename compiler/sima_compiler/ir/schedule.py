@@ -7,21 +7,48 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from sima_compiler.ir.program import Program
 
-#: Names of the stalls, in the order in which reports list them.
-STALLS = ("weights", "input", "output", "instruction", "dependency")
-#: What a cycle of the compute queue is spent on: the array, the vector unit, or starting, filling and draining.
-WORK = ("array", "vector", "start")
+
+class Stall(StrEnum):
+    """What a command waited for last, in the order in which reports list it."""
+
+    WEIGHTS = "weights"
+    INPUT = "input"
+    OUTPUT = "output"
+    INSTRUCTION = "instruction"
+    DEPENDENCY = "dependency"
+
+
+class Work(StrEnum):
+    """What a cycle of the compute queue is spent on; START is starting, filling and draining."""
+
+    ARRAY = "array"
+    VECTOR = "vector"
+    START = "start"
+
+
+class BoundBy(StrEnum):
+    """What a layer's runtime is made of, for the largest part; ties go in this order."""
+
+    COMPUTE = "compute"
+    WEIGHTS_DMA = "weights_dma"
+    ACTIVATION_DMA = "activation_dma"
+    LATENCY = "latency"
+
+
+#: The stalls as reports, traces and archives name them.
+STALLS = tuple(stall.value for stall in Stall)
 
 
 @dataclass(frozen=True, slots=True)
 class LayerTiming:
     """One layer's share of the run: ``sum(work) == compute`` and ``compute + sum(stalls) == runtime``.
 
-    ``intervals`` are the true (start, end) spans of its compute commands, neighbours merged. ``bound_by`` is compute,
-    weights_dma, activation_dma or latency.
+    ``intervals`` are the true (start, end) spans of its compute commands, neighbours merged. Keys
+    of ``stalls`` and ``work`` are the values of `Stall` and `Work`.
     """
 
     compute: int
@@ -29,7 +56,7 @@ class LayerTiming:
     macs: int
     weights_cycles: int
     activation_cycles: int
-    bound_by: str
+    bound_by: BoundBy
     intervals: tuple[tuple[int, int], ...]
     work: Mapping[str, int]
 

@@ -24,7 +24,15 @@ from sima_compiler.ir.graph import (
 )
 from sima_compiler.ir.layers import FeatureMap, LayerGraph, Segment
 from sima_compiler.ir.text_kernels import kernel_lines
-from sima_compiler.ir.text_values import array_text, clamp_text, list_text, quant_text, shape_text, window_text
+from sima_compiler.ir.text_values import (
+    array_text,
+    clamp_text,
+    list_text,
+    quant_text,
+    response_text,
+    shape_text,
+    window_text,
+)
 
 
 def graph_text(graph: Graph) -> str:
@@ -81,13 +89,18 @@ def _attributes(attributes: Attributes) -> Iterator[str]:
             sides = (("rows", attributes.rows), ("columns", attributes.columns))
             yield " ".join(f"{what} {list_text(found.near)} and {list_text(found.far)}" for what, found in sides)
         case RowAttributes():
-            yield f"over {list_text(attributes.axes)}" + (
-                f" epsilon {attributes.epsilon!r}" if attributes.epsilon else ""
-            )
+            yield from _row_attributes(attributes)
         case ShapeAttributes():
             yield from _shape_attributes(attributes)
         case None:
             return
+
+
+def _row_attributes(attributes: RowAttributes) -> Iterator[str]:
+    epsilon = f" epsilon {attributes.epsilon!r}" if attributes.epsilon else ""
+    yield f"over {list_text(attributes.axes)}{epsilon}"
+    if attributes.response is not None:
+        yield response_text(attributes.response)
 
 
 def _window(attributes: ConvAttributes) -> Iterator[str]:

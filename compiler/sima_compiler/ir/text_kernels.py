@@ -26,7 +26,7 @@ from sima_compiler.ir.layers import (
     Resize,
     Window,
 )
-from sima_compiler.ir.text_values import array_text, clamp_text, list_text, quant_text, window_text
+from sima_compiler.ir.text_values import array_text, clamp_text, list_text, quant_text, response_text, window_text
 
 
 def kernel_lines(kernel: Kernel) -> Iterator[str]:
@@ -90,6 +90,8 @@ def _normalization(kernel: Normalization) -> Iterator[str]:
     yield " ".join([f"{kernel.kind} of {kernel.channels} channels", *epsilon, *clamp_text(kernel.clamp)])
     if kernel.exponentials is not None:
         yield f"exponentials {array_text(kernel.exponentials)}"
+    if kernel.response is not None:
+        yield response_text(kernel.response)
     spread = "pixel" if kernel.per_pixel else "channel"
     for what, found in (("gains", kernel.gains), ("offsets", kernel.offsets)):
         if found is not None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from sima_compiler.ir.graph import Quantization
+from sima_compiler.ir.graph import Quantization, Response
 
 #: Arrays up to this many values are written out.
 WRITTEN_OUT = 8
@@ -59,3 +59,8 @@ def array_text(values: npt.NDArray[np.generic]) -> str:
     little = np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<"), copy=False)
     checksum = hashlib.sha256(little.tobytes()).hexdigest()[:12]
     return f"{head} {values.min()}..{values.max()} #{checksum}"
+
+
+def response_text(found: Response) -> str:
+    """A local response, as response of 5, alpha 0.0001, beta 0.75, bias 1.0."""
+    return f"response of {found.size}, alpha {found.alpha!r}, beta {found.beta!r}, bias {found.bias!r}"

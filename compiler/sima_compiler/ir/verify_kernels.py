@@ -104,6 +104,9 @@ def _check_normalization(kernel: Normalization, source: FeatureMap, target: Feat
     channels = 1 if kernel.kind.reduces else source.channels
     promises.equal("result", _sizes(target), (source.rows, source.columns, channels))
     promises.require(not counts or source.channels <= 256, f"a byte cannot count {source.channels} channels")
+    responds = kernel.kind is RowKind.RESPONSE
+    promises.require((kernel.response is not None) == responds, "a local response missing or misplaced")
+    promises.require(kernel.response is None or kernel.response.size > 0, "a local response of no neighbours")
     exponential = kernel.kind in (RowKind.SOFTMAX, RowKind.REAL_SOFTMAX)
     promises.require((kernel.exponentials is not None) == exponential, "exponentials missing or misplaced")
     shape = (source.rows, source.columns) if kernel.per_pixel else (source.channels,)

@@ -174,6 +174,7 @@ def _rows(node: Node, shapes: list[Shape], result: Shape, promises: Promises) ->
     for what, values in (("gains", found.gains), ("offsets", found.offsets)):
         if values is not None:
             promises.equal(what, (values.dtype, values.shape), (np.dtype(np.float32), (length,)))
+    promises.require((found.response is not None) == (node.op is Op.LRN), "a local response missing or misplaced")
     if node.op not in REDUCING_OPS:
         return shape
     kept = tuple(1 if axis in found.axes else size for axis, size in enumerate(shape))

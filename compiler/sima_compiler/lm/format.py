@@ -49,6 +49,7 @@ from sima_compiler.lm.parts import (
     PARAMETERS,
     PART,
     QUANTIZATION,
+    RESPONSE,
     SOURCE,
     TARGET,
     TEXT,
@@ -333,6 +334,7 @@ NORMALIZE = Record(
         Field("gains", BOOL, "the parameters hold gains"),
         Field("offsets", BOOL, "the parameters hold offsets"),
         Field("per_pixel", BOOL, "gains and offsets: one per pixel of a sample, otherwise one per channel"),
+        Field("response", Maybe(RESPONSE), "of a local response"),
     ),
 )
 MULTIPLY = Record(
@@ -379,5 +381,5 @@ STREAM_SECTIONS = {
     Engine.DMA_OUT: Section.DMA_OUT,
     Engine.COMPUTE: Section.COMPUTE,
 }
-PARTS = (QUANTIZATION, WAIT, BOX, OPERAND, WINDOW, BINARY_STEP, ARRAY_MAPPING)
+PARTS = (QUANTIZATION, WAIT, BOX, OPERAND, WINDOW, BINARY_STEP, ARRAY_MAPPING, RESPONSE)
 TABLES = (PROGRAM_LAYER, DRAM_TENSOR, BUFFER, CONSTANTS_ENTRY)

@@ -199,7 +199,8 @@ def _details(
         case Normalize(kind=kind, gains=gains, offsets=offsets, per_pixel=per_pixel, clamp=clamp):
             held = " gains" * gains + " offsets" * offsets + " per pixel" * per_pixel
             epsilon = f" epsilon {command.epsilon:.9g}" if command.epsilon else ""
-            return f"{kind}{held}{epsilon} to {_quant(command.output)}{_clamp(clamp)}"
+            reach = f" of {command.response.size}" if command.response else ""
+            return f"{kind}{reach}{held}{epsilon} to {_quant(command.output)}{_clamp(clamp)}"
         case _:
             assert_never(command)
 

@@ -5,7 +5,7 @@ This module holds data only; `format.py` builds the commands of it.
 
 from __future__ import annotations
 
-from sima_compiler.ir.graph import Quantization
+from sima_compiler.ir.graph import Quantization, Response
 from sima_compiler.ir.layers import BinaryOp, Broadcast, Window
 from sima_compiler.ir.operands import Operand, Wait
 from sima_compiler.ir.program import ArrayMapping, BinaryStep, Box, Part
@@ -40,6 +40,17 @@ BOX = Record(
         Field("sizes", Exactly(UINT, 4), "samples, rows, columns, run of bytes"),
         Field("dram_strides", Exactly(UINT, 3), SAMPLES_ROWS_COLUMNS),
         Field("chip_strides", Exactly(UINT, 3), SAMPLES_ROWS_COLUMNS),
+    ),
+)
+RESPONSE = Record(
+    "Response",
+    Response,
+    "Local response: x * (bias + alpha / size * sum of the squares of neighbouring channels) ** -beta.",
+    (
+        Field("size", UINT, "neighbours, the channel itself among them"),
+        Field("alpha", Float32(), "factor of the mean of squares"),
+        Field("beta", Float32(), "exponent, negated"),
+        Field("bias", Float32(), "what is added"),
     ),
 )
 OPERAND = Record(

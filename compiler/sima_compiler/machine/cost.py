@@ -19,6 +19,7 @@ at least as long as its traffic. A read that several tiles use counts once.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import prod
 from typing import assert_never
 
@@ -94,11 +95,15 @@ def worked_window(command: Convolve | Pool, machine: Machine) -> Window:
     """The command's window without the rows and columns that none of its results sees on the map, where the machine
     leaves those out.
     """
-    window, source, target = command.window, command.source, command.target
-    if not machine.skips_padding or not any(window.pads):
-        return window
-    rows = cells_on_map(window, 0, target.rows, source.rows)
-    columns = cells_on_map(window, 1, target.columns, source.columns)
+    if not machine.skips_padding or not any(command.window.pads):
+        return command.window
+    source, target = command.source, command.target
+    return _seen_window(command.window, (target.rows, target.columns), (source.rows, source.columns))
+
+
+@lru_cache(maxsize=4096)  # a plan has thousands of blocks of a few shapes
+def _seen_window(window: Window, outputs: tuple[int, int], sizes: tuple[int, int]) -> Window:
+    rows, columns = (cells_on_map(window, axis, outputs[axis], sizes[axis]) for axis in (0, 1))
     return replace(window, kernel=(max(1, rows), max(1, columns)))
 
 
@@ -289,7 +294,10 @@ def command_work(command: ComputeCommand, machine: Machine, quads: int) -> Comma
     vectors = vector_count(command, machine)
     each = _cycles_each(command, machine)
     if isinstance(command, Normalize):  # all of a pixel stays on one tile
-        vectors, each = pixels_of(command.source), pixel_cycles(command.kind, command.source.channels, machine)
+        vectors, each = (
+            pixels_of(command.source),
+            pixel_cycles(command.kind, command.source.channels, machine, command.response),
+        )
     cycles = vector_cycles(vectors, each, machine, quads, vector_traffic(command, machine, quads))
     return CommandWork(0, cycles - machine.fill_cycles, machine.fill_cycles)
 

@@ -31,7 +31,7 @@ from sima_compiler.machine.traffic import ceil_div
 def layer_vector_cycles(layer: Layer, pixels: int, channels: int, machine: Machine, quads: int) -> int:
     """Cycles of so many result pixels of a layer of the vector unit, ports left out; of a copy, those of a vector."""
     if isinstance(layer.kernel, Normalization):
-        each = pixel_cycles(layer.kernel.kind, layer.kernel.channels, machine)
+        each = pixel_cycles(layer.kernel.kind, layer.kernel.channels, machine, layer.kernel.response)
         return vector_cycles(pixels, each, machine, quads)
     vectors = pixels * ceil_div(channels, machine.lanes)
     return vector_cycles(vectors, vector_steps(layer, machine), machine, quads)
@@ -54,7 +54,8 @@ def vector_steps(layer: Layer, machine: Machine) -> int:
             return 1
         case Normalization():
             return ceil_div(
-                pixel_cycles(kernel.kind, kernel.channels, machine), ceil_div(kernel.channels, machine.lanes)
+                pixel_cycles(kernel.kind, kernel.channels, machine, kernel.response),
+                ceil_div(kernel.channels, machine.lanes),
             )
         case _:
             assert_never(kernel)

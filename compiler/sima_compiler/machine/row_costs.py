@@ -6,6 +6,7 @@ published, so each is the slower reading: every pass reads the pixel again, floa
 
 from __future__ import annotations
 
+from sima_compiler.ir.graph import Response
 from sima_compiler.ir.layers import RowKind
 from sima_compiler.machine.description import Machine
 from sima_compiler.machine.traffic import ceil_div
@@ -21,11 +22,16 @@ PASSES = {
     RowKind.LARGEST: 1,
     RowKind.SUM: 1,
     RowKind.MEAN: 1,
+    RowKind.RESPONSE: 2,
 }
 #: Vector operations of a normalization: sum, sum of squares; subtract the mean, times scale, times gain, plus offset.
 NORMALIZING = 6
 #: Divisions and roots that a normalization takes once per pixel: of the variance, of one by the root.
 PER_PIXEL = 2
+#: Vector operations of a local response beside one for each neighbour: square, times alpha, plus bias, the product.
+RESPONDING = 4
+#: What a power takes, in divisions: two roots and a quotient, as 0.75 does.
+POWER = 3
 
 
 def pixel_passes(kind: RowKind) -> int:
@@ -33,11 +39,13 @@ def pixel_passes(kind: RowKind) -> int:
     return PASSES[kind]
 
 
-def pixel_cycles(kind: RowKind, channels: int, machine: Machine) -> int:
+def pixel_cycles(kind: RowKind, channels: int, machine: Machine, response: Response | None = None) -> int:
     """Cycles in which one tile finishes a pixel of so many channels."""
     vectors = ceil_div(channels, machine.lanes)
     if kind.counts:
         return vectors * machine.lanes
+    if response is not None:
+        return vectors * (RESPONDING + response.size + POWER * machine.divide_cycles)
     if kind.reduces:  # vector by vector, then the lanes of the last one after the other
         return vectors + machine.lanes
     if kind in (RowKind.SOFTMAX, RowKind.REAL_SOFTMAX):

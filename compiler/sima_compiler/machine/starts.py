@@ -299,7 +299,7 @@ def operation(command: Reading) -> object:
         case Interpolate():
             return (Interpolate, command.input, command.output, command.clamp, command.has_lookup)
         case Normalize():
-            flags = (command.gains, command.offsets, command.per_pixel)
+            flags = (command.gains, command.offsets, command.per_pixel, command.response)
             return (Normalize, command.kind, command.input, command.output, command.epsilon, command.clamp, flags)
         case _:
             assert_never(command)

@@ -13,7 +13,7 @@ something moved); latency (stalls while nothing moved, and those for instruction
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
@@ -26,7 +26,7 @@ from sima_compiler.ir.program import (
     Role,
     StoreTensor,
 )
-from sima_compiler.ir.schedule import STALLS, WORK, LayerTiming
+from sima_compiler.ir.schedule import BoundBy, LayerTiming, Stall, Work
 from sima_compiler.machine.cost import (
     CommandWork,
     box_cycles,
@@ -106,29 +106,29 @@ class _Tally:
     macs: int = 0
     weights: int = 0
     activation: int = 0
-    stalls: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STALLS, 0))
-    idle: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STALLS, 0))
+    stalls: dict[Stall, int] = field(default_factory=lambda: dict.fromkeys(Stall, 0))
+    idle: dict[Stall, int] = field(default_factory=lambda: dict.fromkeys(Stall, 0))
     intervals: list[tuple[int, int]] = field(default_factory=list)
-    work: dict[str, int] = field(default_factory=lambda: dict.fromkeys(WORK, 0))
+    work: dict[Work, int] = field(default_factory=lambda: dict.fromkeys(Work, 0))
 
     def spend(self, work: CommandWork, cycles: int) -> None:
         """Adds one command of so many cycles; what is not the command's own work starts its layer."""
         self.compute += cycles
-        self.work["array"] += work.array
-        self.work["vector"] += work.vector
-        self.work["start"] += cycles - work.array - work.vector
+        self.work[Work.ARRAY] += work.array
+        self.work[Work.VECTOR] += work.vector
+        self.work[Work.START] += cycles - work.array - work.vector
 
     def timing(self) -> LayerTiming:
         bound = _bound_by(self.compute, self.stalls, self.idle)
         return LayerTiming(
             compute=self.compute,
-            stalls=dict(self.stalls),
+            stalls={stall.value: cycles for stall, cycles in self.stalls.items()},
             macs=self.macs,
             weights_cycles=self.weights,
             activation_cycles=self.activation,
             bound_by=bound,
             intervals=tuple(self.intervals),
-            work=dict(self.work),
+            work={work.value: cycles for work, cycles in self.work.items()},
         )
 
 
@@ -170,7 +170,7 @@ def _walk_compute(
             tally.intervals.append((span.start, span.end))
         clock = span.end
     if program.compute:
-        moved.add(tallies[program.compute[-1].layer], "output", clock, timeline.end)
+        moved.add(tallies[program.compute[-1].layer], Stall.OUTPUT, clock, timeline.end)
 
 
 class _Moved:
@@ -181,7 +181,7 @@ class _Moved:
         self._starts = [start for start, _ in timeline.moving]
         self._before = [0, *accumulate(end - start for start, end in timeline.moving)]
 
-    def add(self, tally: _Tally, stall: str, start: int, end: int) -> None:
+    def add(self, tally: _Tally, stall: Stall, start: int, end: int) -> None:
         if end > start:
             tally.stalls[stall] += end - start
             tally.idle[stall] += end - start - (self._until(end) - self._until(start))
@@ -193,37 +193,37 @@ class _Moved:
         return self._before[index] + max(0, current)
 
 
-def stall_of(program: Program, timeline: Timeline, command: ComputeCommand, span: Span) -> str:
+def stall_of(program: Program, timeline: Timeline, command: ComputeCommand, span: Span) -> Stall:
     """The name of the stall in front of a command."""
     if span.cause is Cause.FETCH:
-        return "instruction"
+        return Stall.INSTRUCTION
     if span.cause is Cause.DMA_OUT:
-        return "output"
+        return Stall.OUTPUT
     if span.cause is Cause.DMA_IN and command.wait.dma_in:
         index = command.wait.dma_in - 1
         load = program.dma_in[index]
         if isinstance(load, LoadConstants):
-            return "weights"
+            return Stall.WEIGHTS
         spilled = program.tensors[load.tensor].role is Role.SPILL
         late = timeline.spans[Engine.DMA_IN][index].cause is Cause.DMA_OUT
-        return "dependency" if spilled and late else "input"
-    return "dependency"
+        return Stall.DEPENDENCY if spilled and late else Stall.INPUT
+    return Stall.DEPENDENCY
 
 
-def _slowing(program: Program, engine: int, index: int) -> str:
+def _slowing(program: Program, engine: int, index: int) -> Stall:
     """The name of the cycles that a transfer took from a command through ports that they share."""
     if engine == Engine.DMA_OUT:
-        return "output"
-    return "weights" if isinstance(program.dma_in[index], LoadConstants) else "input"
+        return Stall.OUTPUT
+    return Stall.WEIGHTS if isinstance(program.dma_in[index], LoadConstants) else Stall.INPUT
 
 
-def _bound_by(compute: int, stalls: dict[str, int], idle: dict[str, int]) -> str:
+def _bound_by(compute: int, stalls: Mapping[Stall, int], idle: Mapping[Stall, int]) -> BoundBy:
     """What a layer's runtime is made of, for the largest part."""
-    activations = ("input", "output", "dependency")
+    activations = (Stall.INPUT, Stall.OUTPUT, Stall.DEPENDENCY)
     shares = {
-        "compute": compute,
-        "weights_dma": stalls["weights"] - idle["weights"],
-        "activation_dma": sum(stalls[name] - idle[name] for name in activations),
-        "latency": stalls["instruction"] + idle["weights"] + sum(idle[name] for name in activations),
+        BoundBy.COMPUTE: compute,
+        BoundBy.WEIGHTS_DMA: stalls[Stall.WEIGHTS] - idle[Stall.WEIGHTS],
+        BoundBy.ACTIVATION_DMA: sum(stalls[stall] - idle[stall] for stall in activations),
+        BoundBy.LATENCY: stalls[Stall.INSTRUCTION] + idle[Stall.WEIGHTS] + sum(idle[stall] for stall in activations),
     }
-    return max(shares, key=lambda name: shares[name])
+    return max(shares, key=lambda bound: shares[bound])

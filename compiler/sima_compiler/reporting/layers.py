@@ -48,7 +48,7 @@ def report_layers(facts: ReportFacts, run: ReportRun) -> tuple[ReportLayer, ...]
             stall_cycles=dict(timing.stalls),
             macs=load.macs,
             utilization=_utilization(load, timing, facts.peak),
-            bound_by=timing.bound_by,
+            bound_by=timing.bound_by.value,
             intervals=_inclusive(timing.intervals),
             load_intervals=_inclusive(loads[index]),
             store_intervals=_inclusive(stores[index]),

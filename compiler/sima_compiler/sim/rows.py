@@ -33,6 +33,10 @@ def normalize(command: Normalize, source: Int8Array, sections: ConstantSections)
             if source.shape[-1] > rowwise.MOST_PLACES:
                 raise ExecutionError(f"a byte cannot count {source.shape[-1]} channels")
             return rowwise.arg_max(source, last=command.kind is RowKind.ARG_MAX_LAST)
+        case RowKind.RESPONSE:
+            if command.response is None or command.response.size < 1:
+                raise ExecutionError("a local response without neighbours")
+            return rowwise.local_response(source, command.input, output, command.response, clamp)
         case RowKind.LARGEST:
             return rowwise.largest(source, command.input, output, clamp)
         case RowKind.SUM | RowKind.MEAN:

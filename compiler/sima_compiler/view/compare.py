@@ -271,7 +271,7 @@ def _notes(before: View, after: View, *, recorded: bool) -> tuple[str, ...]:
     """What makes the two hard to compare."""
     sizes = [view.batch.actual_batch_size for view in (before, after)]
     machines = [(view.machine.name, view.machine.quads) for view in (before, after)]
-    notes: list[str] = []
+    notes = ["before and after are the same file"] if before.path and before.path == after.path else []
     if not recorded and any(view.totals.runtime_cycles is not None for view in (before, after)):
         notes.append(
             "only one of the two records a run: cycles of both are those of the static schedule, without stalls"

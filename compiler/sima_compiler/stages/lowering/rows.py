@@ -28,6 +28,7 @@ _KINDS = {
     Op.SOFTMAX: (RowKind.SOFTMAX, "softmax"),
     Op.REAL_SOFTMAX: (RowKind.REAL_SOFTMAX, "softmax"),
     Op.ARG_MAX: (RowKind.ARG_MAX, "arg_max"),
+    Op.LRN: (RowKind.RESPONSE, "lrn"),
     Op.ARG_MAX_LAST: (RowKind.ARG_MAX_LAST, "arg_max"),
     Op.REDUCE_MAX: (RowKind.LARGEST, "reduce_max"),
     Op.REDUCE_SUM: (RowKind.SUM, "reduce_sum"),
@@ -111,4 +112,14 @@ def _kernel(builder: Builder, step: Step, found: RowAttributes, sizes: Geometry)
         values if values is None or not per_pixel else values.reshape(sizes[:2])
         for values in (found.gains, found.offsets)
     )
-    return Normalization(kind, sizes[2], found.epsilon, table, gains, offsets, per_pixel, step.node.clamp)
+    return Normalization(
+        kind=kind,
+        channels=sizes[2],
+        epsilon=found.epsilon,
+        exponentials=table,
+        gains=gains,
+        offsets=offsets,
+        per_pixel=per_pixel,
+        clamp=step.node.clamp,
+        response=found.response,
+    )

@@ -20,7 +20,7 @@ export class JobsWatch {
   private readonly api: Api;
   private readonly onDone: (job: Job) => void;
   /** Jobs that were active when this page looked last: their end is told, that of older ones is not. */
-  private readonly awaited = new Set<string>();
+  private readonly awaited = new Set<string>(remembered());
   private watchers = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -43,6 +43,7 @@ export class JobsWatch {
   async submit(request: JobRequest): Promise<Job> {
     const job = await this.api.submit(request);
     this.awaited.add(job.id);
+    remember(this.awaited);
     await this.look();
     return job;
   }
@@ -72,5 +73,26 @@ export class JobsWatch {
       if (isActive(job)) this.awaited.add(job.id);
       else if (this.awaited.delete(job.id) && job.state === "done") this.onDone(job);
     }
+    remember(this.awaited);
+  }
+}
+
+/** Where this tab of the browser keeps what it waits for: a job may end while the page is loaded again. */
+const PLACE = "sima-nb:awaited";
+
+function remembered(): string[] {
+  try {
+    const found: unknown = JSON.parse(sessionStorage.getItem(PLACE) ?? "[]");
+    return Array.isArray(found) ? found.filter(item => typeof item === "string") : [];
+  } catch {
+    return [];
+  }
+}
+
+function remember(awaited: ReadonlySet<string>): void {
+  try {
+    sessionStorage.setItem(PLACE, JSON.stringify([...awaited]));
+  } catch {
+    // A browser that keeps nothing: a job that ends during a reload is found in the list.
   }
 }

@@ -213,7 +213,8 @@ def _convolve(block: Block, kernel: Convolution) -> Convolve:
     )
     if kernel.is_depthwise:
         return command
-    return replace(command, mapping=replace(_mapping(block, command), folded=folded))
+    found = _mapping(block, command)
+    return replace(command, mapping=ArrayMapping(found.pixels, found.outputs, found.contraction, folded))
 
 
 def _way_out(kernel: Convolution) -> WayOut:

@@ -34,6 +34,7 @@ def row_command(
         gains=kernel.gains is not None,
         offsets=kernel.offsets is not None,
         per_pixel=kernel.per_pixel,
+        response=kernel.response,
     )
 
 

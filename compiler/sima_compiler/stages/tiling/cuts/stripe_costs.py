@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from sima_compiler.ir.layers import Layer, Segment
 from sima_compiler.machine.cost import ceil_div
 from sima_compiler.machine.description import Machine
-from sima_compiler.stages.tiling.block.geometry import Region, bytes_of
+from sima_compiler.stages.tiling.block.geometry import Region, bytes_of, map_bytes
 from sima_compiler.stages.tiling.block.parameters import parameter_bytes
 from sima_compiler.stages.tiling.cuts.rolling import Frames, roll
 from sima_compiler.stages.tiling.cuts.row_costs import RowCosts
@@ -77,6 +77,8 @@ class StripeCosts:
     known: dict[tuple[int, int, int], Stripes | None] = field(
         default_factory=dict[tuple[int, int, int], Stripes | None]
     )
+    constants: dict[int, int] = field(default_factory=dict[int, int])
+    crossings: dict[str, float] = field(default_factory=dict[str, float])
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "costs", RowCosts(self.segment, self.machine, self.quads))
@@ -112,8 +114,18 @@ class StripeCosts:
 
     def parameters(self, index: int) -> int:
         """On-chip bytes of a layer's constants."""
-        layer = self.segment.layers[index]
-        return self.machine.align(parameter_bytes(layer, self.segment.maps[layer.output].channels))
+        if index not in self.constants:
+            layer = self.segment.layers[index]
+            size = parameter_bytes(layer, self.segment.maps[layer.output].channels)
+            self.constants[index] = self.machine.align(size)
+        return self.constants[index]
+
+    def dram_cycles(self, name: str) -> float:
+        """Cycles that one sample of a map takes to cross the DRAM's port."""
+        if name not in self.crossings:
+            size = map_bytes(self.segment.maps[name], 1, self.machine)
+            self.crossings[name] = size / self.machine.dram_bytes_per_cycle
+        return self.crossings[name]
 
     def _stripes(self, first: int, last: int, frames: tuple[Frames, ...]) -> Stripes:
         layers, inside = self.layers(first, last), self.inside(first, last)

@@ -62,6 +62,9 @@ def test_reopened_with_a_fresh_kernel_it_says_the_same(workbook: Workbook, open_
     expect(rows(live)).to_have_count(len(workbook.layers))
     rows(live).first.click()
     expect(live.locator(".sima-details")).to_contain_text(workbook.layers[0].name)
+    # The static report's own rules for lists must not move those of the view that it holds.
+    names = live.locator(".sima-details .sima-names").first
+    assert names.evaluate("list => getComputedStyle(list).paddingLeft") == "0px"
 
 
 def test_untrusted_it_says_the_same(workbook: Workbook, open_cells: Opened) -> None:

@@ -22,7 +22,9 @@ from sima_compiler.stages.tiling.block.parameters import parameter_bytes, parts_
 
 #: Numbers of blocks that are tried, as far as a layer has channels for them.
 CUTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
-#: A smaller block may cost this much time.
+#: A smaller block may cost this much time, because its parameters arrive while the block before computes. VGG19 at
+#: batch 1 takes 2,653,641 cycles so, 2,667,541 with 1.00 (blocks wait for weights) and 2,687,351 with 1.05 (blocks that
+#: are too small); ResNet-50 moves by less than 400 either way.
 TOLERANCE = 1.01
 
 

@@ -13,9 +13,11 @@ from tests.endtoend.test_rows_of_values import softmax_network
 from tests.support.qdq_graph import QdqGraph
 
 MLSOC = Machine.load("mlsoc")
-NETWORKS = [(f"softmax {seed}", softmax_network(seed)[0]) for seed in range(6)]
-NETWORKS += [(f"{operator} {seed}", norm_network(operator, seed)[0]) for operator in KINDS for seed in range(3)]
-NETWORKS += [(f"product {seed}", product_network(seed)[0]) for seed in range(8)]
+NETWORKS = (
+    *((f"softmax {seed}", softmax_network(seed)[0]) for seed in range(6)),
+    *((f"{operator} {seed}", norm_network(operator, seed)[0]) for operator in KINDS for seed in range(3)),
+    *((f"product {seed}", product_network(seed)[0]) for seed in range(8)),
+)
 
 
 @pytest.mark.parametrize("batch", [1, 3])

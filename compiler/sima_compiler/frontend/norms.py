@@ -30,7 +30,7 @@ def convert_layer_norm(node: SourceNode, reader: Reader) -> Sequence[Value]:
     rules.NORM_RESULT.check(node, "its mean or its deviation is read too", not any(node.outputs[1:]))
     length = prod(source.shape[axis] for axis in axes)
     op = _LAST_AXES.get(node.operator, Op.RMS_NORM)
-    attributes = RowAttributes(axes, _epsilon(node), *(_values(node, reader, place, length) for place in (1, 2)))
+    attributes = _attributes(node, reader, axes, length)
     return [Pending(op, node.name, (source,), source.shape, attributes)]
 
 
@@ -38,9 +38,17 @@ def convert_instance_norm(node: SourceNode, reader: Reader) -> Sequence[Value]:
     """InstanceNormalization: all pixels of a channel make one row."""
     source = reader.settled(node)
     rules.NORM_PIXELS.check(node, f"its input has {len(source.shape) + 1} dimensions", len(source.shape) > 1)
-    values = (_values(node, reader, place, source.shape[0]) for place in (1, 2))
-    attributes = RowAttributes(tuple(range(1, len(source.shape))), _epsilon(node), *values)
+    attributes = _attributes(node, reader, tuple(range(1, len(source.shape))), source.shape[0])
     return [Pending(Op.INSTANCE_NORM, node.name, (source,), source.shape, attributes)]
+
+
+def _attributes(node: SourceNode, reader: Reader, axes: tuple[int, ...], length: int) -> RowAttributes:
+    return RowAttributes(
+        axes=axes,
+        epsilon=_epsilon(node),
+        gains=_values(node, reader, 1, length),
+        offsets=_values(node, reader, 2, length),
+    )
 
 
 def _epsilon(node: SourceNode) -> float:

@@ -127,8 +127,10 @@ export function TimelineControls(props: {
 /** The legend: what colours mean, how much there is of each; a click takes a group away or brings it back. */
 export function Legend({ derived }: { derived: Derived }) {
   const { store, profile } = derived;
-  const { hidden } = useStore(store);
+  const { hidden, colour } = useStore(store);
   const grouping = derived.grouping();
+  // A layer stands under its largest cause with all its cycles: "mostly" keeps the share from reading as the cause's own.
+  const told = (label: string) => (colour === "cause" ? `mostly ${label}` : label);
   const present = grouping.labels.map((label, at) => ({ label, at })).filter(({ at }) => grouping.counts[at]);
   const toggle = (key: string) =>
     store.set({ hidden: hidden.includes(key) ? hidden.filter(other => other !== key) : [...hidden, key] });
@@ -150,7 +152,7 @@ export function Legend({ derived }: { derived: Derived }) {
             {...OWN_KEYS}
           >
             <Swatch label={label} />
-            {label.label} <small>{share}</small>
+            {told(label.label)} <small>{share}</small>
           </button>
         );
       })}

@@ -134,8 +134,9 @@ def test_each_layer_of_a_comparison_has_its_own_sides(open_widget: Opened) -> No
     )
     traits = {"_other_head": json.dumps(to_json(found.after)), "_compared": found.to_browser()}
     page = open_widget("comparison", to_json(found.before), _other_columns=None, **traits)
-    rows = page.locator(".sima-body .sima-row").all_inner_texts()
-    cells = [[cell.strip() for cell in row.split("\n") if cell.strip()] for row in rows]
+    cells = page.locator(".sima-body .sima-row").evaluate_all(
+        "rows => rows.map(row => [...row.children].map(cell => cell.textContent.trim()))"
+    )
     assert cells == [
         [
             row.name,
@@ -147,3 +148,22 @@ def test_each_layer_of_a_comparison_has_its_own_sides(open_widget: Opened) -> No
         ]
         for row in found.layers
     ]
+
+
+def test_a_narrow_comparison_keeps_the_ends_that_tell_its_layers_apart(open_widget: Opened) -> None:
+    """At 320 px the first letters are the same in every row; the last ones lie inside of the cell."""
+    view = to_json(sample_view())
+    traits = {"_other_head": json.dumps(view), "_compared": compare_views(sample_view(), sample_view()).to_browser()}
+    page = open_widget(
+        "comparison", view, _other_columns=None, options={"viewport": {"width": 320, "height": 700}}, **traits
+    )
+    ends = page.locator(".sima-body .sima-row > .sima-wide").evaluate_all(
+        """cells => cells.map(cell => {
+            const last = cell.querySelector(".sima-cut > :last-child");
+            const [box, end] = [cell.getBoundingClientRect(), last.getBoundingClientRect()];
+            return [end.left >= box.left && end.right <= box.right + 0.5, last.innerText];
+        })"""
+    )
+    assert ends
+    assert all(inside for inside, _ in ends)
+    assert len({end for _, end in ends}) == len(ends)

@@ -11,7 +11,7 @@ from typing import Any
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.support.jupyterlab import PATIENCE, Lab, quiet_page
-from tests.support.node import VIEWS
+from tests.support.node import axe_script
 
 _LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
@@ -64,8 +64,7 @@ class LabPage:
 
     def accessible(self, place: str = ".sima-nb-document") -> None:
         """axe-core finds no violation of level A or AA."""
-        script = (VIEWS / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
-        self.page.evaluate(script)
+        self.page.evaluate(axe_script())
         found = self.page.evaluate(
             """async ([place, levels]) => {
               const report = await axe.run(place, { runOnly: { type: "tag", values: levels } });

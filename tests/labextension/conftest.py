@@ -10,17 +10,15 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.labextension.pages import widget_page
-from tests.support.node import VIEWS as SOURCES
-from tests.support.node import install
+from tests.support.node import axe_script
 
 Opened = Callable[..., Page]
 
 
 @pytest.fixture(scope="session")
 def axe() -> str:
-    """The script of axe-core, from the packages that the views are built with."""
-    install()
-    return (SOURCES / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
+    """The script of axe-core."""
+    return axe_script()
 
 
 @pytest.fixture

@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from sima_compiler.view import wordings
+from sima_compiler.view import units, wordings
 from sima_compiler.view.columns import to_json
 from tests.labextension.conftest import Opened
+from tests.labextension.pages import widget_page
 from tests.labextension.sample_views import LAYERS, causes_of, cycles_of, sample_json, sample_view, stats_json
 
 ROWS = ".sima-body .sima-row"
@@ -179,6 +180,23 @@ def test_the_legend_filters_and_says_shares(explorer: Page) -> None:
         assert explorer.evaluate("model.traits.colour") == colour
 
 
+def test_a_legend_of_causes_says_that_layers_stand_there_with_all_their_cycles(explorer: Page) -> None:
+    """The share is of whole layers, so the cause alone would be another number; the other colours' keys are exact."""
+    chips = explorer.locator(".sima-legend .sima-chip")
+    assert not any("mostly" in text for text in chips.all_inner_texts())
+    explorer.get_by_label("Colour").select_option("cause")
+    view = sample_view()
+    cycles: dict[str, int] = {}
+    for layer in view.layers:
+        largest = max(range(len(layer.cause_cycles)), key=lambda cause: layer.cause_cycles[cause])
+        label = f"mostly {view.palette.causes[largest].label}"
+        cycles[label] = cycles.get(label, 0) + (layer.runtime_cycles or 0)
+    wanted = [f"{label} {units.percent(taken / view.totals.cycles)}" for label, taken in cycles.items()]
+    expect(chips.first).to_contain_text("mostly")
+    found = [" ".join(text.split()) for text in chips.all_inner_texts()]
+    assert sorted(found) == sorted(wanted)
+
+
 @pytest.mark.parametrize("layout", ["rows", "sorted"])
 def test_a_row_per_layer_is_drawn_and_picked(explorer: Page, layout: str) -> None:
     explorer.get_by_role("combobox", name="Timeline").select_option(layout)
@@ -235,6 +253,36 @@ def test_a_picture_that_fails_is_said_under_the_view_once(explorer: Page) -> Non
     expect(explorer.locator(".sima-details")).to_have_attribute("data-selected", "6")
     explorer.evaluate("window.dispose()")
     assert explorer.evaluate("el.childNodes.length") == 0
+
+
+@pytest.mark.parametrize("way", ["click", "timer", "trait"])
+def test_an_error_in_what_answers_a_person_is_said_under_the_view_once(
+    browser: Browser, tmp_path: Path, way: str
+) -> None:
+    """Whatever a handler, a timer or the kernel's own message runs into: the page says it, not only the console."""
+    path = tmp_path / "page.html"
+    path.write_text(widget_page("explorer", sample_json(), selected=[], filter=""), "utf-8")
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    page.wait_for_function("window.ready")
+    page.evaluate("setTimeout(() => { throw new RangeError('of the page') })")
+    page.evaluate("() => { model.set = () => { throw new RangeError('no trait') } }")
+    if way == "click":
+        page.locator(ROWS).nth(4).click()
+        page.locator(ROWS).nth(5).click()
+    elif way == "timer":
+        page.get_by_label("Filter").fill("conv")
+    else:
+        page.evaluate("() => { Number.isInteger = () => { throw new RangeError('no trait') } }")
+        page.evaluate("model.assign('selected', [3])")
+        assert page.evaluate("model.sent.at(-1).ask") == "failed"
+    what = "This widget" if way == "trait" else 'What was done last in "Profile"'
+    expect(page.get_by_role("alert")).to_have_count(1)
+    expect(page.get_by_role("alert")).to_contain_text(f"{what} could not be shown: RangeError: no trait")
+    expect(page.locator(ROWS).first).to_be_visible()
+    page.evaluate("window.dispose()")
+    assert page.evaluate("el.childNodes.length") == 0
+    page.close()
 
 
 def test_disposing_leaves_nothing_behind(explorer: Page) -> None:

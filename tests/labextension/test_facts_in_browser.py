@@ -77,6 +77,9 @@ def test_causes_of_the_run_have_their_own_cycles_and_shares(open_widget: Opened)
     page = open_widget("explorer", to_json(view))
     rows = page.locator(".sima-causes").first.locator("tbody tr").all_inner_texts()
     totals = view.totals
+    expect(page.locator(".sima-causes figcaption").first).to_have_text(
+        f"{totals.cycles:,} cycles, {view.wordings['mla_alone']}"
+    )
     known = [
         (cause.label, cycles) for cause, cycles in zip(view.palette.causes, totals.cause_cycles, strict=True) if cycles
     ]
@@ -126,6 +129,11 @@ def test_each_batch_size_has_its_own_numbers_and_reason(open_widget: Opened) -> 
     marks = page.locator(".sima-chart").first.locator(".sima-point")
     verdicts = [mark.get_attribute("data-verdict") for mark in marks.all()]
     assert verdicts == [wordings.verdict(row, 12) for row in view.candidates]
+    shapes: list[list[str]] = page.locator(".sima-point").evaluate_all(
+        "marks => marks.map(mark => [mark.dataset.verdict, mark.querySelector('path').getAttribute('d')])"
+    )
+    drawn = {(verdict, shape) for verdict, shape in shapes}
+    assert len(drawn) == len({verdict for verdict, _ in drawn}) == len({shape for _, shape in drawn}), "a shape each"
 
 
 def test_each_layer_of_a_comparison_has_its_own_sides(open_widget: Opened) -> None:
@@ -134,8 +142,9 @@ def test_each_layer_of_a_comparison_has_its_own_sides(open_widget: Opened) -> No
     )
     traits = {"_other_head": json.dumps(to_json(found.after)), "_compared": found.to_browser()}
     page = open_widget("comparison", to_json(found.before), _other_columns=None, **traits)
-    rows = page.locator(".sima-body .sima-row").all_inner_texts()
-    cells = [[cell.strip() for cell in row.split("\n") if cell.strip()] for row in rows]
+    cells = page.locator(".sima-body .sima-row").evaluate_all(
+        "rows => rows.map(row => [...row.children].map(cell => cell.textContent.trim()))"
+    )
     assert cells == [
         [
             row.name,
@@ -147,3 +156,24 @@ def test_each_layer_of_a_comparison_has_its_own_sides(open_widget: Opened) -> No
         ]
         for row in found.layers
     ]
+    heads = page.get_by_role("region", name="Totals").locator("thead th").all_text_contents()
+    assert heads == ["Total", found.before.name, found.after.name, "Change"]
+
+
+def test_a_narrow_comparison_keeps_the_ends_that_tell_its_layers_apart(open_widget: Opened) -> None:
+    """At 320 px the first letters are the same in every row; the last ones lie inside of the cell."""
+    view = to_json(sample_view())
+    traits = {"_other_head": json.dumps(view), "_compared": compare_views(sample_view(), sample_view()).to_browser()}
+    page = open_widget(
+        "comparison", view, _other_columns=None, options={"viewport": {"width": 320, "height": 700}}, **traits
+    )
+    ends = page.locator(".sima-body .sima-row > .sima-wide").evaluate_all(
+        """cells => cells.map(cell => {
+            const last = cell.querySelector(".sima-cut > :last-child");
+            const [box, end] = [cell.getBoundingClientRect(), last.getBoundingClientRect()];
+            return [end.left >= box.left && end.right <= box.right + 0.5, last.innerText];
+        })"""
+    )
+    assert ends
+    assert all(inside for inside, _ in ends)
+    assert len({end for _, end in ends}) == len(ends)

@@ -52,6 +52,12 @@ def install() -> None:
     done.touch()
 
 
+def axe_script() -> str:
+    """The script of axe-core, from the packages that the views are built with."""
+    install()
+    return (VIEWS / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
+
+
 def run(tool: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run one of `TOOLS` with its output captured."""
     install()

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from sima_compiler import Archive, MlaStats
 from sima_compiler.archive.report_records import ReportLayer
@@ -13,6 +14,8 @@ from sima_compiler.view.columns import to_binary
 from sima_compiler.view.layers import family_cycles, layer_table, longest_layers
 from sima_compiler.view.reading import view_of, view_of_path, view_of_stats
 from tests.support.archives import mpk_document, vendor_archive, write_archive
+
+SAMPLES = Path(__file__).parents[1] / "archive" / "samples"
 
 
 def test_a_statistics_file_knows_names_and_static_cycles(tmp_path: Path) -> None:
@@ -51,6 +54,33 @@ def test_layers_without_length_keep_their_place() -> None:
     view = view_of_stats(MlaStats.from_columns([1, 2], ["a", "b"], [0, 0], [-1, 9]))
     assert [(layer.start_cycle, layer.compute_cycles) for layer in view.layers] == [(0, 0), (0, 10)]
     assert [layer.name for layer in longest_layers(view.layers, 1)] == ["b"]
+
+
+def test_families_that_were_scheduled_are_counted_even_with_no_cycles() -> None:
+    """A layer that nobody scheduled adds no family; one that was, and took no cycle, does."""
+    stats = MlaStats.from_columns([1, 2], ["MLA_0/conv2d_0", "MLA_0/max_pool2d_1"], [0, 10], [9, 9])
+    found = layer_table(stats, (ReportLayer(3, "MLA_0/add_2", operator="Add"),), (), ())
+    assert len(found) == 3
+    assert family_cycles(found) == {"convolution": 10, "pooling": 0}
+
+
+@pytest.mark.parametrize("name", ["report_1_0", "report_1_0_tiny"])
+def test_every_number_of_the_report_is_in_the_view_under_the_same_name(name: str) -> None:
+    archive = Archive.open(SAMPLES / f"{name}_mpk.tar.gz")
+    report, view = archive.report, view_of(archive)
+    assert report is not None
+    totals = ("runtime_cycles", "bound_cycles", "bound_by", "padded_bound_cycles", "efficiency", "macs", "dram")
+    assert {field: getattr(view.totals, field) for field in totals} == {
+        field: getattr(report, field) for field in totals
+    }
+    fields = (
+        *("id", "name", "operator", "segment", "runtime_cycles", "macs", "utilization", "bound_by", "weight_bytes"),
+        *("parameter_bytes", "stored_parameter_bytes", "input_bytes", "output_bytes", "loaded_bytes", "stored_bytes"),
+        "blocks",
+    )
+    shown = {layer.id: layer for layer in view.layers}
+    for row in report.layers:
+        assert [getattr(shown[row.id], field) for field in fields] == [getattr(row, field) for field in fields]
 
 
 def test_another_compilers_archive_shows_what_it_has(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@
 import { decode, type ViewData } from "../columns.ts";
 import type { ViewFile } from "../contract.ts";
 import type { Compared } from "../model/comparison.ts";
-import { showFailure } from "../views/mounting.tsx";
+import { type Mounted, showFailure } from "../views/mounting.tsx";
 import { mountComparison, VIEWS } from "../views/views.ts";
 import type { Handle, Host, Preview, PreviewRequest, ViewState } from "./host.ts";
 
@@ -103,18 +103,31 @@ function mountModel(model: Model, el: HTMLElement, ask: Ask): Handle {
 function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   const { ask, close } = messenger(model);
   let handle: Handle | null = null;
+  let failure: Mounted | null = null;
+  const fail = (error: unknown): void => {
+    failure?.dispose();
+    failure = showFailure(el, "This widget", error);
+    model.send({ ask: "failed", message: String(error) });
+  };
   const mountAgain = (): void => {
+    failure?.dispose();
     handle?.dispose();
-    handle = null;
+    failure = handle = null;
     el.replaceChildren();
     try {
       handle = mountModel(model, el, ask);
     } catch (error) {
-      showFailure(el, "This widget", error);
-      model.send({ ask: "failed", message: String(error) });
+      fail(error);
     }
   };
-  const follow = (): void => handle?.update(stateOf(model));
+  const follow = (): void => {
+    // What the host calls is caught by the host, and then only in its console.
+    try {
+      handle?.update(stateOf(model));
+    } catch (error) {
+      fail(error);
+    }
+  };
   mountAgain();
   for (const trait of TRAITS) model.on(`change:${trait}`, follow);
   for (const trait of DATA) model.on(`change:${trait}`, mountAgain);
@@ -122,6 +135,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
     close();
     for (const trait of TRAITS) model.off(`change:${trait}`, follow);
     for (const trait of DATA) model.off(`change:${trait}`, mountAgain);
+    failure?.dispose();
     handle?.dispose();
   };
 }

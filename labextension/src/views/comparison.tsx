@@ -21,7 +21,7 @@ import parts from "../styles/parts.css";
 import { useId } from "./ids.ts";
 import { OWN_KEYS } from "./keys.ts";
 import { mountView } from "./mounting.tsx";
-import { Name, Section, Swatch, TextField } from "./ui.tsx";
+import { CellName, Name, Section, Swatch, TextField } from "./ui.tsx";
 import { VirtualRows } from "./virtual_rows.tsx";
 
 export function mount(element: HTMLElement, data: ComparisonData, _host: Host): Handle {
@@ -169,16 +169,16 @@ function sumsOf(rows: readonly CompareRow[]) {
 function cellsOf(row: CompareRow, most: number) {
   const write = (value: number | null) => (value === null ? "\u2013" : count(value));
   return [
-    <>
+    <span class="sima-names-cell">
       {row.kind && <Swatch label={row.kind} />}
-      <Name text={row.name} longest={90} />
+      <CellName text={row.name} />
       {row.other && row.other !== row.name && (
         <small>
           {" was "}
-          <Name text={row.other} longest={60} />
+          <CellName text={row.other} />
         </small>
       )}
-    </>,
+    </span>,
     row.what,
     write(row.before),
     write(row.after),

@@ -6,7 +6,11 @@ import { Component, type ComponentChildren, render } from "preact";
 import styles from "../styles/views.css";
 import { element } from "./elements.ts";
 import { keepKeys } from "./keys.ts";
+import { watchStrayErrors } from "./stray_errors.ts";
 import { FAILED } from "./surface.ts";
+
+/** Errors said under one view: more of them tell nobody more. */
+const MOST_FAILURES = 3;
 
 export interface Mounted {
   readonly root: HTMLElement;
@@ -20,16 +24,31 @@ export function mountView(
   moreStyles = "",
   moreName = "parts",
 ): Mounted {
+  if (moreStyles) addStyles(parent, moreName, moreStyles);
+  const { root, dispose } = mountPlain(parent, label, content);
+  const failures = new Map<string, Mounted>();
+  const tell = (what: string, error: unknown): void => {
+    // What fails once fails in every frame or at every click: each is said once, and a few of them are enough.
+    const key = `${what}: ${error}`;
+    if (!failures.has(key) && failures.size < MOST_FAILURES) failures.set(key, showFailure(parent, what, error));
+  };
+  root.addEventListener(FAILED, event => tell(`A picture of "${label}"`, (event as CustomEvent).detail));
+  const release = watchStrayErrors(root, error => tell(`What was done last in "${label}"`, error));
+  return {
+    root,
+    dispose: () => {
+      release();
+      dispose();
+      for (const failure of failures.values()) failure.dispose();
+    },
+  };
+}
+
+function mountPlain(parent: HTMLElement, label: string, content: () => ComponentChildren): Mounted {
   const root = element("div", { className: "sima-view", role: "region", ariaLabel: label });
   addStyles(parent, "base", styles);
-  if (moreStyles) addStyles(parent, moreName, moreStyles);
   parent.append(root);
   const release = keepKeys(root);
-  const failures: Mounted[] = [];
-  root.addEventListener(FAILED, event => {
-    // One is enough: what fails once fails in every frame.
-    if (!failures.length) failures.push(showFailure(parent, `A picture of "${label}"`, (event as CustomEvent).detail));
-  });
   render(<Guarded label={label}>{<Content make={content} />}</Guarded>, root);
   return {
     root,
@@ -37,7 +56,6 @@ export function mountView(
       release();
       render(null, root);
       root.remove();
-      for (const failure of failures) failure.dispose();
     },
   };
 }
@@ -87,5 +105,5 @@ export function Failure({ label, error }: { label: string; error: unknown }) {
 
 /** An error outside of preact, shown below whatever is there already. */
 export function showFailure(parent: HTMLElement, label: string, error: unknown): Mounted {
-  return mountView(parent, label, () => <Failure label={label} error={error} />);
+  return mountPlain(parent, label, () => <Failure label={label} error={error} />);
 }

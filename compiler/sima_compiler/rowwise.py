@@ -45,11 +45,14 @@ def real_exponentials(scale: float) -> Float32Array:
 def softmax(
     values: Int8Array, table: Float32Array, output: Quantization, clamp: tuple[int, int] = FULL_RANGE
 ) -> Int8Array:
-    """rint(e * floor(1 / scale) / sum of e) + zero point, e being the table's entry of each value."""
+    """rint(e * floor(1 / scale) / sum of e) + zero point, e being the table's entry of each value: the product and the
+    quotient in double precision, of float32.
+    """
     entries, total = _shares(values, table)
     levels = np.floor(np.float32(1) / np.float32(output.scale))
+    # onnxruntime's quotient is not rounded to float32 first: that would put shares beside a half on it.
     with np.errstate(over="ignore"):
-        steps = np.rint(entries * levels / total)
+        steps = np.rint(entries.astype(np.float64) * levels / total)
     return np.clip(steps + output.zero_point, *clamp).astype(np.int8)
 
 

@@ -53,6 +53,13 @@ def test_sums_of_long_rows_run_value_after_value() -> None:
     assert_reference_agrees(net.model(), batch=1)
 
 
+def test_shares_are_rounded_once() -> None:
+    """1.3 million shares in fine steps: with a quotient in float32, some that lie beside a half fall on it."""
+    net = QdqGraph()
+    net.output(net.pair(net.op("Softmax", net.input((20000, 16), scale=0.02), axis=2), 1 / 1999.3, -128))
+    assert_reference_agrees(net.model(), batch=4)
+
+
 def boxes() -> QdqGraph:
     """The box head of a detector: distances as shares of 16 bins, weighted by a 1 x 1 convolution."""
     net = QdqGraph(batch=1)

@@ -17,7 +17,7 @@ from tests.gallery.catalogue import Network, read_catalogue
 from tests.gallery.conversion import converted
 from tests.gallery.fetching import CACHE, UnreachableError, fetch
 from tests.gallery.originals import originals
-from tests.gallery.table import document
+from tests.gallery.table import document, verdict_of
 from tests.gallery.trial import Outcome, Verdict, attempt
 
 RESULTS = Path(__file__).parent / "results.md"
@@ -105,7 +105,8 @@ def _sentence(outcome: Outcome, seconds: float) -> str:
     differing = ", ".join(f"{batch.differing} of {batch.elements} at batch {batch.actual}" for batch in outcome.batches)
     if outcome.inside:
         differing += f", {outcome.inside.differing} of {outcome.inside.elements} inside"
-    return f"{outcome.network:28} {outcome.form:9} {outcome.verdict:9} {seconds:4.0f} s  {detail or differing}"
+    told = "; ".join(part for part in (detail, differing) if part)
+    return f"{outcome.network:28} {outcome.form:9} {verdict_of(outcome):9} {seconds:4.0f} s  {told}"
 
 
 if __name__ == "__main__":

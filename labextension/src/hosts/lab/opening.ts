@@ -79,7 +79,9 @@ function servicesOf(
   const { contents } = manager.services;
   const api = new Api(app.serviceManager.serverSettings);
   const openResult = ({ result }: Job) => {
-    if (result && settings.values.openResult) void app.commands.execute("docmanager:open", { path: result.path });
+    if (!result || !settings.values.openResult) return;
+    // Not while a workspace is being restored: that ends by showing what was in front before, and would hide the result.
+    void app.restored.then(() => app.commands.execute("docmanager:open", { path: result.path }));
   };
   return {
     api,

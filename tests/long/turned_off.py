@@ -20,7 +20,10 @@ import numpy as np
 
 from tests.support.qdq_graph import INT8, UINT8
 
-TESTS = ("tests/frontend", "tests/spelling", "tests/endtoend/test_outside_judge.py")
+TESTS = (
+    "tests/frontend", "tests/spelling", "tests/endtoend/test_outside_judge.py", "tests/endtoend/test_norms.py",
+    "tests/endtoend/test_rows_of_values.py",
+)  # fmt: skip
 VARIABLE = "SIMA_NB_TURNED_OFF"
 
 
@@ -89,6 +92,15 @@ SWITCHES: dict[str, tuple[str, str, Any]] = {
     "names of chains": ("functions", "_named", _first),
     "pads of a low fill": ("windows", "_with_low_pads", _first),
     "clamps kept by quantize": ("quantize", "restore_clamps", _nothing),
+    "pairs beside products": ("beside", "quantize_beside_products", _empty),
+    "normalizations written out": ("written_norms", "with_whole_norms", _first),
+    "group normalizations": ("group_norms", "group_norms_as_instances", _nothing),
+    "constants of a Concat": ("joined_constants", "join_constants", _nothing),
+    "softmax of older operator sets": ("old_softmax", "keep_batch_apart", _nothing),
+    "operands made as large": ("spreading", "spread", lambda node, reader, value, *rest: value),
+    "sums in the order of reals": ("float_sums", "in_reals", lambda value, *_, **__: value),
+    "arithmetic on quantized constants": ("constant_reals", "are_constants", _no),
+    "a pair of bytes behind constants": ("constant_reals", "quantized_pair", _nothing),
 }  # fmt: skip
 
 

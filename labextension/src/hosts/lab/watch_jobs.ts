@@ -12,6 +12,8 @@ export interface JobsState {
   readonly problem: string;
 }
 
+// A compile of a second still shows some progress, and asking costs the server a few milliseconds; an idle list only tells
+// of jobs that another page began.
 const BUSY_MS = 400;
 const IDLE_MS = 5000;
 

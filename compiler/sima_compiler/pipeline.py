@@ -91,15 +91,15 @@ class ConstantStore:
         return min(len(raw), self._compressor.stored_bytes(raw))
 
 
-def lower(graph: Graph, machine: Machine) -> LayerGraph:
-    """The network as numbered layers in segments.
+def lower(graph: Graph, machine: Machine, *, place: int = 0, first: int = 0) -> LayerGraph:
+    """One segment of the network, its number ``place``, as layers that count from ``first``.
 
     Raises:
         UnsupportedError: a node that no kernel covers.
     """
     verify_graph(graph)
     layers = _timed("legalize", lambda: legalize(graph, machine), verify_layers)
-    return _timed("partition", lambda: partition(layers, machine), verify_layers)
+    return _timed("partition", lambda: partition(layers, machine, place, first), verify_layers)
 
 
 def plan(

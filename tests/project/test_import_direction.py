@@ -67,7 +67,7 @@ STAGE_USERS = {"pipeline", "negotiate", "stages"}
 TILING_ROOMS = ("block", "maps", "cuts", "writing")
 #: Packages that know ONNX -> where they may be imported: anywhere, or only inside functions.
 ONNX_ANYWHERE = {"frontend", "demo"}
-ONNX_INSIDE_FUNCTIONS = {"model", "cli", "sources"}
+ONNX_INSIDE_FUNCTIONS = {"model", "cli", "sources", "a65"}
 #: Modules whose ``__all__`` is what the notebook side may import.
 PUBLIC = ("sima_compiler", "sima_compiler.view", "sima_compiler.cli")
 NOTEBOOK_PACKAGES = {"IPython", "ipywidgets", "ipykernel", "plotly", "anywidget", "traitlets", "sima_nb"}

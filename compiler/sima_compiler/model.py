@@ -17,9 +17,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from sima_compiler.arithmetic import dequantize
 from sima_compiler.checking import check_model
-from sima_compiler.compilation import CompileOptions, CompileResult, compile_graph
+from sima_compiler.compilation import CompileOptions, CompileResult, compile_network
 from sima_compiler.errors import OptionError, UnsupportedError
 from sima_compiler.frontend.calibration import CalibrationData
 from sima_compiler.frontend.canonical import canonical
@@ -30,11 +29,13 @@ from sima_compiler.frontend.input_shapes import InputShapes, with_input_shapes
 from sima_compiler.frontend.loading import OnnxModel, first_bytes, load_onnx
 from sima_compiler.frontend.onnx_qdq import Reading, read_onnx
 from sima_compiler.frontend.quantize import quantize_onnx
-from sima_compiler.ir.graph import Float32Array, Graph
+from sima_compiler.ir.graph import Graph
+from sima_compiler.ir.host import Array
+from sima_compiler.ir.network import Network, host_segments
 from sima_compiler.machine.description import Machine
 from sima_compiler.options import L2CachingMode, TensorTessellateParameters
 from sima_compiler.progress import ProgressCallback
-from sima_compiler.sim.reference import run_graph
+from sima_compiler.sim.network import run_network
 from sima_compiler.simulation import Run, simulate
 from sima_compiler.view.check import CheckReport
 
@@ -42,7 +43,15 @@ from sima_compiler.view.check import CheckReport
 class Model:
     """A quantized network: QDQ ONNX, int8 activations, and the graph read from it."""
 
-    def __init__(self, onnx_model: OnnxModel, name: str, source: str = "", warnings: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        onnx_model: OnnxModel,
+        name: str,
+        source: str = "",
+        warnings: Sequence[str] = (),
+        *,
+        mla_only: bool = False,
+    ) -> None:
         """Use `Model.from_onnx`, `Model.load` or `quantize`; ``warnings`` go in front of those of reading.
 
         Raises:
@@ -52,9 +61,11 @@ class Model:
         self._name = name
         self._source = source
         self._onnx = with_activations(canonical(onnx_model), unsigned=False)
-        reading = read_onnx(self._onnx, name, source)
+        reading = read_onnx(self._onnx, name, source, hosts=not mla_only)
         told = tuple(dict.fromkeys((*warnings, *reading.graph.warnings)))
-        self._reading: Reading = replace(reading, graph=replace(reading.graph, warnings=told))
+        self._reading: Reading = replace(
+            reading, graph=replace(reading.graph, warnings=told), network=replace(reading.network, warnings=told)
+        )
 
     @staticmethod
     def from_onnx(
@@ -121,19 +132,31 @@ class Model:
         return self._source
 
     @property
+    def network(self) -> Network:
+        """The network in segments of the MLA and of the A65."""
+        return self._reading.network
+
+    @property
     def graph(self) -> Graph:
-        """The quantized network."""
+        """The network's nodes of the MLA, those of all its segments; without host layers the whole network."""
         return self._reading.graph
 
     @property
     def inputs(self) -> dict[str, tuple[int, ...]]:
         """Per-sample shape of each input."""
-        return {name: self.graph.tensors[name].shape for name in self.graph.inputs}
+        return {port.name: port.shape for port in self.network.inputs}
 
     @property
     def outputs(self) -> dict[str, tuple[int, ...]]:
-        """Per-sample shape of each output."""
-        return {name: self.graph.tensors[name].shape for name in self.graph.outputs}
+        """Per-sample shape of each output; of an output of the A65 whose first axis is not the batch, all of its shape
+        for one sample.
+        """
+        hosted = {tensor.name: tensor.shape for part in host_segments(self.network, 1) for tensor in part.outputs}
+        more = {tensor.name: tensor.shape for part in host_segments(self.network, 2) for tensor in part.outputs}
+        shapes = {name: shape[1:] if shape[:1] != more[name][:1] else shape for name, shape in hosted.items()}
+        return {
+            name: shapes[name] if name in shapes else self.graph.tensors[name].shape for name in self.network.outputs
+        }
 
     @property
     def origins(self) -> dict[str, str]:
@@ -144,14 +167,15 @@ class Model:
         """
         return {**self._reading.origins, **self._reading.ends}
 
-    def execute(self, inputs: Mapping[str, npt.ArrayLike]) -> list[Float32Array]:
-        """Run the integer reference: float32 (batch, *shape) by input name -> float32 arrays in output order.
+    def execute(self, inputs: Mapping[str, npt.ArrayLike]) -> list[Array]:
+        """Run the reference: float32 (batch, *shape) by input name -> arrays in output order, float32 but for integers
+        that the A65 makes.
 
         Raises:
             InputError: names, types or shapes do not fit.
         """
-        results = run_graph(self.graph, inputs)
-        return [dequantize(results[name], self.graph.tensors[name].quant) for name in self.graph.outputs]
+        results = run_network(self.network, inputs)
+        return [results[name] for name in self.network.outputs]
 
     def to_onnx(self, uint8: bool = False) -> OnnxModel:
         """The network as QDQ ONNX: float32 in and out, symbolic batch, ending where the archive ends.
@@ -205,7 +229,7 @@ class Model:
             levers=levers,
         )
         with _log_level(log_level):
-            return compile_graph(self.graph, options)
+            return compile_network(self.network, options)
 
     @property
     def checksum(self) -> str:

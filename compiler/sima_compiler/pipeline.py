@@ -91,14 +91,16 @@ class ConstantStore:
         return min(len(raw), self._compressor.stored_bytes(raw))
 
 
-def lower(graph: Graph, machine: Machine, *, place: int = 0, first: int = 0) -> LayerGraph:
+def lower(graph: Graph, machine: Machine, *, place: int = 0, first: int = 0, plain: Collection[str] = ()) -> LayerGraph:
     """One segment of the network, its number ``place``, as layers that count from ``first``.
+
+    Outputs that are ``plain`` are stored as an input of the MLA would be.
 
     Raises:
         UnsupportedError: a node that no kernel covers.
     """
     verify_graph(graph)
-    layers = _timed("legalize", lambda: legalize(graph, machine), verify_layers)
+    layers = _timed("legalize", lambda: legalize(graph, machine, plain), verify_layers)
     return _timed("partition", lambda: partition(layers, machine, place, first), verify_layers)
 
 

@@ -115,10 +115,11 @@ def test_any_number_of_inputs_and_outputs_follows_the_grammar(inputs: int, outpu
     assert validate(json.loads(dump_mpk(document))) == []
     mla = next(plugin for plugin in document["plugins"] if plugin["processor"] == "MLA")
     assert len(mla["input_nodes"]) == len(mla["output_nodes"]) == 1
-    assert [name for name, _ in ports(document["plugins"][-1], "output")] == [t.name for t in description.outputs]
-    floats = [4 * prod(tensor.shape) for tensor in description.outputs]
-    assert [size for _, size in ports(document["plugins"][-1], "output")] == floats
+    assert [name for name, _ in ports(document["plugins"][-1], "output")] == list(description.outputs)
     segment = description.segments[0]
+    assert isinstance(segment, MlaSegment)
+    floats = [4 * prod(tensor.shape) for tensor in segment.outputs]
+    assert [size for _, size in ports(document["plugins"][-1], "output")] == floats
     for tensors, offsets, nodes in (
         (segment.inputs, segment.input_offsets, mla["input_nodes"]),
         (segment.outputs, segment.output_offsets, mla["output_nodes"]),
@@ -198,6 +199,7 @@ def test_plugins_are_read_in_the_order_of_their_sequence() -> None:
 def test_descriptions_that_contradict_themselves_are_bugs_of_ours() -> None:
     good = classifier()
     segment = good.segments[0]
+    assert isinstance(segment, MlaSegment)
     image, classes = segment.inputs[0], segment.outputs[0]
     orphan = TensorDescription("orphan", (1, 1, 1, 1), 1.0, 0)
     base = ("n", "n.onnx", "0")

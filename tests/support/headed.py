@@ -48,7 +48,9 @@ class Sketch:
         self.constants[f"{result}_wz"] = np.zeros(channels[1], np.int8)
         self.node("DequantizeLinear", [f"{result}_w", f"{result}_ws", f"{result}_wz"], [f"{result}_wdq"], axis=0)
         pad = kernel // 2
-        self.node("Conv", [data, f"{result}_wdq"], [result], kernel_shape=[kernel] * 2, pads=[pad] * 4, strides=[stride] * 2)
+        self.node(
+            "Conv", [data, f"{result}_wdq"], [result], kernel_shape=[kernel] * 2, pads=[pad] * 4, strides=[stride] * 2
+        )
         return self.quantized(result)
 
     def constant(self, name: str, values: Any) -> str:

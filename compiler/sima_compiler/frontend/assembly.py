@@ -15,9 +15,9 @@ from sima_compiler.frontend.hosting import HostedNode, Hosting
 from sima_compiler.frontend.reader import Reader
 from sima_compiler.frontend.segments import Step, host_step, in_segments, mla_steps
 from sima_compiler.frontend.values import Activation, Cut, Hosted, Value
-from sima_compiler.frontend.work import inferred_shapes, node_work
+from sima_compiler.frontend.work import inferred_shapes, node_work, total_work
 from sima_compiler.ir.graph import Graph
-from sima_compiler.ir.network import Network, Placement, Port
+from sima_compiler.ir.network import Network, Placement, Port, network_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,8 +36,7 @@ class Assembly:
         hosting = self.hosting
         if hosting is None or not hosting.nodes:
             graph = self.reader.builder.finish(self.name, self.inputs, results, self.batch)
-            ports = tuple(Port(name, graph.tensors[name].shape) for name in graph.inputs)
-            return Network(graph.name, ports, graph.outputs, (graph,), graph.batch, graph.warnings), graph
+            return network_of(graph), graph
         labels = {
             name: self._label(name, results) for name, read in hosting.reads.items() if isinstance(read, Activation)
         }
@@ -74,16 +73,17 @@ class Assembly:
 
     def _host_steps(self, hosting: Hosting, called: Mapping[str, str]) -> Iterator[Step]:
         shapes = inferred_shapes(self.model)
+        total = total_work(self.model, shapes)
         for place, found in hosting.nodes.items():
-            placement = placement_of(found, node_work(self.model.graph.node[place], shapes))
+            placement = placement_of(found, node_work(self.model.graph.node[place], shapes), total)
             for node in found.form.nodes:
                 yield host_step(node, found.form.constants, called, placement)
         for node, constants in hosting.extra:
             yield host_step(node, constants, called, None)
 
 
-def placement_of(found: HostedNode, macs: int) -> Placement:
-    """Why a node runs on the A65."""
+def placement_of(found: HostedNode, macs: int, total: int) -> Placement:
+    """Why a node runs on the A65; the network has ``total`` multiply-accumulates."""
     reason = found.reason[:1].upper() + found.reason[1:]
     return Placement(
         node=found.source.name,
@@ -93,4 +93,5 @@ def placement_of(found: HostedNode, macs: int) -> Placement:
         rule=found.rule,
         remedy=found.hint,
         macs=macs,
+        share=round(macs / total, 6) if total else 0.0,
     )

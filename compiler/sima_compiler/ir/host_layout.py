@@ -15,11 +15,15 @@ from sima_compiler.ir.host import HostNode, HostSegment, HostTensor
 SOURCE_ORDER = "/source_order"
 
 
-def in_storage_order(segment: HostSegment, orders: Mapping[str, Sequence[int]]) -> HostSegment:
-    """The segment; ``orders``: by tensor, the source's axes behind the batch in the order in which they are stored."""
-    turned = {name: tuple(order) for name, order in orders.items() if tuple(order) != tuple(range(len(order)))}
-    inputs = {tensor.name for tensor in segment.inputs} & turned.keys()
-    outputs = {tensor.name for tensor in segment.outputs} & turned.keys()
+def in_storage_order(
+    segment: HostSegment, given: Mapping[str, Sequence[int]], wanted: Mapping[str, Sequence[int]]
+) -> HostSegment:
+    """The segment; of tensors that it is ``given`` and that are ``wanted`` of it: the source's axes behind the batch in
+    the order in which they are stored.
+    """
+    inputs = {tensor.name for tensor in segment.inputs} & _turned(given).keys()
+    outputs = {tensor.name for tensor in segment.outputs} & _turned(wanted).keys()
+    turned = {name: _turned(given)[name] for name in inputs} | {name: _turned(wanted)[name] for name in outputs}
     called = {name: f"{name}{SOURCE_ORDER}" for name in inputs | outputs}
     return replace(
         segment,
@@ -31,6 +35,10 @@ def in_storage_order(segment: HostSegment, orders: Mapping[str, Sequence[int]]) 
             *(_to_storage(called[name], turned[name], name) for name in sorted(outputs)),
         ),
     )
+
+
+def _turned(orders: Mapping[str, Sequence[int]]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(order) for name, order in orders.items() if tuple(order) != tuple(range(len(order)))}
 
 
 def _stored(tensor: HostTensor, orders: Mapping[str, tuple[int, ...]]) -> HostTensor:

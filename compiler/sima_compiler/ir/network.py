@@ -15,6 +15,7 @@ import numpy as np
 from sima_compiler.ir.graph import Graph
 from sima_compiler.ir.host import Array, Dtype, HostNode, HostSegment, HostTensor
 from sima_compiler.ir.host_rules.use import Value
+from sima_compiler.ir.verdict import HostedWork, verdict_of
 from sima_compiler.ir.verify_host import results
 
 
@@ -43,7 +44,8 @@ class Port:
 class Placement:
     """Where a node of the file runs and why: the ``rule`` that it breaks on the MLA, ``reason`` in a whole sentence.
 
-    ``macs`` are multiply-accumulates of one sample, ``remedy`` is what would move it to the MLA.
+    ``macs`` are multiply-accumulates of one sample and ``share`` their part of the network's; ``remedy`` is what would
+    move it to the MLA.
     """
 
     node: str
@@ -53,6 +55,7 @@ class Placement:
     rule: str = ""
     remedy: str = ""
     macs: int = 0
+    share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +75,10 @@ NetworkSegment = Graph | HostPart
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Network:
-    """Segments in order. ``outputs`` are called as the file calls them; ``inputs`` are those that reach one."""
+    """Segments in order. ``outputs`` are called as the file calls them; ``inputs`` are those that reach one.
+
+    ``cut`` describes operators at the outputs that are left out.
+    """
 
     name: str
     inputs: tuple[Port, ...]
@@ -80,6 +86,7 @@ class Network:
     segments: tuple[NetworkSegment, ...]
     batch: int = 0
     warnings: tuple[str, ...] = ()
+    cut: tuple[str, ...] = ()
 
     @property
     def graphs(self) -> tuple[Graph, ...]:
@@ -95,6 +102,18 @@ class Network:
     def placements(self) -> tuple[Placement, ...]:
         """Every node that does not run on the MLA."""
         return tuple(placement for part in self.parts for placement in part.placements)
+
+    @property
+    def verdict(self) -> str:
+        """Segments and host layers in one line."""
+        hosted = [HostedWork(found.operator, found.node, found.share) for found in self.placements]
+        return verdict_of(len(self.graphs), len(self.parts), hosted)
+
+
+def network_of(graph: Graph) -> Network:
+    """A graph as a network of its own."""
+    ports = tuple(Port(name, graph.tensors[name].shape) for name in graph.inputs)
+    return Network(graph.name, ports, graph.outputs, (graph,), graph.batch, graph.warnings, graph.cut)
 
 
 def host_segments(network: Network, batch: int) -> Iterator[HostSegment]:

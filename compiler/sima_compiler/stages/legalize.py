@@ -12,7 +12,7 @@ is an input; no layer is there for a node that only renames bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 
@@ -60,8 +60,8 @@ _RULES: dict[Op, Callable[[Builder, Step], None]] = {
 }
 
 
-def legalize(graph: Graph, machine: Machine) -> LayerGraph:
-    """Lower a verified graph.
+def legalize(graph: Graph, machine: Machine, plain: Collection[str] = ()) -> LayerGraph:
+    """Lower a verified graph; outputs that are ``plain`` are stored as an input would be.
 
     Raises:
         UnsupportedError: operands that broadcast along anything but channels, a window on something that is no image,
@@ -72,7 +72,7 @@ def legalize(graph: Graph, machine: Machine) -> LayerGraph:
     builder = Builder.start(graph, steps, machine.lanes)
     for step in steps:
         _lower(builder, step)
-    outputs, names = claim_outputs(builder)
+    outputs, names = claim_outputs(builder, plain)
     segment = Segment(
         name="",
         processor="MLA",

@@ -2,7 +2,8 @@
 
 The frontend parts a network into segments of the MLA and of the A65 (`frontend.segments`); this is about one of the
 MLA's. In: the `LayerGraph` of `legalize`. Out: the same layers in a segment, named ``MLA_0/conv2d_add_relu_3``: one
-counter over all layers in execution order, one over the segments. Always holds: every layer has a placement and its reason.
+counter over all layers in execution order, one over the segments. Always holds: every layer has a placement and its
+reason.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from sima_compiler.archive.mpk_description import (
     TensorDescription,
 )
 from sima_compiler.archive.report import dump_report
-from sima_compiler.archive.report_records import CompileReport, HostLayer
+from sima_compiler.archive.report_records import CompileReport
 from sima_compiler.archive.stats import MlaStats
 from sima_compiler.bounds.loads import layer_loads, weight_sizes
 from sima_compiler.bounds.total import segment_bounds
@@ -33,6 +33,7 @@ from sima_compiler.machine.description import Machine
 from sima_compiler.negotiate import Negotiation
 from sima_compiler.pipeline import ConstantStore, Target, assemble, lower
 from sima_compiler.reporting.facts import HostFacts, ReportFacts
+from sima_compiler.reporting.hosts import part_layers
 from sima_compiler.reporting.joining import WholeCompile
 
 Member = tuple[str, bytes]
@@ -144,19 +145,7 @@ def _built_mla(
 
 
 def _built_host(part: HostPart, segment: HostSegment, file: str, batch: int) -> BuiltHost:
-    layers = tuple(
-        HostLayer(
-            node=found.node,
-            operator=found.operator,
-            segment=part.name,
-            reason=found.reason,
-            rule=found.rule,
-            remedy=found.remedy,
-            macs=found.macs * batch,
-            share=found.share,
-        )
-        for found in part.placements
-    )
+    layers = part_layers(part, batch)
     return BuiltHost(HostFacts(part.name, file, layers), segment, a65.build(segment))
 
 

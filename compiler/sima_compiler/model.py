@@ -23,15 +23,16 @@ from sima_compiler.errors import OptionError, UnsupportedError
 from sima_compiler.frontend.calibration import CalibrationData
 from sima_compiler.frontend.canonical import canonical
 from sima_compiler.frontend.container import SUFFIX, read_sima, refuse_foreign, write_sima
+from sima_compiler.frontend.cutting import with_cuts
 from sima_compiler.frontend.export import export_onnx
 from sima_compiler.frontend.frames import with_activations
 from sima_compiler.frontend.input_shapes import InputShapes, with_input_shapes
 from sima_compiler.frontend.loading import OnnxModel, first_bytes, load_onnx
-from sima_compiler.frontend.onnx_qdq import Reading, read_onnx
+from sima_compiler.frontend.onnx_qdq import Reading, ending_on_mla, read_onnx
 from sima_compiler.frontend.quantize import quantize_onnx
 from sima_compiler.ir.graph import Graph
 from sima_compiler.ir.host import Array
-from sima_compiler.ir.network import Network, host_segments
+from sima_compiler.ir.network import Network, host_segments, output_shapes
 from sima_compiler.machine.description import Machine
 from sima_compiler.options import L2CachingMode, TensorTessellateParameters
 from sima_compiler.progress import ProgressCallback
@@ -54,14 +55,18 @@ class Model:
     ) -> None:
         """Use `Model.from_onnx`, `Model.load` or `quantize`; ``warnings`` go in front of those of reading.
 
+        ``mla_only``: the network ends at the last tensors of the MLA.
+
         Raises:
             ModelError: float, damaged, or beyond this compiler; OptionError: the name is no file name.
         """
         _check_name(name)
         self._name = name
         self._source = source
+        self._mla_only = mla_only
         self._onnx = with_activations(canonical(onnx_model), unsigned=False)
-        reading = read_onnx(self._onnx, name, source, hosts=not mla_only)
+        reading = read_onnx(self._onnx, name, source, hosts=True)
+        reading = ending_on_mla(reading) if mla_only else reading
         told = tuple(dict.fromkeys((*warnings, *reading.graph.warnings)))
         self._reading: Reading = replace(
             reading, graph=replace(reading.graph, warnings=told), network=replace(reading.network, warnings=told)
@@ -69,22 +74,30 @@ class Model:
 
     @staticmethod
     def from_onnx(
-        source: str | Path | OnnxModel, name: str | None = None, *, input_shapes: InputShapes | None = None
+        source: str | Path | OnnxModel,
+        name: str | None = None,
+        *,
+        input_shapes: InputShapes | None = None,
+        cut_at: Sequence[str] = (),
+        mla_only: bool = False,
     ) -> Model:
         """A quantized ONNX model (QDQ or QOperator form); ``name`` defaults to the file's or the graph's.
 
-        ``input_shapes`` gives whole shapes, by input name, to inputs of which the file leaves sizes open.
+        ``input_shapes`` gives whole shapes, by input name, to inputs of which the file leaves sizes open. ``cut_at``:
+        the network ends at these tensors of the file; ``mla_only``: at the last ones of the MLA, where it would go on
+        with host layers.
 
         Raises:
             ModelError: not readable, not ONNX, float, or not supported; it carries every obstacle.
-            OptionError: ``input_shapes`` contradicts the file.
+            OptionError: ``input_shapes`` contradicts the file, or it has no tensor of a name in ``cut_at``.
         """
         if isinstance(source, OnnxModel):
-            proto = with_input_shapes(load_onnx(source), input_shapes or {})
-            return Model(proto, name or source.graph.name or "model")
-        path = Path(source)
-        refuse_foreign(first_bytes(path), str(path))
-        return Model(with_input_shapes(load_onnx(path), input_shapes or {}), name or path.stem, str(path))
+            name, origin = name or source.graph.name or "model", ""
+        else:
+            name, origin = name or Path(source).stem, str(source)
+            refuse_foreign(first_bytes(Path(source)), origin)
+        proto = with_cuts(with_input_shapes(load_onnx(source), input_shapes or {}), _names_of(cut_at))
+        return Model(proto, name, origin, mla_only=mla_only)
 
     @staticmethod
     def load(name: str | Path, directory: str | Path = "") -> Model:
@@ -98,14 +111,25 @@ class Model:
         return Model(saved.model, saved.name, saved.source)
 
     @staticmethod
-    def check(source: str | Path | OnnxModel, *, input_shapes: InputShapes | None = None) -> CheckReport:
-        """Everything that keeps a model, float or quantized, from compiling; nothing is compiled.
+    def check(
+        source: str | Path | OnnxModel,
+        *,
+        input_shapes: InputShapes | None = None,
+        cut_at: Sequence[str] = (),
+        mla_only: bool = False,
+    ) -> CheckReport:
+        """Everything that keeps a model, float or quantized, from compiling, and what runs where; nothing is compiled.
 
         Raises:
-            OptionError: ``input_shapes`` contradicts the file. A model that is no good is a report, not an error.
+            OptionError: ``input_shapes`` contradicts the file, or it has no tensor of a name in ``cut_at``. A model that
+                is no good is a report, not an error.
         """
-        return check_model(source, lambda model, name, origin: Model(model, name, origin).graph,
-                           input_shapes=input_shapes)  # fmt: skip
+        return check_model(
+            source,
+            lambda model, name, origin: Model(model, name, origin, mla_only=mla_only).network,
+            input_shapes=input_shapes,
+            cut_at=_names_of(cut_at),
+        )
 
     def save(self, name: str | None = None, output_directory: str | Path = "") -> Path:
         """Write ``output_directory/name.sima``; the folder is created when its parent exists.
@@ -119,7 +143,16 @@ class Model:
 
     def renamed(self, name: str) -> Model:
         """The same network under another name."""
-        return Model(self._onnx, name, self._source, self.graph.warnings)
+        return Model(self._onnx, name, self._source, self.graph.warnings, mla_only=self._mla_only)
+
+    def ending(self, cut_at: Sequence[str] = (), *, mla_only: bool = False) -> Model:
+        """The same network, ending at the tensors ``cut_at``, with ``mla_only`` at the last tensors of the MLA.
+
+        Raises:
+            OptionError: the model has no tensor of that name. UnsupportedError: the MLA reads what host layers make.
+        """
+        cut = with_cuts(self._onnx, _names_of(cut_at))
+        return Model(cut, self._name, self._source, self.graph.warnings, mla_only=mla_only or self._mla_only)
 
     @property
     def name(self) -> str:
@@ -152,8 +185,8 @@ class Model:
         for one sample.
         """
         hosted = {tensor.name: tensor.shape for part in host_segments(self.network, 1) for tensor in part.outputs}
-        more = {tensor.name: tensor.shape for part in host_segments(self.network, 2) for tensor in part.outputs}
-        shapes = {name: shape[1:] if shape[:1] != more[name][:1] else shape for name, shape in hosted.items()}
+        open_sizes = output_shapes(self.network)
+        shapes = {name: shape[1:] if open_sizes[name][:1] == ("batch",) else shape for name, shape in hosted.items()}
         return {
             name: shapes[name] if name in shapes else self.graph.tensors[name].shape for name in self.network.outputs
         }
@@ -199,6 +232,8 @@ class Model:
         progress: ProgressCallback | None = None,
         exact: bool = False,
         levers: bool = False,
+        cut_at: Sequence[str] = (),
+        mla_only: bool = False,
         **sdk_keywords: Any,
     ) -> CompileResult:
         """Compile to ``output_path/<name>_mpk.tar.gz`` for the largest feasible batch up to ``batch_size``.
@@ -207,15 +242,20 @@ class Model:
         records and may raise to stop; nothing is half-written then. ``exact`` lets OR-Tools place the on-chip buffers
         (``pip install 'sima-nb[exact]'``): slower, and sometimes a lower peak. ``levers`` plans what would help the
         batch size (more quads, compression, as what-ifs more on-chip memory and a smaller input), each about as long
-        as the compile.
+        as the compile. ``cut_at`` ends the network at these tensors of the file, ``mla_only`` at the last tensors of the
+        MLA instead of in host layers.
 
         Raises:
-            OptionError: a value is out of range. UnsupportedError: a non-default tessellation or caching mode.
+            OptionError: a value is out of range. UnsupportedError: a non-default caching mode, or ``mla_only`` where the
+                MLA reads what host layers make. MissingExtraError: host layers, and no cross compiler for them.
             MachineError, DoesNotFitError, OutputError, CompileInterrupted: as their names say.
         """
-        _check_options(batch_size, {"compress": compress, "exact": exact, "levers": levers}, quads, log_level)
+        _check_options(
+            batch_size, {"compress": compress, "exact": exact, "levers": levers, "mla_only": mla_only}, quads, log_level
+        )
         _refuse_reserved(tessellate_parameters, l2_caching_mode)
         _warn_ignored(preserve, sdk_keywords)
+        ended = self.ending(cut_at, mla_only=mla_only) if cut_at or mla_only else self
         chosen = machine if isinstance(machine, Machine) else Machine.load(machine)
         options = CompileOptions(
             output_path=Path(output_path),
@@ -223,13 +263,13 @@ class Model:
             compress=compress,
             machine=chosen,
             quads=chosen.quads if quads is None else int(quads),
-            source_checksum=self.checksum,
+            source_checksum=ended.checksum,
             progress=progress,
             exact=exact,
             levers=levers,
         )
         with _log_level(log_level):
-            return compile_network(self.network, options)
+            return compile_network(ended.network, options)
 
     @property
     def checksum(self) -> str:
@@ -247,21 +287,32 @@ def quantize(
     *,
     method: str = "minmax",
     input_shapes: InputShapes | None = None,
+    cut_at: Sequence[str] = (),
+    mla_only: bool = False,
 ) -> Model:
     """Quantize a float ONNX model with calibration data: an iterable of {input name: array}, batch in front.
 
     onnxruntime's `CalibrationDataReader` will do too. Integer inputs keep their type. Sizes that the file leaves open
     are those of ``input_shapes`` (whole shapes by input name), else those of the samples. What the samples leave in
-    doubt stands in ``graph.warnings`` of the result.
+    doubt stands in ``graph.warnings`` of the result. ``cut_at`` and ``mla_only`` end it earlier, as in
+    `Model.from_onnx`.
 
     Raises:
         CalibrationError: the data is missing, empty, not finite or does not fit. ModelError: the model is not usable.
         OptionError: ``input_shapes`` contradicts the file.
     """
-    done = quantize_onnx(model, calibration_data, method=method, input_shapes=input_shapes)
-    if isinstance(model, OnnxModel):
-        return Model(done.model, model_name or model.graph.name or "model", "", done.warnings)
-    return Model(done.model, model_name or Path(model).stem, str(model), done.warnings)
+    whole = with_cuts(load_onnx(model), _names_of(cut_at)) if cut_at else model
+    done = quantize_onnx(whole, calibration_data, method=method, input_shapes=input_shapes)
+    named = model.graph.name or "model" if isinstance(model, OnnxModel) else Path(model).stem
+    origin = "" if isinstance(model, OnnxModel) else str(model)
+    return Model(done.model, model_name or named, origin, done.warnings, mla_only=mla_only)
+
+
+def _names_of(tensors: object) -> tuple[str, ...]:
+    """Names of tensors; a lone text would be taken apart into letters."""
+    if isinstance(tensors, str) or not isinstance(tensors, Sequence):
+        raise OptionError(f"cut_at is {tensors!r}, expected a list of tensor names", hint="cut_at=[NAME]")
+    return tuple(str(name) for name in tensors)
 
 
 def _check_name(name: str) -> None:

@@ -101,7 +101,11 @@ def lower(graph: Graph, machine: Machine, *, place: int = 0, first: int = 0, pla
     """
     verify_graph(graph)
     layers = _timed("legalize", lambda: legalize(graph, machine, plain), verify_layers)
-    return _timed("partition", lambda: partition(layers, machine, place, first), verify_layers)
+    return _timed(
+        "partition",
+        lambda: partition(layers, machine, place, first),
+        lambda found: verify_layers(found, first),
+    )
 
 
 def plan(

@@ -85,3 +85,73 @@ def softmax_and_top() -> onnx.ModelProto:
     net.node("Softmax", [flat], ["probabilities"], axis=-1)
     net.node("TopK", ["probabilities", net.constant("k", np.array([3], np.int64))], ["values", "places"], axis=-1)
     return net.model({"probabilities": "float32", "values": "float32", "places": "int64"}, "classifier")
+
+
+def detector() -> onnx.ModelProto:
+    """Boxes and scores of two maps, box arithmetic in float, NonMaxSuppression with a fixed maximum."""
+    net = Sketch(shape=(3, 8, 8), seed=1)
+    data = net.conv(net.quantized("x"), "backbone", (3, 16), stride=2)
+    boxes = net.conv(data, "boxes", (16, 4), kernel=1)
+    scores = net.conv(data, "scores", (16, 3), kernel=1)
+    net.node("Reshape", [boxes, net.constant("places", np.array([0, 4, -1]))], ["boxes_rows"])
+    net.node("Transpose", ["boxes_rows"], ["boxes_last"], perm=[0, 2, 1])
+    net.node("Split", ["boxes_last", net.constant("halves", np.array([2, 2]))], ["centre", "size"], axis=2)
+    net.node("Exp", ["size"], ["grown"])
+    net.node("Mul", ["grown", net.constant("half", np.float32(0.5))], ["reach"])
+    net.node("Sub", ["centre", "reach"], ["low"])
+    net.node("Add", ["centre", "reach"], ["high"])
+    net.node("Concat", ["low", "high"], ["corners"], axis=2)
+    net.node("Sigmoid", [scores], ["chances"])
+    net.node("Reshape", ["chances", net.constant("classes", np.array([0, 3, -1]))], ["chances_rows"])
+    limits = [net.constant("most", np.array([4], np.int64)), net.constant("overlap", np.array([0.5], np.float32)),
+              net.constant("least", np.array([0.4], np.float32))]  # fmt: skip
+    net.node("NonMaxSuppression", ["corners", "chances_rows", *limits], ["selected"])
+    return net.model({"corners": "float32", "chances_rows": "float32", "selected": "int64"}, "detector")
+
+
+def recogniser() -> onnx.ModelProto:
+    """Columns of a map read by an LSTM in both directions, its result quantized for a last dense layer and a Softmax."""
+    net = Sketch(shape=(3, 4, 12), seed=2)
+    data = net.conv(net.quantized("x"), "features", (3, 8), stride=1)
+    net.node("MaxPool", [data], ["pooled"], kernel_shape=[4, 1], strides=[4, 1])
+    net.node("Squeeze", ["pooled", net.constant("rows", np.array([2]))], ["columns"])
+    net.node("Transpose", ["columns"], ["steps"], perm=[2, 0, 1])
+    hidden, weights = 5, net.random.standard_normal
+    net.node(
+        "LSTM",
+        ["steps", net.constant("w", weights((2, 4 * hidden, 8)).astype(np.float32)),
+         net.constant("r", 0.3 * weights((2, 4 * hidden, hidden)).astype(np.float32)),
+         net.constant("b", weights((2, 8 * hidden)).astype(np.float32))],
+        ["read"], hidden_size=hidden, direction="bidirectional",
+    )  # fmt: skip
+    net.node("Transpose", ["read"], ["turned"], perm=[2, 0, 1, 3])
+    net.node("Reshape", ["turned", net.constant("joined", np.array([0, 0, 2 * hidden]))], ["sequence"])
+    net.node("MatMul", [net.quantized("sequence", 0.008, 0), _weights(net, "dense", (2 * hidden, 7))], ["logits"])
+    net.node("Softmax", [net.quantized("logits")], ["letters"], axis=-1)
+    return net.model({"letters": "float32"}, "recogniser")
+
+
+def _weights(net: Sketch, name: str, shape: tuple[int, int]) -> str:
+    pair = [net.constant(f"{name}_s", np.full(shape[1], 0.02, np.float32)), net.constant(f"{name}_z", np.zeros(shape[1], np.int8))]
+    net.constant(f"{name}_q", net.random.integers(-90, 90, shape).astype(np.int8))
+    return net.node("DequantizeLinear", [f"{name}_q", *pair], [f"{name}_dq"], axis=1)
+
+
+def interrupted() -> onnx.ModelProto:
+    """A cumulative sum in the middle, and a skip over it: three segments, a tensor from the first to the third."""
+    net = Sketch(shape=(3, 6, 6), seed=3)
+    first = net.conv(net.quantized("x"), "first", (3, 16))
+    net.node("CumSum", [first, net.constant("axis", np.array(3, np.int64))], ["sums"])
+    second = net.conv(net.quantized("sums", 0.2, -4), "second", (16, 16))
+    net.node("Add", [second, first], ["both"])
+    net.conv(net.quantized("both", 0.1, 2), "last", (16, 5))
+    return net.model({"last_dq": "float32"}, "interrupted")
+
+
+def two_ends() -> onnx.ModelProto:
+    """An output of the MLA alone, and one behind the A65."""
+    net = Sketch(shape=(3, 6, 6), seed=4)
+    data = net.conv(net.quantized("x"), "trunk", (3, 10))
+    net.conv(data, "map", (10, 4), kernel=1)
+    net.node("ReduceL2", [data], ["norms"], axes=[1], keepdims=1)
+    return net.model({"map_dq": "float32", "norms": "float32"}, "two_ends")

@@ -31,12 +31,14 @@ class Assembly:
     inputs: Sequence[str]
     batch: int
 
-    def network(self, results: Sequence[tuple[str, Value]]) -> tuple[Network, Graph]:
-        """The network whose outputs are ``results``, and its nodes of the MLA."""
+    def network(self, results: Sequence[tuple[str, Value]]) -> tuple[Network, Graph, dict[str, str]]:
+        """The network whose outputs are ``results``, its nodes of the MLA, and by tensor that the A65 reads of them the
+        value of the file that it is.
+        """
         hosting = self.hosting
         if hosting is None or not hosting.nodes:
             graph = self.reader.builder.finish(self.name, self.inputs, results, self.batch)
-            return network_of(graph), graph
+            return network_of(graph), graph, {}
         labels = {
             name: self._label(name, results) for name, read in hosting.reads.items() if isinstance(read, Activation)
         }
@@ -50,7 +52,8 @@ class Assembly:
         called = {name: self.reader.builder.output_names[label] for name, label in labels.items()}
         outputs = [self.reader.builder.output_names.get(label, label) for label, _ in results]
         steps = [*mla_steps(graph), *self._host_steps(hosting, called)]
-        return in_segments(graph, steps, self._ports(graph, hosting), tuple(dict.fromkeys(outputs))), graph
+        crossing = {tensor: name for name, tensor in called.items()}
+        return in_segments(graph, steps, self._ports(graph, hosting), tuple(dict.fromkeys(outputs))), graph, crossing
 
     @staticmethod
     def _label(name: str, results: Sequence[tuple[str, Value]]) -> str:

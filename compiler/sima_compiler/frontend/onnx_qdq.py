@@ -8,7 +8,7 @@ sample. Always: values are read in file order, each exactly once; anything that 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import onnx
@@ -61,7 +61,7 @@ from sima_compiler.frontend.values import (
     Value,
 )
 from sima_compiler.ir.graph import Graph
-from sima_compiler.ir.network import Network
+from sima_compiler.ir.network import Network, mla_alone
 
 Converter = Callable[[SourceNode, Reader], Sequence[Value]]
 
@@ -76,7 +76,7 @@ class Reading:
 
     ``graph`` has the nodes of the MLA, of all its segments. ``reshapes``: per-sample shape of each ONNX value that a
     Reshape or its like makes. ``ends``: ONNX value name of each output. ``origins``: ONNX value name of each tensor
-    that a node of the graph makes.
+    that a node of the graph makes. ``crossing``: ONNX value name of each tensor of the graph that the A65 reads.
     """
 
     network: Network
@@ -84,6 +84,7 @@ class Reading:
     reshapes: Mapping[str, tuple[int, ...]]
     ends: Mapping[str, str]
     origins: Mapping[str, str]
+    crossing: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def graph_from_onnx(model: onnx.ModelProto, name: str) -> Graph:
@@ -126,12 +127,24 @@ def read_onnx(model: onnx.ModelProto, name: str, origin: str = "", *, hosts: boo
         made = Assembly(model, reader, hosting, name, [entry.name for entry in inputs], batch).network(results)
     except RecursionError as error:
         raise _too_deep() from error
-    network, graph = made
+    network, graph, crossing = made
     network = _without_idle_inputs(network, [entry.name for entry in inputs])
     called = reader.builder.output_names
     ends = {called.get(label, label): value.source if isinstance(value, Cut) else label for label, value in results}
     graph = replace(graph, warnings=network.warnings)
-    return Reading(network, graph, dict(reader.reshapes), ends, dict(reader.builder.origins))
+    return Reading(network, graph, dict(reader.reshapes), ends, dict(reader.builder.origins), crossing)
+
+
+def ending_on_mla(reading: Reading) -> Reading:
+    """What was read, up to the last tensors of the MLA.
+
+    Raises:
+        UnsupportedError: the MLA reads what the A65 makes.
+    """
+    network = mla_alone(reading.network)
+    (graph,) = network.graphs
+    ends = {name: reading.ends.get(name, reading.crossing.get(name, name)) for name in network.outputs}
+    return replace(reading, network=network, graph=graph, ends=ends)
 
 
 def _too_deep() -> UnsupportedError:
@@ -219,6 +232,7 @@ def _converted(proto: onnx.NodeProto, node: SourceNode, reader: Reader, hosting:
         return _convert(proto, node, reader, given)
     try:
         if any(isinstance(value, Hosted) for value in given):
+            _converter(node)  # what the MLA has not at all says so, rather than that it follows another
             return hosting.follow(node, reader)
         return _convert(proto, node, reader, given)
     except UnsupportedError as error:

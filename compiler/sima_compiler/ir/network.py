@@ -8,10 +8,11 @@ of segments in front of it, of any of them; bytes leave the MLA dequantized and 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sima_compiler.errors import UnsupportedError
 from sima_compiler.ir.graph import Graph
 from sima_compiler.ir.host import Array, Dtype, HostNode, HostSegment, HostTensor
 from sima_compiler.ir.host_rules.use import Value
@@ -116,6 +117,31 @@ def network_of(graph: Graph) -> Network:
     return Network(graph.name, ports, graph.outputs, (graph,), graph.batch, graph.warnings, graph.cut)
 
 
+def mla_alone(network: Network) -> Network:
+    """The network up to the last tensors of the MLA; ``cut`` says what is left out.
+
+    Raises:
+        UnsupportedError: the MLA reads what the A65 makes, so that it cannot end in front of it.
+    """
+    if not network.parts:
+        return network
+    if len(network.graphs) != 1 or not isinstance(network.segments[0], Graph):
+        first = network.parts[0].placements[0]
+        raise UnsupportedError(
+            f"node {first.node!r} ({first.operator}) runs on the A65 between segments of the MLA, which cannot end in "
+            f"front of it: {network.verdict}",
+            node=first.node,
+            operator=first.operator,
+            rule=first.rule,
+            hint="leave --mla-only out, or end the network in front of the node with --cut-at",
+        )
+    (graph,) = network.graphs
+    (part,) = network.parts
+    after = ", ".join(map(repr, part.inputs))
+    cut = tuple(f"{found.operator} {found.node!r} after {after}" for found in part.placements)
+    return replace(network_of(replace(graph, cut=cut, warnings=network.warnings)), batch=network.batch)
+
+
 def host_segments(network: Network, batch: int) -> Iterator[HostSegment]:
     """The A65's segments with their shapes for ``batch``, in order.
 
@@ -131,6 +157,26 @@ def host_segments(network: Network, batch: int) -> Iterator[HostSegment]:
         found = host_segment(segment, known, batch)
         known |= {tensor.name: tensor for tensor in found.outputs}
         yield found
+
+
+def output_shapes(network: Network) -> dict[str, tuple[int | str, ...]]:
+    """Whole shapes of what the A65 makes, by name: a size that grows with the batch is called after what it is at one
+    and two samples; the batch itself is ``batch``.
+    """
+    first, second = (
+        {tensor.name: tensor.shape for part in host_segments(network, batch) for tensor in part.outputs}
+        for batch in (1, 2)
+    )
+    return {
+        name: tuple(_open_size(*sizes) for sizes in zip(shape, second[name], strict=True))
+        for name, shape in first.items()
+    }
+
+
+def _open_size(one: int, two: int) -> int | str:
+    if one == two:
+        return one
+    return "batch" if (one, two) == (1, 2) else f"of_{one}_per_sample"
 
 
 def host_segment(part: HostPart, known: Mapping[str, HostTensor], batch: int) -> HostSegment:

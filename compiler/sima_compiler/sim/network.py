@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy.typing as npt
 
 from sima_compiler import arithmetic
-from sima_compiler.ir.graph import Graph
+from sima_compiler.ir.graph import Graph, Int8Array
 from sima_compiler.ir.host import Array
 from sima_compiler.ir.network import Network, host_segments
 from sima_compiler.sim.host.run import run
@@ -26,14 +26,34 @@ def run_network(network: Network, inputs: Mapping[str, npt.ArrayLike]) -> dict[s
     Raises:
         InputError: an input is missing, unknown, not float, not finite, or of another shape.
     """
+    values, _ = _evaluated(network, inputs, keep=False)
+    return {name: values[name] for name in network.outputs}
+
+
+def run_all(network: Network, inputs: Mapping[str, npt.ArrayLike]) -> dict[str, Int8Array]:
+    """The bytes of every tensor of the MLA, by name.
+
+    Raises:
+        InputError: as for `run_network`.
+    """
+    return _evaluated(network, inputs, keep=True)[1]
+
+
+def _evaluated(
+    network: Network, inputs: Mapping[str, npt.ArrayLike], *, keep: bool
+) -> tuple[dict[str, Array], dict[str, Int8Array]]:
+    """Reals and integers that cross between segments, and the bytes of the MLA: of its outputs, or all."""
     values: dict[str, Array] = dict(checked_inputs(network.inputs, inputs))
-    batch = len(next(iter(values.values())))
-    hosts = host_segments(network, batch)
+    stored: dict[str, Int8Array] = {}
+    hosts = host_segments(network, len(next(iter(values.values()))))
     for segment in network.segments:
         if isinstance(segment, Graph):
-            found = run_graph(segment, {name: values[name] for name in segment.inputs})
-            values |= {name: arithmetic.dequantize(array, segment.tensors[name].quant) for name, array in found.items()}
+            found = run_graph(segment, {name: values[name] for name in segment.inputs}, keep=keep)
+            stored |= found
+            values |= {
+                name: arithmetic.dequantize(found[name], segment.tensors[name].quant) for name in segment.outputs
+            }
         else:
             host = next(hosts)
             values |= run(host, {tensor.name: values[tensor.name] for tensor in host.inputs})
-    return {name: values[name] for name in network.outputs}
+    return values, stored

@@ -18,6 +18,7 @@ from sima_compiler.archive.reader import Archive
 from sima_compiler.archive.report_records import PADDED_BOUND_ASSUMES, CompileReport
 from sima_compiler.building import Built, Member, build, lowered_segments, members_of
 from sima_compiler.errors import OptionError
+from sima_compiler.files.whole import check_name
 from sima_compiler.folders import check_output_folder, output_folder
 from sima_compiler.ir.graph import Graph
 from sima_compiler.ir.network import Network, network_of
@@ -111,6 +112,7 @@ def compile_network(network: Network, options: CompileOptions) -> CompileResult:
     """
     check_options(options)
     check_output_folder(options.output_path)
+    check_name(archive_path(network, options))
     progress = options.progress or silent
     progress(Progress("lower", 0, 1))
     lowered = lowered_segments(network, options.machine)
@@ -135,6 +137,11 @@ def compile_network(network: Network, options: CompileOptions) -> CompileResult:
     return _write(built, options, progress)
 
 
+def archive_path(network: Network, options: CompileOptions) -> Path:
+    """Where the archive goes."""
+    return options.output_path / f"{network.name}{ARCHIVE_SUFFIX}"
+
+
 def check_options(options: CompileOptions) -> None:
     """Refuses sizes that mean nothing."""
     if options.batch_size < 1:
@@ -149,7 +156,7 @@ def _write(built: Built, options: CompileOptions, progress: ProgressCallback) ->
     progress(Progress("archive", 0, 1))
     report = report_of(built.whole)
     members = members_of(built, report, options.source_checksum)
-    path = options.output_path / f"{built.network.name}{ARCHIVE_SUFFIX}"
+    path = archive_path(built.network, options)
     with output_folder(options.output_path) as is_new:
         write_archive(path, members)
     if is_new:

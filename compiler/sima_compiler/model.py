@@ -121,8 +121,8 @@ class Model:
         """Everything that keeps a model, float or quantized, from compiling, and what runs where; nothing is compiled.
 
         Raises:
-            OptionError: ``input_shapes`` contradicts the file, or it has no tensor of a name in ``cut_at``. A model that
-                is no good is a report, not an error.
+            OptionError: ``input_shapes`` contradicts the file, or it has no tensor of a name in ``cut_at``. A model
+                that is no good is a report, not an error.
         """
         return check_model(
             source,
@@ -242,12 +242,12 @@ class Model:
         records and may raise to stop; nothing is half-written then. ``exact`` lets OR-Tools place the on-chip buffers
         (``pip install 'sima-nb[exact]'``): slower, and sometimes a lower peak. ``levers`` plans what would help the
         batch size (more quads, compression, as what-ifs more on-chip memory and a smaller input), each about as long
-        as the compile. ``cut_at`` ends the network at these tensors of the file, ``mla_only`` at the last tensors of the
-        MLA instead of in host layers.
+        as the compile. ``cut_at`` ends the network at these tensors of the file, ``mla_only`` at the last tensors of
+        the MLA instead of in host layers.
 
         Raises:
-            OptionError: a value is out of range. UnsupportedError: a non-default caching mode, or ``mla_only`` where the
-                MLA reads what host layers make. MissingExtraError: host layers, and no cross compiler for them.
+            OptionError: a value is out of range. UnsupportedError: a non-default caching mode, or ``mla_only`` where
+                the MLA reads what host layers make. MissingExtraError: host layers, and no cross compiler for them.
             MachineError, DoesNotFitError, OutputError, CompileInterrupted: as their names say.
         """
         _check_options(

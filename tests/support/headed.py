@@ -110,7 +110,7 @@ def detector() -> onnx.ModelProto:
 
 
 def recogniser() -> onnx.ModelProto:
-    """Columns of a map read by an LSTM in both directions, its result quantized for a last dense layer and a Softmax."""
+    """Columns of a map read by an LSTM in both directions, its result quantized for a dense layer and a Softmax."""
     net = Sketch(shape=(3, 4, 12), seed=2)
     data = net.conv(net.quantized("x"), "features", (3, 8), stride=1)
     net.node("MaxPool", [data], ["pooled"], kernel_shape=[4, 1], strides=[4, 1])
@@ -132,7 +132,8 @@ def recogniser() -> onnx.ModelProto:
 
 
 def _weights(net: Sketch, name: str, shape: tuple[int, int]) -> str:
-    pair = [net.constant(f"{name}_s", np.full(shape[1], 0.02, np.float32)), net.constant(f"{name}_z", np.zeros(shape[1], np.int8))]
+    scale = net.constant(f"{name}_s", np.full(shape[1], 0.02, np.float32))
+    pair = [scale, net.constant(f"{name}_z", np.zeros(shape[1], np.int8))]
     net.constant(f"{name}_q", net.random.integers(-90, 90, shape).astype(np.int8))
     return net.node("DequantizeLinear", [f"{name}_q", *pair], [f"{name}_dq"], axis=1)
 

@@ -6,7 +6,7 @@ members of the archive. Always holds: stages are numbered over both processors; 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sima_compiler import a65
@@ -35,16 +35,18 @@ from sima_compiler.pipeline import ConstantStore, Target, assemble, lower
 from sima_compiler.reporting.facts import HostFacts, ReportFacts
 from sima_compiler.reporting.hosts import part_layers
 from sima_compiler.reporting.joining import WholeCompile
+from sima_compiler.tessellation import check_layouts
 
 Member = tuple[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
-    """An MLA segment as layers, which count from ``first``."""
+    """An MLA segment as layers, which count from ``first``; tensors that are ``direct`` need no (de)tessellation."""
 
     segment: Segment
     first: int
+    direct: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +55,7 @@ class BuiltMla:
 
     facts: ReportFacts
     lm: bytes
+    direct: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,19 +76,23 @@ class Built:
     whole: WholeCompile
 
 
-def lowered_segments(network: Network, machine: Machine) -> tuple[Lowered, ...]:
+def lowered_segments(network: Network, machine: Machine, layouts: Mapping[str, Layout]) -> tuple[Lowered, ...]:
     """Every MLA segment as layers: one counter over layers, one over the segments of both processors.
 
+    ``layouts``: those that were asked for, by tensor.
+
     Raises:
-        UnsupportedError: a node that no kernel covers.
+        UnsupportedError: a node that no kernel covers, or a layout that a tensor cannot have.
     """
     found: list[Lowered] = []
     first = 0
     for place, segment in enumerate(network.segments):
         if isinstance(segment, Graph):
             plain = {name for other in network.graphs if other is not segment for name in other.inputs}
-            (layers,) = lower(segment, machine, place=place, first=first, plain=plain).segments
-            found.append(Lowered(layers, first))
+            (layers,) = lower(segment, machine, place=place, first=first, plain=plain, layouts=layouts).segments
+            check_layouts(layers, layouts, machine.lanes)
+            called = dict(zip(segment.outputs, layers.outputs, strict=True))
+            found.append(Lowered(layers, first, frozenset(called.get(name, name) for name in layouts)))
             first += len(layers.layers)
     return tuple(found)
 
@@ -141,7 +148,7 @@ def _built_mla(
         lm=file,
         first=part.first,
     )
-    return BuiltMla(facts, assemble(plan.plan))
+    return BuiltMla(facts, assemble(plan.plan), part.direct)
 
 
 def _built_host(part: HostPart, segment: HostSegment, file: str, batch: int) -> BuiltHost:
@@ -236,7 +243,8 @@ def _described(stage: BuiltMla | BuiltHost) -> MlaSegment | HostSegmentDescripti
         return HostSegmentDescription(stage.facts.name, stage.facts.so, inputs, outputs)
     segment, batch = stage.facts.segment, stage.facts.negotiation.actual
     inputs, outputs = (
-        tuple(_tensor(segment.maps[name], name, batch) for name in side) for side in (segment.inputs, segment.outputs)
+        tuple(_tensor(segment.maps[name], name, batch, direct=name in stage.direct) for name in side)
+        for side in (segment.inputs, segment.outputs)
     )
     return MlaSegment(segment.name, stage.facts.lm, inputs, outputs)
 
@@ -245,6 +253,12 @@ def _host_tensor(tensor: HostTensor) -> HostTensorDescription:
     return HostTensorDescription(tensor.name, tensor.shape, tensor.dtype.value)
 
 
-def _tensor(found: FeatureMap, name: str, batch: int) -> TensorDescription:
-    shape = (batch, found.rows, found.columns, found.channels)
-    return TensorDescription(name, shape, found.quant.scale, found.quant.zero_point, packed=found.layout is Layout.HWC)
+def _tensor(found: FeatureMap, name: str, batch: int, *, direct: bool) -> TensorDescription:
+    return TensorDescription(
+        name=name,
+        shape=(batch, found.rows, found.columns, found.channels),
+        scale=found.quant.scale,
+        zero_point=found.quant.zero_point,
+        packed=found.layout is Layout.HWC,
+        direct=direct,
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sima_compiler.agreement import agree
@@ -21,6 +21,7 @@ from sima_compiler.errors import OptionError
 from sima_compiler.files.whole import check_name
 from sima_compiler.folders import check_output_folder, output_folder
 from sima_compiler.ir.graph import Graph
+from sima_compiler.ir.layers import Layout
 from sima_compiler.ir.network import Network, network_of
 from sima_compiler.levers import planned_levers, with_levers
 from sima_compiler.machine.description import Machine
@@ -83,7 +84,9 @@ class CompileResult:
 
 @dataclass(frozen=True, slots=True)
 class CompileOptions:
-    """How to compile; sizes are checked by `check_options`. ``levers``: plan what would help the batch size, too."""
+    """How to compile; sizes are checked by `check_options`. ``levers``: plan what would help the batch size, too;
+    ``layouts``: of tensors that go straight to and from the MLA.
+    """
 
     output_path: Path
     batch_size: int
@@ -94,6 +97,7 @@ class CompileOptions:
     progress: ProgressCallback | None = None
     exact: bool = False
     levers: bool = False
+    layouts: Mapping[str, Layout] = field(default_factory=dict[str, Layout])
 
 
 def compile_graph(graph: Graph, options: CompileOptions) -> CompileResult:
@@ -115,7 +119,7 @@ def compile_network(network: Network, options: CompileOptions) -> CompileResult:
     check_name(archive_path(network, options))
     progress = options.progress or silent
     progress(Progress("lower", 0, 1))
-    lowered = lowered_segments(network, options.machine)
+    lowered = lowered_segments(network, options.machine, options.layouts)
     progress(Progress("lower", 1, 1))
     target = Target(options.machine, options.quads, options.compress, options.exact)
     store = ConstantStore(compress=options.compress)

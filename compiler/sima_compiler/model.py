@@ -38,6 +38,7 @@ from sima_compiler.options import L2CachingMode, TensorTessellateParameters
 from sima_compiler.progress import ProgressCallback
 from sima_compiler.sim.network import run_network
 from sima_compiler.simulation import Run, simulate
+from sima_compiler.tessellation import direct_layouts
 from sima_compiler.view.check import CheckReport
 
 
@@ -243,7 +244,8 @@ class Model:
         (``pip install 'sima-nb[exact]'``): slower, and sometimes a lower peak. ``levers`` plans what would help the
         batch size (more quads, compression, as what-ifs more on-chip memory and a smaller input), each about as long
         as the compile. ``cut_at`` ends the network at these tensors of the file, ``mla_only`` at the last tensors of
-        the MLA instead of in host layers.
+        the MLA instead of in host layers. ``tessellate_parameters``: inputs and outputs of the MLA, by name or as
+        ``<node>_output``, that go straight to and from it in the layout that they state, without a plugin of the EV74.
 
         Raises:
             OptionError: a value is out of range. UnsupportedError: a non-default caching mode, or ``mla_only`` where
@@ -253,7 +255,7 @@ class Model:
         _check_options(
             batch_size, {"compress": compress, "exact": exact, "levers": levers, "mla_only": mla_only}, quads, log_level
         )
-        _refuse_reserved(tessellate_parameters, l2_caching_mode)
+        _refuse_caching(l2_caching_mode)
         _warn_ignored(preserve, sdk_keywords)
         ended = self.ending(cut_at, mla_only=mla_only) if cut_at or mla_only else self
         chosen = machine if isinstance(machine, Machine) else Machine.load(machine)
@@ -267,6 +269,7 @@ class Model:
             progress=progress,
             exact=exact,
             levers=levers,
+            layouts=direct_layouts(ended.network, tessellate_parameters or {}),
         )
         with _log_level(log_level):
             return compile_network(ended.network, options)
@@ -332,11 +335,12 @@ def _check_options(batch_size: object, switches: Mapping[str, object], quads: ob
         raise OptionError(f"log_level is {log_level!r}, expected a level of the logging module")
 
 
-def _refuse_reserved(tessellate_parameters: object, l2_caching_mode: object) -> None:
-    if tessellate_parameters:
-        raise UnsupportedError("tessellate_parameters cannot be changed yet", hint="leave it at None")
+def _refuse_caching(l2_caching_mode: object) -> None:
     if l2_caching_mode is not L2CachingMode.NONE:
-        raise UnsupportedError(f"l2_caching_mode {l2_caching_mode!r} is not implemented", hint="use L2CachingMode.NONE")
+        raise UnsupportedError(
+            f"l2_caching_mode {l2_caching_mode!r} has no public meaning, and this machine has no L2 cache",
+            hint="use L2CachingMode.NONE",
+        )
 
 
 def _warn_ignored(preserve: object, sdk_keywords: Mapping[str, object]) -> None:

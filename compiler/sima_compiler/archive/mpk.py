@@ -140,12 +140,26 @@ class _Builder:
         """The dense bytes of a tensor that an MLA segment made."""
         if tensor.name not in self._dense:
             made, source = self._on_mla[tensor.name]
+            if made.direct:
+                self._dense[tensor.name] = self._sliced(made, source)
+                return self._dense[tensor.name]
             name = self._fresh(f"detessellate_{source.name}_detessellation_transform")
             dense = _Buffer(name, prod(made.shape), made.shape)
             frame = {"slice_shape": list(made.shape[1:]), "frame_shape": list(made.shape)}
             self._ev74(name, "detessellation_transform", {**frame, **_layout_flags(made)}, [source], [dense])
             self._dense[tensor.name] = dense
         return self._dense[tensor.name]
+
+    def _sliced(self, tensor: TensorDescription, source: _Buffer) -> _Buffer:
+        """The bytes of a tensor that the MLA wrote as it is, without its padding."""
+        whole = replace(source, shape=tensor.stored_shape)
+        if tensor.stored_shape == tensor.shape:
+            return whole
+        dense = _Buffer(self._fresh(f"slice_{source.name}"), prod(tensor.shape), tensor.shape)
+        shapes = {"input_shape": list(whole.shape), "output_shape": list(tensor.shape)}
+        sides = {"begin": [0] * len(tensor.shape), "end": list(tensor.shape)}
+        self._ev74(dense.name, "slice_transform", {**sides, **shapes}, [whole], [dense])
+        return dense
 
     def pass_through(self, sources: Sequence[_Buffer], names: Sequence[str]) -> None:
         """The last plugin: the same bytes under the model's own output names."""
@@ -171,7 +185,7 @@ class _Builder:
         params["output_data_type"] = "int8"
         source = replace(self._reals[tensor.name], shape=tensor.shape)
         self._ev74(dense.name, "quantization_transform", params, [source], [dense])
-        return self._tessellated(tensor, dense, place)
+        return dense if tensor.direct else self._tessellated(tensor, dense, place)
 
     def _tessellated(self, tensor: TensorDescription, dense: _Buffer, place: str) -> _Buffer:
         tiles = _mla_buffer(tensor, self._fresh(f"tessellate_{dense.name}_{place}_tessellation_transform"))
@@ -197,6 +211,11 @@ class _Builder:
             "actual_batch_size": self._description.actual_batch_size,
             "number_of_quads_to_user": self._description.quads,
         }
+        if any(tensor.direct for tensor in (*segment.inputs, *segment.outputs)):
+            config |= {
+                "input_types": [_bytes_of(segment.inputs, source)],
+                "output_types": [_bytes_of(segment.outputs, target)],
+            }
         self._plugin(segment.name, "MLA", config, [source], [target], executable=segment.file)
 
     def _ev74(
@@ -262,6 +281,12 @@ def _mla_buffer(tensor: TensorDescription, name: str = "") -> _Buffer:
 
 def _float_buffer(name: str, tensor: TensorDescription) -> _Buffer:
     return _Buffer(name, prod(tensor.shape) * _FLOAT_BYTES, tensor.shape)
+
+
+def _bytes_of(tensors: Sequence[TensorDescription], buffer: _Buffer) -> Json:
+    """What a buffer of the MLA holds: one tensor as it lies there, or the bytes of several."""
+    shape = tensors[0].stored_shape if len(tensors) == 1 else buffer.shape
+    return {"scalar": "int8", "shape": list(shape)}
 
 
 def _real_buffer(tensor: HostTensorDescription) -> _Buffer:

@@ -30,7 +30,7 @@ class TensorDescription:
     """An int8 tensor of the MLA. ``shape`` is (actual batch, rows, columns, channels).
 
     real = (q - zero_point) * scale. ``packed``: channels lie densely (HWC); otherwise each pixel's channels are padded
-    to 16 bytes.
+    to 16 bytes. ``direct``: the MLA reads or writes it without a (de)tessellation.
     """
 
     name: str
@@ -38,11 +38,18 @@ class TensorDescription:
     scale: float
     zero_point: int
     packed: bool = False
+    direct: bool = False
 
     @property
     def mla_bytes(self) -> int:
         """Bytes of the whole batch as the MLA holds it."""
         return prod(self.shape[:3]) * (self.shape[3] if self.packed else aligned(self.shape[3]))
+
+    @property
+    def stored_shape(self) -> Shape:
+        """The shape with the channels that the MLA's DRAM has."""
+        batch, rows, columns, channels = self.shape
+        return batch, rows, columns, channels if self.packed else aligned(channels)
 
     @property
     def real(self) -> HostTensorDescription:

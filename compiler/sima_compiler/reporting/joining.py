@@ -12,7 +12,9 @@ from dataclasses import dataclass, fields, replace
 from sima_compiler.archive.report_records import (
     CompileReport,
     DramTraffic,
+    HostLayer,
     MemoryBuffer,
+    Placement,
     ReportLayer,
     ReportSegment,
 )
@@ -38,6 +40,7 @@ def report_of(whole: WholeCompile) -> CompileReport:
     """The report of a compile."""
     on_mla = [facts for facts in whole.segments if isinstance(facts, ReportFacts)]
     parts = _one_after_another([segment_report(facts) for facts in on_mla])
+    host_layers = tuple(layer for facts in whole.segments if isinstance(facts, HostFacts) for layer in facts.layers)
     found = parts[0] if len(parts) == 1 else _summed(parts)
     return replace(
         found,
@@ -46,11 +49,15 @@ def report_of(whole: WholeCompile) -> CompileReport:
         desired_batch_size=whole.negotiation.desired,
         candidates=candidate_rows(whole.negotiation.candidates, on_mla[0].machine),
         segments=tuple(_in_order(whole.segments, parts)),
-        placements=tuple(row for part in parts for row in part.placements),
-        host_layers=tuple(layer for facts in whole.segments if isinstance(facts, HostFacts) for layer in facts.layers),
+        placements=(*(row for part in parts for row in part.placements), *map(_placement, host_layers)),
+        host_layers=host_layers,
         cut=whole.cut,
         warnings=whole.warnings,
     )
+
+
+def _placement(layer: HostLayer) -> Placement:
+    return Placement(layer.node, layer.operator, "A65", layer.reason)
 
 
 def _in_order(facts: Iterable[ReportFacts | HostFacts], parts: Sequence[CompileReport]) -> Iterable[ReportSegment]:

@@ -1,6 +1,7 @@
 /** The facts at a glance: batch, cycles, latency, rate, efficiency, processors, warnings and advice. */
 
 import type { ViewData } from "../columns.ts";
+import type { HostLayer } from "../contract.ts";
 import type { Handle, Host } from "../hosts/host.ts";
 import { labelOf } from "../model/profile.ts";
 import { visible } from "../model/text.ts";
@@ -25,6 +26,7 @@ function Summary({ data, host }: { data: ViewData; host: Host }) {
       <Tiles data={data} />
       <p class="sima-lead">{visible(view.batch.sentence)}</p>
       {view.host_sentence && <p>{visible(view.host_sentence)}</p>}
+      <HostLayers layers={view.host_layers ?? []} />
       <Processors data={data} />
       {(view.warnings ?? []).length > 0 && (
         <Section title="Warnings">
@@ -43,6 +45,25 @@ function Summary({ data, host }: { data: ViewData; host: Host }) {
       ))}
       {host.simulate && <Action label="Simulate" run={host.simulate} />}
     </>
+  );
+}
+
+function HostLayers({ layers }: { layers: readonly HostLayer[] }) {
+  if (layers.length === 0) {
+    return null;
+  }
+  return (
+    <Section title="Host layers">
+      <ul class="sima-list">
+        {layers.map(layer => (
+          <li key={layer.node}>
+            {layer.operator} <Name text={layer.node} longest={80} /> ({layer.segment}, {percent(layer.share)} of the
+            MACs): {visible(layer.reason)}
+            {layer.remedy && `. To move it to the MLA: ${visible(layer.remedy)}`}
+          </li>
+        ))}
+      </ul>
+    </Section>
   );
 }
 

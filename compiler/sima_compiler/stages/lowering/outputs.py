@@ -50,6 +50,11 @@ def packed_outputs(maps: Mapping[str, FeatureMap], outputs: tuple[str, ...], lan
     }
 
 
+def laid_out(maps: Mapping[str, FeatureMap], layouts: Mapping[str, Layout]) -> dict[str, FeatureMap]:
+    """The maps, those of inputs and outputs in the layouts that were asked for."""
+    return {name: replace(found, layout=layouts[name]) if name in layouts else found for name, found in maps.items()}
+
+
 def _home(builder: Builder, name: str) -> View:
     """Where an output lies: on the map of its own name if there is one, else wherever it was found last."""
     own = builder.maps.get(name)

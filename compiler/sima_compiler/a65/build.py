@@ -1,7 +1,7 @@
 """A host segment as the `.so` that the Cortex-A65 loads.
 
-In: a `HostSegment`. Out: the bytes of a stripped AArch64 shared object; `kernels/sima_host.h` says what it offers. Always: the same
-segment gives the same bytes, in any folder.
+In: a `HostSegment`. Out: the bytes of a stripped AArch64 shared object; `kernels/sima_host.h` says what it offers.
+Always: the same segment gives the same bytes, in any folder.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Runs the machine code of a host segment under qemu.
 
-In: the bytes of a `.so`, the segment that it carries, inputs. Out: outputs. Always: what runs is foreign code with the caller's
-rights, so nothing here is called without being asked for by name.
+In: the bytes of a `.so`, the segment that it carries, inputs. Out: outputs. Always: what runs is foreign code with
+the caller's rights, so nothing here is called without being asked for by name.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ def run_native(
     program = emulator()
     if program is None:
         raise MissingExtraError("machine code of the Cortex-A65 runs under qemu, which is not installed", hint=INSTALL)
-    runner = compile_c({"runner.c": files("sima_compiler.a65.kernels").joinpath("runner.c").read_bytes()}, _RUNNER, "runner")
+    runner = compile_c(
+        {"runner.c": files("sima_compiler.a65.kernels").joinpath("runner.c").read_bytes()}, _RUNNER, "runner"
+    )
     with tempfile.TemporaryDirectory(prefix="sima-native-") as name:
         folder = Path(name)
         (folder / "runner").write_bytes(runner)

@@ -1,7 +1,7 @@
 """Where every tensor of a host segment lives while it runs.
 
-In: a `HostSegment`. Out: a `MemoryPlan`. Always: tensors that are alive at one time never share a byte, and no result shares
-one with its node's operands.
+In: a `HostSegment`. Out: a `MemoryPlan`. Always: tensors that are alive at one time never share a byte, and no result
+shares one with its node's operands.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ALIGNMENT = 64
 
 @dataclass(frozen=True, slots=True)
 class MemoryPlan:
-    """``offsets``: tensors of the workspace; ``views``: tensors that are others under another shape; ``bytes``: the tensors'."""
+    """``offsets``: tensors in the workspace, ``bytes`` in all; ``views``: those that are another in another shape."""
 
     offsets: Mapping[str, int]
     views: Mapping[str, str]

@@ -1,7 +1,7 @@
 """The C of one host segment.
 
-In: a `HostSegment`. Out: `Source`: the text of `segment.c` and the files that it includes. Always: the same segment gives the
-same texts; everything that `segment.c` calls stands in the kernels' headers, which are shipped as they are.
+In: a `HostSegment`. Out: `Source`: the text of `segment.c` and the files that it includes. Always: the same segment
+gives the same texts; everything that `segment.c` calls stands in the kernels' headers, which are shipped as they are.
 """
 
 from __future__ import annotations

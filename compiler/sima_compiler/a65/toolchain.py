@@ -1,7 +1,7 @@
 """The cross compiler, which an extra of this package brings.
 
-In: files and a command line. Out: the bytes of what the compiler made. Always: it runs in a folder of its own with relative names,
-so that no path enters its result.
+In: files and a command line. Out: the bytes of what the compiler made. Always: it runs in a folder of its own with
+relative names, so that no path enters its result.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sima_compiler.errors import InternalError, MissingExtraError, OutputError
 #: The command that adds the cross compiler.
 INSTALL = 'pip install "sima-nb[a65]"'
 _MODULE = "ziglang"
-#: Every float operation is its own, no result depends on errno, types may share memory, nothing is taken from a library.
+#: Every float operation is its own, none sets errno, types may share memory, nothing is taken from a library.
 SHARED = (
     *("-std=c11", "-ffp-contract=off", "-fno-math-errno", "-fno-strict-aliasing", "-ffreestanding", "-nostdlib"),
     *(
@@ -32,7 +32,7 @@ SHARED = (
         "-Wno-unused-const-variable",
     ),
 )
-#: The Cortex-A65 under Linux. No build id and no unwinding tables: they would tell builds apart, and nothing reads them.
+#: The Cortex-A65 under Linux. No build id, which would tell builds apart; no unwinding tables, which nothing reads.
 TARGET = (
     *("-target", "aarch64-linux-gnu", "-mcpu=cortex_a65", "-O3", "-fno-asynchronous-unwind-tables"),
     *("-fvisibility=hidden", "-s", "-Wl,--build-id=none"),

@@ -11,6 +11,8 @@
 
 #define SIMA_AXES 8
 #define SIMA_TILE 64
+/* A kernel is a function of its own in the machine code too: what a profile or a debugger shows is what is written here. */
+#define SIMA_KERNEL static __attribute__((noinline))
 
 /* Sizes of some axes and how far apart neighbours along them lie in up to three operands, in values. */
 typedef struct {

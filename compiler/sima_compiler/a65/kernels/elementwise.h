@@ -5,7 +5,7 @@
 #include "functions.h"
 
 #define SIMA_UNARY(name, input, output, expression)                                                                    \
-    static void name(const input *values, output *results, int64_t count)                                             \
+    SIMA_KERNEL void name(const input *values, output *results, int64_t count)                                             \
     {                                                                                                                  \
         for (int64_t place = 0; place < count; place++) {                                                              \
             const input x = values[place];                                                                             \
@@ -14,7 +14,7 @@
     }
 
 #define SIMA_BINARY(name, first, second, output, expression)                                                           \
-    static void name(const first *lefts, const second *rights, output *results, const sima_grid *g)                   \
+    SIMA_KERNEL void name(const first *lefts, const second *rights, output *results, const sima_grid *g)                   \
     {                                                                                                                  \
         const int last = g->axes - 1;                                                                                  \
         int64_t at[SIMA_AXES] = {0}, offsets[3] = {0};                                                                 \
@@ -29,7 +29,7 @@
     }
 
 #define SIMA_WHERE(name, type)                                                                                         \
-    static void name(const uint8_t *chosen, const type *lefts, const type *rights, type *results, const sima_grid *g) \
+    SIMA_KERNEL void name(const uint8_t *chosen, const type *lefts, const type *rights, type *results, const sima_grid *g) \
     {                                                                                                                  \
         const int last = g->axes - 1;                                                                                  \
         int64_t at[SIMA_AXES] = {0}, offsets[3] = {0};                                                                 \
@@ -44,7 +44,7 @@
 
 /* The upper bound last, so that it wins; NULL is no bound. */
 #define SIMA_CLIP(name, type)                                                                                          \
-    static void name(const type *values, const type *low, const type *high, type *results, int64_t count)             \
+    SIMA_KERNEL void name(const type *values, const type *low, const type *high, type *results, int64_t count)             \
     {                                                                                                                  \
         for (int64_t place = 0; place < count; place++) {                                                              \
             type x = values[place];                                                                                    \
@@ -55,7 +55,7 @@
 
 /* Real numbers to bytes and back: a scale and a zero point for each of `channels`. */
 #define SIMA_QUANTIZE(name, type, least, most)                                                                         \
-    static void name(const float *values, const float *scales, const type *zeros, type *results, int64_t outer,       \
+    SIMA_KERNEL void name(const float *values, const float *scales, const type *zeros, type *results, int64_t outer,       \
                      int64_t channels, int64_t inner)                                                                  \
     {                                                                                                                  \
         for (int64_t row = 0; row < outer; row++)                                                                      \
@@ -69,7 +69,7 @@
     }
 
 #define SIMA_DEQUANTIZE(name, type)                                                                                    \
-    static void name(const type *values, const float *scales, const type *zeros, float *results, int64_t outer,       \
+    SIMA_KERNEL void name(const type *values, const float *scales, const type *zeros, float *results, int64_t outer,       \
                      int64_t channels, int64_t inner)                                                                  \
     {                                                                                                                  \
         for (int64_t row = 0; row < outer; row++)                                                                      \

@@ -13,7 +13,7 @@ typedef struct {
 } sima_moves;
 
 #define SIMA_TAKE(name, type)                                                                                          \
-    static void name(const type *values, const type *fill, type *results, const sima_moves *moves)                    \
+    SIMA_KERNEL void name(const type *values, const type *fill, type *results, const sima_moves *moves)                    \
     {                                                                                                                  \
         int64_t count = 1, at[SIMA_AXES] = {0};                                                                        \
         for (int axis = 0; axis < moves->axes; axis++)                                                                 \
@@ -34,14 +34,14 @@ typedef struct {
     }
 
 /* One operand of a Concat: rows of `bytes` into rows of `row_bytes`, from `first` on. */
-static void sima_join(const void *values, void *results, int64_t rows, int64_t bytes, int64_t row_bytes, int64_t first)
+SIMA_KERNEL void sima_join(const void *values, void *results, int64_t rows, int64_t bytes, int64_t row_bytes, int64_t first)
 {
     for (int64_t row = 0; row < rows; row++)
         sima_copy((unsigned char *)results + row * row_bytes + first, (const unsigned char *)values + row * bytes, bytes);
 }
 
 #define SIMA_TRILU(name, type)                                                                                         \
-    static void name(const type *values, type *results, int64_t outer, int64_t rows, int64_t columns, int64_t offset, int upper) \
+    SIMA_KERNEL void name(const type *values, type *results, int64_t outer, int64_t rows, int64_t columns, int64_t offset, int upper) \
     {                                                                                                                  \
         for (int64_t matrix = 0; matrix < outer; matrix++)                                                             \
             for (int64_t row = 0; row < rows; row++)                                                                   \
@@ -54,7 +54,7 @@ static void sima_join(const void *values, void *results, int64_t rows, int64_t b
 
 /* Indices may be of two types. Offsets and sizes below are in bytes where they say so. */
 #define SIMA_GATHER(name, index)                                                                                       \
-    static void name(const void *values, const index *indices, void *results, int64_t outer, int64_t size,            \
+    SIMA_KERNEL void name(const void *values, const index *indices, void *results, int64_t outer, int64_t size,            \
                      int64_t count, int64_t bytes)                                                                     \
     {                                                                                                                  \
         unsigned char *to = results;                                                                                   \
@@ -75,7 +75,7 @@ SIMA_PLACES(sima_place_int64, int64_t)
 SIMA_PLACES(sima_place_int32, int32_t)
 
 #define SIMA_GATHER_ELEMENTS(name, index, place_of)                                                                    \
-    static void name(const void *values, const index *indices, void *results, const sima_grid *g, int axis,           \
+    SIMA_KERNEL void name(const void *values, const index *indices, void *results, const sima_grid *g, int axis,           \
                      int64_t size, int64_t bytes)                                                                      \
     {                                                                                                                  \
         int64_t at[SIMA_AXES] = {0}, offsets[3] = {0};                                                                 \
@@ -89,7 +89,7 @@ SIMA_PLACES(sima_place_int32, int32_t)
 
 /* The values, then updates one after the other where their indices say. */
 #define SIMA_SCATTER_ELEMENTS(name, index, place_of)                                                                   \
-    static void name(const void *values, const index *indices, const void *updates, void *results,                    \
+    SIMA_KERNEL void name(const void *values, const index *indices, const void *updates, void *results,                    \
                      const sima_grid *g, int axis, int64_t size, int64_t bytes, int64_t all_bytes)                     \
     {                                                                                                                  \
         int64_t at[SIMA_AXES] = {0}, offsets[3] = {0};                                                                 \
@@ -116,7 +116,7 @@ SIMA_SLICE_OF(sima_slice_int64, int64_t)
 SIMA_SLICE_OF(sima_slice_int32, int32_t)
 
 #define SIMA_GATHER_ND(name, index, slice_of)                                                                          \
-    static void name(const void *values, const index *indices, void *results, int64_t outer, int64_t rows,            \
+    SIMA_KERNEL void name(const void *values, const index *indices, void *results, int64_t outer, int64_t rows,            \
                      int64_t depth, const int64_t *sizes, const int64_t *steps, int64_t slices, int64_t bytes)         \
     {                                                                                                                  \
         unsigned char *to = results;                                                                                   \
@@ -128,7 +128,7 @@ SIMA_SLICE_OF(sima_slice_int32, int32_t)
     }
 
 #define SIMA_SCATTER_ND(name, index, slice_of)                                                                         \
-    static void name(const void *values, const index *indices, const void *updates, void *results, int64_t rows,      \
+    SIMA_KERNEL void name(const void *values, const index *indices, const void *updates, void *results, int64_t rows,      \
                      int64_t depth, const int64_t *sizes, const int64_t *steps, int64_t bytes, int64_t all_bytes)      \
     {                                                                                                                  \
         sima_copy(results, values, all_bytes);                                                                         \

@@ -5,7 +5,7 @@
 #include "functions.h"
 
 /* (rows, depth) times (depth, columns); steps in values between neighbours along both axes of both operands. */
-static void sima_product(const float *a, const float *b, float *y, int64_t rows, int64_t depth, int64_t columns,
+SIMA_KERNEL void sima_product(const float *a, const float *b, float *y, int64_t rows, int64_t depth, int64_t columns,
                          int64_t a_row, int64_t a_step, int64_t b_step, int64_t b_column, float alpha)
 {
     for (int64_t row = 0; row < rows; row++)
@@ -23,7 +23,7 @@ static void sima_product(const float *a, const float *b, float *y, int64_t rows,
 }
 
 /* The same for all matrices of two stacks; the grid's steps are in values. */
-static void sima_products(const float *a, const float *b, float *y, const sima_grid *stacks, int64_t rows, int64_t depth,
+SIMA_KERNEL void sima_products(const float *a, const float *b, float *y, const sima_grid *stacks, int64_t rows, int64_t depth,
                           int64_t columns)
 {
     int64_t at[SIMA_AXES] = {0}, offsets[3] = {0};
@@ -63,7 +63,7 @@ static inline void sima_step(const int64_t *sizes, int axes, int64_t *at)
 }
 
 /* Results of one row share the walk over the window: each of its cells is added to all of them. */
-static void sima_conv(const float *values, const float *weights, const float *bias, float *results, const sima_windows *w,
+SIMA_KERNEL void sima_conv(const float *values, const float *weights, const float *bias, float *results, const sima_windows *w,
                       int64_t samples, int64_t groups, int64_t inputs, int64_t outputs)
 {
     const int last = w->axes - 1;
@@ -102,7 +102,7 @@ static void sima_conv(const float *values, const float *weights, const float *bi
     }
 }
 
-static void sima_max_pool(const float *values, float *results, const sima_windows *w, int64_t maps)
+SIMA_KERNEL void sima_max_pool(const float *values, float *results, const sima_windows *w, int64_t maps)
 {
     for (int64_t map = 0; map < maps; map++, values += w->map_size) {
         int64_t at[SIMA_AXES] = {0};
@@ -122,7 +122,7 @@ static void sima_max_pool(const float *values, float *results, const sima_window
 }
 
 /* `counts`: what each result is divided by. */
-static void sima_average_pool(const float *values, const double *counts, float *results, const sima_windows *w, int64_t maps)
+SIMA_KERNEL void sima_average_pool(const float *values, const double *counts, float *results, const sima_windows *w, int64_t maps)
 {
     for (int64_t map = 0; map < maps; map++, values += w->map_size) {
         int64_t at[SIMA_AXES] = {0};

@@ -15,7 +15,7 @@ typedef struct {
     const float *weights, *recurrence, *bias, *peepholes;
 } sima_gates;
 
-static double sima_add_products(double sum, const float *a, const float *b, int64_t count)
+SIMA_KERNEL double sima_add_products(double sum, const float *a, const float *b, int64_t count)
 {
     for (int64_t k = 0; k < count; k++)
         sum += (double)a[k] * (double)b[k];
@@ -28,7 +28,7 @@ static inline double sima_bias(const float *bias, int64_t place)
 }
 
 /* One gate: row `row` of the weights times the input, and times the state. */
-static float sima_gate(const sima_recurrence *r, const sima_gates *g, int64_t gates, int64_t row, const float *x,
+SIMA_KERNEL float sima_gate(const sima_recurrence *r, const sima_gates *g, int64_t gates, int64_t row, const float *x,
                        const float *state)
 {
     double sum = sima_bias(g->bias, row) + sima_bias(g->bias, gates * r->hidden + row);
@@ -37,7 +37,7 @@ static float sima_gate(const sima_recurrence *r, const sima_gates *g, int64_t ga
 }
 
 /* Gates in ONNX's order: input, output, forget, cell. `gates` has room for four of each hidden value. */
-static void sima_lstm_step(const sima_recurrence *r, const sima_gates *g, const float *x, float *state, float *cell, float *gates)
+SIMA_KERNEL void sima_lstm_step(const sima_recurrence *r, const sima_gates *g, const float *x, float *state, float *cell, float *gates)
 {
     const int64_t h = r->hidden;
     for (int64_t row = 0; row < 4 * h; row++)
@@ -56,7 +56,7 @@ static void sima_lstm_step(const sima_recurrence *r, const sima_gates *g, const 
 }
 
 /* Gates in ONNX's order: update, reset, hidden. */
-static void sima_gru_step(const sima_recurrence *r, const sima_gates *g, const float *x, float *state, float *gates)
+SIMA_KERNEL void sima_gru_step(const sima_recurrence *r, const sima_gates *g, const float *x, float *state, float *gates)
 {
     const int64_t h = r->hidden;
     float *const update = gates, *const reset = gates + h, *const held = gates + 2 * h, *const fresh = gates + 3 * h;
@@ -80,7 +80,7 @@ static void sima_gru_step(const sima_recurrence *r, const sima_gates *g, const f
 
 /* `cells` is NULL for a GRU. States and cells start as they are; results beyond a sample's length are 0; `scratch` has room for
  * four of each hidden value. */
-static void sima_recur(const sima_recurrence *r, const float *x, const sima_gates *parameters, const int32_t *lengths,
+SIMA_KERNEL void sima_recur(const sima_recurrence *r, const float *x, const sima_gates *parameters, const int32_t *lengths,
                        float *results, float *states, float *cells, float *scratch)
 {
     const int64_t h = r->hidden;
@@ -103,7 +103,7 @@ static void sima_recur(const sima_recurrence *r, const float *x, const sima_gate
 }
 
 /* The first states: those given, or zeros. */
-static void sima_start(float *states, const float *given, int64_t count)
+SIMA_KERNEL void sima_start(float *states, const float *given, int64_t count)
 {
     for (int64_t place = 0; place < count; place++)
         states[place] = given ? given[place] : 0.0f;

@@ -7,7 +7,7 @@
 /* `kept` walks over the results, `reduced` over what each of them is made of; steps[0] are the operand's. `v` is a value,
  * `a` what has come of those before it; `first` is what stands for no value yet. */
 #define SIMA_REDUCE(name, type, wide, first, step, end)                                                                \
-    static void name(const type *values, type *results, const sima_grid *kept, const sima_grid *reduced)              \
+    SIMA_KERNEL void name(const type *values, type *results, const sima_grid *kept, const sima_grid *reduced)              \
     {                                                                                                                  \
         int64_t at[SIMA_AXES] = {0}, offsets[3] = {0};                                                                 \
         const int64_t count = sima_count(reduced, 0);                                                                  \
@@ -25,7 +25,7 @@
         }                                                                                                              \
     }
 
-static float sima_largest(const float *values, int64_t size, int64_t step)
+SIMA_KERNEL float sima_largest(const float *values, int64_t size, int64_t step)
 {
     float best = values[0];
     for (int64_t place = 1; place < size; place++) {
@@ -35,7 +35,7 @@ static float sima_largest(const float *values, int64_t size, int64_t step)
     return best + 0.0f;
 }
 
-static void sima_log_sum_exp(const float *values, float *results, const sima_grid *kept, const sima_grid *reduced)
+SIMA_KERNEL void sima_log_sum_exp(const float *values, float *results, const sima_grid *kept, const sima_grid *reduced)
 {
     int64_t at[SIMA_AXES] = {0}, offsets[3] = {0};
     const int64_t count = sima_count(reduced, 0);
@@ -62,7 +62,7 @@ static void sima_log_sum_exp(const float *values, float *results, const sima_gri
 }
 
 /* Rows along one axis: `outer` times `inner` of them, of `size` values that lie `inner` apart. */
-static void sima_softmax(const float *values, float *results, int64_t outer, int64_t size, int64_t inner, int is_logarithm)
+SIMA_KERNEL void sima_softmax(const float *values, float *results, int64_t outer, int64_t size, int64_t inner, int is_logarithm)
 {
     for (int64_t row = 0; row < outer * inner && size > 0; row++) {
         const int64_t base = row / inner * size * inner + row % inner;
@@ -82,7 +82,7 @@ static void sima_softmax(const float *values, float *results, int64_t outer, int
     }
 }
 
-static void sima_lp_norm(const float *values, float *results, int64_t outer, int64_t size, int64_t inner, int is_squared)
+SIMA_KERNEL void sima_lp_norm(const float *values, float *results, int64_t outer, int64_t size, int64_t inner, int is_squared)
 {
     for (int64_t row = 0; row < outer * inner; row++) {
         const int64_t base = row / inner * size * inner + row % inner;
@@ -98,7 +98,7 @@ static void sima_lp_norm(const float *values, float *results, int64_t outer, int
 }
 
 /* A row with the mean 0 and the variance 1. */
-static void sima_centre(const float *values, float *results, int64_t size, float epsilon)
+SIMA_KERNEL void sima_centre(const float *values, float *results, int64_t size, float epsilon)
 {
     double sum = 0.0, squares = 0.0;
     for (int64_t place = 0; place < size; place++)
@@ -113,14 +113,14 @@ static void sima_centre(const float *values, float *results, int64_t size, float
         results[place] = (values[place] - mean) * factor;
 }
 
-static void sima_centre_rows(const float *values, float *results, int64_t rows, int64_t size, float epsilon)
+SIMA_KERNEL void sima_centre_rows(const float *values, float *results, int64_t rows, int64_t size, float epsilon)
 {
     for (int64_t row = 0; row < rows; row++)
         sima_centre(values + row * size, results + row * size, size, epsilon);
 }
 
 /* Rows with the mean square 1. */
-static void sima_even_rows(const float *values, float *results, int64_t rows, int64_t size, float epsilon)
+SIMA_KERNEL void sima_even_rows(const float *values, float *results, int64_t rows, int64_t size, float epsilon)
 {
     for (int64_t row = 0; row < rows; row++, values += size, results += size) {
         double squares = 0.0;
@@ -132,7 +132,7 @@ static void sima_even_rows(const float *values, float *results, int64_t rows, in
     }
 }
 
-static void sima_instance_norm(const float *values, const float *gains, const float *offsets, float *results,
+SIMA_KERNEL void sima_instance_norm(const float *values, const float *gains, const float *offsets, float *results,
                                int64_t samples, int64_t channels, int64_t size, float epsilon)
 {
     for (int64_t row = 0; row < samples * channels; row++, results += size) {
@@ -142,7 +142,7 @@ static void sima_instance_norm(const float *values, const float *gains, const fl
     }
 }
 
-static void sima_batch_norm(const float *values, const float *gains, const float *offsets, const float *means,
+SIMA_KERNEL void sima_batch_norm(const float *values, const float *gains, const float *offsets, const float *means,
                             const float *variances, float *results, int64_t samples, int64_t channels, int64_t size,
                             float epsilon)
 {
@@ -155,7 +155,7 @@ static void sima_batch_norm(const float *values, const float *gains, const float
 }
 
 #define SIMA_CUMULATIVE(name, type, wide, sum)                                                                         \
-    static void name(const type *values, type *results, int64_t outer, int64_t size, int64_t inner, int is_exclusive, \
+    SIMA_KERNEL void name(const type *values, type *results, int64_t outer, int64_t size, int64_t inner, int is_exclusive, \
                      int is_reverse)                                                                                   \
     {                                                                                                                  \
         for (int64_t row = 0; row < outer * inner; row++) {                                                            \

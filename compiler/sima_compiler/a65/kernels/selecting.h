@@ -5,7 +5,7 @@
 #include "functions.h"
 
 #define SIMA_PLACE_OF_BEST(name, type, key)                                                                            \
-    static void name(const type *values, int64_t *results, int64_t outer, int64_t size, int64_t inner, int is_largest, \
+    SIMA_KERNEL void name(const type *values, int64_t *results, int64_t outer, int64_t size, int64_t inner, int is_largest, \
                      int takes_last)                                                                                   \
     {                                                                                                                  \
         for (int64_t row = 0; row < outer * inner; row++) {                                                            \
@@ -22,7 +22,7 @@
 
 /* Each value goes behind those kept that are not worse; what falls off the end is forgotten. */
 #define SIMA_TOP(name, type, key)                                                                                      \
-    static void name(const type *values, type *results, int64_t *indices, int64_t outer, int64_t size, int64_t inner, \
+    SIMA_KERNEL void name(const type *values, type *results, int64_t *indices, int64_t outer, int64_t size, int64_t inner, \
                      int64_t most, int is_largest)                                                                     \
     {                                                                                                                  \
         for (int64_t row = 0; row < outer * inner && most > 0; row++) {                                                \
@@ -57,7 +57,7 @@ static inline int64_t sima_same(int64_t x)
 }
 
 /* Least x and y, largest x and y, area. */
-static void sima_corners(const float *box, int is_centred, float *c)
+SIMA_KERNEL void sima_corners(const float *box, int is_centred, float *c)
 {
     if (is_centred) {
         for (int axis = 0; axis < 2; axis++) {
@@ -75,7 +75,7 @@ static void sima_corners(const float *box, int is_centred, float *c)
     c[4] = (c[2] - c[0]) * (c[3] - c[1]);
 }
 
-static int sima_overlaps(const float *one, const float *other, float most)
+SIMA_KERNEL int sima_overlaps(const float *one, const float *other, float most)
 {
     float low[2], high[2];
     for (int axis = 0; axis < 2; axis++) {
@@ -97,7 +97,7 @@ static inline int sima_comes_later(const float *scores, int64_t one, int64_t oth
 }
 
 /* A heap whose root comes last, from which the order is taken from the end. */
-static void sima_sift(const float *scores, int64_t *order, int64_t root, int64_t count)
+SIMA_KERNEL void sima_sift(const float *scores, int64_t *order, int64_t root, int64_t count)
 {
     for (int64_t child = 2 * root + 1; child < count; child = 2 * root + 1) {
         if (child + 1 < count && sima_comes_later(scores, order[child + 1], order[child]))
@@ -111,7 +111,7 @@ static void sima_sift(const float *scores, int64_t *order, int64_t root, int64_t
     }
 }
 
-static void sima_sort(const float *scores, int64_t *order, int64_t count)
+SIMA_KERNEL void sima_sort(const float *scores, int64_t *order, int64_t count)
 {
     for (int64_t root = count / 2 - 1; root >= 0; root--)
         sima_sift(scores, order, root, count);
@@ -124,7 +124,7 @@ static void sima_sort(const float *scores, int64_t *order, int64_t count)
 }
 
 /* Rows of sample, class and box; rows behind the last selected box are -1. `order` has room for all boxes. */
-static void sima_suppress(const float *boxes, const float *scores, int64_t *results, int64_t *order, int64_t samples,
+SIMA_KERNEL void sima_suppress(const float *boxes, const float *scores, int64_t *results, int64_t *order, int64_t samples,
                           int64_t classes, int64_t count, int64_t limit, float overlap, int has_least, float least,
                           int is_centred)
 {
@@ -159,7 +159,7 @@ static void sima_suppress(const float *boxes, const float *scores, int64_t *resu
 
 /* Real indices lose their fraction; what lies outside of the depth is none of the places. */
 #define SIMA_ONE_HOT(name, index, type, whole_of)                                                                      \
-    static void name(const index *indices, const type *values, type *results, int64_t outer, int64_t depth,           \
+    SIMA_KERNEL void name(const index *indices, const type *values, type *results, int64_t outer, int64_t depth,           \
                      int64_t inner)                                                                                    \
     {                                                                                                                  \
         for (int64_t row = 0; row < outer; row++)                                                                      \

@@ -1,7 +1,7 @@
 """Operators that work value by value, as expressions of C.
 
-In: a `Site`. Out: `Code`. Always: an expression does the operations of `sim.host.elementwise` in their order. x and y are
-the operands; {alpha} and the like are the node's attributes as C numbers.
+In: a `Site`. Out: `Code`. Always: an expression does the operations of `sim.host.elementwise` in their order. x and y
+are the operands; {alpha} and the like are the node's attributes as C numbers.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """``prefix`` starts the names of the node's tables; pointers in ``operands`` and ``results`` are NULL where left out."""
+    """``prefix`` starts the names of the node's tables; ``operands`` and ``results`` are pointers, NULL if left out."""
 
     prefix: str
     use: Use

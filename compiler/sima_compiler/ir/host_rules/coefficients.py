@@ -1,7 +1,7 @@
 """Polynomials of the float32 functions of host kernels, for numpy and C alike.
 
-Least-squares fits at Chebyshev places, reweighted until the largest error is even; each coefficient was rounded to float32
-before the next was fitted. From the lowest power up.
+Least-squares fits at Chebyshev places, reweighted until the largest error is even; each coefficient was rounded to
+float32 before the next was fitted. From the lowest power up.
 """
 
 #: (e ** r - 1 - r) / r ** 2 for r up to half of ln 2.

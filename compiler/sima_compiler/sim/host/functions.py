@@ -1,10 +1,10 @@
 """Functions of float32 without any library: every operation is one IEEE 754 addition, product, quotient or root.
 
-In: float32 arrays. Out: float32 arrays. Always: the same bits on every machine and in `a65/kernels/functions.h`, which
-does the same operations in the same order (of a NaN only that it is one).
+In: float32 arrays. Out: float32 arrays. Always: the same bits on every machine and in `a65/kernels/functions.h`,
+which does the same operations in the same order (of a NaN only that it is one).
 
-Coefficients are `ir.host_rules.coefficients`; `docs/host-kernels.md` has the errors. `power` works in float64, since a float32
-logarithm times a large exponent has lost the digits of its result.
+Coefficients are `ir.host_rules.coefficients`; `docs/host-kernels.md` has the errors. `power` works in float64, since
+a float32 logarithm times a large exponent has lost the digits of its result.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from sima_compiler.archive.host_carried import carried_segment
+from sima_compiler.archive.host_segments import read_segment
 from sima_compiler.archive.names import stage_order
-from sima_compiler.errors import ArchiveError, HostError, LmError
+from sima_compiler.errors import ArchiveError, LmError
 from sima_compiler.ir.host import HostSegment
 from sima_compiler.lm.reader import LmFile, read
 
@@ -42,11 +42,9 @@ def programs(
 
 def _segment(archive: str, name: str, data: bytes) -> HostSegment:
     try:
-        return carried_segment(data, name)
-    except HostError as error:
-        raise ArchiveError(
-            f"{archive}: {error.message}", entry=name, hint="only libraries of this compiler can be simulated"
-        ) from error
+        return read_segment(data, name)
+    except ArchiveError as error:
+        raise type(error)(f"{archive}: {error.message}", entry=name, hint=error.hint) from error
 
 
 def _lm_names(archive: str, binaries: Sequence[str]) -> list[str]:

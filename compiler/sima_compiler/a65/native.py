@@ -25,7 +25,6 @@ from sima_compiler.ir.host import Array, HostSegment, HostTensor
 #: Programs that run AArch64 code of Linux elsewhere, and how one is had.
 EMULATORS = ("qemu-aarch64", "qemu-aarch64-static")
 INSTALL = "apt-get install qemu-user"
-_ALIGNMENT = 64
 #: What the runner's exit statuses from `_FIRST_FAULT` on mean.
 _FIRST_FAULT = 101
 _FAULTS = (
@@ -92,7 +91,7 @@ def _stream(segment: HostSegment, inputs: Mapping[str, npt.NDArray[Any]]) -> byt
     counts = struct.pack("<QQ", len(segment.inputs), len(segment.outputs))
     sizes = struct.pack(f"<{len(tensors)}Q", *(tensor.bytes for tensor in tensors))
     parts = [np.ascontiguousarray(inputs[tensor.name]).tobytes() for tensor in segment.inputs]
-    return counts + sizes + b"".join(part + bytes(-len(part) % _ALIGNMENT) for part in parts)
+    return counts + sizes + b"".join(parts)
 
 
 def _outputs(segment: HostSegment, stream: bytes) -> dict[str, Array]:
@@ -100,7 +99,7 @@ def _outputs(segment: HostSegment, stream: bytes) -> dict[str, Array]:
     place = 0
     for tensor in segment.outputs:
         found[tensor.name] = _output(segment, tensor, stream, place)
-        place += tensor.bytes + -tensor.bytes % _ALIGNMENT
+        place += tensor.bytes
     return found
 
 

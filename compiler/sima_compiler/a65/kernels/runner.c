@@ -2,8 +2,8 @@
  * starts anywhere.
  *
  * runner LIBRARY, with its input on stdin: uint64 counts of inputs and outputs, uint64 bytes of each of them, then the inputs one
- * after the other, each at a multiple of 64 bytes of the stream's data. The outputs go to stdout the same way. Exit status: 0, or
- * one from 101 on that says which step failed.
+ * after the other. The outputs go to stdout the same way. Every buffer ends where memory ends that may be touched, so that a
+ * kernel which goes beyond one is stopped by a signal. Exit status: 0, or one from 101 on that says which step failed.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -11,6 +11,7 @@
 enum { NONE, NO_FILE = 101, NO_ELF, NO_MEMORY, OUTSIDE, NO_SYMBOL, FOREIGN_RELOCATION, NO_INPUT, NO_OUTPUT };
 enum { READ = 63, WRITE = 64, OPENAT = 56, LSEEK = 62, EXIT = 93, MMAP = 222, MPROTECT = 226 };
 #define MOST_BUFFERS 4096
+#define PAGE 4096
 
 typedef struct { uint8_t magic[16]; uint16_t type, machine; uint32_t version; uint64_t entry, headers, sections; uint32_t flags; uint16_t size, header_size, header_count; } elf_file;
 typedef struct { uint32_t type, flags; uint64_t offset, address, physical, file_size, memory_size, align; } elf_load;
@@ -37,12 +38,14 @@ __attribute__((noreturn)) static void stop(int status)
     __builtin_unreachable();
 }
 
+/* Memory between two pages that may not be touched: it ends at the second one. */
 static unsigned char *room(uint64_t bytes)
 {
-    const long found = call(MMAP, 0, (long)(bytes + 128), 3, 0x22, -1, 0);
-    if (found < 0 && found > -4096)
+    const uint64_t pages = (bytes + PAGE - 1) / PAGE * PAGE;
+    const long found = call(MMAP, 0, (long)(pages + 2 * PAGE), 0, 0x22, -1, 0);
+    if ((found < 0 && found > -4096) || (pages && call(MPROTECT, found + PAGE, (long)pages, 3, 0, 0, 0) < 0))
         stop(NO_MEMORY);
-    return (unsigned char *)found;
+    return (unsigned char *)found + PAGE + pages - bytes;
 }
 
 static void take(int file, unsigned char *to, uint64_t bytes, int status)
@@ -90,6 +93,7 @@ static unsigned char *load(const char *path, uint64_t *size, const elf_dynamic *
         if (l->type == 1 && l->address + l->memory_size > end)
             end = l->address + l->memory_size;
     }
+    end = (end + PAGE - 1) / PAGE * PAGE;
     unsigned char *const memory = room(end);
     for (int i = 0; i < head->header_count; i++) {
         for (uint64_t k = 0; loads[i].type == 1 && k < loads[i].file_size; k++)
@@ -157,12 +161,12 @@ __attribute__((used)) static void start(const long *stack)
     for (uint64_t i = 0; i < counts[0] + counts[1]; i++) {
         buffers[i] = room(sizes[i]);
         if (i < counts[0])
-            take(0, buffers[i], (sizes[i] + 63) / 64 * 64, NO_INPUT);
+            take(0, buffers[i], sizes[i], NO_INPUT);
     }
     if (run(buffers, buffers + counts[0], room(workspace)))
         stop(NO_OUTPUT);
     for (uint64_t i = counts[0]; i < counts[0] + counts[1]; i++)
-        give(buffers[i], (sizes[i] + 63) / 64 * 64);
+        give(buffers[i], sizes[i]);
     stop(NONE);
 }
 

@@ -18,11 +18,12 @@ import numpy as np
 import onnx
 
 from sima_compiler.errors import HostError, UnsupportedError
+from sima_compiler.frontend import rules
 from sima_compiler.frontend.constants.names import Names
 from sima_compiler.frontend.host_nodes import HostConstant, HostForm, host_form
 from sima_compiler.frontend.onnx_node import SourceNode, source_node
 from sima_compiler.frontend.reader import Reader
-from sima_compiler.frontend.rules import KNOWN_OPERATOR, QUANTIZED, REQUANTIZE_HINT
+from sima_compiler.frontend.rules import BATCH_FIRST, KNOWN_OPERATOR, QUANTIZED, REQUANTIZE_HINT
 from sima_compiler.frontend.shapes import sizes_of
 from sima_compiler.frontend.values import (
     BATCHES,
@@ -41,6 +42,18 @@ from sima_compiler.ir.host import Dtype, HostNode, HostTensor
 from sima_compiler.ir.host_rules.table import HOST_RULES
 from sima_compiler.ir.network import at_batch, tensors_made
 
+#: Operators that may put the batch elsewhere, as recurrent ones want it: they mix no values, and behind them it must
+#: come back (`Hosting.checked_end`).
+MOVEMENTS_OF_THE_BATCH = frozenset({"Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "NonMaxSuppression"})
+#: What is wrong with the file's quantization and not with the MLA: quantizing again mends it, in float on the A65 it
+#: would only be slow.
+MENDED_BY_QUANTIZING = frozenset(
+    rule.sentence
+    for rule in (
+        rules.WEIGHTS_SYMMETRIC, rules.WEIGHTS_CONSTANT, rules.BIAS_SCALE, rules.PER_CHANNEL_AXIS, rules.PER_TENSOR,
+        rules.ACTIVATION_BYTES, rules.STATIC_SCALES,
+    )
+)  # fmt: skip
 Fixed = Constant | ShapeVector | QuantizedConstant
 
 
@@ -78,6 +91,10 @@ class Hosting:
         Raises:
             UnsupportedError: ``error``, where the A65 cannot run it either.
         """
+        if error.rule == BATCH_FIRST.sentence and node.operator not in MOVEMENTS_OF_THE_BATCH:
+            raise error  # it would mix samples on any processor
+        if error.rule in MENDED_BY_QUANTIZING:
+            raise error
         own = error.message.removeprefix(f"{node.label}: ").removesuffix(f"; rule: {error.rule}")
         try:
             if node.operator == "QuantizeLinear":
@@ -105,6 +122,17 @@ class Hosting:
             return self.real(name, output, reader)
         except HostError as cause:
             raise error from cause
+
+    @staticmethod
+    def checked_end(name: str, value: Hosted, output: SourceNode) -> Hosted:
+        """An output of the network: a row for each sample, or what a NonMaxSuppression found.
+
+        Raises:
+            UnsupportedError: its first dimension is something else.
+        """
+        if value.shape is None and not value.selected:
+            raise output.unsupported(_not_the_batch(name, value), rule=BATCH_FIRST.sentence)
+        return value
 
     def follow(self, node: SourceNode, reader: Reader) -> Sequence[Value]:
         """The results of a node that reads reals of the A65.
@@ -149,10 +177,7 @@ class Hosting:
         if value.types[0].dtype is not Dtype.FLOAT32:
             raise node.unsupported(f"{name!r} holds {value.types[0].dtype}, no reals", rule=QUANTIZED.sentence)
         if value.shape is None:
-            shapes = " and ".join(str(found.shape) for found in value.types[:2])
-            raise node.unsupported(
-                f"{name!r} is {shapes} for one and two samples, so its first dimension is not the batch"
-            )
+            raise node.unsupported(_not_the_batch(name, value), rule=BATCH_FIRST.sentence)
         key = (name, quant)
         if key not in self._entered:
             label = name if name not in self.entries else self._names.fresh(name)
@@ -240,7 +265,13 @@ def _results(form: HostForm, moving: Mapping[str, Hosted], node: SourceNode) -> 
         inputs = [replace(value.types[place], name=name) for name, value in moving.items()]
         runs.append(tensors_made(form.nodes, inputs, constants))
     nothing = HostTensor("", (), Dtype.FLOAT32)
-    return [Hosted(tuple(run.get(name, nothing) for run in runs)) for name in node.outputs]
+    selected = node.operator == "NonMaxSuppression" or any(value.selected for value in moving.values())
+    return [Hosted(tuple(run.get(name, nothing) for run in runs), selected) for name in node.outputs]
+
+
+def _not_the_batch(name: str, value: Hosted) -> str:
+    shapes = " and ".join(str(found.shape) for found in value.types[:2])
+    return f"{name!r} is {shapes} for one and two samples, so its first dimension is not the batch"
 
 
 def _typed(name: str, shape: tuple[int, ...], dtype: Dtype) -> Hosted:

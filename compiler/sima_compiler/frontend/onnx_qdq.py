@@ -195,14 +195,16 @@ def _result(name: str, reader: Reader) -> Value:
 def _end(value: Value, name: str, reader: Reader, hosting: Hosting | None) -> Value:
     """What an output ends in: bytes of the MLA, or reals that the A65 makes."""
     value = value if hosting else rows.as_end(value, reader)
-    if isinstance(value, Unknown | Cut | Hosted):
+    if isinstance(value, Hosted):
+        return Hosting.checked_end(name, value, output_node(name))
+    if isinstance(value, Unknown | Cut):
         return value
     try:
         reader.builder.check_settles(value, output_node(name))
     except UnsupportedError as error:
         if hosting is None:
             raise
-        return hosting.end(name, output_node(name), reader, error)
+        return Hosting.checked_end(name, hosting.end(name, output_node(name), reader, error), output_node(name))
     return value
 
 

@@ -154,9 +154,13 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Hosted:
-    """The result of a node of the A65: what it is at each of `BATCHES`, batch included."""
+    """The result of a node of the A65: what it is at each of `BATCHES`, batch included.
+
+    ``selected``: its rows are what a NonMaxSuppression found, of all samples.
+    """
 
     types: tuple[HostTensor, ...]
+    selected: bool = False
 
     @property
     def shape(self) -> tuple[int, ...] | None:

@@ -13,21 +13,23 @@ import pytest
 from sima_compiler import Archive
 from tests.support.judges import assert_judges_agree
 
-FULL = ["light_resnet50", "light_squeezenet", "light_vgg19", "mobilenet_v2", "yolo_style"]
+#: Of the onnx package's networks those that take seconds; `tests.long.light_networks` judges all nine at 1 and 4.
+LIGHT = ["light_shufflenet", "light_squeezenet"]
+FULL = ["light_resnet50", "mobilenet_v2", "yolo_style"]
 SMALL = ["mobilenet_v2_small", "yolo_style_small", "unet_small"]
 
 
-@pytest.mark.parametrize("name", FULL)
+@pytest.mark.parametrize("name", [*LIGHT, *FULL])
 def test_full_networks_agree_at_batch_1(quantized_networks, tmp_path: Path, name: str) -> None:
     verdict = assert_judges_agree(quantized_networks.original(name), tmp_path, batch=1, compress=True)
     assert verdict.batch == 1
     assert verdict.elements >= 1000
 
 
-@pytest.mark.parametrize("name", FULL)
-def test_full_networks_agree_beyond_batch_1(quantized_networks, tmp_path: Path, name: str) -> None:
-    verdict = assert_judges_agree(quantized_networks.original(name), tmp_path, batch=2, compress=False, seed=1)
-    assert verdict.batch == 2
+@pytest.mark.parametrize(("name", "batch"), [*((name, 4) for name in LIGHT), *((name, 2) for name in FULL)])
+def test_full_networks_agree_beyond_batch_1(quantized_networks, tmp_path: Path, name: str, batch: int) -> None:
+    verdict = assert_judges_agree(quantized_networks.original(name), tmp_path, batch=batch, compress=False, seed=1)
+    assert verdict.batch == batch
 
 
 @pytest.mark.parametrize("compress", [True, False])

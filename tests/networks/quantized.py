@@ -20,7 +20,7 @@ from tests.support.qdq_writer import random_inputs
 BUILDERS: dict[str, Callable[[], onnx.ModelProto]] = {
     "light_resnet50": lambda: light_model("resnet50", 1),
     "light_squeezenet": lambda: light_model("squeezenet", 1),
-    "light_vgg19": lambda: light_model("vgg19", 1),
+    "light_shufflenet": lambda: light_model("shufflenet", 1),
     "mobilenet_v2": mobilenet_v2,
     "yolo_style": yolo_style,
     "unet": unet,
@@ -53,11 +53,15 @@ class Networks:
     def original(self, name: str) -> Path:
         """The user's file of that name, in QDQ form."""
         target = self.folder / f"{name}.onnx"
-        if not target.is_file():
-            float_model = folded(BUILDERS[name]())
-            batches = [random_inputs(float_model, 1, np.random.default_rng(index)) for index in range(2)]
-            onnx.save(quantize_by_onnxruntime(float_model, batches, self.folder), target)
-        return target
+        return target if target.is_file() else quantized_original(BUILDERS[name](), target)
+
+
+def quantized_original(float_model: onnx.ModelProto, target: Path) -> Path:
+    """The file that onnxruntime's `quantize_static` makes of a float model and two seeded samples."""
+    float_model = folded(float_model)
+    batches = [random_inputs(float_model, 1, np.random.default_rng(index)) for index in range(2)]
+    onnx.save(quantize_by_onnxruntime(float_model, batches, target.parent), target)
+    return target
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,7 @@ class Op(StrEnum):
     CONV = "Conv"
     CONV_TRANSPOSE = "ConvTranspose"
     GEMM = "Gemm"  # also MatMul with a constant right side: contracts the last axis
+    REAL_GEMM = "RealGemm"  # the same where onnxruntime multiplies reals: sums become reals before they are quantized
     ADD = "Add"
     SUB = "Sub"
     MUL = "Mul"

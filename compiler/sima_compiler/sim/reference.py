@@ -388,4 +388,5 @@ _WEIGHTED: dict[Op, Callable[[Node, Int8Array, Mapping[str, Tensor]], Int8Array]
     Op.CONV: _convolution,
     Op.CONV_TRANSPOSE: _transposed_convolution,
     Op.GEMM: _gemm,
+    Op.REAL_GEMM: _gemm,
 }

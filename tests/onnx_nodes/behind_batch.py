@@ -79,7 +79,8 @@ def _reduced(node: onnx.NodeProto, constants: Constants, rank: int) -> None:
     if len(node.input) > 1 or "axes" not in _attributes(node):
         _axes_input(1)(node, constants, rank)
     else:
-        _set(node, "axes", [axis + 1 if axis >= 0 else axis for axis in _attributes(node)["axes"]])
+        given = next(entry.ints for entry in node.attribute if entry.name == "axes")
+        _set(node, "axes", [axis + 1 if axis >= 0 else axis for axis in given])
 
 
 def _shape_input(node: onnx.NodeProto, constants: Constants, _: int) -> None:

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from sima_compiler import Archive
+from tests.support.fed_nodes import assert_fed_nodes_agree
 from tests.support.judges import assert_judges_agree
+from tests.support.work_share import share_on_the_accelerator
 
 #: Of the onnx package's networks those that take seconds; `tests.long.light_networks` judges all nine at 1 and 4.
 LIGHT = ["light_shufflenet", "light_squeezenet"]
@@ -45,6 +47,18 @@ def test_networks_larger_than_the_memory_agree(quantized_networks, tmp_path: Pat
     largest = max(_elements(tensor.shape) for tensor in model.graph.tensors.values())
     assert largest > 32_768
     assert_judges_agree(quantized_networks.original(name), tmp_path, batch=1, compress=True, machine="tiny")
+
+
+def test_a_segmenter_agrees_but_for_its_transposed_convolution(quantized_networks, tmp_path: Path) -> None:
+    """Boxes are decoded in the network: anchors that differ from place to place, bins, strides."""
+    original = quantized_networks.original("yolo_segmenter_small")
+    verdict = assert_fed_nodes_agree(original, tmp_path, batch=2, model=quantized_networks("yolo_segmenter_small"))
+    assert len(verdict.nodes) == 1
+
+
+@pytest.mark.parametrize("name", [*LIGHT, *FULL, *SMALL, "yolo_segmenter_small"])
+def test_nearly_all_multiplications_are_on_the_accelerator(quantized_networks, name: str) -> None:
+    assert share_on_the_accelerator(quantized_networks(name), quantized_networks.original(name)) >= 0.95
 
 
 def _elements(shape: tuple[int, ...]) -> int:

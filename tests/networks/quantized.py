@@ -12,7 +12,7 @@ import pytest
 
 from sima_compiler import Model
 from sima_compiler.frontend.light_models import light_model
-from tests.networks.topologies import mobilenet_v2, unet, yolo_style
+from tests.networks.topologies import mobilenet_v2, unet, yolo_segmenter, yolo_style
 from tests.support.once import to_be_made
 from tests.support.oracle import folded, quantize_by_onnxruntime
 from tests.support.qdq_writer import random_inputs
@@ -28,6 +28,7 @@ BUILDERS: dict[str, Callable[[], onnx.ModelProto]] = {
     "mobilenet_v2_small": lambda: mobilenet_v2(64, 0.35, classes=10),
     "yolo_style_small": lambda: yolo_style(128, 8, classes=4),
     "unet_small": lambda: unet(48, 8),
+    "yolo_segmenter_small": lambda: yolo_segmenter(128, 8, classes=4, masks=8),
 }
 
 

@@ -8,28 +8,56 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from onnxruntime.quantization import QuantType
 
 from sima_compiler import Machine
-from tests.long.random_graphs import SETTINGS, judge_networks
 from tests.strategies import Drawn, float_networks, networks
 from tests.support.judges import assert_judges_agree
 from tests.support.oracle import quantize_by_onnxruntime
 from tests.support.qdq_writer import random_inputs
 
-#: As many as take a minute of one core; `tests.long.random_graphs` judges more, each at both batches.
+#: As many as take a minute of one core; `tests.long.random_graphs` judges thousands.
 WANTED = 200
+# No shrinking: a failing network prints itself and is small already, and shrinking compiles for minutes.
+SETTINGS = settings(
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.filter_too_much,
+        HealthCheck.large_base_example,
+    ],
+    phases=[Phase.explicit, Phase.generate],
+)
 SEEDED = st.integers(0, 2**31).flatmap(
     lambda seed: st.tuples(st.just(seed), float_networks(seed=seed, steps=5, common=True))
 )
 
 
 def test_200_random_networks(tmp_path: Path) -> None:
-    judged = judge_networks(tmp_path, WANTED, both=False)
-    assert len(judged) == WANTED
-    assert len(judged.beyond_one) > WANTED // 2
+    """Each at one batch: a third at 1, the others beyond."""
+    alone: set[str] = set()
+    beyond_one: set[str] = set()
+
+    @settings(SETTINGS, max_examples=4 * WANTED)
+    @given(networks(), st.booleans(), st.sampled_from([2, 3]), st.booleans())
+    def check(drawn: Drawn, compress: bool, batch: int, tiny: bool) -> None:
+        digest = hashlib.sha256(drawn.quantized.SerializeToString()).hexdigest()
+        seen = alone | beyond_one
+        if digest in seen or len(seen) == WANTED:
+            return
+        wanted = 1 if len(seen) % 3 == 0 else batch
+        machine = "tiny" if tiny else "mlsoc"
+        verdict = assert_judges_agree(drawn.quantized, tmp_path, batch=wanted, compress=compress, machine=machine)
+        (beyond_one if verdict.batch > 1 else alone).add(digest)
+
+    check()
+    assert len(alone | beyond_one) == WANTED
+    assert len(beyond_one) > WANTED // 2
 
 
 @pytest.mark.parametrize("operators", [False, True], ids=["qdq", "qoperator"])

@@ -96,7 +96,7 @@ def _permutation(node: onnx.NodeProto, _: Constants, rank: int) -> None:
 LIFTS: Mapping[str, Lift] = {
     **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Pow", "PRelu", "MatMul"), _nothing),
     **dict.fromkeys(("Concat", "Gather", "ArgMax", "Split"), _axis(0)),
-    **dict.fromkeys(("Softmax", "LayerNormalization", "RMSNormalization"), _axis(-1)),
+    **dict.fromkeys(("Softmax", "LogSoftmax", "LayerNormalization", "RMSNormalization"), _axis(-1)),
     **dict.fromkeys(("ReduceMax", "ReduceMean", "ReduceSum"), _reduced),
     **dict.fromkeys(("Squeeze", "Unsqueeze"), _axes_input(1)),
     **dict.fromkeys(("Expand", "Reshape"), _shape_input),

@@ -323,7 +323,7 @@ CONVERTERS: dict[str, Converter] = {
     "Cast": movement.convert_cast,
     "Identity": movement.convert_identity,
     "Dropout": movement.convert_identity,
-    "Softmax": rows.convert_softmax,
+    **dict.fromkeys(("Softmax", "LogSoftmax"), rows.convert_softmax),
     "ArgMax": rows.convert_arg_max,
     "LayerNormalization": norms.convert_layer_norm,
     "RMSNormalization": norms.convert_layer_norm,

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { test } from "node:test";
 import { type CompareRow, fileCells, overThreshold, type Total, totalCells } from "../src/model/comparison.ts";
+import { ENGLISH } from "../src/model/words.ts";
 
 interface Sides {
   readonly before: number | null;
@@ -32,5 +33,5 @@ test("totals and files are written as Python writes them", () => {
   for (const { cells, ...total } of CASES.totals) {
     assert.deepEqual(totalCells({ name: "x", label: "x", ...total }), cells);
   }
-  for (const { cells, ...file } of CASES.files) assert.deepEqual(fileCells({ name: "x", ...file }), cells);
+  for (const { cells, ...file } of CASES.files) assert.deepEqual(fileCells({ name: "x", ...file }, ENGLISH), cells);
 });

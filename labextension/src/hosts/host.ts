@@ -2,6 +2,7 @@
  * What a view may ask of the place it is shown in. Everything is optional: a control is there only where the host offers
  * what is behind it. A page without a kernel offers nothing, and every view is whole without it.
  */
+import type { Words } from "../model/words.ts";
 
 /** What can be set from outside and is told to the outside: the traits of the Python widgets, by the same names. */
 export interface ViewState {
@@ -37,6 +38,8 @@ export interface Preview {
 }
 
 export interface Host {
+  /** The reader's language; English where the host has none. */
+  readonly words?: Words;
   /** State to begin with. */
   readonly state?: Partial<ViewState>;
   /** Called with what the person changed. */

@@ -5,6 +5,7 @@
 import type { ViewData } from "../columns.ts";
 import type { Label } from "../contract.ts";
 import { change, count, duration, percent, points, shortRate, size } from "./units.ts";
+import type { Words } from "./words.ts";
 
 /** Rows of the two Views; -1 stands for a layer that the other one does not have. */
 export type Pair = readonly [before: number, after: number];
@@ -60,9 +61,9 @@ const WRITERS: Readonly<Record<Total["unit"], (value: number) => string>> = {
   us: value => duration(value, 1),
 };
 
-export function fileCells({ before, after }: FileChange): readonly [string, string, string] {
+export function fileCells({ before, after }: FileChange, words: Words): readonly [string, string, string] {
   const write = (value: number | null) => (value === null ? NOT_RECORDED : size(value));
-  const what = before === null ? "added" : after === null ? "gone" : change(before, after);
+  const what = before === null ? words.__("added") : after === null ? words.__("gone") : change(before, after);
   return [write(before), write(after), what];
 }
 

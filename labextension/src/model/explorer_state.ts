@@ -7,6 +7,7 @@ import { type Filterable, type Shown, shownOf, wordsOf } from "./filter.ts";
 import { byNumber, byText, kept } from "./order.ts";
 import { type Grouping, groupingOf, type Profile } from "./profile.ts";
 import { createStore, type Store } from "./store.ts";
+import { ENGLISH, type Words } from "./words.ts";
 
 export interface ExplorerState extends ViewState {
   readonly layout: "lanes" | "rows" | "sorted";
@@ -34,6 +35,7 @@ export const SHARED = ["selected", "filter", "range", "unit", "order", "colour"]
 export interface Derived {
   readonly profile: Profile;
   readonly store: Store<ExplorerState>;
+  readonly words: Words;
   readonly grouping: () => Grouping;
   /** Layers that pass words, slider and legend, whatever the range. */
   readonly passing: () => Shown;
@@ -51,11 +53,11 @@ export interface Derived {
 
 const NOTHING_HIDDEN = new Uint8Array(0);
 
-export function derive(profile: Profile, store: Store<ExplorerState>): Derived {
+export function derive(profile: Profile, store: Store<ExplorerState>, words: Words = ENGLISH): Derived {
   const state = store.get;
   const grouping = kept1(
     () => [state().colour],
-    () => groupingOf(profile, state().colour),
+    () => groupingOf(profile, state().colour, words),
   );
   const filterable = (): Filterable => ({
     size: profile.size,
@@ -97,7 +99,7 @@ export function derive(profile: Profile, store: Store<ExplorerState>): Derived {
     () => [],
     () => profile.cycles.reduce((most, cycles) => Math.max(most, cycles), 1),
   );
-  return { profile, store, grouping, passing, painted, shown, order, chosen, longest };
+  return { profile, store, words, grouping, passing, painted, shown, order, chosen, longest };
 }
 
 function kept1<Value>(inputs: () => readonly unknown[], make: () => Value): () => Value {

@@ -1,9 +1,11 @@
 /** Where cycles went, as one bar and as numbers that add up to the whole. */
 import type { Part } from "../model/profile.ts";
 import { amount, percent, type Unit } from "../model/units.ts";
+import { useWords } from "./reading.ts";
 import { Swatch } from "./ui.tsx";
 
 export function Causes(props: { parts: readonly Part[]; unit: Unit; clockMhz: number; title: string }) {
+  const words = useWords();
   const whole = props.parts.reduce((sum, part) => sum + part.cycles, 0);
   const known = props.parts.filter(part => part.cycles > 0);
   if (!whole) return null;
@@ -23,9 +25,9 @@ export function Causes(props: { parts: readonly Part[]; unit: Unit; clockMhz: nu
       <table class="sima-plain">
         <thead class="sima-unseen">
           <tr>
-            <th scope="col">Cause</th>
-            <th scope="col">Cycles</th>
-            <th scope="col">Share</th>
+            <th scope="col">{words.__("Cause")}</th>
+            <th scope="col">{words.__("Cycles")}</th>
+            <th scope="col">{words.__("Share")}</th>
           </tr>
         </thead>
         <tbody>
@@ -40,7 +42,7 @@ export function Causes(props: { parts: readonly Part[]; unit: Unit; clockMhz: nu
             </tr>
           ))}
           <tr class="sima-sum">
-            <th scope="row">all</th>
+            <th scope="row">{words.__("all")}</th>
             <td>{props.unit === "share" ? "" : amount(whole, props.unit, props.clockMhz, whole)}</td>
             <td>{percent(1)}</td>
           </tr>

@@ -20,23 +20,27 @@ import { causesOf, profileOf } from "../model/profile.ts";
 import type { Store } from "../model/store.ts";
 import { visible } from "../model/text.ts";
 import { count, percent } from "../model/units.ts";
+import { ENGLISH } from "../model/words.ts";
 import { Causes } from "./causes.tsx";
 import { Controls, Legend, stepsOf, TimelineControls } from "./controls.tsx";
 import { Details, sentenceOf } from "./details.tsx";
 import { Findings } from "./findings.tsx";
 import { Memory } from "./memory.tsx";
 import { mountView } from "./mounting.tsx";
+import { useWords } from "./reading.ts";
 import { LayerTable } from "./table.tsx";
 import { createTimeline, type Timeline } from "./timeline.ts";
 import { Action, Section, useStore } from "./ui.tsx";
 
 export function mount(element: HTMLElement, data: ViewData, host: Host): Handle {
+  const { words = ENGLISH } = host;
   const store = createExplorerStore(host.state);
   const outward = Symbol("set by the host");
   store.watch((state, changed, origin) => {
     if (origin !== outward) tell(host, state, changed);
   });
-  const mounted = mountView(element, "Profile", () => <Explorer data={data} store={store} host={host} />);
+  const content = () => <Explorer data={data} store={store} host={host} />;
+  const mounted = mountView(element, words.__("Profile"), content, { words });
   return {
     update: patch => store.set(understood({ ...patch }), outward),
     dispose: () => {
@@ -55,7 +59,8 @@ function tell(host: Host, state: ExplorerState, changed: ReadonlySet<keyof Explo
 }
 
 function Explorer({ data, store, host }: { data: ViewData; store: Store<ExplorerState>; host: Host }) {
-  const derived = useMemo(() => derive(profileOf(data), store), [data, store]);
+  const words = useWords();
+  const derived = useMemo(() => derive(profileOf(data, words), store, words), [data, store, words]);
   const steps = useMemo(() => stepsOf(derived), [derived]);
   const timeline = useRef<Timeline | null>(null);
   const [spoken, announce] = useState("");
@@ -81,7 +86,7 @@ function Explorer({ data, store, host }: { data: ViewData; store: Store<Explorer
           <>
             {" "}
             <div class="sima-columns">
-              <Section title="Layers">
+              <Section title={words.__("Layers")}>
                 <LayerTable derived={derived} printing={printing} />
               </Section>
               <Details derived={derived} copy={text => navigator.clipboard.writeText(text)} />
@@ -96,7 +101,7 @@ function Explorer({ data, store, host }: { data: ViewData; store: Store<Explorer
           </>
         )}
       </Later>
-      {host.simulate && <Action label="Simulate" run={host.simulate} />}
+      {host.simulate && <Action label={words.__("Simulate")} run={host.simulate} />}
       {profile.missing.map(sentence => (
         <p class="sima-note" key={sentence}>
           {visible(sentence)}
@@ -153,26 +158,30 @@ function Lanes({ derived }: { derived: Derived }) {
 
 /** Where the whole run's cycles went, beside the efficiency that they explain. */
 function Whole({ derived }: { derived: Derived }) {
+  const words = useWords();
   const { unit } = useStore(derived.store);
   const { profile } = derived;
   const { totals, wordings } = profile.view;
   const parts = causesOf(profile, null);
   return (
-    <Section title="Where the cycles go">
+    <Section title={words.__("Where the cycles go")}>
       {parts ? (
         <Causes
           parts={parts}
           unit={unit}
           clockMhz={profile.clockMhz}
-          title={`${count(totals.cycles)} cycles, ${wordings["mla_alone"] ?? ""}`}
+          title={`${words.__("%1 cycles", count(totals.cycles))}, ${wordings["mla_alone"] ?? ""}`}
         />
       ) : (
-        <p class="sima-note">The file does not record why cycles were spent.</p>
+        <p class="sima-note">{words.__("The file does not record why cycles were spent.")}</p>
       )}
       {totals.efficiency != null && (
         <p class="sima-note">
-          Efficiency {percent(totals.efficiency)}: the bound of {count(totals.bound_cycles ?? 0)} cycles over those of
-          the run.
+          {words.__(
+            "Efficiency %1: the bound of %2 cycles over those of the run.",
+            percent(totals.efficiency),
+            count(totals.bound_cycles ?? 0),
+          )}
         </p>
       )}
       {(totals.counted ?? []).map(sentence => (

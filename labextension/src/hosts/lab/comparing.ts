@@ -49,7 +49,7 @@ export class ComparisonView extends Widget {
       const [first, second] = parcel.views;
       if (this.isDisposed || !first || !second || !parcel.compared) return;
       this.node.replaceChildren();
-      this.handle = mountComparison(this.node, { ...parcel.compared, before: first, after: second }, {});
+      this.handle = mountComparison(this.node, { ...parcel.compared, before: first, after: second }, { words: trans });
     } catch (error) {
       if (!this.asking.signal.aborted) this.say(error instanceof Refusal ? error.sentence : String(error), "alert");
     }

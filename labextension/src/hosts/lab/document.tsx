@@ -81,7 +81,7 @@ export class FileView extends Widget {
         onEditor={() => this.openEditor()}
       />
     );
-    this.mounted = mountView(this.node, trans.__("SiMa viewer"), content, lab, "lab");
+    this.mounted = mountView(this.node, trans.__("SiMa viewer"), content, { styles: lab, name: "lab", words: trans });
   }
 
   private async begin(): Promise<void> {
@@ -146,6 +146,7 @@ export class FileView extends Widget {
     const path = this.path ?? "";
     const { unit, order, colour } = settings.values;
     return {
+      words: trans,
       state: { unit, order, colour, ...this.kept.state.view },
       onState: changed => this.kept.change({ view: { ...this.kept.state.view, ...changed } }),
       ...(this.store.get().parcel?.kind === "archive" && {

@@ -29,6 +29,10 @@ export class JobsPanel extends Widget {
     super.onAfterAttach(message);
     addStyles(this.node, "parts", parts);
     const label = this.services.trans.__("Compiles");
-    this.mounted ??= mountView(this.node, label, () => <JobList services={this.services} />, lab, "lab");
+    this.mounted ??= mountView(this.node, label, () => <JobList services={this.services} />, {
+      styles: lab,
+      name: "lab",
+      words: this.services.trans,
+    });
   }
 }

@@ -19,6 +19,7 @@ import { type FileDocument, FileFactory, FileModelFactory } from "./factory.ts";
 import { archiveIcon, compareIcon, modelIcon, pipelineIcon, statsIcon } from "./icons.ts";
 import type { Job } from "./job.ts";
 import { COMMANDS, DOMAIN, FACTORY, MODEL, mayBeCompared, TYPES } from "./names.ts";
+import { translateSchema } from "./schema.ts";
 import type { Services } from "./services.ts";
 import { Settings } from "./settings.ts";
 import { JobsWatch } from "./watch_jobs.ts";
@@ -73,11 +74,13 @@ function servicesOf(
   registry: ISettingRegistry | null,
   states: IStateDB | null,
 ): Services {
+  const trans = (translator ?? nullTranslator).load(DOMAIN);
   const settings = new Settings();
+  if (registry) translateSchema(registry, PLUGIN, trans);
   // Without the settings' own plugin, or with a broken file of settings, the defaults serve.
   void settings.follow(registry, PLUGIN).catch(() => undefined);
   const { contents } = manager.services;
-  const api = new Api(app.serviceManager.serverSettings);
+  const api = new Api(app.serviceManager.serverSettings, trans);
   const openResult = ({ result }: Job) => {
     if (!result || !settings.values.openResult) return;
     // Not while a workspace is being restored: that ends by showing what was in front before, and would hide the result.
@@ -87,7 +90,7 @@ function servicesOf(
     api,
     jobs: new JobsWatch(api, openResult),
     settings,
-    trans: (translator ?? nullTranslator).load(DOMAIN),
+    trans,
     commands: app.commands,
     states,
     localPath: path => (["", "RTC"].includes(contents.driveName(path)) ? contents.localPath(path) : null),

@@ -67,7 +67,7 @@ STAGE_USERS = {"pipeline", "negotiate", "stages"}
 TILING_ROOMS = ("block", "maps", "cuts", "writing")
 #: Packages that know ONNX -> where they may be imported: anywhere, or only inside functions.
 ONNX_ANYWHERE = {"frontend", "demo"}
-ONNX_INSIDE_FUNCTIONS = {"model", "cli", "sources"}
+ONNX_INSIDE_FUNCTIONS = {"model", "cli", "sources", "a65"}
 #: Modules whose ``__all__`` is what the notebook side may import.
 PUBLIC = ("sima_compiler", "sima_compiler.view", "sima_compiler.cli")
 NOTEBOOK_PACKAGES = {"IPython", "ipywidgets", "ipykernel", "plotly", "anywidget", "traitlets", "sima_nb"}
@@ -97,7 +97,7 @@ def imports_of(path: Path) -> Iterator[Import]:
     inside = {
         id(child)
         for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or _is_for_types(node)
         for child in ast.walk(node)
     }
     for node in ast.walk(tree):
@@ -108,6 +108,11 @@ def imports_of(path: Path) -> Iterator[Import]:
         elif isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 yield Import(path, node.lineno, node.module or "", alias.name, at_top)
+
+
+def _is_for_types(node: ast.AST) -> bool:
+    """`if TYPE_CHECKING:`, whose imports never run."""
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
 def files(folder: Path) -> list[Path]:

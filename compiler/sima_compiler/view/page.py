@@ -45,12 +45,12 @@ def output_html(view: View) -> Markup:
     """The report as a notebook keeps it: the costliest part of a large View, data and script in compressed form."""
     kept = saved_view(view)
     data = json.dumps(to_json(explorer_view(kept)), ensure_ascii=False, separators=(",", ":"))
-    script, boot = (_script(name) for name in ("inline.js", "boot.js"))
+    script, boot = (_script(name).strip() for name in ("inline.packed", "boot.js"))
     return tag(
         "div",
         summary_html(kept),
         Markup(f"<script type=text/plain data-sima-view data-sima-gzip>{packed_text(data)}</script>"),
-        Markup(f"<script type=text/plain data-sima-packed>{packed_text(script)}</script><script>{boot}</script>"),
+        Markup(f"<script type=text/plain data-sima-packed>{script}</script><script>{boot}</script>"),
         data_sima_report=True,
     )
 
@@ -98,5 +98,10 @@ def _script(name: str) -> str:
 
 
 def packed_text(text: str) -> str:
-    """base85 of gzip, in letters that mean nothing in HTML; always the same. ``hosts/unpack.ts`` reads it."""
-    return base64.b85encode(gzip.compress(text.encode("utf-8"), 9, mtime=0)).decode("ascii").translate(_PLAIN_LETTERS)
+    """Text as `letters` of its gzip; always the same. ``hosts/unpack.ts`` reads it."""
+    return letters(gzip.compress(text.encode("utf-8"), 9, mtime=0))
+
+
+def letters(data: bytes) -> str:
+    """base85 in letters that mean nothing in HTML."""
+    return base64.b85encode(data).decode("ascii").translate(_PLAIN_LETTERS)

@@ -91,7 +91,7 @@ _UNREAD = re.compile(
 )
 #: Keys of closed sets, the factory's own name (its label is translated), and what the application says by itself.
 _KEYS = {
-    *("not feasible", "does not fit", "not readable", "set by the host", "SiMa Viewer", "Other"),
+    *("not feasible", "does not fit", "not readable", "set by the host", "SiMa Viewer", "SiMa Details", "Other"),
     *("Profiling views in notebook outputs", "Opens compiled archives, statistics and models without a kernel"),
 }
 #: Units, as `sima_compiler.view.units` writes them in every language.

@@ -41,7 +41,7 @@ export function Preview({ member, bytes, host }: { member: string; bytes: number
     return (
       <div>
         <p>
-          <Name text={member} />: {words.__("%1; reading it takes a while.", size(bytes))}
+          <Name text={member} /> {words.__("has %1; reading it takes a while.", size(bytes))}
         </p>
         <Button onClick={() => setAllowed(true)}>{words.__("Show it")}</Button>
       </div>

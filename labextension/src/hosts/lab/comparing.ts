@@ -10,12 +10,14 @@ import { mountComparison } from "../../views/views.ts";
 import type { Handle } from "../host.ts";
 import { Refusal } from "./api.ts";
 import type { Services } from "./services.ts";
+import { offerShortcuts } from "./shortcuts.ts";
 
 export class ComparisonView extends Widget {
   readonly before: string;
   readonly after: string;
   private readonly services: Services;
   private readonly asking = new AbortController();
+  private readonly release: () => void;
   private handle: Handle | null = null;
 
   constructor(services: Services, before: string, after: string) {
@@ -23,12 +25,14 @@ export class ComparisonView extends Widget {
     this.addClass("sima-nb-document");
     this.addClass("sima-nb-comparison");
     this.services = services;
+    this.release = offerShortcuts(this.node);
     this.before = before;
     this.after = after;
   }
 
   override dispose(): void {
     if (this.isDisposed) return;
+    this.release();
     this.asking.abort();
     this.handle?.dispose();
     super.dispose();

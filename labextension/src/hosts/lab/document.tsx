@@ -3,18 +3,21 @@
  */
 import type { DocumentRegistry } from "@jupyterlab/docregistry";
 import type { Message } from "@lumino/messaging";
+import { type ISignal, Signal } from "@lumino/signaling";
 import { Widget } from "@lumino/widgets";
 
 import type { Store } from "../../model/store.ts";
 import lab from "../../styles/lab.css";
 import parts from "../../styles/parts.css";
 import { addStyles, type Mounted, mountView } from "../../views/mounting.tsx";
-import type { Host } from "../host.ts";
+import type { Host, ViewState } from "../host.ts";
 import { Refusal } from "./api.ts";
+import type { Focus } from "./focus.ts";
 import { ModelPage } from "./form.tsx";
 import { Kept } from "./kept.ts";
 import { createPage, Page, type PageState, tabsOf } from "./page.tsx";
 import type { Services } from "./services.ts";
+import { offerShortcuts } from "./shortcuts.ts";
 import { type Watching, watchFile } from "./watching.ts";
 
 export class FileView extends Widget {
@@ -25,6 +28,8 @@ export class FileView extends Widget {
   private readonly watching: Watching;
   private mounted: Mounted | null = null;
   private asking: AbortController | null = null;
+  private readonly release: () => void;
+  private readonly _focusChanged = new Signal<this, Focus>(this);
 
   constructor(services: Services, context: DocumentRegistry.Context) {
     super();
@@ -37,8 +42,19 @@ export class FileView extends Widget {
       () => this.isVisible,
       () => this.look(),
     );
+    this.release = offerShortcuts(this.node);
     context.fileChanged.connect(this.onFileChanged, this);
     void this.begin();
+  }
+
+  /** What panels beside the document show of it. */
+  get focus(): Focus {
+    const data = this.store.get().parcel?.views[0] ?? null;
+    return { path: this.context.path, data, state: this.viewState };
+  }
+
+  get focusChanged(): ISignal<this, Focus> {
+    return this._focusChanged;
   }
 
   /** Read the file again, whether it changed or not. */
@@ -58,6 +74,8 @@ export class FileView extends Widget {
 
   override dispose(): void {
     if (this.isDisposed) return;
+    this.release();
+    Signal.clearData(this);
     this.watching.dispose();
     this.asking?.abort();
     this.kept.dispose();
@@ -108,6 +126,7 @@ export class FileView extends Widget {
       const tab = [this.store.get().tab, this.kept.state.tab].find(one => one && tabs.includes(one)) || (tabs[0] ?? "");
       const { seen } = this.store.get();
       this.store.set({ parcel, refusal: null, tab, seen: [...new Set([...seen, tab])] });
+      this._focusChanged.emit(this.focus);
     } catch (error) {
       if (asking.signal.aborted) return;
       this.failed(error instanceof Refusal ? error : new Refusal("Error", String(error), "", 0));
@@ -142,13 +161,15 @@ export class FileView extends Widget {
   }
 
   private host(): Host {
-    const { api, settings, trans } = this.services;
+    const { api, trans } = this.services;
     const path = this.path ?? "";
-    const { unit, order, colour } = settings.values;
     return {
       words: trans,
-      state: { unit, order, colour, ...this.kept.state.view },
-      onState: changed => this.kept.change({ view: { ...this.kept.state.view, ...changed } }),
+      state: this.viewState,
+      onState: changed => {
+        this.kept.change({ view: { ...this.kept.state.view, ...changed } });
+        this._focusChanged.emit(this.focus);
+      },
       ...(this.store.get().parcel?.kind === "archive" && {
         preview: request => api.preview(path, request),
         extract: async members => {
@@ -157,6 +178,12 @@ export class FileView extends Widget {
         },
       }),
     };
+  }
+
+  /** What the views begin with: the settings, and over them what was left in the workspace. */
+  private get viewState(): Partial<ViewState> {
+    const { unit, order, colour } = this.services.settings.values;
+    return { unit, order, colour, ...this.kept.state.view };
   }
 
   private openEditor(): void {

@@ -21,4 +21,8 @@ export const modelIcon = icon(
   '<path d="M6 3.5a2.5 2.5 0 1 1 0 5 2.5 2.5 0 0 1 0-5zM6 15.5a2.5 2.5 0 1 1 0 5 2.5 2.5 0 0 1 0-5zM18 9.500a2.500 2.500 0 1 1 0 5 2.500 2.500 0 0 1 0-5zM8 6.800l8 4-.8 1.600-8-4zM8 17.200l8-4-.8-1.600-8 4z"/>',
 );
 export const compareIcon = icon("compare", '<path d="M3 4h8v16H3zm2 2v12h4V6zM13 4h8v16h-8z"/>');
+export const detailsIcon = icon(
+  "details",
+  '<path d="M3 4h18v16H3zm2 2v12h7V6zM14 8h5v1.600h-5zM14 11h5v1.600h-5zM14 14h3.500v1.600H14z"/>',
+);
 export const compileIcon = icon("compile", `${CHIP}<path d="M10 8.500l6 3.500-6 3.500z"/>`);

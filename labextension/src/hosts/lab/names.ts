@@ -13,6 +13,8 @@ export const COMMANDS = {
   compareWith: "sima-nb:compare-with",
   compile: "sima-nb:compile",
   jobs: "sima-nb:jobs",
+  details: "sima-nb:details",
+  dockDetails: "sima-nb:dock-details",
   reload: "sima-nb:reload",
   nextTab: "sima-nb:next-tab",
   previousTab: "sima-nb:previous-tab",

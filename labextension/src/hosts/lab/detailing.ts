@@ -1,0 +1,63 @@
+/** The plugin's commands around the panel of details: shown in the side area, or docked beside the document. */
+import type { ILayoutRestorer, JupyterFrontEnd } from "@jupyterlab/application";
+import type { ICommandPalette, WidgetTracker } from "@jupyterlab/apputils";
+
+import { DetailsPanel } from "./details_panel.ts";
+import type { FileDocument } from "./factory.ts";
+import { detailsIcon } from "./icons.ts";
+import { COMMANDS } from "./names.ts";
+import type { Services } from "./services.ts";
+
+/** Behind what JupyterLab itself puts there. */
+const RANK = 900;
+
+export function addDetails(
+  app: JupyterFrontEnd,
+  services: Services,
+  files: WidgetTracker<FileDocument>,
+  restorer: ILayoutRestorer | null,
+  palette: ICommandPalette | null,
+): void {
+  const { trans } = services;
+  const toSide = () => {
+    panel.title.label = "";
+    panel.title.closable = false;
+    app.shell.add(panel, "right", { rank: RANK, type: "SiMa Details" });
+  };
+  const panel = new DetailsPanel(services, toSide);
+  toSide();
+  restorer?.add(panel, "sima-nb-details");
+  const follow = () => panel.follow(files.currentWidget?.content ?? null);
+  files.currentChanged.connect(follow);
+  follow();
+
+  app.commands.addCommand(COMMANDS.details, {
+    label: trans.__("Show the details of the selection"),
+    caption: trans.__("What is recorded about the selected layers; once more: back to the document"),
+    icon: detailsIcon,
+    execute: () => {
+      if (panel.node.contains(document.activeElement) && files.currentWidget) {
+        app.shell.activateById(files.currentWidget.id);
+        return;
+      }
+      app.shell.activateById(panel.id);
+      panel.focus();
+    },
+    describedBy: { args: { type: "object", properties: {} } },
+  });
+  app.commands.addCommand(COMMANDS.dockDetails, {
+    label: trans.__("Dock the details beside the document"),
+    caption: trans.__("As a tab that can be moved anywhere; closed, it goes back to the side"),
+    icon: detailsIcon,
+    execute: () => {
+      panel.title.label = trans.__("Details");
+      panel.title.closable = true;
+      const ref = files.currentWidget?.id ?? null;
+      app.shell.add(panel, "main", { mode: "split-right", ref, activate: false, type: "SiMa Details" });
+    },
+    describedBy: { args: { type: "object", properties: {} } },
+  });
+  const category = trans.__("SiMa");
+  palette?.addItem({ command: COMMANDS.details, category });
+  palette?.addItem({ command: COMMANDS.dockDetails, category });
+}

@@ -21,18 +21,21 @@ from sima_nb.server.base import Services, UnknownHandler
 from sima_nb.server.compiling import CheckHandler, JobHandler, JobLogHandler, JobsHandler
 from sima_nb.server.opening import OpenFiles
 from sima_nb.server.pool import WorkPool
-from sima_nb.server.reading import ComparisonHandler, MemberHandler, StateHandler, TreeHandler, ViewHandler
+from sima_nb.server.reading import ComparisonHandler, MemberHandler, PageHandler, StateHandler, TreeHandler, ViewHandler
+from sima_nb.server.sources import SourceHandler
 from sima_nb.server.writing import ExtractHandler
 
 _MIB = 1 << 20
 #: What an address ends with -> who answers.
 HANDLERS: dict[str, type[Any]] = {
     "view": ViewHandler,
+    "page": PageHandler,
     "state": StateHandler,
     "tree": TreeHandler,
     "member": MemberHandler,
     "comparison": ComparisonHandler,
     "extract": ExtractHandler,
+    "source": SourceHandler,
     "check": CheckHandler,
     "jobs": JobsHandler,
     r"jobs/(\w+)": JobHandler,

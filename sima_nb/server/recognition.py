@@ -68,7 +68,7 @@ def document_of(path: Path, name: str, limits: Limits, watch: Watch) -> Document
     if b"\0" in head:
         return _other(name, "a binary file of another kind")
     if ending.endswith(_YAML):
-        return _statistics(path, name, limits)
+        return _statistics(path, name, limits, watch)
     if ending.endswith(".json") or head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")):
         return _json(path, name, limits)
     return _other(name, "a text file of another kind")
@@ -92,14 +92,15 @@ def _named(view: View, name: str) -> View:
     return replace(view, path=name)
 
 
-def _statistics(path: Path, name: str, limits: Limits) -> Document:
+def _statistics(path: Path, name: str, limits: Limits, watch: Watch) -> Document:
     _check_size(path, name, limits.yaml_bytes)
     try:
-        stats = MlaStats.read(path)
+        stats = MlaStats.read(path, watch=watch)
     except ArchiveError as error:
         if path.name.lower().removesuffix(".yml").removesuffix(".yaml").endswith("mla_stats"):
             raise
         return _other(name, "YAML, but no MLA statistics", _first_line(error.message))
+    watch()
     return Document("stats", view_of_stats(stats, name))
 
 

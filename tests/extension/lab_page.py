@@ -26,7 +26,7 @@ class LabPage:
     @property
     def document(self) -> Locator:
         """The document of ours that is seen."""
-        return self.page.locator(".sima-nb-document:visible")
+        return self.page.locator(".sima-nb-document:not(.sima-nb-details):visible")
 
     def row(self, name: str) -> Locator:
         """A row of the file browser."""

@@ -8,6 +8,7 @@ import io
 import json
 import subprocess
 import tarfile
+import threading
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sima_compiler import Limits
+from sima_nb.server.errors import ClientLeftError
+from sima_nb.server.opening import OpenFiles
+from sima_nb.server.pool import Cancellation
 from tests.archive.archive_samples import document, header, plain_tar, tar_bytes, write_gz
 from tests.server.conftest import head_of
 from tests.support.archives import stats_text
@@ -150,6 +155,22 @@ def asking(server: Server, path: str) -> http.client.HTTPConnection:
     connection.request("GET", server.target("view", {"path": path}), headers=server.headers_of(None))
     time.sleep(0.2)
     return connection
+
+
+def test_an_odd_spelling_of_statistics_is_left_when_its_client_leaves(tmp_path: Path) -> None:
+    """YAML that no quick way reads takes seconds: nobody reads it to its end for one who left."""
+    path = tmp_path / "odd_mla_stats.yaml"
+    path.write_text(
+        "".join(f"{n}: {{name: a{n}, start_cycle: {n}, end_cycle: {n}}}\n" for n in range(300_000)), "utf-8"
+    )
+    cancellation = Cancellation()
+    timer = threading.Timer(0.3, cancellation.cancel)
+    timer.start()
+    started = time.monotonic()
+    with pytest.raises(ClientLeftError):
+        OpenFiles(1, Limits()).open(path, path.name, cancellation)
+    assert time.monotonic() - started < 3
+    timer.join()
 
 
 def test_limits_are_settings(narrow: Server) -> None:

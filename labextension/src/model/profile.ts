@@ -321,11 +321,16 @@ export interface Part {
   readonly cycles: number;
 }
 
+/** The causes of the whole run, in the palette's order; null where they are not recorded. */
+export function wholeCauses({ palette, totals }: ViewHead): readonly Part[] | null {
+  const cycles = totals.cause_cycles ?? [];
+  return cycles.length ? palette.causes.map((label, at) => ({ label, cycles: cycles[at] ?? 0 })) : null;
+}
+
 /** The causes of a set of layers (all: null), in the palette's order; null where they are not recorded. */
 export function causesOf(profile: Profile, chosen: readonly number[] | null): readonly Part[] | null {
   const { causes } = profile.view.palette;
-  const totals = profile.view.totals.cause_cycles ?? [];
-  if (!chosen) return totals.length ? causes.map((label, at) => ({ label, cycles: totals[at] ?? 0 })) : null;
+  if (!chosen) return wholeCauses(profile.view);
   const sums = causes.map(() => 0);
   let known = false;
   for (const row of chosen) {

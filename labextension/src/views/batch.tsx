@@ -24,6 +24,22 @@ export function mount(element: HTMLElement, data: ViewData, host: Host): Handle 
 }
 
 function Batch({ data, host }: { data: ViewData; host: Host }) {
+  const { view } = data;
+  const candidates = data.tables.candidates.records();
+  const actual = view.batch.actual_batch_size;
+  return (
+    <>
+      <p class="sima-lead">{visible(view.batch.sentence)}</p>
+      {candidates.length === 0 && <p class="sima-note">{view.wordings["no_candidates"]}</p>}
+      {candidates.length > 0 && <BatchChart candidates={candidates} head={view} />}
+      <Weighed data={data} />
+      {host.recompile && <Recompile host={host} start={actual ?? 1} />}
+    </>
+  );
+}
+
+/** What was weighed in words and rows: why not more, why not the faster one, every size, and what would help. */
+export function Weighed({ data }: { data: ViewData }) {
   const words = useWords();
   const { view } = data;
   const candidates = data.tables.candidates.records();
@@ -31,9 +47,6 @@ function Batch({ data, host }: { data: ViewData; host: Host }) {
   const { why_not_more: more, why_not_faster: faster, would_help: help } = view.batch;
   return (
     <>
-      <p class="sima-lead">{visible(view.batch.sentence)}</p>
-      {candidates.length === 0 && <p class="sima-note">{view.wordings["no_candidates"]}</p>}
-      {candidates.length > 0 && <BatchChart candidates={candidates} head={view} />}
       {more && (
         <p>
           <b>{words.__("Why not one more?")}</b> {visible(more)}
@@ -58,7 +71,6 @@ function Batch({ data, host }: { data: ViewData; host: Host }) {
         </Section>
       )}
       {candidates.length > 0 && <Levers sentences={help} planned={view.wordings["levers_not_planned"] ?? ""} />}
-      {host.recompile && <Recompile host={host} start={actual ?? 1} />}
     </>
   );
 }

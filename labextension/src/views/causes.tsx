@@ -1,8 +1,9 @@
 /** Where cycles went, as one bar and as numbers that add up to the whole. */
-import type { Part } from "../model/profile.ts";
-import { amount, percent, type Unit } from "../model/units.ts";
+import type { ViewHead } from "../columns.ts";
+import { type Part, wholeCauses } from "../model/profile.ts";
+import { amount, count, percent, type Unit } from "../model/units.ts";
 import { useWords } from "./reading.ts";
-import { Swatch } from "./ui.tsx";
+import { Section, Swatch } from "./ui.tsx";
 
 export function Causes(props: { parts: readonly Part[]; unit: Unit; clockMhz: number; title: string }) {
   const words = useWords();
@@ -49,5 +50,40 @@ export function Causes(props: { parts: readonly Part[]; unit: Unit; clockMhz: nu
         </tbody>
       </table>
     </figure>
+  );
+}
+
+/** The causes of the whole run, beside the efficiency that they explain, and what was counted. */
+export function WhereCyclesGo({ view, unit }: { view: ViewHead; unit: Unit }) {
+  const words = useWords();
+  const { totals, wordings } = view;
+  const parts = wholeCauses(view);
+  return (
+    <Section title={words.__("Where the cycles go")}>
+      {parts ? (
+        <Causes
+          parts={parts}
+          unit={unit}
+          clockMhz={view.machine.clock_mhz}
+          title={`${words.__("%1 cycles", count(totals.cycles))}, ${wordings["mla_alone"] ?? ""}`}
+        />
+      ) : (
+        <p class="sima-note">{words.__("The file does not record why cycles were spent.")}</p>
+      )}
+      {totals.efficiency != null && (
+        <p class="sima-note">
+          {words.__(
+            "Efficiency %1: the bound of %2 cycles over those of the run.",
+            percent(totals.efficiency),
+            count(totals.bound_cycles ?? 0),
+          )}
+        </p>
+      )}
+      {(totals.counted ?? []).map(sentence => (
+        <p class="sima-note" key={sentence}>
+          {sentence}
+        </p>
+      ))}
+    </Section>
   );
 }

@@ -16,12 +16,11 @@ import {
   SHARED,
   understood,
 } from "../model/explorer_state.ts";
-import { causesOf, profileOf } from "../model/profile.ts";
+import { profileOf } from "../model/profile.ts";
 import type { Store } from "../model/store.ts";
 import { visible } from "../model/text.ts";
-import { count, percent } from "../model/units.ts";
 import { ENGLISH } from "../model/words.ts";
-import { Causes } from "./causes.tsx";
+import { WhereCyclesGo } from "./causes.tsx";
 import { Controls, Legend, stepsOf, TimelineControls } from "./controls.tsx";
 import { Details, sentenceOf } from "./details.tsx";
 import { Findings } from "./findings.tsx";
@@ -156,41 +155,10 @@ function Lanes({ derived }: { derived: Derived }) {
   return <p class="sima-note">{notes.join("; ")}</p>;
 }
 
-/** Where the whole run's cycles went, beside the efficiency that they explain. */
+/** Where the whole run's cycles went, in the unit that is chosen. */
 function Whole({ derived }: { derived: Derived }) {
-  const words = useWords();
   const { unit } = useStore(derived.store);
-  const { profile } = derived;
-  const { totals, wordings } = profile.view;
-  const parts = causesOf(profile, null);
-  return (
-    <Section title={words.__("Where the cycles go")}>
-      {parts ? (
-        <Causes
-          parts={parts}
-          unit={unit}
-          clockMhz={profile.clockMhz}
-          title={`${words.__("%1 cycles", count(totals.cycles))}, ${wordings["mla_alone"] ?? ""}`}
-        />
-      ) : (
-        <p class="sima-note">{words.__("The file does not record why cycles were spent.")}</p>
-      )}
-      {totals.efficiency != null && (
-        <p class="sima-note">
-          {words.__(
-            "Efficiency %1: the bound of %2 cycles over those of the run.",
-            percent(totals.efficiency),
-            count(totals.bound_cycles ?? 0),
-          )}
-        </p>
-      )}
-      {(totals.counted ?? []).map(sentence => (
-        <p class="sima-note" key={sentence}>
-          {sentence}
-        </p>
-      ))}
-    </Section>
-  );
+  return <WhereCyclesGo view={derived.profile.view} unit={unit} />;
 }
 
 /** What is below the timeline comes in the frame after the first, so that the bars are there sooner. */

@@ -1,4 +1,4 @@
-/** The facts at a glance: batch, cycles, latency, rate, efficiency, processors, warnings and advice. */
+/** The report: all that the static one says but its list of layers, which is the explorer. */
 
 import type { ViewData } from "../columns.ts";
 import type { Handle, Host } from "../hosts/host.ts";
@@ -7,9 +7,12 @@ import { visible } from "../model/text.ts";
 import { count, duration, percent, shortRate } from "../model/units.ts";
 import { ENGLISH } from "../model/words.ts";
 import parts from "../styles/parts.css";
+import { Weighed } from "./batch.tsx";
+import { WhereCyclesGo } from "./causes.tsx";
 import { Findings } from "./findings.tsx";
 import { mountView } from "./mounting.tsx";
 import { useWords } from "./reading.ts";
+import { Elsewhere, FileRows, Machine, SegmentMemory } from "./report_parts.tsx";
 import { Action, Name, Section, Swatch } from "./ui.tsx";
 
 export function mount(element: HTMLElement, data: ViewData, host: Host): Handle {
@@ -27,6 +30,7 @@ function Summary({ data, host }: { data: ViewData; host: Host }) {
       <p class="sima-title sima-large">
         <Name text={view.name || view.path} longest={200} />
       </p>
+      <Machine view={view} />
       <Tiles data={data} />
       <p class="sima-lead">{visible(view.batch.sentence)}</p>
       {view.host_sentence && <p>{visible(view.host_sentence)}</p>}
@@ -41,11 +45,18 @@ function Summary({ data, host }: { data: ViewData; host: Host }) {
         </Section>
       )}
       <Findings findings={view.findings ?? []} layers={data.tables.layers} onShow={null} />
-      {(view.totals.counted ?? []).map(sentence => (
-        <p class="sima-note" key={sentence}>
-          {sentence}
-        </p>
-      ))}
+      {data.tables.layers.count > 0 && <WhereCyclesGo view={view} unit="cycles" />}
+      <SegmentMemory view={view} />
+      {data.tables.candidates.count > 0 && (
+        <Section title={words.__("Batch sizes")}>
+          <Weighed data={data} />
+        </Section>
+      )}
+      <Elsewhere data={data} />
+      <FileRows data={data} />
+      {(view.not_recorded ?? []).length > 0 && (
+        <p class="sima-note">{words.__("Not recorded: %1.", visible((view.not_recorded ?? []).join(", ")))}</p>
+      )}
       {host.simulate && <Action label={words.__("Simulate")} run={host.simulate} />}
     </>
   );

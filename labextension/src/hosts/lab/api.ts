@@ -46,6 +46,12 @@ export class Api {
     return this.parcel("comparison", { before, after }, signal);
   }
 
+  /** The report as one offline page. */
+  async page(path: string): Promise<Blob> {
+    const response = await this.ask("GET", "page", { path });
+    return response.blob();
+  }
+
   /** What changes whenever the file does; null where it is gone. */
   async identity(path: string): Promise<string | null> {
     const found = await this.json<{ identity: string | null }>("GET", "state", { path });
@@ -58,6 +64,12 @@ export class Api {
 
   extract(path: string, members: readonly string[]): Promise<{ folder: string; files: readonly string[] }> {
     return this.json("POST", "extract", {}, { path, members });
+  }
+
+  /** The model that an archive was compiled from, or null where the server cannot tell. */
+  async source(path: string): Promise<string | null> {
+    const found = await this.json<{ path: string | null }>("GET", "source", { path });
+    return found.path;
   }
 
   /** What `simac check` says; `shapes` are `name=1x3x224x224`. */

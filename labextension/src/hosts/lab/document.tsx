@@ -1,20 +1,23 @@
 /**
  * One file as a document of the application: asks the server what it is, shows it, and asks again when it changes.
  */
+import { PathExt } from "@jupyterlab/coreutils";
 import type { DocumentRegistry } from "@jupyterlab/docregistry";
 import type { Message } from "@lumino/messaging";
 import { type ISignal, Signal } from "@lumino/signaling";
 import { Widget } from "@lumino/widgets";
 
-import type { Store } from "../../model/store.ts";
+import { createStore, type Store } from "../../model/store.ts";
 import lab from "../../styles/lab.css";
 import parts from "../../styles/parts.css";
+import { element } from "../../views/elements.ts";
 import { addStyles, type Mounted, mountView } from "../../views/mounting.tsx";
 import type { Host, ViewState } from "../host.ts";
 import { Refusal } from "./api.ts";
 import type { Focus } from "./focus.ts";
-import { ModelPage } from "./form.tsx";
+import { type Asked, ModelPage } from "./form.tsx";
 import { Kept } from "./kept.ts";
+import { COMMANDS } from "./names.ts";
 import { createPage, Page, type PageState, tabsOf } from "./page.tsx";
 import type { Services } from "./services.ts";
 import { offerShortcuts } from "./shortcuts.ts";
@@ -25,6 +28,7 @@ export class FileView extends Widget {
   private readonly context: DocumentRegistry.Context;
   private readonly store: Store<PageState> = createPage();
   private readonly kept: Kept;
+  private readonly asked: Store<Asked> = createStore<Asked>({ batch_size: null });
   private readonly watching: Watching;
   private mounted: Mounted | null = null;
   private asking: AbortController | null = null;
@@ -64,6 +68,25 @@ export class FileView extends Widget {
     if (this.store.get().parcel) this.store.set({ news: trans.__("Read again.") });
   }
 
+  /** Hand the report to the browser as one offline page; what goes wrong is said in the document. */
+  async savePage(): Promise<void> {
+    const { api } = this.services;
+    try {
+      const page = await api.page(this.path ?? "");
+      const link = element("a", { attributes: { download: `${PathExt.basename(this.context.path)}.html` } });
+      link.href = URL.createObjectURL(page);
+      link.click();
+      URL.revokeObjectURL(link.href);
+    } catch (error) {
+      this.store.set({ news: error instanceof Refusal ? error.sentence : String(error) });
+    }
+  }
+
+  /** Fill in what somebody asked for elsewhere, in the form of a model. */
+  prefill(asked: Asked): void {
+    this.asked.set(asked);
+  }
+
   /** Choose the tab that stands `by` behind the present one. */
   moveTab(by: number): void {
     const tabs = tabsOf(this.store.get().parcel?.kind ?? "");
@@ -93,7 +116,7 @@ export class FileView extends Widget {
         store={this.store}
         trans={trans}
         host={() => this.host()}
-        model={() => <ModelPage services={this.services} path={this.path ?? ""} />}
+        model={() => <ModelPage services={this.services} path={this.path ?? ""} asked={this.asked} />}
         onChoose={tab => this.choose(tab)}
         onRetry={() => void this.reload()}
         onEditor={() => this.openEditor()}
@@ -172,6 +195,8 @@ export class FileView extends Widget {
       },
       ...(this.store.get().parcel?.kind === "archive" && {
         preview: request => api.preview(path, request),
+        recompile: async batch_size =>
+          String(await this.services.commands.execute(COMMANDS.recompile, { path, batch_size })),
         extract: async members => {
           const { files, folder } = await api.extract(path, members);
           return trans._n("%1 file extracted into %2", "%1 files extracted into %2", files.length, folder);

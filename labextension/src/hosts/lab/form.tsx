@@ -2,11 +2,12 @@
 import { PathExt } from "@jupyterlab/coreutils";
 import { useEffect, useState } from "preact/hooks";
 
+import type { Store } from "../../model/store.ts";
 import { visible } from "../../model/text.ts";
 import { count } from "../../model/units.ts";
 import { useId } from "../../views/ids.ts";
 import { OWN_KEYS } from "../../views/keys.ts";
-import { Button, Section } from "../../views/ui.tsx";
+import { Button, Section, useStore } from "../../views/ui.tsx";
 import { Refusal } from "./api.ts";
 import type { CheckReport, JobRequest } from "./job.ts";
 import { JobList } from "./job_list.tsx";
@@ -25,7 +26,12 @@ interface Fields extends CompileDefaults {
   readonly samples: "random" | "file";
 }
 
-export function ModelPage({ services, path }: Props) {
+/** What was asked for in another document: the batch size of a compile at another size. */
+export interface Asked {
+  readonly batch_size: number | null;
+}
+
+export function ModelPage({ services, path, asked }: Props & { asked: Store<Asked> }) {
   const { trans, settings } = services;
   const [fields, setFields] = useState<Fields>({
     ...settings.values.compile,
@@ -33,6 +39,12 @@ export function ModelPage({ services, path }: Props) {
     input_shape: "",
     samples: "random",
   });
+  const { batch_size } = useStore(asked);
+  useEffect(() => {
+    if (batch_size === null) return;
+    setFields(typed => ({ ...typed, batch_size }));
+    asked.set({ batch_size: null });
+  }, [batch_size]);
   const [checked, setChecked] = useState<readonly string[]>([]);
   const check = useCheck(services, path, checked);
   return (

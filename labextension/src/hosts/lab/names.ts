@@ -12,10 +12,12 @@ export const COMMANDS = {
   compare: "sima-nb:compare",
   compareWith: "sima-nb:compare-with",
   compile: "sima-nb:compile",
+  recompile: "sima-nb:recompile",
   jobs: "sima-nb:jobs",
   details: "sima-nb:details",
   dockDetails: "sima-nb:dock-details",
   reload: "sima-nb:reload",
+  savePage: "sima-nb:save-page",
   nextTab: "sima-nb:next-tab",
   previousTab: "sima-nb:previous-tab",
 } as const;

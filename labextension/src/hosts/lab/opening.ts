@@ -213,6 +213,9 @@ function addCommands(
       describedBy: argumentsOf({}),
     });
   onCurrent(COMMANDS.reload, trans.__("Read the file again"), document => void document.content.reload());
+  onCurrent(COMMANDS.savePage, trans.__("Download the report as one offline page"), document => {
+    void document.content.savePage();
+  });
   onCurrent(COMMANDS.nextTab, trans.__("Next view of the file"), document => document.content.moveTab(1));
   onCurrent(COMMANDS.previousTab, trans.__("Previous view of the file"), document => document.content.moveTab(-1));
 }
@@ -267,6 +270,7 @@ function addMenus(app: JupyterFrontEnd, palette: ICommandPalette | null, trans: 
     COMMANDS.compare,
     COMMANDS.compareWith,
     COMMANDS.reload,
+    COMMANDS.savePage,
     COMMANDS.nextTab,
     COMMANDS.previousTab,
   ]) {

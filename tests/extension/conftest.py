@@ -16,6 +16,8 @@ from tests.support.jupyterlab import Lab, running_lab
 from tests.support.small_models import write_small_model
 
 Opened = Callable[..., LabPage]
+#: Every letter that an address, a selector or a translation could trip over.
+ODD = "smäll #1 50%25 & more"
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +35,7 @@ def fill(folder: Path) -> None:
     model = write_small_model(folder)
     compiled = Model.from_onnx(model)
     archive = Archive.open(compiled.compile(output_path=folder, batch_size=3).path)
-    (folder / "small_mpk (1).tar.gz").write_bytes((folder / "small_mpk.tar.gz").read_bytes())
+    (folder / f"{ODD}_mpk (1).tar.gz").write_bytes((folder / "small_mpk.tar.gz").read_bytes())
     (folder / "other").mkdir()
     compiled.compile(output_path=folder / "other", batch_size=1)
     compiled.save("small", folder)

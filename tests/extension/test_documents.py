@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, expect
 
-from tests.extension.conftest import Opened
+from tests.extension.conftest import ODD, Opened
 from tests.support.archives import stats_text
 from tests.support.jupyterlab import NOT_OURS, PATIENCE
 
@@ -26,7 +26,7 @@ def test_a_double_click_opens_each_kind_of_file(open_page: Opened) -> None:
     for name, tabs in {
         "small_mpk.tar.gz": ["Report", "Gantt", "Archive", "Batch"],
         "vendor_mpk.tar.gz": ["Report", "Gantt", "Archive", "Batch"],
-        "small_mpk (1).tar.gz": ["Report", "Gantt", "Archive", "Batch"],
+        f"{ODD}_mpk (1).tar.gz": ["Report", "Gantt", "Archive", "Batch"],
         "small_mla_stats.yaml": ["Report", "Gantt"],
         "large_mla_stats.yaml": ["Report", "Gantt"],
         "small_mpk.json": ["Report", "Archive"],
@@ -51,15 +51,15 @@ def test_a_double_click_opens_each_kind_of_file(open_page: Opened) -> None:
 
 def test_members_are_previewed_and_extracted(open_page: Opened) -> None:
     lab = open_page()
-    place = lab.double_click("small_mpk (1).tar.gz")
+    place = lab.double_click(f"{ODD}_mpk (1).tar.gz")
     lab.tab("Archive").click()
     program = place.get_by_role("treeitem").filter(has_text="small_stage1_mla.lm")
     program.click()
     expect(place).to_contain_text("commands: ")
     place.get_by_role("treeitem").filter(has_text="small_compile_report.json").click(modifiers=["Control"])
     place.get_by_role("button", name="Extract 1 file", exact=True).click()
-    expect(place).to_contain_text("1 file extracted into small")
-    assert (lab.lab.folder / "small" / "small_compile_report.json").is_file()
+    expect(place).to_contain_text(f"1 file extracted into {ODD}")
+    assert (lab.lab.folder / ODD / "small_compile_report.json").is_file()
 
 
 def test_other_files_are_named_and_the_editor_stays(open_page: Opened) -> None:
@@ -111,6 +111,9 @@ def test_a_workspace_brings_back_what_was_seen(open_page: Opened) -> None:
     lab.document.get_by_role("combobox", name="Unit").select_option("time")
     lab.document.get_by_role("searchbox").fill("global")
     expect(rows(lab.document)).to_have_count(1)
+    lab.document.get_by_role("button", name="Selection").click()
+    lab.document.get_by_role("combobox", name="Timeline").select_option("rows")
+    expect(lab.document.get_by_role("button", name="All", exact=True)).to_be_enabled()
     lab.page.wait_for_timeout(2000)
     lab.page.reload()
     lab.wait_ready()
@@ -120,6 +123,8 @@ def test_a_workspace_brings_back_what_was_seen(open_page: Opened) -> None:
     expect(rows(lab.document)).to_have_count(1)
     expect(rows(lab.document)).to_have_attribute("aria-selected", "true")
     expect(lab.document.get_by_role("combobox", name="Unit")).to_have_value("time")
+    expect(lab.document.get_by_role("combobox", name="Timeline")).to_have_value("rows")
+    expect(lab.document.get_by_role("button", name="All", exact=True)).to_be_enabled()
     lab.page.get_by_role("tab", name="small_mpk.tar.gz ↔ other/small_mpk.tar.gz").click()
     expect(lab.document.get_by_label("Layers of both")).to_be_visible()
 
@@ -154,6 +159,20 @@ def test_notebook_7_opens_the_same_documents(open_page: Opened) -> None:
     assert not [error for error in errors if not any(known in error for known in NOT_OURS)]
 
 
+def test_notebook_7_compiles_and_its_documents_find_each_other(open_page: Opened) -> None:
+    """Each document is a page of its own there: the form is one, and what it is asked for reaches it."""
+    lab = open_page("tree")
+    with lab.page.context.expect_page() as opening:
+        lab.menu("small.onnx").get_by_text("Compile for the MLA").click()
+    form = opening.value.locator(".sima-nb-document:not(.sima-nb-details)")
+    expect(form.locator("[data-compiles=true]")).to_be_visible(timeout=1000 * PATIENCE)
+    form.get_by_label("Output folder").fill("seven")
+    form.get_by_role("button", name="Compile", exact=True).click()
+    done = form.locator("[data-state=done]").first
+    expect(done).to_contain_text("batch 1 asked for, 1 built", timeout=1000 * PATIENCE)
+    assert (lab.lab.folder / "seven" / "small_mpk.tar.gz").is_file()
+
+
 def test_it_speaks_german(open_page: Opened) -> None:
     """The words that the package ships, in a JupyterLab whose language pack is played by the test."""
     words = json.loads((ROOT / "sima_nb" / "locale" / "de_DE" / "LC_MESSAGES" / "sima_nb.json").read_text("utf-8"))
@@ -173,6 +192,13 @@ def test_it_speaks_german(open_page: Opened) -> None:
         expect(lab.page.get_by_role("button", name="Vergleichen mit …")).to_be_visible()
         lab.command("docmanager:open", path="small.sima")
         expect(lab.document.get_by_label("Größter Stapel")).to_be_visible(timeout=1000 * PATIENCE)
+        lab.command("docmanager:open", path="small_mpk.tar.gz")
+        lab.tab("Gantt").click()
+        expect(lab.document.get_by_role("combobox", name="Reihenfolge")).to_be_visible()
+        expect(lab.document.get_by_role("button", name="Faltung")).to_be_visible()
+        expect(lab.document).to_contain_text("4 von 4 Schichten")
+        lab.command("settingeditor:open", query="SiMa")
+        expect(lab.page.locator(".jp-SettingsPanel")).to_contain_text("Einheit von Dauern", timeout=1000 * PATIENCE)
     finally:
         lab.page.evaluate(setting.replace("de_DE", "default"))
 

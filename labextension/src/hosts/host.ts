@@ -16,6 +16,15 @@ export interface ViewState {
   readonly colour: "kind" | "cause" | "utilisation";
 }
 
+/** What a page keeps of itself beside that: no trait of a widget, but part of what a workspace brings back. */
+export interface PageState {
+  readonly layout: "lanes" | "rows" | "sorted";
+  /** Layers with fewer cycles are not shown. */
+  readonly least: number;
+  /** Keys of the legend's groups that are switched off. */
+  readonly hidden: readonly string[];
+}
+
 export interface PreviewRequest {
   readonly member: string;
   /** Which part: text comes in pages, so that a listing of a million lines costs one page. */
@@ -41,9 +50,10 @@ export interface Host {
   /** The reader's language; English where the host has none. */
   readonly words?: Words;
   /** State to begin with. */
-  readonly state?: Partial<ViewState>;
+  readonly state?: Partial<ViewState & PageState>;
   /** Called with what the person changed. */
   readonly onState?: (changed: Partial<ViewState>) => void;
+  readonly onPage?: (changed: Partial<PageState>) => void;
   /** Compiles again at a batch size; settles when done. The text is shown. */
   readonly recompile?: (batch: number) => Promise<string>;
   /** Runs the archive on the simulated machine and says what that took. */

@@ -2,20 +2,14 @@
  * The explorer's one state, and everything that follows from it: which layers are shown, in which order, which are
  * chosen, how they are coloured. Derived values are made when first asked for and kept until what they come from changes.
  */
-import type { ViewState } from "../hosts/host.ts";
+import type { PageState, ViewState } from "../hosts/host.ts";
 import { type Filterable, type Shown, shownOf, wordsOf } from "./filter.ts";
 import { byNumber, byText, kept } from "./order.ts";
 import { type Grouping, groupingOf, type Profile } from "./profile.ts";
 import { createStore, type Store } from "./store.ts";
 import { ENGLISH, type Words } from "./words.ts";
 
-export interface ExplorerState extends ViewState {
-  readonly layout: "lanes" | "rows" | "sorted";
-  /** Layers with fewer cycles are not shown. */
-  readonly least: number;
-  /** Keys of the legend's groups that are switched off. */
-  readonly hidden: readonly string[];
-}
+export interface ExplorerState extends ViewState, PageState {}
 
 export const INITIAL: ExplorerState = {
   selected: [],
@@ -29,8 +23,10 @@ export const INITIAL: ExplorerState = {
   hidden: [],
 };
 
-/** What a host may set and hears about; the rest is the page's own. */
+/** What a host may set and hears about; the rest is the page's own, which a host may keep. */
 export const SHARED = ["selected", "filter", "range", "unit", "order", "colour"] as const;
+
+export const OWN = ["layout", "least", "hidden"] as const;
 
 export interface Derived {
   readonly profile: Profile;
@@ -131,6 +127,9 @@ export function understood(patch: Partial<Record<string, unknown>>): Partial<Exp
   const found: Record<string, unknown> = {};
   if (Array.isArray(patch["selected"])) found["selected"] = patch["selected"].filter(Number.isInteger);
   if (typeof patch["filter"] === "string") found["filter"] = patch["filter"];
+  const { hidden, least } = patch;
+  if (Array.isArray(hidden)) found["hidden"] = hidden.filter(key => typeof key === "string");
+  if (typeof least === "number" && least >= 0) found["least"] = least;
   const range = patch["range"];
   if (range === null || (Array.isArray(range) && !range.length)) found["range"] = null;
   else if (Array.isArray(range) && range.length === 2 && range.every(Number.isFinite) && range[0] < range[1]) {
@@ -146,8 +145,9 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = {
   unit: ["cycles", "time", "share"],
   order: ["timeline", "cycles", "name"],
   colour: ["kind", "cause", "utilisation"],
+  layout: ["lanes", "rows", "sorted"],
 };
 
-export function createExplorerStore(given: Partial<ViewState> | undefined): Store<ExplorerState> {
+export function createExplorerStore(given: Partial<ViewState & PageState> | undefined): Store<ExplorerState> {
   return createStore<ExplorerState>({ ...INITIAL, ...understood({ ...given }) });
 }

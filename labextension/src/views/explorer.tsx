@@ -7,12 +7,13 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { ViewData } from "../columns.ts";
-import type { Handle, Host, ViewState } from "../hosts/host.ts";
+import type { Handle, Host, PageState, ViewState } from "../hosts/host.ts";
 import {
   createExplorerStore,
   type Derived,
   derive,
   type ExplorerState,
+  OWN,
   SHARED,
   understood,
 } from "../model/explorer_state.ts";
@@ -50,11 +51,11 @@ export function mount(element: HTMLElement, data: ViewData, host: Host): Handle 
 }
 
 function tell(host: Host, state: ExplorerState, changed: ReadonlySet<keyof ExplorerState>): void {
-  const news: Record<string, unknown> = {};
-  for (const name of SHARED) {
-    if (changed.has(name)) news[name] = state[name];
-  }
-  if (Object.keys(news).length) host.onState?.(news as Partial<ViewState>);
+  const news = (names: readonly (keyof ExplorerState)[]) =>
+    Object.fromEntries(names.filter(name => changed.has(name)).map(name => [name, state[name]]));
+  const [shared, own] = [news(SHARED), news(OWN)];
+  if (Object.keys(shared).length) host.onState?.(shared as Partial<ViewState>);
+  if (Object.keys(own).length) host.onPage?.(own as Partial<PageState>);
 }
 
 function Explorer({ data, store, host }: { data: ViewData; store: Store<ExplorerState>; host: Host }) {

@@ -11,6 +11,7 @@ import type { Handle } from "../host.ts";
 import { Refusal } from "./api.ts";
 import type { Services } from "./services.ts";
 import { offerShortcuts } from "./shortcuts.ts";
+import { type Watching, watchFile } from "./watching.ts";
 
 export class ComparisonView extends Widget {
   readonly before: string;
@@ -18,7 +19,10 @@ export class ComparisonView extends Widget {
   private readonly services: Services;
   private readonly asking = new AbortController();
   private readonly release: () => void;
+  private readonly watching: Watching;
   private handle: Handle | null = null;
+  /** Identities of the two files as they are shown. */
+  private identity = "";
 
   constructor(services: Services, before: string, after: string) {
     super();
@@ -28,11 +32,17 @@ export class ComparisonView extends Widget {
     this.release = offerShortcuts(this.node);
     this.before = before;
     this.after = after;
+    this.watching = watchFile(
+      () => services.settings.values.reloadSeconds,
+      () => this.isVisible,
+      () => this.look(),
+    );
   }
 
   override dispose(): void {
     if (this.isDisposed) return;
     this.release();
+    this.watching.dispose();
     this.asking.abort();
     this.handle?.dispose();
     super.dispose();
@@ -45,18 +55,33 @@ export class ComparisonView extends Widget {
   }
 
   private async load(): Promise<void> {
-    const { api, localPath, trans } = this.services;
-    this.say(trans.__("Reading both files …"), "status");
+    const { api, trans } = this.services;
+    if (!this.handle) this.say(trans.__("Reading both files …"), "status");
     try {
-      const [before, after] = [this.before, this.after].map(path => localPath(path) ?? path);
+      const [before, after] = this.paths;
       const parcel = await api.comparison(before ?? "", after ?? "", this.asking.signal);
       const [first, second] = parcel.views;
       if (this.isDisposed || !first || !second || !parcel.compared) return;
+      this.identity = parcel.identity;
+      this.handle?.dispose();
       this.node.replaceChildren();
       this.handle = mountComparison(this.node, { ...parcel.compared, before: first, after: second }, { words: trans });
     } catch (error) {
-      if (!this.asking.signal.aborted) this.say(error instanceof Refusal ? error.sentence : String(error), "alert");
+      // What was shown stays, and the next look tries again: a file that is being written cannot be read.
+      if (!this.asking.signal.aborted && !this.handle)
+        this.say(error instanceof Refusal ? error.sentence : String(error), "alert");
     }
+  }
+
+  private get paths(): readonly string[] {
+    return [this.before, this.after].map(path => this.services.localPath(path) ?? path);
+  }
+
+  /** Read both again when one of them has changed; while one is gone, what was shown stays. */
+  private async look(): Promise<void> {
+    if (!this.handle) return;
+    const found = await Promise.all(this.paths.map(path => this.services.api.identity(path)));
+    if (found.every(one => one !== null) && found.join(" ") !== this.identity) await this.load();
   }
 
   private say(sentence: string, role: string): void {

@@ -6,8 +6,9 @@ import type { IDocumentManager } from "@jupyterlab/docmanager";
 import { FileDialog, type IFileBrowserFactory } from "@jupyterlab/filebrowser";
 import type { ILauncher } from "@jupyterlab/launcher";
 
+import { leaveAsked } from "./asked.ts";
 import { argumentsOf, chosenFiles, FILE_ROW } from "./choosing.ts";
-import type { FileDocument } from "./factory.ts";
+import { FileDocument } from "./factory.ts";
 import { compileIcon } from "./icons.ts";
 import { JobsPanel } from "./jobs_panel.tsx";
 import { COMMANDS, FACTORY, mayBeCompiled } from "./names.ts";
@@ -75,8 +76,10 @@ function addRecompileCommand(app: JupyterFrontEnd, manager: IDocumentManager, se
       const archive = String(args["path"] ?? "");
       const path = (await api.source(archive)) ?? (await chooseModel(manager, services, PathExt.dirname(archive)));
       if (!path) return trans.__("No model was chosen.");
+      const asked = { batch_size: Number(args["batch_size"]) };
       const opened: unknown = await app.commands.execute("docmanager:open", { path, factory: FACTORY });
-      (opened as FileDocument).content.prefill({ batch_size: Number(args["batch_size"]) });
+      if (opened instanceof FileDocument) opened.content.prefill(asked);
+      else leaveAsked(path, asked);
       return trans.__("The form of %1 is open.", path);
     },
     describedBy: argumentsOf({ path: trans.__("Path of the archive") }),

@@ -12,10 +12,11 @@ import lab from "../../styles/lab.css";
 import parts from "../../styles/parts.css";
 import { element } from "../../views/elements.ts";
 import { addStyles, type Mounted, mountView } from "../../views/mounting.tsx";
-import type { Host, ViewState } from "../host.ts";
+import type { Host, PageState as OwnState, ViewState } from "../host.ts";
 import { Refusal } from "./api.ts";
+import { type Asked, takeAsked } from "./asked.ts";
 import type { Focus } from "./focus.ts";
-import { type Asked, ModelPage } from "./form.tsx";
+import { ModelPage } from "./form.tsx";
 import { Kept } from "./kept.ts";
 import { COMMANDS } from "./names.ts";
 import { createPage, Page, type PageState, tabsOf } from "./page.tsx";
@@ -28,7 +29,7 @@ export class FileView extends Widget {
   private readonly context: DocumentRegistry.Context;
   private readonly store: Store<PageState> = createPage();
   private readonly kept: Kept;
-  private readonly asked: Store<Asked> = createStore<Asked>({ batch_size: null });
+  private readonly asked: Store<Asked>;
   private readonly watching: Watching;
   private mounted: Mounted | null = null;
   private asking: AbortController | null = null;
@@ -40,6 +41,7 @@ export class FileView extends Widget {
     this.addClass("sima-nb-document");
     this.services = services;
     this.context = context;
+    this.asked = createStore<Asked>(takeAsked(context.path));
     this.kept = new Kept(services.states, context.path);
     this.watching = watchFile(
       () => services.settings.values.reloadSeconds,
@@ -48,6 +50,7 @@ export class FileView extends Widget {
     );
     this.release = offerShortcuts(this.node);
     context.fileChanged.connect(this.onFileChanged, this);
+    context.pathChanged.connect(this.onPathChanged, this);
     void this.begin();
   }
 
@@ -178,6 +181,11 @@ export class FileView extends Widget {
     void this.look().catch(() => undefined);
   }
 
+  private onPathChanged(_sender: unknown, path: string): void {
+    this.kept.move(path);
+    this._focusChanged.emit(this.focus);
+  }
+
   private choose(tab: string): void {
     this.store.set({ tab, seen: [...new Set([...this.store.get().seen, tab])] });
     this.kept.change({ tab });
@@ -193,6 +201,7 @@ export class FileView extends Widget {
         this.kept.change({ view: { ...this.kept.state.view, ...changed } });
         this._focusChanged.emit(this.focus);
       },
+      onPage: changed => this.kept.change({ view: { ...this.kept.state.view, ...changed } }),
       ...(this.store.get().parcel?.kind === "archive" && {
         preview: request => api.preview(path, request),
         recompile: async batch_size =>
@@ -206,7 +215,7 @@ export class FileView extends Widget {
   }
 
   /** What the views begin with: the settings, and over them what was left in the workspace. */
-  private get viewState(): Partial<ViewState> {
+  private get viewState(): Partial<ViewState & OwnState> {
     const { unit, order, colour } = this.services.settings.values;
     return { unit, order, colour, ...this.kept.state.view };
   }

@@ -9,6 +9,7 @@ import { useId } from "../../views/ids.ts";
 import { OWN_KEYS } from "../../views/keys.ts";
 import { Button, Section, useStore } from "../../views/ui.tsx";
 import { Refusal } from "./api.ts";
+import { type Asked, NOTHING_ASKED } from "./asked.ts";
 import type { CheckReport, JobRequest } from "./job.ts";
 import { JobList } from "./job_list.tsx";
 import type { Services } from "./services.ts";
@@ -26,11 +27,6 @@ interface Fields extends CompileDefaults {
   readonly samples: "random" | "file";
 }
 
-/** What was asked for in another document: the batch size of a compile at another size. */
-export interface Asked {
-  readonly batch_size: number | null;
-}
-
 export function ModelPage({ services, path, asked }: Props & { asked: Store<Asked> }) {
   const { trans, settings } = services;
   const [fields, setFields] = useState<Fields>({
@@ -43,7 +39,7 @@ export function ModelPage({ services, path, asked }: Props & { asked: Store<Aske
   useEffect(() => {
     if (batch_size === null) return;
     setFields(typed => ({ ...typed, batch_size }));
-    asked.set({ batch_size: null });
+    asked.set(NOTHING_ASKED);
   }, [batch_size]);
   const [checked, setChecked] = useState<readonly string[]>([]);
   const check = useCheck(services, path, checked);

@@ -46,6 +46,55 @@ def fill(folder: Path) -> None:
     (folder / "notes.yaml").write_text("a: 1\n", "utf-8")
 
 
+class SharedPage:
+    """One page for the tests that need no other: loading the application takes longer than most of them."""
+
+    def __init__(self, browser: Browser, shop: Lab) -> None:
+        self._browser, self._shop = browser, shop
+        self._stack = contextlib.ExitStack()
+        self._complaints: list[str] = []
+        self._page: LabPage | None = None
+
+    def clean(self) -> LabPage:
+        """The page as if it had just been opened."""
+        if self._page is None:
+            opening = open_lab(self._browser, self._shop, "shared", complaints=self._complaints)
+            self._page = self._stack.enter_context(opening)
+        self._page.clean()
+        return self._page
+
+    def settle(self) -> None:
+        """Nothing asks, and nothing has complained."""
+        if self._page is None:
+            return
+        self._page.no_dialog()
+        assert not self._complaints, "\n".join(self._complaints)[:4000]
+
+    def drop(self) -> None:
+        """Close it; the next test gets another one."""
+        self._complaints.clear()
+        self._page = None
+        self._stack.close()
+
+
+@pytest.fixture(scope="session")
+def shared_page(browser: Browser, shop: Lab) -> Iterator[SharedPage]:
+    page = SharedPage(browser, shop)
+    yield page
+    page.drop()
+
+
+@pytest.fixture
+def lab(shared_page: SharedPage, request: pytest.FixtureRequest) -> Iterator[LabPage]:
+    """The application with nothing open; a test that fails leaves it to nobody."""
+    failed = request.session.testsfailed
+    yield shared_page.clean()
+    if request.session.testsfailed > failed:
+        shared_page.drop()
+    else:
+        shared_page.settle()
+
+
 @pytest.fixture
 def open_page(browser: Browser, shop: Lab, request: pytest.FixtureRequest) -> Iterator[Opened]:
     """Opens JupyterLab in a workspace of the test's own; ``app="tree"`` opens Notebook 7's list of files."""

@@ -32,8 +32,7 @@ def shown_row(lab: LabPage, name: str) -> None:
     lab.row(name).wait_for()
 
 
-def test_from_the_context_menu_to_the_finished_view(open_page: Opened) -> None:
-    lab = open_page()
+def test_from_the_context_menu_to_the_finished_view(lab: LabPage) -> None:
     write_small_model(lab.lab.folder, "chosen").rename(lab.lab.folder / f"{ODD}.onnx")
     shown_row(lab, f"{ODD}.onnx")
     form = compile_form(lab, f"{ODD}.onnx")
@@ -90,8 +89,7 @@ def test_a_compile_is_cancelled_and_another_survives_a_reload(open_page: Opened)
     lab.accessible()
 
 
-def test_what_does_not_compile_says_why(open_page: Opened) -> None:
-    lab = open_page()
+def test_what_does_not_compile_says_why(lab: LabPage) -> None:
     lab.command("apputils:change-theme", theme="JupyterLab Dark")
     (lab.lab.folder / "broken.sima").write_bytes(b"no model")
     shown_row(lab, "broken.sima")
@@ -101,9 +99,8 @@ def test_what_does_not_compile_says_why(open_page: Opened) -> None:
     lab.accessible()
 
 
-def test_a_model_that_nobody_knows_is_asked_for(open_page: Opened) -> None:
+def test_a_model_that_nobody_knows_is_asked_for(lab: LabPage) -> None:
     """From an archive that came from elsewhere to another size: the model is chosen, and what was typed goes along."""
-    lab = open_page()
     lab.double_click("vendor_mpk.tar.gz")
     lab.tab("Batch").click()
     lab.document.get_by_role("spinbutton", name="Compile at batch size").fill("5")

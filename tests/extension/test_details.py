@@ -48,8 +48,7 @@ def test_the_panel_follows_the_document_and_is_reached_by_keys(open_page: Opened
     expect(panel(lab).locator(".sima-title")).to_be_visible(timeout=1000 * PATIENCE)
 
 
-def test_the_panel_docks_and_shortcuts_reach_the_application(open_page: Opened) -> None:
-    lab = open_page()
+def test_the_panel_docks_and_shortcuts_reach_the_application(lab: LabPage) -> None:
     lab.double_click("small_mpk.tar.gz")
     lab.tab("Gantt").click()
     main = lab.document

@@ -8,6 +8,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, expect
 
 from tests.extension.conftest import ODD, Opened
+from tests.extension.lab_page import LabPage
 from tests.support.archives import stats_text
 from tests.support.jupyterlab import NOT_OURS, PATIENCE
 
@@ -20,9 +21,8 @@ def rows(place: Locator) -> Locator:
     return place.locator(LAYERS)
 
 
-def test_a_double_click_opens_each_kind_of_file(open_page: Opened) -> None:
+def test_a_double_click_opens_each_kind_of_file(lab: LabPage) -> None:
     """Ours, the vendor's, a second download, statistics of four and of 100,000 layers, a pipeline by itself."""
-    lab = open_page()
     for name, tabs in {
         "small_mpk.tar.gz": ["Report", "Gantt", "Archive", "Batch"],
         "vendor_mpk.tar.gz": ["Report", "Gantt", "Archive", "Batch"],
@@ -49,8 +49,7 @@ def test_a_double_click_opens_each_kind_of_file(open_page: Opened) -> None:
     assert copies == [], "a viewer needs no copy of the file"
 
 
-def test_members_are_previewed_and_extracted(open_page: Opened) -> None:
-    lab = open_page()
+def test_members_are_previewed_and_extracted(lab: LabPage) -> None:
     place = lab.double_click(f"{ODD}_mpk (1).tar.gz")
     lab.tab("Archive").click()
     program = place.get_by_role("treeitem").filter(has_text="small_stage1_mla.lm")
@@ -62,8 +61,7 @@ def test_members_are_previewed_and_extracted(open_page: Opened) -> None:
     assert (lab.lab.folder / ODD / "small_compile_report.json").is_file()
 
 
-def test_other_files_are_named_and_the_editor_stays(open_page: Opened) -> None:
-    lab = open_page()
+def test_other_files_are_named_and_the_editor_stays(lab: LabPage) -> None:
     lab.command("sima-nb:open", path="notes.yaml")
     expect(lab.document).to_contain_text("notes.yaml is YAML, but no MLA statistics")
     lab.accessible()
@@ -89,8 +87,7 @@ def test_other_files_are_named_and_the_editor_stays(open_page: Opened) -> None:
         assert ("SiMa Viewer" in found) == (path != "a.txt")
 
 
-def test_two_chosen_files_are_compared(open_page: Opened) -> None:
-    lab = open_page()
+def test_two_chosen_files_are_compared(lab: LabPage) -> None:
     lab.row("small_mpk.tar.gz").click()
     lab.row("vendor_mpk.tar.gz").click(modifiers=["Control"])
     lab.menu("vendor_mpk.tar.gz").get_by_text("Compare", exact=True).click()
@@ -129,8 +126,7 @@ def test_a_workspace_brings_back_what_was_seen(open_page: Opened) -> None:
     expect(lab.document.get_by_label("Layers of both")).to_be_visible()
 
 
-def test_a_file_that_changes_is_read_again(open_page: Opened) -> None:
-    lab = open_page()
+def test_a_file_that_changes_is_read_again(lab: LabPage) -> None:
     path = lab.lab.folder / "changing_mla_stats.yaml"
     path.write_bytes(stats_text(["MLA_0/first"]))
     lab.command("sima-nb:open", path=path.name)
@@ -214,8 +210,7 @@ DRIVE = """() => {
 }"""
 
 
-def test_a_file_of_another_drive_is_a_sentence_and_keys_choose_tabs(open_page: Opened) -> None:
-    lab = open_page()
+def test_a_file_of_another_drive_is_a_sentence_and_keys_choose_tabs(lab: LabPage) -> None:
     lab.page.evaluate(DRIVE)
     lab.command("docmanager:open", path="far:net_mpk.tar.gz")
     expect(lab.document).to_contain_text("lies on a drive that the server does not serve from a folder")

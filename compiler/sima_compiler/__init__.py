@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         UnsupportedVersionError,
     )
     from sima_compiler.exporting import ExportResult
+    from sima_compiler.files.whole import write_whole
     from sima_compiler.folders import output_folder
     from sima_compiler.machine.description import Machine
     from sima_compiler.model import Model, quantize, simulate
@@ -102,6 +103,7 @@ _HOMES: dict[str, str] = {
     "logging_from_arguments": "arguments",
     "model_from_arguments": "sources",
     "output_folder": "folders",
+    "write_whole": "files.whole",
     "printable": "screen",
     "quantize": "model",
     "simulate": "model",
@@ -198,4 +200,5 @@ __all__ = [
     "simulate",
     "verify",
     "verify_from_arguments",
+    "write_whole",
 ]

@@ -16,7 +16,7 @@ ENGINE = ROOT / "compiler" / "sima_compiler"
 NOTEBOOK = ROOT / "sima_nb"
 
 BASE = {"errors", "obstacle", "screen", "version"}
-RECORDS = BASE | {"folders", "ir", "arithmetic", "realsums", "rowwise", "options", "progress"}
+RECORDS = BASE | {"folders", "files", "ir", "arithmetic", "realsums", "rowwise", "options", "progress"}
 DEVICES = RECORDS | {"machine", "lm", "a65"}
 PLANNING = DEVICES | {"stages", "sim"}
 ABOUT_A_COMPILE = RECORDS | {"machine", "lm", "archive", "bounds", "negotiate", "pipeline"}
@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "version": set(),
     "screen": set(),
     "folders": {"errors"},
+    "files": {"errors", "folders"},
     "progress": BASE,
     "options": BASE,
     "ir": BASE,
@@ -41,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "frontend": DEVICES,
     "stages": DEVICES,
     "sim": RECORDS | {"machine", "lm"},
-    "archive": BASE | {"folders", "ir", "lm", "machine", "sim"},
+    "archive": BASE | {"folders", "files", "ir", "lm", "machine", "sim"},
     "bounds": RECORDS | {"machine", "lm"},
     "pipeline": PLANNING,
     "negotiate": PLANNING | {"pipeline"},
@@ -56,7 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "arguments": WHOLE | {"model"},
     "sources": WHOLE | {"model", "verification", "exporting", "view"},
     "__init__": WHOLE | {"model", "arguments", "sources", "verification", "exporting", "view"},
-    "view": BASE | {"archive", "lm"},
+    "view": BASE | {"archive", "files", "lm"},
     "cli": WHOLE | {"view", "model", "__init__", "arguments", "sources"},
     "demo": WHOLE | {"model", "__init__", "cli"},
     "__main__": {"cli"},

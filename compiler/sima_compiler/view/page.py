@@ -11,10 +11,9 @@ import gzip
 import json
 from importlib import resources
 from pathlib import Path
-from typing import BinaryIO
 
-from sima_compiler.archive.package import write_atomically
 from sima_compiler.errors import OutputError
+from sima_compiler.files.whole import check_target, write_whole
 from sima_compiler.view.columns import to_json
 from sima_compiler.view.html.markup import Markup, join, tag
 from sima_compiler.view.html.summary import summary_html
@@ -62,24 +61,20 @@ def write_page(view: View, path: str | Path) -> Path:
         OutputError: the file cannot be written.
     """
     target = Path(path).expanduser()
-    data = page_html(view).encode("utf-8")
-
-    def write(file: BinaryIO) -> None:
-        file.write(data)
-
-    write_atomically(target, write)
+    write_whole(target, page_html(view).encode("utf-8"))
     return target
 
 
-def check_page_folder(path: str | Path) -> None:
-    """Find out that a page has no folder to go to before the work starts.
+def check_page(path: str | Path) -> None:
+    """Find out that a page cannot be written before the work starts.
 
     Raises:
-        OutputError: the folder of ``path`` does not exist.
+        OutputError: the folder of ``path`` does not exist or may not be written to, or no page can have that name.
     """
-    folder = Path(path).expanduser().parent
-    if not folder.is_dir():
-        raise OutputError(f"--html {path}: no such folder", hint=f"create it first: mkdir -p {folder}")
+    try:
+        check_target(Path(path).expanduser())
+    except OutputError as error:
+        raise OutputError(f"--html {error.message}", hint=error.hint) from error
 
 
 def data_element(view: View) -> Markup:

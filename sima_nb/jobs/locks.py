@@ -47,8 +47,10 @@ def is_held(path: Path) -> bool:
     with file:
         try:
             _lock(file)
-        except OSError:
+        except (BlockingIOError, PermissionError):  # what POSIX and Windows say of a lock that is held
             return True
+        except OSError:  # a network folder without locks: nobody can hold one there
+            return False
         _unlock(file)
         return False
 

@@ -24,7 +24,7 @@ test("a layer is shown where it changed by more than a share of what it was", ()
   for (const { percent, before, after, shown } of CASES.over) {
     const change = (after ?? 0) - (before ?? 0);
     const what = before === null ? "added" : after === null ? "gone" : change ? "changed" : "same";
-    const row: CompareRow = { name: "a", other: "", kind: null, before, after, change, what };
+    const row: CompareRow = { pair: [0, 0], name: "a", other: "", kind: null, before, after, change, what };
     assert.equal(overThreshold([row], percent).length === 1, shown, `${percent} % of ${before} and ${after}`);
   }
 });

@@ -17,7 +17,7 @@ def panel(lab: LabPage) -> Locator:
 
 
 def test_the_panel_follows_the_document_and_is_reached_by_keys(open_page: Opened, tmp_path: Path) -> None:
-    """One selection, shown beside; the document used last is followed, and a comparison changes nothing."""
+    """One selection, shown beside; the document in front is followed; a comparison shows both sides of a layer."""
     lab = open_page()
     lab.double_click("small_mpk.tar.gz")
     lab.tab("Gantt").click()
@@ -37,8 +37,17 @@ def test_the_panel_follows_the_document_and_is_reached_by_keys(open_page: Opened
     expect(panel(lab)).to_contain_text("vendor_mpk.tar.gz", timeout=1000 * PATIENCE)
     expect(panel(lab)).to_contain_text("Select a layer")
     lab.command("sima-nb:compare", before="small_mpk.tar.gz", after="other/small_mpk.tar.gz")
-    expect(lab.page.get_by_label("Layers of both")).to_be_visible(timeout=1000 * PATIENCE)
-    expect(panel(lab)).to_contain_text("vendor_mpk.tar.gz")
+    both = lab.page.get_by_label("Layers of both")
+    expect(both).to_be_visible(timeout=1000 * PATIENCE)
+    expect(panel(lab)).to_contain_text("other/small_mpk.tar.gz")
+    expect(panel(lab).get_by_text("Select a layer")).to_have_count(2)
+    both.focus()
+    lab.page.keyboard.press("ArrowDown")
+    lab.page.keyboard.press("End")
+    name = both.locator('[aria-selected="true"] .sima-name').inner_text()
+    expect(panel(lab).locator(".sima-title")).to_contain_text([name, name])
+    lab.accessible()
+    lab.accessible("#sima-nb-details")
     lab.command("docmanager:open", path="small_mpk.tar.gz")
     expect(panel(lab).locator(".sima-title")).to_be_visible()
     lab.page.wait_for_timeout(2000)

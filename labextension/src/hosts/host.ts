@@ -54,6 +54,8 @@ export interface Host {
   /** Called with what the person changed. */
   readonly onState?: (changed: Partial<ViewState>) => void;
   readonly onPage?: (changed: Partial<PageState>) => void;
+  /** Called with the ids of a layer that was chosen in a comparison, null on the side that has none. */
+  readonly onPair?: (before: number | null, after: number | null) => void;
   /** Compiles again at a batch size; settles when done. The text is shown. */
   readonly recompile?: (batch: number) => Promise<string>;
   /** Runs the archive on the simulated machine and says what that took. */

@@ -68,6 +68,7 @@ export function fileCells({ before, after }: FileChange, words: Words): readonly
 }
 
 export interface CompareRow {
+  readonly pair: Pair;
   readonly name: string;
   readonly other: string;
   readonly kind: Label | null;
@@ -82,12 +83,14 @@ export type CompareOrder = "change" | "timeline" | "name";
 
 export function rowsOf(data: ComparisonData): CompareRow[] {
   const { before, after, measure } = data;
-  return data.pairs.map(([left, right]) => {
+  return data.pairs.map(pair => {
+    const [left, right] = pair;
     const one = cyclesAt(before, left, measure);
     const other = cyclesAt(after, right, measure);
     const change = (other ?? 0) - (one ?? 0);
     const [data, row] = right >= 0 ? [after, right] : [before, left];
     return {
+      pair,
       name: nameAt(data, row),
       other: right >= 0 ? nameAt(before, left) : "",
       kind: kindAt(data, row),

@@ -11,6 +11,7 @@ import {
   fileCells,
   ordered,
   overThreshold,
+  type Pair,
   rowsOf,
   totalCells,
 } from "../model/comparison.ts";
@@ -28,12 +29,17 @@ import { VirtualRows } from "./virtual_rows.tsx";
 
 export function mount(element: HTMLElement, data: ComparisonData, host: Host): Handle {
   const { words = ENGLISH } = host;
-  const content = () => <Comparison data={data} />;
+  const content = () => <Comparison data={data} onPair={host.onPair} />;
   const mounted = mountView(element, words.__("Comparison"), content, { styles: parts, words });
   return { update: () => undefined, dispose: mounted.dispose };
 }
 
-function Comparison({ data }: { data: ComparisonData }) {
+interface Props {
+  readonly data: ComparisonData;
+  readonly onPair: Host["onPair"];
+}
+
+function Comparison({ data, onPair }: Props) {
   return (
     <>
       {data.notes.map(note => (
@@ -42,7 +48,7 @@ function Comparison({ data }: { data: ComparisonData }) {
         </p>
       ))}
       <Totals data={data} />
-      <Layers data={data} />
+      <Layers data={data} onPair={onPair} />
       <Files data={data} />
     </>
   );
@@ -95,7 +101,7 @@ function Plain(props: {
   );
 }
 
-function Layers({ data }: { data: ComparisonData }) {
+function Layers({ data, onPair }: Props) {
   const id = useId();
   const words = useWords();
   const [least, setLeast] = useState(data.over ?? 0);
@@ -108,6 +114,13 @@ function Layers({ data }: { data: ComparisonData }) {
       matches(`${row.name} ${row.other} ${row.kind?.label}`.toLowerCase(), wanted),
     );
   }, [all, least, filter, order]);
+  const [chosen, setChosen] = useState<Pair | null>(null);
+  const choose = (row: CompareRow | undefined) => {
+    if (!row || !onPair) return;
+    setChosen(row.pair);
+    const [before, after] = row.pair;
+    onPair(idAt(data.before, before), idAt(data.after, after));
+  };
   const sums = useMemo(() => sumsOf(rows), [rows]);
   const most = useMemo(() => rows.reduce((high, row) => Math.max(high, Math.abs(row.change)), 1), [rows]);
   return (
@@ -137,6 +150,10 @@ function Layers({ data }: { data: ComparisonData }) {
       <VirtualRows
         label={words.__("Layers of both")}
         rows={rows.length}
+        {...(onPair && {
+          chosen: rows.findIndex(row => row.pair === chosen),
+          onChoose: (at: number) => choose(rows[at]),
+        })}
         columns={[
           {
             title: words.__("Layer"),
@@ -164,6 +181,11 @@ function Layers({ data }: { data: ComparisonData }) {
       />
     </Section>
   );
+}
+
+/** The id of the layer in a row; a file without ids numbers its layers as they come. */
+function idAt({ tables: { layers } }: ViewData, row: number): number | null {
+  return row < 0 ? null : (layers.get(row, "id") ?? row);
 }
 
 function sumsOf(rows: readonly CompareRow[]) {

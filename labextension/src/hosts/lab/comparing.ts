@@ -1,7 +1,9 @@
 /** Two files side by side, as a tab of the application. */
 import type { Message } from "@lumino/messaging";
+import { type ISignal, Signal } from "@lumino/signaling";
 import { Widget } from "@lumino/widgets";
 
+import type { ViewData } from "../../columns.ts";
 import { visible } from "../../model/text.ts";
 import lab from "../../styles/lab.css";
 import { element } from "../../views/elements.ts";
@@ -9,11 +11,12 @@ import { addStyles } from "../../views/mounting.tsx";
 import { mountComparison } from "../../views/views.ts";
 import type { Handle } from "../host.ts";
 import { Refusal } from "./api.ts";
+import type { Focus, Focused } from "./focus.ts";
 import type { Services } from "./services.ts";
 import { offerShortcuts } from "./shortcuts.ts";
 import { type Watching, watchFile } from "./watching.ts";
 
-export class ComparisonView extends Widget {
+export class ComparisonView extends Widget implements Focused {
   readonly before: string;
   readonly after: string;
   private readonly services: Services;
@@ -23,6 +26,8 @@ export class ComparisonView extends Widget {
   private handle: Handle | null = null;
   /** Identities of the two files as they are shown. */
   private identity = "";
+  private _focus: readonly Focus[] = [];
+  private readonly _focusChanged = new Signal<this, void>(this);
 
   constructor(services: Services, before: string, after: string) {
     super();
@@ -39,8 +44,18 @@ export class ComparisonView extends Widget {
     );
   }
 
+  /** Both sides with the layer that is chosen in each. */
+  get focus(): readonly Focus[] {
+    return this._focus;
+  }
+
+  get focusChanged(): ISignal<this, void> {
+    return this._focusChanged;
+  }
+
   override dispose(): void {
     if (this.isDisposed) return;
+    Signal.clearData(this);
     this.release();
     this.watching.dispose();
     this.asking.abort();
@@ -65,12 +80,22 @@ export class ComparisonView extends Widget {
       this.identity = parcel.identity;
       this.handle?.dispose();
       this.node.replaceChildren();
-      this.handle = mountComparison(this.node, { ...parcel.compared, before: first, after: second }, { words: trans });
+      const host = { words: trans, onPair: (...ids: (number | null)[]) => this.focusOn([first, second], ids) };
+      this.handle = mountComparison(this.node, { ...parcel.compared, before: first, after: second }, host);
+      host.onPair(null, null);
     } catch (error) {
       // What was shown stays, and the next look tries again: a file that is being written cannot be read.
       if (!this.asking.signal.aborted && !this.handle)
         this.say(error instanceof Refusal ? error.sentence : String(error), "alert");
     }
+  }
+
+  private focusOn(views: readonly ViewData[], ids: readonly (number | null)[]): void {
+    this._focus = views.map((data, at) => {
+      const id = ids[at] ?? null;
+      return { path: this.paths[at] ?? "", data, state: { selected: id === null ? [] : [id] } };
+    });
+    this._focusChanged.emit();
   }
 
   private get paths(): readonly string[] {

@@ -1,12 +1,18 @@
 /** The plugin's commands around the panel of details: shown in the side area, or docked beside the document. */
 import type { ILayoutRestorer, JupyterFrontEnd } from "@jupyterlab/application";
-import type { ICommandPalette, WidgetTracker } from "@jupyterlab/apputils";
+import type { ICommandPalette, MainAreaWidget, WidgetTracker } from "@jupyterlab/apputils";
 
+import type { ComparisonView } from "./comparing.ts";
 import { DetailsPanel } from "./details_panel.ts";
 import type { FileDocument } from "./factory.ts";
 import { detailsIcon } from "./icons.ts";
 import { COMMANDS } from "./names.ts";
 import type { Services } from "./services.ts";
+
+export interface Trackers {
+  readonly files: WidgetTracker<FileDocument>;
+  readonly comparisons: WidgetTracker<MainAreaWidget<ComparisonView>>;
+}
 
 /** Behind what JupyterLab itself puts there. */
 const RANK = 900;
@@ -14,7 +20,7 @@ const RANK = 900;
 export function addDetails(
   app: JupyterFrontEnd,
   services: Services,
-  files: WidgetTracker<FileDocument>,
+  { files, comparisons }: Trackers,
   restorer: ILayoutRestorer | null,
   palette: ICommandPalette | null,
 ): void {
@@ -27,8 +33,18 @@ export function addDetails(
   const panel = new DetailsPanel(services, toSide);
   toSide();
   restorer?.add(panel, "sima-nb-details");
-  const follow = () => panel.follow(files.currentWidget?.content ?? null);
-  files.currentChanged.connect(follow);
+  // The document that was in front last: the panel itself, a notebook or the launcher change nothing.
+  let last: FileDocument | MainAreaWidget<ComparisonView> | null = null;
+  const follow = () => {
+    const current = [files.currentWidget, comparisons.currentWidget].find(
+      one => one && one === app.shell.currentWidget,
+    );
+    if (current) last = current;
+    else if (!last || last.isDisposed) last = files.currentWidget;
+    panel.follow(last?.content ?? null);
+  };
+  for (const tracker of [files, comparisons]) tracker.currentChanged.connect(follow);
+  app.shell.currentChanged?.connect(follow);
   follow();
 
   app.commands.addCommand(COMMANDS.details, {
@@ -36,8 +52,8 @@ export function addDetails(
     caption: trans.__("What is recorded about the selected layers; once more: back to the document"),
     icon: detailsIcon,
     execute: () => {
-      if (panel.node.contains(document.activeElement) && files.currentWidget) {
-        app.shell.activateById(files.currentWidget.id);
+      if (panel.node.contains(document.activeElement) && last && !last.isDisposed) {
+        app.shell.activateById(last.id);
         return;
       }
       app.shell.activateById(panel.id);
@@ -52,7 +68,7 @@ export function addDetails(
     execute: () => {
       panel.title.label = trans.__("Details");
       panel.title.closable = true;
-      const ref = files.currentWidget?.id ?? null;
+      const ref = last?.isAttached ? last.id : null;
       app.shell.add(panel, "main", { mode: "split-right", ref, activate: false, type: "SiMa Details" });
     },
     describedBy: { args: { type: "object", properties: {} } },

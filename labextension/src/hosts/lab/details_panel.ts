@@ -8,7 +8,7 @@ import { element } from "../../views/elements.ts";
 import { addStyles } from "../../views/mounting.tsx";
 import { mount } from "../../views/selection.tsx";
 import type { Handle } from "../host.ts";
-import type { FileView } from "./document.tsx";
+import type { Focus, Focused } from "./focus.ts";
 import { detailsIcon } from "./icons.ts";
 import type { Services } from "./services.ts";
 import { offerShortcuts } from "./shortcuts.ts";
@@ -17,9 +17,9 @@ export class DetailsPanel extends Widget {
   private readonly services: Services;
   private readonly release: () => void;
   private readonly onClosed: () => void;
-  private followed: FileView | null = null;
-  private shown: unknown = null;
-  private handle: Handle | null = null;
+  private followed: Focused | null = null;
+  private shown: readonly Focus[] = [];
+  private handles: readonly Handle[] = [];
 
   /** `onClosed` is called instead of closing: a panel of the side area goes back there. */
   constructor(services: Services, onClosed: () => void) {
@@ -36,7 +36,7 @@ export class DetailsPanel extends Widget {
   }
 
   /** Follow a document from now on, or none. */
-  follow(view: FileView | null): void {
+  follow(view: Focused | null): void {
     if (view === this.followed) return;
     this.followed?.focusChanged.disconnect(this.refresh, this);
     this.followed = view;
@@ -53,7 +53,7 @@ export class DetailsPanel extends Widget {
     if (this.isDisposed) return;
     this.release();
     this.follow(null);
-    this.handle?.dispose();
+    for (const handle of this.handles) handle.dispose();
     super.dispose();
   }
 
@@ -75,23 +75,26 @@ export class DetailsPanel extends Widget {
   /** Nothing is made while nobody sees it: the columns of a large profile take a while. */
   private refresh(): void {
     if (!this.isVisible) return;
-    const focus = this.followed?.focus ?? null;
-    if (focus?.data && focus.data === this.shown) {
-      this.handle?.update(focus.state);
+    const focus = this.followed?.focus ?? [];
+    const isShown = focus.length > 0 && focus.length === this.shown.length;
+    if (isShown && focus.every(({ data }, at) => data === this.shown[at]?.data)) {
+      for (const [at, { state }] of focus.entries()) this.handles[at]?.update(state);
       return;
     }
-    this.handle?.dispose();
-    this.handle = null;
-    this.shown = focus?.data ?? null;
-    this.node.replaceChildren(this.heading(focus?.data ? focus.path : ""));
-    if (focus?.data) {
-      this.handle = mount(this.node, focus.data, { words: this.services.trans, state: focus.state });
-    }
+    for (const handle of this.handles) handle.dispose();
+    this.shown = focus;
+    this.node.replaceChildren();
+    if (!focus.length) this.head("");
+    this.handles = focus.map(({ path, data, state }) => {
+      this.head(path);
+      return mount(this.node, data, { words: this.services.trans, state });
+    });
   }
 
-  private heading(path: string): HTMLElement {
+  /** Which file the details below are of, or how to come by some. */
+  private head(path: string): void {
     const { trans } = this.services;
     const text = path ? visible(path) : trans.__("Open an archive or statistics, and select a layer in its Gantt.");
-    return element("p", { className: "sima-nb-says", role: "status", textContent: text });
+    this.node.append(element("p", { className: "sima-nb-says", role: "status", textContent: text }));
   }
 }

@@ -15,7 +15,7 @@ import { addStyles, type Mounted, mountView } from "../../views/mounting.tsx";
 import type { Host, PageState as OwnState, ViewState } from "../host.ts";
 import { Refusal } from "./api.ts";
 import { type Asked, takeAsked } from "./asked.ts";
-import type { Focus } from "./focus.ts";
+import type { Focus, Focused } from "./focus.ts";
 import { ModelPage } from "./form.tsx";
 import { Kept } from "./kept.ts";
 import { COMMANDS } from "./names.ts";
@@ -24,7 +24,7 @@ import type { Services } from "./services.ts";
 import { offerShortcuts } from "./shortcuts.ts";
 import { type Watching, watchFile } from "./watching.ts";
 
-export class FileView extends Widget {
+export class FileView extends Widget implements Focused {
   private readonly services: Services;
   private readonly context: DocumentRegistry.Context;
   private readonly store: Store<PageState> = createPage();
@@ -34,7 +34,7 @@ export class FileView extends Widget {
   private mounted: Mounted | null = null;
   private asking: AbortController | null = null;
   private readonly release: () => void;
-  private readonly _focusChanged = new Signal<this, Focus>(this);
+  private readonly _focusChanged = new Signal<this, void>(this);
 
   constructor(services: Services, context: DocumentRegistry.Context) {
     super();
@@ -55,12 +55,12 @@ export class FileView extends Widget {
   }
 
   /** What panels beside the document show of it. */
-  get focus(): Focus {
-    const data = this.store.get().parcel?.views[0] ?? null;
-    return { path: this.context.path, data, state: this.viewState };
+  get focus(): readonly Focus[] {
+    const data = this.store.get().parcel?.views[0];
+    return data ? [{ path: this.context.path, data, state: this.viewState }] : [];
   }
 
-  get focusChanged(): ISignal<this, Focus> {
+  get focusChanged(): ISignal<this, void> {
     return this._focusChanged;
   }
 
@@ -152,7 +152,7 @@ export class FileView extends Widget {
       const tab = [this.store.get().tab, this.kept.state.tab].find(one => one && tabs.includes(one)) || (tabs[0] ?? "");
       const { seen } = this.store.get();
       this.store.set({ parcel, refusal: null, tab, seen: [...new Set([...seen, tab])] });
-      this._focusChanged.emit(this.focus);
+      this._focusChanged.emit();
     } catch (error) {
       if (asking.signal.aborted) return;
       this.failed(error instanceof Refusal ? error : new Refusal("Error", String(error), "", 0));
@@ -183,7 +183,7 @@ export class FileView extends Widget {
 
   private onPathChanged(_sender: unknown, path: string): void {
     this.kept.move(path);
-    this._focusChanged.emit(this.focus);
+    this._focusChanged.emit();
   }
 
   private choose(tab: string): void {
@@ -199,7 +199,7 @@ export class FileView extends Widget {
       state: this.viewState,
       onState: changed => {
         this.kept.change({ view: { ...this.kept.state.view, ...changed } });
-        this._focusChanged.emit(this.focus);
+        this._focusChanged.emit();
       },
       onPage: changed => this.kept.change({ view: { ...this.kept.state.view, ...changed } }),
       ...(this.store.get().parcel?.kind === "archive" && {

@@ -1,11 +1,18 @@
-/** What a document tells of itself to panels beside it: its View, and what is selected in it. */
+/** What a document tells of itself to panels beside it: its Views, and what is selected in each. */
+import type { ISignal } from "@lumino/signaling";
+
 import type { ViewData } from "../../columns.ts";
 import type { ViewState } from "../host.ts";
 
 export interface Focus {
   /** Path of the file, as people know it. */
   readonly path: string;
-  /** Null for what has no layers: a model, a file of another kind, one that is still being read. */
-  readonly data: ViewData | null;
+  readonly data: ViewData;
   readonly state: Partial<ViewState>;
+}
+
+/** A document with layers; `focus` is empty while it has none: a model, a file of another kind, one still being read. */
+export interface Focused {
+  readonly focus: readonly Focus[];
+  readonly focusChanged: ISignal<unknown, void>;
 }

@@ -15,7 +15,7 @@ import { Api } from "./api.ts";
 import { argumentsOf, chosenFiles, FILE_ROW } from "./choosing.ts";
 import { ComparisonView } from "./comparing.ts";
 import { addCompiling } from "./compiling.ts";
-import { addDetails } from "./detailing.ts";
+import { addDetails, type Trackers } from "./detailing.ts";
 import { type FileDocument, FileFactory, FileModelFactory } from "./factory.ts";
 import { archiveIcon, compareIcon, modelIcon, pipelineIcon, statsIcon } from "./icons.ts";
 import type { Job } from "./job.ts";
@@ -58,15 +58,10 @@ async function activate(
   addMenus(app, palette, services.trans);
   const others = (translator ?? nullTranslator).load("jupyterlab").__("Other");
   addCompiling(app, manager, services, { restorer, palette, launcher, browsers, others });
-  addDetails(app, services, trackers.files, restorer, palette);
+  addDetails(app, services, trackers, restorer, palette);
   if (restorer) restore(restorer, trackers);
   // A compile that was running when the page was left is waited for again, whatever is open now.
   void app.restored.then(() => services.jobs.look());
-}
-
-interface Trackers {
-  readonly files: WidgetTracker<FileDocument>;
-  readonly comparisons: WidgetTracker<MainAreaWidget<ComparisonView>>;
 }
 
 function servicesOf(

@@ -68,7 +68,10 @@ class SharedPage:
         if self._page is None:
             return
         self._page.no_dialog()
-        assert not self._complaints, "\n".join(self._complaints)[:4000]
+        complaints = "\n".join(self._complaints)[:4000]
+        if complaints:
+            self.drop()
+        assert not complaints
 
     def drop(self) -> None:
         """Close it; the next test gets another one."""

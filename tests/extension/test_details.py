@@ -44,7 +44,7 @@ def test_the_panel_follows_the_document_and_is_reached_by_keys(open_page: Opened
     both.focus()
     lab.page.keyboard.press("ArrowDown")
     lab.page.keyboard.press("End")
-    name = both.locator('[aria-selected="true"] .sima-name').inner_text()
+    name = both.locator('[aria-selected="true"] .sima-name').text_content() or ""
     expect(panel(lab).locator(".sima-title")).to_contain_text([name, name])
     lab.accessible()
     lab.accessible("#sima-nb-details")

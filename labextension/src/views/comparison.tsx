@@ -56,7 +56,9 @@ function Comparison({ data, onPair }: Props) {
 
 function Totals({ data: { before, after, totals } }: { data: ComparisonData }) {
   const words = useWords();
-  const nameOf = ({ view }: ViewData) => <Name text={view.name || view.path} longest={48} />;
+  // Two compiles of one model have one name: then their paths tell them apart.
+  const isSame = before.view.name === after.view.name;
+  const nameOf = ({ view }: ViewData) => <Name text={isSame ? view.path : view.name || view.path} longest={48} />;
   return (
     <Plain
       label={words.__("Totals")}

@@ -46,7 +46,7 @@ export class DetailsPanel extends Widget {
 
   /** Puts the keyboard into the details. */
   focus(): void {
-    (this.node.querySelector<HTMLElement>(".sima-details") ?? this.node).focus();
+    (this.node.querySelector<HTMLElement>(".sima-details") ?? this.node).focus({ preventScroll: true });
   }
 
   override dispose(): void {

@@ -23,6 +23,6 @@ export const modelIcon = icon(
 export const compareIcon = icon("compare", '<path d="M3 4h8v16H3zm2 2v12h4V6zM13 4h8v16h-8z"/>');
 export const detailsIcon = icon(
   "details",
-  '<path d="M3 4h18v16H3zm2 2v12h7V6zM14 8h5v1.600h-5zM14 11h5v1.600h-5zM14 14h3.500v1.600H14z"/>',
+  '<path d="M4 3h16v18H4zm2 2v14h12V5zM8 8h2v2H8zM11.500 8H16v2h-4.500zM8 11.500h2v2H8zM11.500 11.500H16v2h-4.500zM8 15h2v2H8zM11.500 15H16v2h-4.500z"/>',
 );
 export const compileIcon = icon("compile", `${CHIP}<path d="M10 8.500l6 3.500-6 3.500z"/>`);

@@ -32,12 +32,14 @@ ROOT = Path(__file__).parents[2]
 EXTENSION = ROOT / "sima_nb" / "labextension"
 #: Seconds for a server or a page to come up while other work runs on the same two cores.
 PATIENCE = 90
-#: What the applications complain of by themselves, with no output of ours on the page: Notebook 7.6 twice, and
-#: JupyterLab's debugger, which still asks a kernel that is being shut down.
+#: What the applications complain of by themselves, with no output of ours on the page: Notebook 7.6 twice,
+#: JupyterLab's debugger, which still asks a kernel that is being shut down, and its toolbars, which are laid out a moment
+#: after they are shown, even if they have been closed by then.
 NOT_OURS = (
     "reading 'schema'",
     "Command 'filebrowser:open-path' not registered",
     "Could not restore the debugger state: Canceled future for debug_request",
+    "Cannot read properties of null (reading 'promise')",
 )
 
 

@@ -22,10 +22,10 @@ ODD = "smäll #1 50%25 & more"
 
 @pytest.fixture(scope="session")
 def shop(chromium: str, fixture_dir: Path) -> Iterator[Lab]:
-    """The server; nothing was ever set or opened in it."""
+    """The server, behind a base URL; nothing was ever set or opened in it."""
     folder = fixture_dir / "extension"
     folder.mkdir()
-    with running_lab(folder) as lab:
+    with running_lab(folder, base="/user/ada") as lab:
         fill(lab.folder)
         yield lab
 

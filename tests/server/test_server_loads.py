@@ -24,6 +24,7 @@ from tests.archive.archive_samples import document, header, plain_tar, tar_bytes
 from tests.server.conftest import head_of
 from tests.support.archives import stats_text
 from tests.support.jupyter_server import Server
+from tests.support.small_models import write_small_model
 
 MIB = 1 << 20
 BLOCKS = 64
@@ -151,10 +152,21 @@ def test_work_ends_when_its_client_leaves(narrow: Server, server: Server, large:
     assert "Traceback" not in narrow.log.read_text("utf-8")
 
 
-def asking(server: Server, path: str) -> http.client.HTTPConnection:
+def test_checks_wait_in_a_queue_that_has_an_end(narrow: Server) -> None:
+    """Each is a process: two at work, one that waits, and the next is told so at once."""
+    write_small_model(narrow.folder)
+    waiting = [asking(narrow, "small.onnx", "check") for _ in range(3)]
+    assert narrow.get("check", path="small.onnx").error["type"] == "BusyError"
+    for connection in waiting:
+        assert connection.getresponse().status == 200
+        connection.close()
+    assert narrow.get("check", path="small.onnx").json["compiles"]
+
+
+def asking(server: Server, path: str, end: str = "view") -> http.client.HTTPConnection:
     """A request that is on its way."""
     connection = server.connect()
-    connection.request("GET", server.target("view", {"path": path}), headers=server.headers_of(None))
+    connection.request("GET", server.target(end, {"path": path}), headers=server.headers_of(None))
     time.sleep(0.2)
     return connection
 

@@ -25,8 +25,8 @@ export const COMMANDS = {
 /** Kinds of files by name. Ours open here by default; the general ones only by *Open With*. */
 export const TYPES = {
   archive: { name: "sima-nb-archive", pattern: "^.*_mpk( ?\\(\\d+\\))?\\.(tar\\.gz|tgz)$" },
-  stats: { name: "sima-nb-stats", pattern: "^.*_mla_stats\\.ya?ml$" },
-  pipeline: { name: "sima-nb-pipeline", pattern: "^.*_mpk\\.json$" },
+  stats: { name: "sima-nb-stats", pattern: "^.*_mla_stats( ?\\(\\d+\\))?\\.ya?ml$" },
+  pipeline: { name: "sima-nb-pipeline", pattern: "^.*_mpk( ?\\(\\d+\\))?\\.json$" },
   model: { name: "sima-nb-model", pattern: "^.*\\.sima$" },
   onnx: { name: "sima-nb-onnx", pattern: "^.*\\.onnx$" },
   packed: { name: "sima-nb-packed", pattern: "^.*\\.(tar\\.gz|tgz)$" },

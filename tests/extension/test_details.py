@@ -16,6 +16,16 @@ def panel(lab: LabPage) -> Locator:
     return lab.page.locator("#sima-nb-details")
 
 
+def docked(lab: LabPage) -> Locator:
+    return lab.page.locator("#jp-main-dock-panel #sima-nb-details")
+
+
+def close_tab(lab: LabPage) -> None:
+    """Close the panel where it is a tab: it goes back to the side."""
+    lab.page.get_by_role("tab", name="Details").locator(".lm-TabBar-tabCloseIcon").click()
+    expect(docked(lab)).to_have_count(0)
+
+
 def test_the_panel_follows_the_document_and_is_reached_by_keys(open_page: Opened, tmp_path: Path) -> None:
     """One selection, shown beside; the document in front is followed; a comparison shows both sides of a layer."""
     lab = open_page()
@@ -50,11 +60,13 @@ def test_the_panel_follows_the_document_and_is_reached_by_keys(open_page: Opened
     lab.accessible("#sima-nb-details")
     lab.command("docmanager:open", path="small_mpk.tar.gz")
     expect(panel(lab).locator(".sima-title")).to_be_visible()
+    lab.command("sima-nb:dock-details")
     lab.page.wait_for_timeout(2000)
     lab.page.reload()
     lab.wait_ready()
-    expect(panel(lab)).to_be_visible(timeout=1000 * PATIENCE)
+    expect(docked(lab)).to_be_visible(timeout=1000 * PATIENCE)
     expect(panel(lab).locator(".sima-title")).to_be_visible(timeout=1000 * PATIENCE)
+    close_tab(lab)
 
 
 def test_the_panel_docks_and_shortcuts_reach_the_application(lab: LabPage) -> None:
@@ -64,9 +76,8 @@ def test_the_panel_docks_and_shortcuts_reach_the_application(lab: LabPage) -> No
     rows(main).first.click()
     lab.command("sima-nb:dock-details")
     expect(panel(lab).locator(".sima-title")).to_be_visible()
-    expect(lab.page.locator("#jp-main-dock-panel #sima-nb-details")).to_have_count(1)
-    lab.page.get_by_role("tab", name="Details").locator(".lm-TabBar-tabCloseIcon").click()
-    expect(lab.page.locator("#jp-main-dock-panel #sima-nb-details")).to_have_count(0)
+    expect(docked(lab)).to_have_count(1)
+    close_tab(lab)
     lab.command("sima-nb:details")
     expect(panel(lab).locator(".sima-title")).to_be_visible()
     main.get_by_role("tab", name="Gantt").focus()

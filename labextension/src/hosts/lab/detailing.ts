@@ -25,14 +25,19 @@ export function addDetails(
   palette: ICommandPalette | null,
 ): void {
   const { trans } = services;
+  const dress = (isTab: boolean) => {
+    panel.title.label = isTab ? trans.__("Details") : "";
+    panel.title.closable = isTab;
+  };
   const toSide = () => {
-    panel.title.label = "";
-    panel.title.closable = false;
+    dress(false);
     app.shell.add(panel, "right", { rank: RANK, type: "SiMa Details" });
   };
   const panel = new DetailsPanel(services, toSide);
   toSide();
   restorer?.add(panel, "sima-nb-details");
+  // A workspace may bring it back as the tab that it was left as.
+  void app.restored.then(() => dress([...app.shell.widgets("main")].includes(panel)));
   // The document that was in front last: the panel itself, a notebook or the launcher change nothing.
   let last: FileDocument | MainAreaWidget<ComparisonView> | null = null;
   const follow = () => {
@@ -66,8 +71,7 @@ export function addDetails(
     caption: trans.__("As a tab that can be moved anywhere; closed, it goes back to the side"),
     icon: detailsIcon,
     execute: () => {
-      panel.title.label = trans.__("Details");
-      panel.title.closable = true;
+      dress(true);
       const ref = last?.isAttached ? last.id : null;
       app.shell.add(panel, "main", { mode: "split-right", ref, activate: false, type: "SiMa Details" });
     },

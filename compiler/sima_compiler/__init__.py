@@ -68,8 +68,10 @@ if TYPE_CHECKING:
         model_from_arguments,
         verify_from_arguments,
     )
+    from sima_compiler.sweeping.running import sweep
     from sima_compiler.verification import verify
     from sima_compiler.view.check import CheckReport
+    from sima_compiler.view.sweep import SweepTable
     from sima_compiler.view.verify import VerifyReport
 
 #: Public name -> module that defines it.
@@ -103,6 +105,8 @@ _HOMES: dict[str, str] = {
     "printable": "screen",
     "quantize": "model",
     "simulate": "model",
+    "sweep": "sweeping.running",
+    "SweepTable": "view.sweep",
     "ArchiveError": "errors",
     "CalibrationError": "errors",
     "CompileInterrupted": "errors",
@@ -170,6 +174,7 @@ __all__ = [
     "SchemaError",
     "SimaError",
     "SizeLimitError",
+    "SweepTable",
     "TensorDRAMLayout",
     "TensorTessellateParameters",
     "UnsupportedError",
@@ -190,6 +195,7 @@ __all__ = [
     "printable",
     "quantize",
     "simulate",
+    "sweep",
     "verify",
     "verify_from_arguments",
 ]

@@ -27,7 +27,7 @@ from sima_compiler.frontend.container import SUFFIX, read_sima, refuse_foreign, 
 from sima_compiler.frontend.export import export_onnx
 from sima_compiler.frontend.frames import with_activations
 from sima_compiler.frontend.input_shapes import InputShapes, with_input_shapes
-from sima_compiler.frontend.loading import OnnxModel, first_bytes, load_onnx
+from sima_compiler.frontend.loading import OnnxModel, first_bytes, load_onnx, parse_onnx
 from sima_compiler.frontend.onnx_qdq import Reading, read_onnx
 from sima_compiler.frontend.quantize import quantize_onnx
 from sima_compiler.ir.graph import Float32Array, Graph
@@ -74,6 +74,15 @@ class Model:
         path = Path(source)
         refuse_foreign(first_bytes(path), str(path))
         return Model(with_input_shapes(load_onnx(path), input_shapes or {}), name or path.stem, str(path))
+
+    @staticmethod
+    def from_bytes(content: bytes, name: str, source: str = "") -> Model:
+        """What `Model.to_bytes` gave, in this process or another.
+
+        Raises:
+            ModelError: it is not that.
+        """
+        return Model(parse_onnx(content, source or name), name, source)
 
     @staticmethod
     def load(name: str | Path, directory: str | Path = "") -> Model:
@@ -207,10 +216,14 @@ class Model:
         with _log_level(log_level):
             return compile_graph(self.graph, options)
 
+    def to_bytes(self) -> bytes:
+        """The quantized network as bytes, the same on every machine; `Model.from_bytes` reads them."""
+        return self._onnx.SerializeToString(deterministic=True)
+
     @property
     def checksum(self) -> str:
-        """SHA-256 of the serialized model, hexadecimal."""
-        return hashlib.sha256(self._onnx.SerializeToString(deterministic=True)).hexdigest()
+        """SHA-256 of `to_bytes`, hexadecimal."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
 
     def __repr__(self) -> str:
         return f"Model({self._name!r}, inputs={self.inputs}, outputs={self.outputs}, nodes={len(self.graph.nodes)})"

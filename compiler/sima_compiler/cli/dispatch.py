@@ -27,7 +27,7 @@ from sima_compiler.version import __version__
 
 COMMANDS = (
     *("quantize", "check", "compile", "inspect", "stats", "batch", "compare"),
-    *("simulate", "verify", "export", "disassemble"),
+    *("simulate", "verify", "export", "disassemble", "sweep"),
 )
 WRONG_USAGE, INTERRUPTED = 2, 130
 

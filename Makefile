@@ -14,8 +14,8 @@ help: ## List the commands
 demo: .venv/.stamp-run ## Compile and run ResNet-50 for an open model of the MLA, checked against onnxruntime
 	@$(BIN)/python -m sima_compiler.demo
 
-test: lint ## Lint, type-check and run every test
-	@$(BIN)/python -m pytest --quiet --durations=15 $(ARGS)
+test: lint ## Lint, type-check and run every test, in two processes
+	@$(BIN)/python -m pytest --quiet --durations=15 --numprocesses=2 --no-loadscope-reorder $(ARGS)
 
 lint: .venv/.stamp-dev ## Check style (ruff), formatting (ruff) and types (basedpyright)
 	@$(BIN)/ruff check --quiet .

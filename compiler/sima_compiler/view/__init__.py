@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sima_compiler.view.html.comparison import comparison_html
     from sima_compiler.view.html.markup import Markup, tag
     from sima_compiler.view.html.summary import summary_html
-    from sima_compiler.view.page import check_page_folder, output_html, page_html, write_page
+    from sima_compiler.view.page import check_page, output_html, page_html, write_page
     from sima_compiler.view.previews import MemberPreviews, Preview
     from sima_compiler.view.reading import view_of, view_of_path, view_of_stats
     from sima_compiler.view.records import FileRow, Finding, Label, Layer, Plugin, View
@@ -48,7 +48,7 @@ _HOMES: dict[str, str] = {
     "Preview": "sima_compiler.view.previews",
     "Table": "sima_compiler.view.tables",
     "View": "sima_compiler.view.records",
-    "check_page_folder": "sima_compiler.view.page",
+    "check_page": "sima_compiler.view.page",
     "compare_paths": "sima_compiler.view.compare",
     "compare_views": "sima_compiler.view.compare",
     "comparison_html": "sima_compiler.view.html.comparison",
@@ -97,7 +97,7 @@ __all__ = [
     "Preview",
     "Table",
     "View",
-    "check_page_folder",
+    "check_page",
     "compare_paths",
     "compare_views",
     "comparison_html",

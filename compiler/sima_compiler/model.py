@@ -23,7 +23,7 @@ from sima_compiler.compilation import CompileOptions, CompileResult, compile_gra
 from sima_compiler.errors import OptionError, UnsupportedError
 from sima_compiler.frontend.calibration import CalibrationData
 from sima_compiler.frontend.canonical import canonical
-from sima_compiler.frontend.container import SUFFIX, read_sima, refuse_foreign, write_sima
+from sima_compiler.frontend.container import SUFFIX, network_bytes, read_sima, refuse_foreign, write_sima
 from sima_compiler.frontend.export import export_onnx
 from sima_compiler.frontend.frames import with_activations
 from sima_compiler.frontend.input_shapes import InputShapes, with_input_shapes
@@ -217,8 +217,8 @@ class Model:
             return compile_graph(self.graph, options)
 
     def to_bytes(self) -> bytes:
-        """The quantized network as bytes, the same on every machine; `Model.from_bytes` reads them."""
-        return self._onnx.SerializeToString(deterministic=True)
+        """The quantized network as bytes, whatever file it was read from; `Model.from_bytes` reads them."""
+        return network_bytes(self._onnx)
 
     @property
     def checksum(self) -> str:

@@ -9,11 +9,10 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
-from sima_compiler.archive.package import write_atomically
 from sima_compiler.arguments import add_calibration_arguments, add_report_arguments
 from sima_compiler.cli.command import Command, Output, Warnings, say
 from sima_compiler.errors import OptionError
-from sima_compiler.folders import check_folder
+from sima_compiler.files.whole import check_target, write_whole
 from sima_compiler.model import Model
 from sima_compiler.sources import is_calibrated, model_from_arguments, source_of
 from sima_compiler.sweeping.executors import dask_client
@@ -67,7 +66,7 @@ def run(arguments: argparse.Namespace) -> Output:
     """
     warnings = Warnings()
     for file in filter(None, (arguments.csv, arguments.html)):
-        check_folder(Path(file).expanduser().absolute().parent)
+        check_target(Path(file).expanduser())
     if arguments.jobs is not None and arguments.jobs < 1:
         raise OptionError(f"--jobs {arguments.jobs}: needs at least 1 process")
     with _executor(arguments.dask) as executor:
@@ -86,7 +85,7 @@ def run(arguments: argparse.Namespace) -> Output:
         )
     for file, text in ((arguments.csv, table.to_csv), (arguments.html, lambda: sweep_page(table))):
         if file:
-            _write(Path(file).expanduser(), text())
+            write_whole(Path(file).expanduser(), text().encode("utf-8"))
     data = {**table.to_dict(), "warnings": warnings.sentences}
     problem = "no combination could be compiled" if table.failed and not table.built else ""
     return Output(data, sweep_text(table), problem=problem, value=table)
@@ -156,10 +155,6 @@ def _sizes(whole: str, text: str) -> tuple[int, ...]:
     if not re.fullmatch(r"\d{1,9}(x\d{1,9})+", text):
         raise OptionError(f"--input-shape {whole}: sizes are numbers joined by x", hint="try --input-shape 224x224")
     return tuple(int(size) for size in text.split("x"))
-
-
-def _write(path: Path, text: str) -> None:
-    write_atomically(path, lambda file: file.write(text.encode("utf-8")))
 
 
 COMMAND = Command(

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import tempfile
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from sima_compiler.errors import MissingExtraError, OptionError
+from sima_compiler.files.scratch import scratch_folder
 from sima_compiler.sweeping.points import SweepPoint, SweptNetwork
 from sima_compiler.sweeping.work import compile_point
 from sima_compiler.view.sweep import SweepRow
@@ -37,27 +38,32 @@ class DaskClient(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """``submit(point)`` starts a point. ``own``: its processes are the sweep's, and are replaced when they die."""
+    """``submit(point)`` starts a point."""
 
     submit: Callable[[SweepPoint], Future[SweepRow]]
-    own: bool
 
 
 @contextmanager
 def workplace(
     executor: Executor | DaskClient | None, networks: Sequence[SweptNetwork], jobs: int, archives: Path | None
 ) -> Generator[Workplace, None, None]:
-    """The place of work for as long as the block runs; points that have not begun when it ends are dropped."""
+    """The place of work for as long as the block runs; points that have not begun when it ends are dropped.
+
+    ``jobs`` of 0 is a thread of this process, which need not be started.
+    """
+    if executor is None and not jobs:
+        held = {network.checksum: network for network in networks}
+        with ThreadPoolExecutor(1) as thread:
+            yield Workplace(lambda point: thread.submit(compile_point, held[point.checksum], point, archives))
+        return
     if executor is None:
-        with tempfile.TemporaryDirectory(prefix="sima-sweep-") as folder:
-            held = {network.checksum: _on_disk(network, Path(folder)) for network in networks}
+        with scratch_folder("sweep") as folder:
+            held = {network.checksum: _on_disk(network, folder) for network in networks}
             with _processes(jobs) as pool:
-                yield Workplace(
-                    lambda point: pool.submit(compile_point, held[point.checksum], point, archives), own=True
-                )
+                yield Workplace(lambda point: pool.submit(compile_point, held[point.checksum], point, archives))
         return
     place, held = _foreign(executor, networks)
-    yield Workplace(lambda point: place.submit(compile_point, held[point.checksum], point, archives), own=False)
+    yield Workplace(lambda point: place.submit(compile_point, held[point.checksum], point, archives))
 
 
 def dask_client(address: str) -> Any:
@@ -92,9 +98,20 @@ def _processes(jobs: int) -> Generator[ProcessPoolExecutor, None, None]:
     # Spawned, not forked: a fork copies locks that another thread (onnxruntime's, a notebook's) may hold for ever.
     pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
     try:
+        _try(pool)
         yield pool
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _try(pool: ProcessPoolExecutor) -> None:
+    try:
+        pool.submit(int).result()
+    except BrokenProcessPool as error:
+        raise OptionError(
+            "the processes of the sweep do not start: each imports the calling script, and gets to the call again",
+            hint="put what the script does below: if __name__ == '__main__': (or sweep with jobs=1)",
+        ) from error
 
 
 def _on_disk(network: SweptNetwork, folder: Path) -> SweptNetwork:
@@ -105,7 +122,7 @@ def _on_disk(network: SweptNetwork, folder: Path) -> SweptNetwork:
 
 def _foreign(executor: Any, networks: Sequence[SweptNetwork]) -> tuple[Executor, dict[str, Any]]:
     # Dask's own executor keeps its client to itself, but only the client can spread data.
-    client = executor if hasattr(executor, "get_executor") else getattr(executor, "_client", None)
+    client: Any = executor if hasattr(executor, "get_executor") else getattr(executor, "_client", None)
     if not hasattr(client, "scatter"):
         return executor, {network.checksum: network for network in networks}
     held = {network.checksum: client.scatter(network, broadcast=True, hash=False) for network in networks}

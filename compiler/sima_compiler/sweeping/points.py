@@ -30,7 +30,6 @@ class SweptNetwork:
 
     name: str
     checksum: str
-    source: str = field(compare=False)
     content: bytes | Path = field(compare=False, repr=False)
 
     def read(self) -> bytes:

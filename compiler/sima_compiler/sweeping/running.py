@@ -111,7 +111,8 @@ class _Task:
         for point in self.points:
             if _is_finished(finished, point, archives):
                 take(finished.rows[point.key], keep=False)
-        lost = self._compile(rest, archives, take, jobs=min(self.jobs, len(rest)))
+        jobs = min(self.jobs, len(rest))
+        lost = self._compile(rest, archives, take, jobs=jobs if jobs > 1 else 0)
         # What was being compiled when a process died is tried again alone, so that it takes no other point with it.
         for point in lost:
             for again in self._compile([point], archives, take, jobs=1):

@@ -92,10 +92,11 @@ def _told(graph: Graph, size: InputSize) -> tuple[int, int] | None:
     if not isinstance(size, Mapping) and len(size) == 2:
         return _positive(size[0]), _positive(size[1])
     shapes = size if isinstance(size, Mapping) else {next(iter(graph.inputs)): size}
-    unknown = sorted(set(shapes) - set(graph.inputs))
-    if unknown or isinstance(own, FixedSize):
-        problem = f"no input {unknown[0]!r}" if unknown else f"the network is tied to its size: {own.reason}"
-        raise OptionError(f"input shape {shapes}: {problem}", hint=f"its inputs: {', '.join(graph.inputs)}")
+    if unknown := sorted(set(shapes) - set(graph.inputs)):
+        raise OptionError(f"input shape: no input {unknown[0]!r}", hint=f"its inputs: {', '.join(graph.inputs)}")
+    if isinstance(own, FixedSize):
+        raise OptionError(f"input shape: the network is tied to its size: {own.reason}",
+                          hint="export the model at each size and sweep every one on its own")  # fmt: skip
     found = {_spatial(graph, name, shape, own.axes[name]) for name, shape in shapes.items()}
     if len(found) != 1:
         raise OptionError(f"input shape {dict(shapes)}: all inputs must get the same rows and columns")
@@ -121,7 +122,7 @@ def _positive(size: int) -> int:
 
 
 def _swept(model: Model) -> SweptNetwork:
-    return SweptNetwork(model.name, model.checksum, model.source, model.to_bytes())
+    return SweptNetwork(model.name, model.checksum, model.to_bytes())
 
 
 def _text(sizes: Sequence[int]) -> str:

@@ -7,13 +7,13 @@ becomes a row, anything else is raised, for it says something about the process 
 from __future__ import annotations
 
 import functools
-import shutil
-import tempfile
 from pathlib import Path
 
 from sima_compiler.archive.reader import Archive
 from sima_compiler.compilation import CompileOptions, CompileResult, compile_graph
 from sima_compiler.errors import OptionError, SimaError
+from sima_compiler.files.scratch import scratch_folder
+from sima_compiler.files.whole import write_whole
 from sima_compiler.ir.another_size import FixedSize, at_size, input_size
 from sima_compiler.ir.graph import Graph
 from sima_compiler.model import Model
@@ -39,9 +39,9 @@ def failed_point(point: SweepPoint, problem: str, problem_type: str) -> SweepRow
 
 def _compiled(network: SweptNetwork, point: SweepPoint, archives: Path | None) -> SweepRow:
     graph = _sized(_graph(network), point)
-    with tempfile.TemporaryDirectory(prefix="sima-sweep-") as folder:
+    with scratch_folder("sweep") as folder:
         options = CompileOptions(
-            output_path=Path(folder),
+            output_path=folder,
             batch_size=point.batch_size,
             compress=point.compress,
             machine=point.machine,
@@ -55,7 +55,8 @@ def _compiled(network: SweptNetwork, point: SweepPoint, archives: Path | None) -
 
 @functools.lru_cache(maxsize=_KEPT_NETWORKS)
 def _graph(network: SweptNetwork) -> Graph:
-    return Model.from_bytes(network.read(), network.name, network.source).graph
+    # No source: its name would stand in the archive, whose size must not depend on where the network was read from.
+    return Model.from_bytes(network.read(), network.name).graph
 
 
 def _sized(graph: Graph, point: SweepPoint) -> Graph:
@@ -70,12 +71,9 @@ def _sized(graph: Graph, point: SweepPoint) -> Graph:
 
 
 def _kept(archive: Path, folder: Path) -> Path:
-    """Copied beside its place and put there whole: a killed worker leaves no half archive under the final name."""
     folder.mkdir(parents=True, exist_ok=True)
-    target, partial = folder / archive.name, folder / f"{archive.name}.partial"
-    shutil.copyfile(archive, partial)
-    partial.replace(target)
-    return target
+    write_whole(folder / archive.name, archive.read_bytes())
+    return folder / archive.name
 
 
 def _measured(point: SweepPoint, result: CompileResult, archive: str) -> SweepRow:

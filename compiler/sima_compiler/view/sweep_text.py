@@ -110,11 +110,24 @@ def _known(written: Callable[[Any], str], value: float | None) -> str:
     return units.NOT_RECORDED if value is None else written(value)
 
 
-def _failures(table: SweepTable) -> str:
+def failures_of(table: SweepTable) -> list[tuple[str, str, str, str]]:
+    """What failed, why, and what to try: combinations that fail alike stand together."""
     names = varied(table)
-    rows = [
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for row in table.failed:
+        alike.setdefault((row.problem_type, row.problem, row.hint), []).append(described(row, names))
+    return [(_few(found), *reason) for reason, found in alike.items()]
+
+
+def _few(combinations: Sequence[str]) -> str:
+    rest = len(combinations) - 1
+    return f"{combinations[0]}{f' and {units.count(rest)} more' if rest else ''}"
+
+
+def _failures(table: SweepTable) -> str:
+    lines = [
         line
-        for row in table.failed
-        for line in plain.paragraph(described(row, names), f"{row.problem} {row.hint and f'({row.hint})'}".strip())
+        for combinations, _, problem, hint in failures_of(table)
+        for line in plain.paragraph(combinations, f"{problem}{f' ({hint})' if hint else ''}")
     ]
-    return f"failed\n{plain.pairs(rows)}" if rows else ""
+    return f"failed\n{plain.pairs(lines)}" if lines else ""

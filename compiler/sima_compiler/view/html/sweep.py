@@ -11,7 +11,7 @@ from sima_compiler.view import units
 from sima_compiler.view.html import plain
 from sima_compiler.view.html.markup import Markup, join, tag
 from sima_compiler.view.sweep import SweepRow, SweepTable, varied
-from sima_compiler.view.sweep_text import columns_of, described, facts_of, right_of, rows_of, summary
+from sima_compiler.view.sweep_text import columns_of, described, facts_of, failures_of, right_of, rows_of, summary
 
 #: The picture in its own units; it scales with the page.
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _EDGE = 640, 300, 70, 40, 14
@@ -31,9 +31,7 @@ def sweep_html(table: SweepTable) -> Markup:
         parts.append(_picture(table))
     parts.append(plain.table("Every combination", columns_of(table), rows_of(table), right=right_of(table)))
     if table.failed:
-        names = varied(table)
-        rows = [(described(row, names), row.problem_type, row.problem, row.hint) for row in table.failed]
-        parts.append(plain.table("Failed", ("combination", "error", "reason", "what to try"), rows))
+        parts.append(plain.table("Failed", ("combination", "error", "reason", "what to try"), failures_of(table)))
     return plain.report("sweep", *parts)
 
 
@@ -80,10 +78,16 @@ def _axes(right: float, top: float) -> list[Markup]:
     parts.append(_line(_LEFT, _EDGE, _LEFT, floor_y))
     for value in _marks(right):
         x = _x(value, right)
-        parts += [_line(x, floor_y, x, floor_y + 4), _text(x, floor_y + 17, units.duration(value, 1.0), "middle")]
+        parts += [
+            _line(x, floor_y, x, floor_y + 4),
+            _text(x, floor_y + 17, units.duration(value, 1.0) if value else "0", "middle"),
+        ]
     for value in _marks(top):
         y = _y(value, top)
-        parts += [_line(_LEFT - 4, y, _LEFT, y), _text(_LEFT - 8, y + 4, units.short_rate(value), "end")]
+        parts += [
+            _line(_LEFT - 4, y, _LEFT, y),
+            _text(_LEFT - 8, y + 4, units.short_rate(value) if value else "0", "end"),
+        ]
     parts.append(_text((_LEFT + _WIDTH) / 2, _HEIGHT - 4, "latency of a batch", "middle"))
     parts.append(_text(_LEFT + 6, _EDGE + 4, "samples per second", "start"))
     return parts

@@ -7,6 +7,7 @@ the error names the nearest folder that exists.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Generator
 from pathlib import Path
@@ -56,7 +57,9 @@ def check_writable(folder: Path) -> None:
         OutputError: not by this user, or not at all, as on a read-only disk.
     """
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(f"{folder}: cannot be written to", hint="choose a folder that you may write to")
+        read_only = hasattr(os, "statvfs") and os.statvfs(folder).f_flag & os.ST_RDONLY
+        reason = os.strerror(errno.EROFS if read_only else errno.EACCES)
+        raise OutputError(f"{folder}: cannot be written to: {reason}", hint="choose a folder that you may write to")
 
 
 @contextlib.contextmanager

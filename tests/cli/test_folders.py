@@ -72,11 +72,14 @@ def test_a_folder_that_may_not_be_written_to_is_found_before_the_work(
     np.savez(tmp_path / "bad.npz", image=np.full((1, 3, 8, 8), np.nan, np.float32))
     words = (samples / "float.onnx", "--calibration", tmp_path / "bad.npz")
     error = simac(command, *words, "-o", tmp_path, "--json").json["error"]
-    assert error["message"] == f"{tmp_path}: cannot be written to"
+    assert error["message"] == f"{tmp_path}: cannot be written to: Permission denied"
     if command == "compile":
         (tmp_path / "out").mkdir()
         more = ("-o", tmp_path / "out", "--html", tmp_path / "page.html", "--json")
-        assert simac(command, *words, *more).json["error"]["message"] == f"--html {tmp_path}: cannot be written to"
+        assert (
+            simac(command, *words, *more).json["error"]["message"]
+            == f"--html {tmp_path}: cannot be written to: Permission denied"
+        )
 
 
 def test_a_folder_with_the_name_of_the_archive_is_found_before_the_work(simac, samples: Path, tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def test_a_folder_that_may_not_be_written_to_is_found_by_the_check(
     monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
     with pytest.raises(OutputError) as caught:
         check_target(tmp_path / "a")
-    assert caught.value.message == f"{tmp_path}: cannot be written to"
+    assert caught.value.message == f"{tmp_path}: cannot be written to: Permission denied"
 
 
 def test_scratch_folders_of_the_dead_go_and_those_of_the_living_stay(

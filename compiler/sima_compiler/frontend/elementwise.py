@@ -133,7 +133,8 @@ def convert_many(node: SourceNode, reader: Reader) -> Sequence[Value]:
         return [limited]
     if node.operator != "Sum" and not _of_one_tensor(node, reader, values):
         return [_extreme(node, reader, values)]
-    pair = len(values) == 2 and not any(isinstance(value, Constant | QuantizedConstant) for value in values)
+    two = len(values) == 2 and not any(isinstance(value, Constant | QuantizedConstant) for value in values)
+    pair = two and node.operator == "Sum"  # the larger or smaller of a tensor and itself is a function of one byte
     if not pair or not all(settles(reader.activation(node, place), node, reader) for place in (0, 1)):
         return [_real(node, reader)]
     left, right = reader.settled(node, 0), reader.settled(node, 1)

@@ -23,6 +23,9 @@ import numpy.typing as npt
 #: The version of ONNX's default domain whose operators host nodes are.
 OPSET = 20
 
+#: Axes of a tensor at most: the C kernels keep their counters in arrays of this length.
+MOST_AXES = 8
+
 #: Values of attributes: ONNX's INT, FLOAT, STRING and their lists.
 AttributeValue = int | float | str | tuple[int, ...] | tuple[float, ...] | tuple[str, ...]
 Array = npt.NDArray[Any]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sima_compiler.errors import HostError
-from sima_compiler.ir.host import HostNode, HostSegment, HostTensor, constant_tensor
+from sima_compiler.ir.host import MOST_AXES, HostNode, HostSegment, HostTensor, constant_tensor
 from sima_compiler.ir.host_rules.table import HOST_RULES
 from sima_compiler.ir.host_rules.use import Use, Value
 
@@ -28,6 +28,9 @@ def infer(segment: HostSegment) -> dict[str, HostTensor]:
             if name:
                 values[name] = value
     tensors = {name: HostTensor(name, value.shape, value.dtype) for name, value in values.items()}
+    for tensor in tensors.values():
+        if len(tensor.shape) > MOST_AXES:
+            raise HostError(f"{segment.name}: {tensor} has {len(tensor.shape)} axes, where {MOST_AXES} are taken")
     for tensor in segment.outputs:
         if tensors.get(tensor.name) != tensor:
             raise HostError(f"{segment.name}: output {tensor} is {tensors.get(tensor.name, 'never made')}")

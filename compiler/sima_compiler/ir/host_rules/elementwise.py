@@ -90,7 +90,7 @@ def _pow(use: Use) -> tuple[Value, ...]:
 def _where(use: Use) -> tuple[Value, ...]:
     use.arity(3)
     use.knows()
-    chosen = _together(use, ANY, None, first=1)
+    chosen = _together(use, ANY - BOOLS, None, first=1)
     return (Value(use.broadcast((use.value(0, BOOLS).shape, chosen.shape)), chosen.dtype),)
 
 
@@ -145,13 +145,14 @@ def _quantization(real: int) -> Infer:
 
 _FUNCTIONS = (
     *("Exp", "Log", "Sqrt", "Tanh", "Sigmoid", "Erf", "Floor", "Ceil", "Round", "Reciprocal", "HardSwish", "Softplus"),
-    *("Softsign", "Mish", "Sin", "Cos"),
+    *("Softsign", "Mish"),
 )
 _COMPARISONS = ("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual")
 
 RULES: Mapping[str, Infer] = {
     **{op: _unary(FLOATS) for op in _FUNCTIONS},
-    **{op: _unary(NUMBERS) for op in ("Abs", "Neg", "Sign", "Relu")},
+    **{op: _unary(NUMBERS) for op in ("Abs", "Neg", "Sign")},
+    "Relu": _unary(FLOATS | {Dtype.INT32}),
     **{op: _unary(FLOATS, "alpha") for op in ("Elu", "Celu", "LeakyRelu", "ThresholdedRelu")},
     "HardSigmoid": _unary(FLOATS, "alpha", "beta"),
     "Selu": _unary(FLOATS, "alpha", "gamma"),

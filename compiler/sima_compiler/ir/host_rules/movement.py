@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import prod
 
-from sima_compiler.ir.host_rules.use import ANY, FLOATS, INDICES, Infer, Use, Value
+import numpy as np
 
-#: Coordinates of a nearest or linear Resize that host kernels know.
+from sima_compiler.ir.host import Dtype
+from sima_compiler.ir.host_rules.use import BOOLS, BYTES, FLOATS, INDICES, NUMBERS, Infer, Use, Value
+
+#: Coordinates of a nearest Resize that host kernels know.
 COORDINATES = ("half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel")
 ROUNDINGS = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
 PAD_MODES = ("constant", "edge", "reflect", "wrap")
@@ -127,6 +130,8 @@ def _split(use: Use) -> tuple[Value, ...]:
     value, count = use.value(0), len(use.node.outputs)
     axis = use.axis(use.integer("axis", 0), value.rank)
     size = value.shape[axis]
+    named = use.has(1) or use.integer("num_outputs", 0) == count
+    use.require(named, f"{count} results, where lengths or num_outputs have to say so")
     each = -(-size // count)
     lengths = use.integers(1) or tuple(min(each, max(0, size - each * place)) for place in range(count))
     use.require(
@@ -185,7 +190,7 @@ def _blocks(is_depth_to_space: bool) -> Infer:
         use.arity(1)
         use.knows("blocksize", "mode")
         use.text("mode", "DCR", ("DCR", "CRD") if is_depth_to_space else ("DCR",))
-        value, size = use.value(0), use.integer("blocksize", 0)
+        value, size = use.value(0, FLOATS | BYTES), use.integer("blocksize", 0)
         use.require(value.rank == 4 and size > 0, f"{value.shape} in blocks of {size}")
         count, channels, height, width = value.shape
         if is_depth_to_space:
@@ -197,29 +202,35 @@ def _blocks(is_depth_to_space: bool) -> Infer:
     return infer
 
 
+def nearest_sizes(use: Use) -> tuple[tuple[int, ...], tuple[np.float32, ...]]:
+    """Of a Resize: sizes of the result, and by how much each axis grows, in float32."""
+    shape, sizes = use.value(0).shape, use.integers(3)
+    if sizes:
+        use.require(len(sizes) == len(shape), f"{len(sizes)} sizes for {len(shape)} axes")
+        return sizes, tuple(np.float32(new) / np.float32(size or 1) for size, new in zip(shape, sizes, strict=True))
+    scales = use.constant(2, FLOATS).reshape(-1).astype(np.float32)
+    use.require(len(scales) == len(shape), f"{len(scales)} scales for {len(shape)} axes")
+    return tuple(int(np.float32(size) * scale) for size, scale in zip(shape, scales, strict=True)), tuple(scales)
+
+
 def _resize(use: Use) -> tuple[Value, ...]:
     use.arity(3, 4)
     use.knows(
         "mode", "coordinate_transformation_mode", "nearest_mode", "cubic_coeff_a", "extrapolation_value", "antialias"
     )
-    mode = use.text("mode", "nearest", ("nearest", "linear"))
+    use.text("mode", "nearest", ("nearest",))
     use.text("coordinate_transformation_mode", "half_pixel", COORDINATES)
     use.text("nearest_mode", "round_prefer_floor", ROUNDINGS)
-    use.require(use.integer("antialias", 0) == 0, "antialias=1 is not taken")
-    value = use.value(0, ANY if mode == "nearest" else FLOATS)
-    sizes = use.integers(3)
-    if sizes is None or not sizes:
-        scales = use.constant(2, FLOATS).reshape(-1)
-        use.require(len(scales) == value.rank, f"{len(scales)} scales for {value.rank} axes")
-        sizes = tuple(int(size * float(scale)) for size, scale in zip(value.shape, scales, strict=True))
-    use.require(len(sizes) == value.rank and min(sizes, default=1) > 0, f"sizes {sizes} for {value.rank} axes")
+    value = use.value(0, FLOATS | BYTES | {Dtype.INT32})
+    sizes, _ = nearest_sizes(use)
+    use.require(0 not in value.shape and min(sizes, default=1) > 0, f"{value.shape} becomes {sizes}")
     return (Value(sizes, value.dtype),)
 
 
 def _trilu(use: Use) -> tuple[Value, ...]:
     use.arity(1, 2)
     use.knows("upper")
-    value = use.value(0)
+    value = use.value(0, NUMBERS | BOOLS)
     use.require(value.rank >= 2, f"{value.shape} has no matrices")
     if use.has(1):
         use.constant(1, INDICES)

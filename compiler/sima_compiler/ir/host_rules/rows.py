@@ -159,8 +159,10 @@ def _suppression(use: Use) -> tuple[Value, ...]:
 def _one_hot(use: Use) -> tuple[Value, ...]:
     use.arity(3)
     use.knows("axis")
-    indices, depth = use.value(0, INDICES | FLOATS), use.constant(1, INDICES | FLOATS)
-    values = use.value(2)
+    indices = use.value(0, INDICES | FLOATS)
+    depth = use.constant(1, {indices.dtype})
+    # What onnxruntime has kernels for.
+    values = use.value(2, FLOATS | ({Dtype.INT64} if indices.dtype is Dtype.INT64 else set[Dtype]()))
     use.require(
         depth.size == 1 and float(depth.reshape(-1)[0]) > 0, f"depth {depth.tolist()}, where one number is taken"
     )

@@ -1,16 +1,17 @@
-"""The numpy function of every host operator of `ir.host_rules.table`.
-
-A function takes the node's `Use` and its operands as arrays (None where one is left out), and gives one array or more.
-"""
+"""The numpy kernel of every host operator of `ir.host_rules.table`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from sima_compiler.ir.host import Array
-from sima_compiler.ir.host_rules.use import Use
+from sima_compiler.sim.host import elementwise, movement, products, recurrent, rows, selecting
+from sima_compiler.sim.host.kernel import Kernel
 
-Operands = tuple[Array | None, ...]
-Kernel = Callable[[Use, Operands], Array | tuple[Array, ...]]
-
-KERNELS: Mapping[str, Kernel] = {}
+KERNELS: Mapping[str, Kernel] = {
+    **elementwise.KERNELS,
+    **movement.KERNELS,
+    **rows.KERNELS,
+    **selecting.KERNELS,
+    **products.KERNELS,
+    **recurrent.KERNELS,
+}

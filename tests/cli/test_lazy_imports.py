@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-#: Of no use to ``simac compile MODEL --json``: the quantizer, the simulator, the reference, reports, and what they need.
+#: Of no use to ``simac compile MODEL --json``: the quantizer, the simulator, the reference, reports, their packages.
 UNUSED = (
     *("onnxruntime", "jsonschema", "matplotlib", "IPython"),
     *("sima_compiler.frontend.quantize", "sima_compiler.frontend.calibration", "sima_compiler.frontend.export"),

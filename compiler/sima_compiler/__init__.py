@@ -60,11 +60,12 @@ if TYPE_CHECKING:
     from sima_compiler.files.whole import write_whole
     from sima_compiler.folders import output_folder
     from sima_compiler.machine.description import Machine
-    from sima_compiler.model import Model, quantize, simulate
+    from sima_compiler.model import Model, quantize
     from sima_compiler.obstacle import Obstacle
     from sima_compiler.options import L2CachingMode, TensorDRAMLayout, TensorTessellateParameters
     from sima_compiler.progress import Progress
     from sima_compiler.screen import printable
+    from sima_compiler.simulation import simulate
     from sima_compiler.sources import (
         check_from_arguments,
         export_from_arguments,
@@ -108,7 +109,7 @@ _HOMES: dict[str, str] = {
     "write_whole": "files.whole",
     "printable": "screen",
     "quantize": "model",
-    "simulate": "model",
+    "simulate": "simulation",
     "sweep": "sweeping.running",
     "SweepTable": "view.sweep",
     "ArchiveError": "errors",

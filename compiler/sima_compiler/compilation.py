@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sima_compiler.agreement import agree
-from sima_compiler.archive.gunzip import Limits
+from sima_compiler.archive.mpk_document import MpkDocument
 from sima_compiler.archive.package import write_archive
 from sima_compiler.archive.reader import Archive
 from sima_compiler.archive.report_records import PADDED_BOUND_ASSUMES, CompileReport
@@ -23,7 +23,6 @@ from sima_compiler.folders import check_output_folder, output_folder
 from sima_compiler.ir.graph import Graph
 from sima_compiler.ir.layers import Layout
 from sima_compiler.ir.network import Network, network_of
-from sima_compiler.levers import planned_levers, with_levers
 from sima_compiler.machine.description import Machine
 from sima_compiler.pipeline import ConstantStore, Target
 from sima_compiler.progress import Progress, ProgressCallback, silent
@@ -131,6 +130,8 @@ def compile_network(network: Network, options: CompileOptions) -> CompileResult:
         lambda done, total: progress(Progress("plan", done, total)),
     )
     if options.levers:
+        from sima_compiler.levers import planned_levers, with_levers
+
         tried = planned_levers(
             network.graphs, target, options.batch_size, lambda done, total: progress(Progress("levers", done, total))
         )
@@ -182,7 +183,7 @@ def _result(path: Path, report: CompileReport, members: Sequence[Member], *, is_
         efficiency=report.efficiency or 0.0,
         stall_cycles=report.stall_cycles,
         files=tuple({"name": name, "bytes": len(data)} for name, data in members),
-        plugins=Archive.open(path, limits=Limits(kept_bytes=0)).plugins,
+        plugins=MpkDocument.parse(members[0][1]).processors,
         warnings=report.warnings,
         reason=report.reason,
         verdict=report.verdict,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import warnings
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from numbers import Integral
@@ -35,6 +35,7 @@ from sima_compiler.progress import ProgressCallback
 
 if TYPE_CHECKING:
     from sima_compiler.frontend.calibration import CalibrationData
+    from sima_compiler.view.accuracy import LayerErrors
     from sima_compiler.view.check import CheckReport
 
 
@@ -164,6 +165,42 @@ class Model:
 
         results = run_graph(self.graph, inputs)
         return [dequantize(results[name], self.graph.tensors[name].quant) for name in self.graph.outputs]
+
+    def evaluate(
+        self,
+        data: Iterable[tuple[Mapping[str, npt.ArrayLike], Any]],
+        criterion: Callable[[list[Float32Array], Any], float],
+    ) -> float:
+        """The mean over all samples of ``criterion(outputs, labels)``, a number for the samples of one piece of data.
+
+        ``data``: pairs of ({input name: array, samples in front}, labels), the labels being whatever the criterion
+        takes.
+
+        Raises:
+            InputError: there is no data, or it does not fit.
+        """
+        from sima_compiler.accuracy import evaluate
+
+        return evaluate(self, data, criterion)
+
+    def analyze_quantization_error(
+        self,
+        data: Iterable[Mapping[str, npt.ArrayLike]],
+        error_metric: Callable[[Float32Array, Float32Array], float],
+        *,
+        local_feed: bool = False,
+    ) -> LayerErrors:
+        """``error_metric(reference, ours)`` of every layer, averaged over all samples of ``data``.
+
+        The reference is this network without rounding, its ranges limited as they are. ``local_feed``: every layer
+        reads the reference's values, so that the error is its own; else what the quantized network gave.
+
+        Raises:
+            InputError: there is no data, or it does not fit.
+        """
+        from sima_compiler.accuracy import layer_errors
+
+        return layer_errors(self, data, error_metric, local_feed=local_feed)
 
     def to_onnx(self, uint8: bool = False) -> OnnxModel:
         """The network as QDQ ONNX: float32 in and out, symbolic batch, ending where the archive ends.

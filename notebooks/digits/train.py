@@ -31,12 +31,13 @@ FIRST, SECOND, TINY = 0.9, 0.999, 1e-8
 
 
 def main() -> int:
+    """Train, say how good it became, and write both files."""
     images, labels = _digits()
     order = np.random.default_rng(SEED).permutation(len(images))
     kept, rest = order[:KEPT_BACK], order[KEPT_BACK:]
     parameters = _trained(images[rest], labels[rest])
     accuracy = float((_scores(parameters, images[kept]).argmax(1) == labels[kept]).mean())
-    print(f"{accuracy:.1%} of {KEPT_BACK} images that were kept back are recognised")
+    sys.stdout.write(f"{accuracy:.1%} of {KEPT_BACK} images that were kept back are recognised\n")
     onnx.save(_onnx(parameters), FOLDER / "digits.onnx")
     np.savez_compressed(
         FOLDER / "digits.npz",

@@ -1,6 +1,6 @@
 """How good a quantized network is: a criterion of the user's over labelled data, and the error of every layer.
 
-In: a `Model`, data, and a function that judges. Out: one number, or a `LayerErrors`. Always: what is judged are the
+In: a quantized network, data, and a function that judges. Out: one number, or a `LayerErrors`. Always: what is judged are the
 integers of the reference, which the `.lm` reproduces exactly.
 """
 
@@ -13,11 +13,11 @@ import numpy.typing as npt
 
 from sima_compiler.arithmetic import dequantize, quantize
 from sima_compiler.errors import InputError
+from sima_compiler.frontend.loading import OnnxModel
 from sima_compiler.frontend.original import Original
 from sima_compiler.frontend.unrounded import unrounded
 from sima_compiler.ir.graph import Float32Array, Graph, Int8Array, Node
-from sima_compiler.model import Model
-from sima_compiler.sim.reference import check_inputs, run_node
+from sima_compiler.sim.reference import check_inputs, run_graph, run_node
 from sima_compiler.view.accuracy import LayerError, LayerErrors
 
 #: Inputs by name, the samples in front.
@@ -28,7 +28,7 @@ Criterion = Callable[[list[Float32Array], Any], float]
 ErrorMetric = Callable[[Float32Array, Float32Array], float]
 
 
-def evaluate(model: Model, data: Iterable[tuple[Inputs, Any]], criterion: Criterion) -> float:
+def evaluate(graph: Graph, data: Iterable[tuple[Inputs, Any]], criterion: Criterion) -> float:
     """The criterion's mean over all samples of ``data``, whose pieces may have different numbers of them.
 
     Raises:
@@ -37,7 +37,8 @@ def evaluate(model: Model, data: Iterable[tuple[Inputs, Any]], criterion: Criter
     total, count = 0.0, 0
     for piece in data:
         inputs, labels = _pair(piece)
-        outputs = model.execute(inputs)
+        results = run_graph(graph, inputs)
+        outputs = [dequantize(results[name], graph.tensors[name].quant) for name in graph.outputs]
         samples = len(outputs[0])
         total += float(criterion(outputs, labels)) * samples
         count += samples
@@ -46,11 +47,23 @@ def evaluate(model: Model, data: Iterable[tuple[Inputs, Any]], criterion: Criter
     return total / count
 
 
-def layer_errors(model: Model, data: Iterable[Inputs], error_metric: ErrorMetric, *, local_feed: bool) -> LayerErrors:
+def exact_values(graph: Graph, file: OnnxModel, origins: Mapping[str, str]) -> Original:
+    """The network without rounding, ready to give every node's value; ``file`` is its QDQ form."""
+    return Original(unrounded(file), {node.output: origins[node.output] for node in graph.nodes}, {})
+
+
+def layer_errors(
+    graph: Graph,
+    exact: Original,
+    data: Iterable[Inputs],
+    error_metric: ErrorMetric,
+    *,
+    local_feed: bool,
+) -> LayerErrors:
     """The error of every layer against the network without rounding, averaged over all samples, in order of execution.
 
     ``local_feed``: each layer reads the reference's values, so that the error is its own; without it each reads what
-    the quantized network gave, so that errors add up as they do on the machine.
+    the quantized network gave, so that errors add up as they do on the machine. ``exact``: `exact_values` of the graph.
 
     Raises:
         InputError: there is no data, or it does not fit.
@@ -64,7 +77,7 @@ def layer_errors(model: Model, data: Iterable[Inputs], error_metric: ErrorMetric
     for inputs in data:
         real = check_inputs(graph, inputs)
         samples = len(next(iter(real.values())))
-        reference = {**real, **original.run(real)}
+        reference = {**real, **exact.run(real)}
         for name, found in _quantized(graph, real, reference if local_feed else {}).items():
             if name in reference:
                 totals[name] = totals.get(name, 0.0) + float(error_metric(reference[name], found)) * samples
@@ -72,7 +85,7 @@ def layer_errors(model: Model, data: Iterable[Inputs], error_metric: ErrorMetric
     if not count:
         raise InputError("there is no data to analyze", hint="give {input name: array}, one or several")
     rows = tuple(_row(node, totals[node.output] / count) for node in graph.nodes if node.output in totals)
-    return LayerErrors(model.name, local_feed=local_feed, samples=count, layers=rows)
+    return LayerErrors(graph.name, local_feed=local_feed, samples=count, layers=rows)
 
 
 def _quantized(

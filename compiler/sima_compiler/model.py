@@ -181,7 +181,7 @@ class Model:
         """
         from sima_compiler.accuracy import evaluate
 
-        return evaluate(self, data, criterion)
+        return evaluate(self.graph, data, criterion)
 
     def analyze_quantization_error(
         self,
@@ -198,9 +198,10 @@ class Model:
         Raises:
             InputError: there is no data, or it does not fit.
         """
-        from sima_compiler.accuracy import layer_errors
+        from sima_compiler.accuracy import exact_values, layer_errors
 
-        return layer_errors(self, data, error_metric, local_feed=local_feed)
+        exact = exact_values(self.graph, self.to_onnx(), self.origins)
+        return layer_errors(self.graph, exact, data, error_metric, local_feed=local_feed)
 
     def to_onnx(self, uint8: bool = False) -> OnnxModel:
         """The network as QDQ ONNX: float32 in and out, symbolic batch, ending where the archive ends.

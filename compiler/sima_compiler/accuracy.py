@@ -1,7 +1,7 @@
 """How good a quantized network is: a criterion of the user's over labelled data, and the error of every layer.
 
-In: a quantized network, data, and a function that judges. Out: one number, or a `LayerErrors`. Always: what is judged are the
-integers of the reference, which the `.lm` reproduces exactly.
+In: a quantized network, data, and a function that judges. Out: one number, or a `LayerErrors`. Always: the integers
+of the reference are judged, which the `.lm` reproduces exactly.
 """
 
 from __future__ import annotations
@@ -17,18 +17,21 @@ from sima_compiler.frontend.loading import OnnxModel
 from sima_compiler.frontend.original import Original
 from sima_compiler.frontend.unrounded import unrounded
 from sima_compiler.ir.graph import Float32Array, Graph, Int8Array, Node
-from sima_compiler.sim.reference import check_inputs, run_graph, run_node
+from sima_compiler.ir.host import Array
+from sima_compiler.sim.reference import check_inputs, run_node
 from sima_compiler.view.accuracy import LayerError, LayerErrors
 
 #: Inputs by name, the samples in front.
 Inputs = Mapping[str, npt.ArrayLike]
+#: Inputs -> outputs in the model's order.
+Execute = Callable[[Inputs], list[Array]]
 #: (outputs in the model's order, labels) -> the value for these samples, averaged over them.
-Criterion = Callable[[list[Float32Array], Any], float]
+Criterion = Callable[[list[Array], Any], float]
 #: (reference, quantized) -> the error of one layer; both float32, the samples in front.
 ErrorMetric = Callable[[Float32Array, Float32Array], float]
 
 
-def evaluate(graph: Graph, data: Iterable[tuple[Inputs, Any]], criterion: Criterion) -> float:
+def evaluate(execute: Execute, data: Iterable[tuple[Inputs, Any]], criterion: Criterion) -> float:
     """The criterion's mean over all samples of ``data``, whose pieces may have different numbers of them.
 
     Raises:
@@ -37,8 +40,7 @@ def evaluate(graph: Graph, data: Iterable[tuple[Inputs, Any]], criterion: Criter
     total, count = 0.0, 0
     for piece in data:
         inputs, labels = _pair(piece)
-        results = run_graph(graph, inputs)
-        outputs = [dequantize(results[name], graph.tensors[name].quant) for name in graph.outputs]
+        outputs = execute(inputs)
         samples = len(outputs[0])
         total += float(criterion(outputs, labels)) * samples
         count += samples
@@ -68,10 +70,6 @@ def layer_errors(
     Raises:
         InputError: there is no data, or it does not fit.
     """
-    graph = model.graph
-    original = Original(
-        unrounded(model.to_onnx()), {node.output: model.origins[node.output] for node in graph.nodes}, {}
-    )
     totals: dict[str, float] = {}
     count = 0
     for inputs in data:

@@ -28,7 +28,7 @@ from sima_compiler.frontend.frames import with_activations
 from sima_compiler.frontend.input_shapes import InputShapes, with_input_shapes
 from sima_compiler.frontend.loading import OnnxModel, first_bytes, load_onnx, parse_onnx
 from sima_compiler.frontend.onnx_qdq import Reading, ending_on_mla, read_onnx
-from sima_compiler.ir.graph import Graph
+from sima_compiler.ir.graph import Float32Array, Graph
 from sima_compiler.ir.host import Array
 from sima_compiler.ir.network import Network, host_segments, output_shapes
 from sima_compiler.machine.description import Machine
@@ -227,7 +227,7 @@ class Model:
     def evaluate(
         self,
         data: Iterable[tuple[Mapping[str, npt.ArrayLike], Any]],
-        criterion: Callable[[list[Float32Array], Any], float],
+        criterion: Callable[[list[Array], Any], float],
     ) -> float:
         """The mean over all samples of ``criterion(outputs, labels)``, a number for the samples of one piece of data.
 
@@ -239,7 +239,7 @@ class Model:
         """
         from sima_compiler.accuracy import evaluate
 
-        return evaluate(self.graph, data, criterion)
+        return evaluate(self.execute, data, criterion)
 
     def analyze_quantization_error(
         self,
@@ -255,9 +255,13 @@ class Model:
 
         Raises:
             InputError: there is no data, or it does not fit.
+            UnsupportedError: host layers stand between those of the MLA.
         """
         from sima_compiler.accuracy import exact_values, layer_errors
 
+        if len([segment for segment in self.network.segments if isinstance(segment, Graph)]) != 1:
+            raise UnsupportedError("layers of the MLA stand on both sides of host layers: their errors mix",
+                                   hint="cut the network: model.ending(cut_at=[...])")  # fmt: skip
         exact = exact_values(self.graph, self.to_onnx(), self.origins)
         return layer_errors(self.graph, exact, data, error_metric, local_feed=local_feed)
 

@@ -31,6 +31,7 @@ from sima_compiler.errors import (
     SizeLimitError,
     UnsupportedExtensionError,
 )
+from sima_compiler.files.nearby import meant
 
 if TYPE_CHECKING:
     from sima_compiler.sim.trace_columns import TraceColumns
@@ -125,6 +126,11 @@ class Archive:
     def lm_files(self) -> tuple[str, ...]:
         """Names of the MLA binaries, in the order of their stages."""
         return tuple(_names_of(self.files, FileKind.MLA))
+
+    @property
+    def host_files(self) -> tuple[str, ...]:
+        """Names of the A65's libraries, in the order of their stages."""
+        return tuple(_names_of(self.files, FileKind.A65))
 
     @property
     def plugins(self) -> dict[str, int]:
@@ -233,6 +239,7 @@ def _no_archive(path: Path) -> UnsupportedExtensionError:
         hint = f"it holds {', '.join(inside)}" if inside else hint
     elif not os.path.exists(path):  # noqa: PTH110
         problem = f"{path}: there is no such file, and the name is not that of an archive (<name>{ARCHIVE_SUFFIX})"
+        hint = meant(path, is_archive_name) or hint
     elif path.suffix in {".sima", ".onnx"}:
         hint = f"this is a model; compile it first: simac compile {path}"
     elif path.suffix == ".tar":
@@ -341,7 +348,8 @@ def _open_file(path: Path) -> BinaryIO:
             raise InvalidArchiveError(f"{'a folder' if path.is_dir() else 'not a regular file'}; expected an archive")
         return path.open("rb")
     except OSError as error:
-        raise InvalidArchiveError(f"cannot be read: {error.strerror or error}") from error
+        hint = meant(path, is_archive_name) if isinstance(error, FileNotFoundError) else ""
+        raise InvalidArchiveError(f"cannot be read: {error.strerror or error}", hint=hint) from error
 
 
 def _identity(file: BinaryIO) -> tuple[int, ...]:

@@ -22,6 +22,7 @@ from sima_compiler.archive.gunzip import Watch, unwatched
 from sima_compiler.archive.stats_forms import is_plain_name, read_fast
 from sima_compiler.archive.stats_yaml import parse_columns
 from sima_compiler.errors import InvalidArchiveError, SchemaError
+from sima_compiler.files.nearby import meant
 
 Int64Array = npt.NDArray[np.int64]
 
@@ -125,7 +126,8 @@ class MlaStats:
             data = Path(path).read_bytes()
         except OSError as error:
             reason = error.strerror or str(error)
-            raise InvalidArchiveError(f"{path}: cannot be read: {reason}", entry=str(path)) from error
+            hint = meant(Path(path), lambda name: name.endswith((".yaml", ".yml")))
+            raise InvalidArchiveError(f"{path}: cannot be read: {reason}", entry=str(path), hint=hint) from error
         return MlaStats.parse(data, entry=str(path), watch=watch)
 
     @staticmethod

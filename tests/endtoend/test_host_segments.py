@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 
 from sima_compiler import Archive, Model, UnsupportedError, simulate
 from sima_compiler.archive.grammar import validate
+from sima_compiler.cli import main
+from sima_compiler.simulation import random_inputs
 from tests.support import headed
 from tests.support.judges import assert_judges_agree, assert_reference_agrees, model_inputs
 
@@ -121,3 +125,19 @@ def test_a_network_ends_where_it_is_cut(tmp_path: Path) -> None:
     model = Model.from_onnx(original, cut_at=["boxes", "scores"])
     assert model.outputs == {"boxes": (4, 4, 4), "scores": (3, 4, 4)}
     assert_reference_agrees(original, model=model)
+
+
+@pytest.mark.needs_qemu_aarch64
+def test_machine_code_gives_the_same_bits_after_a_warning(
+    judged: Judged, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["simulate", str(judged.archive.path), "--output", str(tmp_path / "y.npz"), "--json"]
+    assert main([*command, "--native"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["native"] is True
+    assert printed.err.startswith("warning: running machine code out of the archive under qemu, with your rights: ")
+    assert judged.archive.host_files[0] in printed.err
+    wanted = simulate(judged.archive, random_inputs(judged.archive)).outputs
+    with np.load(tmp_path / "y.npz") as found:
+        assert sorted(found) == sorted(wanted)
+        assert all(found[name].tobytes() == value.tobytes() for name, value in wanted.items())

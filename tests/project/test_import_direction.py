@@ -52,7 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tessellation": BASE | {"ir", "options"},
     "building": ABOUT_A_COMPILE | {"a65", "agreement", "reporting", "tessellation"},
     "compilation": ABOUT_A_COMPILE | {"reporting", "levers", "agreement", "building"},
-    "simulation": RECORDS | {"machine", "lm", "archive", "sim"},
+    "simulation": RECORDS | {"machine", "lm", "a65", "archive", "sim"},
     "checking": WHOLE | {"view"},
     "model": WHOLE | {"checking", "view"},
     "feeding": WHOLE | {"view"},

@@ -72,8 +72,10 @@ if TYPE_CHECKING:
         model_from_arguments,
         verify_from_arguments,
     )
+    from sima_compiler.sweeping.running import sweep
     from sima_compiler.verification import verify
     from sima_compiler.view.check import CheckReport
+    from sima_compiler.view.sweep import SweepTable
     from sima_compiler.view.verify import VerifyReport
 
 #: Public name -> module that defines it.
@@ -108,6 +110,8 @@ _HOMES: dict[str, str] = {
     "printable": "screen",
     "quantize": "model",
     "simulate": "simulation",
+    "sweep": "sweeping.running",
+    "SweepTable": "view.sweep",
     "ArchiveError": "errors",
     "CalibrationError": "errors",
     "CompileInterrupted": "errors",
@@ -179,6 +183,7 @@ __all__ = [
     "SchemaError",
     "SimaError",
     "SizeLimitError",
+    "SweepTable",
     "TensorDRAMLayout",
     "TensorTessellateParameters",
     "UnsupportedError",
@@ -199,6 +204,7 @@ __all__ = [
     "printable",
     "quantize",
     "simulate",
+    "sweep",
     "verify",
     "verify_from_arguments",
     "write_whole",

@@ -8,7 +8,6 @@ an option is found before the work starts.
 from __future__ import annotations
 
 import argparse
-import difflib
 import warnings
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,7 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sima_compiler.archive.names import is_archive_name
+from sima_compiler.arguments import ending_of
 from sima_compiler.errors import CalibrationError, InputError, ModelError, OptionError, SimaError
+from sima_compiler.files.nearby import meant
 from sima_compiler.folders import check_output_folder
 from sima_compiler.progress import Progress, ProgressCallback, silent
 
@@ -65,7 +66,7 @@ def model_from_arguments(
     if calibrated:
         model = _calibrated_model(arguments, source, shapes, warn)
     else:
-        model = _read_model(source, arguments.name, shapes)
+        model = _read_model(source, arguments.name, shapes, ending_of(arguments))
     report(Progress(stage, 1, 1))
     return model
 
@@ -99,7 +100,7 @@ def check_from_arguments(arguments: argparse.Namespace) -> CheckReport:
     """
     from sima_compiler.model import Model
 
-    return Model.check(_file_or_model(arguments), input_shapes=input_shapes_of(arguments))
+    return Model.check(_file_or_model(arguments), input_shapes=input_shapes_of(arguments), **ending_of(arguments))
 
 
 def verify_from_arguments(arguments: argparse.Namespace, warn: Callable[[str], None] = warnings.warn) -> VerifyReport:
@@ -123,6 +124,7 @@ def verify_from_arguments(arguments: argparse.Namespace, warn: Callable[[str], N
         seed=arguments.seed,
         batch_size=arguments.batch_size,
         layers=arguments.layers,
+        **ending_of(arguments),
     )
 
 
@@ -189,16 +191,10 @@ def _check_model_file(path: Path) -> None:
 
 
 def _file_hint(path: Path) -> str:
-    """Models in the folder that was named, or the file that was probably meant."""
-    folder = path if path.is_dir() else path.parent
-    try:
-        names = sorted(found.name for found in folder.iterdir() if found.suffix.lower() in MODEL_SUFFIXES)
-    except OSError:
-        names = []
-    meant = names[:3] if path.is_dir() else difflib.get_close_matches(path.name, names, 1)
-    if meant:
-        return f"did you mean {' or '.join(str(folder / name) for name in meant)}?"
-    return "MODEL is a .sima or .onnx file"
+    """Models in the folder that was named, or the file or variable that was probably meant."""
+    if path.name.startswith(("$", "{")):
+        return f"no variable of that name: a notebook leaves {path.name} as it is"
+    return meant(path, lambda name: name.lower().endswith(MODEL_SUFFIXES)) or "MODEL is a .sima or .onnx file"
 
 
 def source_name(source: Path | OnnxModel) -> str:
@@ -212,24 +208,28 @@ def _calibrated_model(
     from sima_compiler.model import quantize
 
     samples = samples_of_arguments(arguments, source, shapes, warn)
-    return quantize(source, samples, model_name=arguments.name or source_name(source), input_shapes=shapes)
+    named = arguments.name or source_name(source)
+    return quantize(source, samples, model_name=named, input_shapes=shapes, **ending_of(arguments))
 
 
-def _read_model(source: Path | OnnxModel, name: str | None, shapes: InputShapes) -> Model:
+def _read_model(source: Path | OnnxModel, name: str | None, shapes: InputShapes, ending: Mapping[str, Any]) -> Model:
     from sima_compiler.model import Model
 
     if not isinstance(source, Path) or source.suffix.lower() == ".onnx":
-        return _quantized_model(source, name, shapes)
-    model = Model.load(source.name, source.parent)
-    return Model.from_onnx(source, name, input_shapes=shapes) if name or shapes else model
+        return _quantized_model(source, name, shapes, ending)
+    if name or shapes or ending:
+        return Model.from_onnx(source, name, input_shapes=shapes, **ending)
+    return Model.load(source.name, source.parent)
 
 
-def _quantized_model(source: Path | OnnxModel, name: str | None, shapes: InputShapes) -> Model:
+def _quantized_model(
+    source: Path | OnnxModel, name: str | None, shapes: InputShapes, ending: Mapping[str, Any]
+) -> Model:
     from sima_compiler.frontend.loading import is_quantized, load_onnx
     from sima_compiler.model import Model
 
     try:
-        return Model.from_onnx(source, name, input_shapes=shapes)
+        return Model.from_onnx(source, name, input_shapes=shapes, **ending)
     except ModelError as error:
         if is_quantized(load_onnx(source)):
             raise
@@ -288,6 +288,7 @@ def read_npz(path: Path, error: type[SimaError]) -> dict[str, Array]:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except OSError as cause:
-        raise error(f"{path}: cannot be read: {cause.strerror or cause}") from cause
+        hint = meant(path, lambda name: name.endswith(".npz"))
+        raise error(f"{path}: cannot be read: {cause.strerror or cause}", hint=hint) from cause
     except (ValueError, AttributeError, EOFError, TypeError, zipfile.BadZipFile) as cause:
         raise error(f"{path}: not an .npz file of plain arrays", hint="numpy.savez(path, input_name=array)") from cause

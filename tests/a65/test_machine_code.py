@@ -16,14 +16,17 @@ from sima_compiler.a65 import build, toolchain
 from sima_compiler.a65.native import run_native
 from sima_compiler.a65.source import source_of
 from sima_compiler.archive.elf import read_elf
-from sima_compiler.archive.host_segments import read_onnx, read_segment
+from sima_compiler.archive.host_segments import read_onnx, read_segment, read_source
 from sima_compiler.errors import ArchiveError, HostError, InternalError, InvalidArchiveError, MissingExtraError
 from sima_compiler.ir.host import Dtype, HostNode, HostSegment, HostTensor
 from sima_compiler.ir.host_bytes import to_bytes
 from sima_compiler.sim.host import run
-from tests.support.host_cases import all_cases, joined
+from tests.support.host_cases import Case, all_cases, joined
+from tests.support.random_segments import random_segment
 
 F = Dtype.FLOAT32
+#: Random segments beside the cases of single operators.
+RANDOM = 40
 TAIL = HostSegment(
     name="tail",
     inputs=(HostTensor("logits", (2, 5), F),),
@@ -56,10 +59,15 @@ def differences(found: dict[str, np.ndarray], wanted: dict[str, np.ndarray]) -> 
     return names
 
 
+def everything() -> tuple[list[Case], HostSegment, dict[str, np.ndarray]]:
+    """Every kernel, and random segments whose tensors take each other's places: all in one segment."""
+    cases = [*all_cases(), *(Case(f"random {seed}", *random_segment(seed)) for seed in range(RANDOM))]
+    return cases, *joined(cases)
+
+
 @pytest.mark.needs_qemu_aarch64
-def test_every_kernel_gives_the_bits_that_numpy_gives() -> None:
-    cases = all_cases()
-    segment, inputs = joined(cases)
+def test_machine_code_gives_the_bits_that_numpy_gives() -> None:
+    cases, segment, inputs = everything()
     wrong = differences(run_native(build(segment), segment, inputs), run(segment, inputs))
     assert not wrong, [cases[int(name.partition("/")[0])].name for name in wrong]
 
@@ -67,7 +75,7 @@ def test_every_kernel_gives_the_bits_that_numpy_gives() -> None:
 @pytest.mark.needs_qemu_aarch64
 def test_no_kernel_does_what_c_leaves_undefined() -> None:
     """The same C with a trap wherever the sanitizer sees undefined behaviour; it would end with a signal."""
-    segment, inputs = joined(all_cases())
+    _, segment, inputs = everything()
     target = [flag for flag in toolchain.TARGET if flag != "-O3"]
     trapping = ("-O0", "-fsanitize=undefined,bounds,float-cast-overflow", "-fsanitize-trap=all")
     command = (*toolchain.SHARED, *target, *trapping, "-fPIC", "-shared", "segment.c")
@@ -118,6 +126,7 @@ def test_the_library_offers_what_its_header_says_and_needs_nothing(tail: bytes) 
         ("sima_host_onnx", "object"),
         ("sima_host_run", "function"),
         ("sima_host_segment", "object"),
+        ("sima_host_source", "object"),
         ("sima_host_version", "object"),
         ("sima_host_workspace_bytes", "object"),
     ]
@@ -135,6 +144,11 @@ def test_the_library_carries_its_segment_twice(tail: bytes) -> None:
     found = run(read_segment(tail, "tail.so"), {"logits": logits})
     assert np.allclose(found["probabilities"], wanted[0], rtol=0, atol=1e-6)
     assert np.array_equal(found["best"], wanted[1])
+
+
+def test_the_library_carries_the_text_that_it_was_built_from(tail: bytes) -> None:
+    assert read_source(tail, "tail.so") == source_of(TAIL).text
+    assert read_source(tail.replace(b".sima.source", b".other_thing"), "tail.so") is None
 
 
 def test_a_library_of_another_compiler_is_refused_and_a_damaged_one_named(tail: bytes) -> None:

@@ -6,6 +6,7 @@ gives the same texts; everything that `segment.c` calls stands in the kernels' h
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
@@ -123,12 +124,10 @@ def _code(number: int, node: HostNode, values: Mapping[str, Value], names: Mappi
 
 
 def _embedded(segment: HostSegment, data: bytes, names: Mapping[str, str]) -> list[str]:
-    """The segment and its ONNX form as sections of their own; constants are places in the first."""
+    """The segment, its ONNX form and this text as sections of their own; constants are places in the first."""
     lines = ["// Constants lie in the segment's own bytes, which the assembler takes from a file.", "__asm__("]
-    for section, symbol, file in (
-        ("segment", "sima_host_segment", SEGMENT_FILE),
-        ("onnx", "sima_host_onnx", ONNX_FILE),
-    ):
+    for section, file in (("segment", SEGMENT_FILE), ("onnx", ONNX_FILE), ("source", C_FILE)):
+        symbol = f"sima_host_{section}"
         lines += [
             f'    ".section .sima.{section}, \\"a\\"\\n.balign 64\\n"',
             f'    ".globl {symbol}\\n.type {symbol}, %object\\n{symbol}:\\n"',
@@ -151,28 +150,29 @@ def _body(
     tensors: Mapping[str, HostTensor],
     codes: list[Code],
 ) -> list[str]:
-    lines = [
-        _pointer("const ", tensor, names[tensor.name], f"inputs[{number}]")
-        for number, tensor in enumerate(segment.inputs)
-    ]
     given = {tensor.name for tensor in segment.inputs} | set(segment.constants)
-    lines += [
-        _pointer("", tensor, names[tensor.name], f"outputs[{number}]")
-        for number, tensor in enumerate(segment.outputs)
-        if tensor.name not in given
-    ]
-    lines.append("unsigned char *const base = workspace;")
-    for name, offset in plan.offsets.items():
-        kind = C_TYPES[tensors[name].dtype]
-        lines.append(_pointer("", tensors[name], names[name], f"({kind} *)(base + {offset})"))
-    lines.append(f"unsigned char *const scratch = base + {aligned(plan.bytes)};")
-    lines += ["(void)inputs, (void)outputs, (void)scratch;", ""]
-    lines += [line for code in codes for line in code.calls]
+    calls = [line for code in codes for line in code.calls]
     # An input or a constant that leaves as it came.
-    for number, tensor in enumerate(segment.outputs):
-        if tensor.name in given:
-            lines.append(f"sima_copy(outputs[{number}], {names[tensor.name]}, {tensor.bytes});")
-    return lines
+    calls += [
+        f"sima_copy(outputs[{number}], {names[tensor.name]}, {tensor.bytes});"
+        for number, tensor in enumerate(segment.outputs)
+        if tensor.name in given
+    ]
+    places = [(tensor, "const ", f"inputs[{number}]") for number, tensor in enumerate(segment.inputs)]
+    places += [(t, "", f"outputs[{number}]") for number, t in enumerate(segment.outputs) if t.name not in given]
+    places += [
+        (tensors[name], "", f"({C_TYPES[tensors[name].dtype]} *)(base + {offset})")
+        for name, offset in plan.offsets.items()
+    ]
+    read = {word for line in calls for word in re.findall(r"\w+", line.partition("//")[0])}
+    return [
+        "unsigned char *const base = workspace;",
+        f"unsigned char *const scratch = base + {aligned(plan.bytes)};",
+        *(_pointer(const, t, names[t.name], place) for t, const, place in places if names[t.name] in read),
+        "(void)inputs, (void)outputs, (void)scratch;",
+        "",
+        *calls,
+    ]
 
 
 def _pointer(const: str, tensor: HostTensor, name: str, place: str) -> str:

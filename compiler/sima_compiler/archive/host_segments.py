@@ -13,7 +13,7 @@ from sima_compiler.ir.host_bytes import from_bytes
 from sima_compiler.ir.verify_host import infer
 
 #: Sections of a `.so` that this compiler wrote.
-SEGMENT_SECTION, ONNX_SECTION = ".sima.segment", ".sima.onnx"
+SEGMENT_SECTION, ONNX_SECTION, SOURCE_SECTION = ".sima.segment", ".sima.onnx", ".sima.source"
 
 
 def read_segment(library: bytes, entry: str) -> HostSegment:
@@ -37,6 +37,16 @@ def read_onnx(library: bytes, entry: str) -> bytes:
         ArchiveError: the library is damaged, or another compiler wrote it.
     """
     return _section(library, ONNX_SECTION, entry)
+
+
+def read_source(library: bytes, entry: str) -> str | None:
+    """The C that the library was built from; None where it carries none.
+
+    Raises:
+        ArchiveError: the library is damaged.
+    """
+    found = section_bytes(library, SOURCE_SECTION, entry)
+    return None if found is None else found.decode("utf-8", "replace")
 
 
 def _section(library: bytes, name: str, entry: str) -> bytes:

@@ -20,8 +20,10 @@ extern SIMA_EXPORT const uint64_t sima_host_workspace_bytes;
  * Gives 0; there is nothing that can fail. */
 SIMA_EXPORT int sima_host_run(const void *const *inputs, void *const *outputs, void *workspace);
 
-/* The segment itself: in the form of the compiler that made it, and as an ONNX model (sections .sima.segment, .sima.onnx). */
+/* The segment itself, each in a section of its own: in the form of the compiler that made it (.sima.segment), as an ONNX model
+ * (.sima.onnx), and as the C that this library was built from (.sima.source). */
 extern SIMA_EXPORT const unsigned char sima_host_segment[];
 extern SIMA_EXPORT const unsigned char sima_host_onnx[];
+extern SIMA_EXPORT const unsigned char sima_host_source[];
 
 #endif

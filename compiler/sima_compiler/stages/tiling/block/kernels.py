@@ -44,14 +44,15 @@ from sima_compiler.ir.program import (
     Wait,
     WayOut,
 )
-from sima_compiler.machine.cost import array_work, ceil_div, compute_cycles, product_work
+from sima_compiler.machine.cost import array_work, ceil_div, command_work, product_work
 from sima_compiler.machine.description import Machine
+from sima_compiler.machine.runs import run_cycles
 from sima_compiler.stages.tiling.block.blend import blend_command
 from sima_compiler.stages.tiling.block.contraction import Extent, WindowPart, part_region
 from sima_compiler.stages.tiling.block.copies import CoordinateMove, byte_dimensions
 from sima_compiler.stages.tiling.block.geometry import Held, Range, Region, block_window, operand_of
 from sima_compiler.stages.tiling.block.mapping import best_mapping, folds_rows, holding_mapping
-from sima_compiler.stages.tiling.block.margins import fewest_cuts, margin_cuts, margin_share
+from sima_compiler.stages.tiling.block.margins import fewest_cuts, margin_share, margin_ways
 from sima_compiler.stages.tiling.block.reach import input_region
 from sima_compiler.stages.tiling.block.rows import row_command
 
@@ -165,8 +166,11 @@ def _least(block: Block, window: Window, command: Callable[[Block], Convolve | P
     pads = best[0].window.pads
     if cycles * margin_share(block.region, best[0].window) <= fewest_cuts(pads) * block.machine.fill_cycles:
         return best
-    for regions in margin_cuts(block.region, window, block.inputs[0].map):
-        found = [command(replace(block, region=region)) for region in regions]
+    for bands in margin_ways(block.region, window, block.inputs[0].map):
+        found: list[Convolve | Pool] = []
+        for choices in bands:
+            cuts = ([command(replace(block, region=region)) for region in regions] for regions in choices)
+            found += min(cuts, key=lambda commands: _cycles(commands, block))
         taken = _cycles(found, block)
         if taken < cycles:
             best, cycles = found, taken
@@ -181,7 +185,7 @@ def _may_be_cut(block: Block, whole: Convolve | Pool) -> bool:
 
 
 def _cycles(commands: Sequence[ComputeCommand], block: Block) -> int:
-    return sum(compute_cycles(command, block.machine, block.quads) for command in commands)
+    return run_cycles([command_work(command, block.machine, block.quads) for command in commands], block.machine)
 
 
 def _convolve(block: Block, kernel: Convolution) -> Convolve:

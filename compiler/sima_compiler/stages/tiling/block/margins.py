@@ -7,14 +7,14 @@
                                                       + - - - - - - +   the middle all 3 x 3
 
 In: a block's output region, its window, its source map. Out: ways to cut the region; whether one pays is for the cost
-model to say, since each command more fills the array once more. Always holds: the cuts of a way cover the region, each
-pixel once, and all of them read the block's own constants.
+model to say, since a command of few pixels waits for its weights. Always holds: the cuts of a way cover the region,
+each pixel once, and all of them read the block's own constants.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import groupby, product
+from itertools import groupby
 
 from sima_compiler.ir.layers import FeatureMap, Window
 from sima_compiler.stages.tiling.block.geometry import Range, Region
@@ -42,15 +42,25 @@ def _lost(before: int, behind: int, cells: int) -> float:
     return min(1.0, (before * (before + 1) + behind * (behind + 1)) / 2 / cells)
 
 
-def margin_cuts(region: Region, window: Window, source: FeatureMap) -> Iterator[list[Region]]:
-    """The ways to cut a region at its margins: along rows, along columns, along both."""
+def margin_ways(region: Region, window: Window, source: FeatureMap) -> Iterator[list[tuple[list[Region], ...]]]:
+    """The ways to cut a region at its margins: into rows, each as it is or cut along its columns; and into columns.
+
+    Of each band its choices, of which any may be taken: corners lose less in small pieces, and edges lose by them.
+    """
     rows = _bands(region.rows, window, 0, source.rows)
     columns = _bands(region.columns, window, 1, source.columns)
-    ways = [(rows, [region.columns])] if len(rows) > 1 else []
-    ways += [([region.rows], columns)] if len(columns) > 1 else []
-    ways += [(rows, columns)] if len(ways) > 1 else []
-    for down, across in ways:
-        yield [Region(region.samples, high, wide, region.channels) for high, wide in product(down, across)]
+    if len(rows) > 1:
+        yield [_choices([_part(region, high, wide) for wide in columns], _part(region, high)) for high in rows]
+    if len(columns) > 1:
+        yield [_choices([_part(region, high, wide) for high in rows], _part(region, None, wide)) for wide in columns]
+
+
+def _choices(cut: list[Region], whole: Region) -> tuple[list[Region], ...]:
+    return ([whole], cut) if len(cut) > 1 else ([whole],)
+
+
+def _part(region: Region, rows: Range | None, columns: Range | None = None) -> Region:
+    return Region(region.samples, rows or region.rows, columns or region.columns, region.channels)
 
 
 def _bands(outputs: Range, window: Window, axis: int, size: int) -> list[Range]:

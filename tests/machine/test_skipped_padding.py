@@ -11,12 +11,13 @@ from sima_compiler.ir.graph import ConvAttributes, Op
 from sima_compiler.ir.layers import Window
 from sima_compiler.ir.program import Convolve, Operand, Pool
 from sima_compiler.ir.tiles import Tiling
-from sima_compiler.machine.cost import compute_cycles, worked_window
+from sima_compiler.machine.cost import command_work, worked_window
 from sima_compiler.machine.description import Machine
+from sima_compiler.machine.runs import run_cycles
 from sima_compiler.machine.traffic import cells_on_map
 from sima_compiler.stages.tile import TileOptions, tile
 from sima_compiler.stages.tiling.block.geometry import Region
-from sima_compiler.stages.tiling.block.margins import MOST_BANDS, margin_cuts
+from sima_compiler.stages.tiling.block.margins import MOST_BANDS, margin_ways
 from tests.lowering.agreement import lowered
 from tests.lowering.graph_pen import Pen
 
@@ -68,8 +69,8 @@ def test_margins_are_cut_where_that_is_faster(op: str) -> None:
     """14 x 14 with 3 x 3 windows: an edge in seven is over padding."""
     cut, whole = (windows_of(tiling(machine, (64, 14, 14), 16, op)) for machine in (MLSOC, WITHOUT))
     cycles, before = (
-        sum(compute_cycles(command, MLSOC, 4) for command in cut),
-        sum(compute_cycles(command, WITHOUT, 4) for command in whole),
+        run_cycles([command_work(command, MLSOC, 4) for command in cut], MLSOC),
+        run_cycles([command_work(command, WITHOUT, 4) for command in whole], WITHOUT),
     )
     assert len(cut) > len(whole)
     assert cycles < before
@@ -103,15 +104,19 @@ def test_cuts_cover_a_region_once_and_each_part_sees_one_window(kernel: int, str
     window = Window((kernel, kernel), (stride, stride), (1, 1), (pad, pad, pad, pad))
     outputs = (size + 2 * pad - kernel) // stride + 1
     source = next(iter(lowered_maps(size)))
-    ways = list(margin_cuts(Region((0, 1), (0, outputs), (0, outputs), (0, 16)), window, source))
-    for regions in ways:
-        np.testing.assert_array_equal(covered(regions, outputs, outputs), 1)
-    for region in ways[-1]:
-        cells = {
-            tuple(sorted(seen(replace(window, pads=(pad - row * stride, 0, 0, 0)), 0, 1, size)))
-            for row in range(*region.rows)
-        }
-        assert len(cells) == 1
+    ways = list(margin_ways(Region((0, 1), (0, outputs), (0, outputs), (0, 16)), window, source))
+    assert len(ways) == 2
+    for bands in ways:
+        for pick in (0, -1):
+            regions = [region for choices in bands for region in choices[pick]]
+            np.testing.assert_array_equal(covered(regions, outputs, outputs), 1)
+        for region in (region for choices in bands for region in choices[-1]):
+            for low, high in (region.rows, region.columns):
+                cells = {
+                    tuple(sorted(seen(replace(window, pads=(pad - place * stride, 0, 0, 0)), 0, 1, size)))
+                    for place in range(low, high)
+                }
+                assert len(cells) == 1
 
 
 def lowered_maps(size: int):
@@ -123,7 +128,7 @@ def lowered_maps(size: int):
 def test_a_window_as_large_as_its_map_is_not_cut_into_single_rows() -> None:
     window = Window((12, 1), (1, 1), (1, 1), (6, 0, 6, 0))
     source = next(iter(lowered_maps(12)))
-    assert list(margin_cuts(Region((0, 1), (0, 13), (0, 12), (0, 16)), window, source)) == []
+    assert list(margin_ways(Region((0, 1), (0, 13), (0, 12), (0, 16)), window, source)) == []
     assert MOST_BANDS < 12
 
 

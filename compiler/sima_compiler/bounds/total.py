@@ -64,8 +64,8 @@ class _Edges:
     transfers take ``dma_latency_cycles`` until they ask for a byte.
 
     ``first_bytes``: before the first byte of a map or of weights crosses the DRAM; ``first``: before anything can be
-    computed of an input; ``last``: behind the last result, until it has left; ``behind_loads``: behind the last weights,
-    whose results leave after a command has used them.
+    computed of an input; ``last``: behind the last result, until it has left; ``behind_loads``: behind the last
+    weights, whose results leave after a command has used them.
     """
 
     first_bytes: int

@@ -1,7 +1,7 @@
 """The least cycles that each layer keeps the compute queue busy, whatever the mapping: whole vectors and blocks.
 
-In: a segment, the machine, the batch. Out: cycles per layer, with those that it takes to begin it and to fill once. Left
-out are ports and the way out behind the array, which schedules may hide; window cells over padding, which smaller
+In: a segment, the machine, the batch. Out: cycles per layer, with those that it takes to begin it and to fill once.
+Left out are ports and the way out behind the array, which schedules may hide; window cells over padding, which smaller
 windows at a border spare; copies, which the right layout spares. A block of weights takes at least as long as it loads.
 A product or a table counts at the price of computing its neighbour a second time with it on the way out, where that is
 cheaper.
@@ -251,7 +251,7 @@ def _block_cycles(kernel: Convolution, source: FeatureMap, target: FeatureMap, p
 
 
 def _cell_blocks(kernel: Convolution, channels: int, lanes: int) -> int:
-    """Fewest blocks of weights of one window cell. Neighbouring groups may share blocks, with zeros where they differ."""
+    """Fewest blocks of weights of one window cell. Groups may share blocks, with zeros where they differ."""
     inputs, outputs = kernel.weights.shape[3], channels // kernel.groups
     apart = kernel.groups * ceil_div(outputs, lanes) * ceil_div(inputs, lanes)
     if kernel.groups == 1:

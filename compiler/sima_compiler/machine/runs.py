@@ -13,6 +13,7 @@ there when it begins to stream, not only when the one before is done (`timeline`
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from sima_compiler.ir.commands import facts
 from sima_compiler.ir.program import ComputeCommand, Part
@@ -32,9 +33,7 @@ def leads(
     return found
 
 
-def durations(
-    commands: Sequence[ComputeCommand], entered: Sequence[Entry], machine: Machine, quads: int
-) -> list[int]:
+def durations(commands: Sequence[ComputeCommand], entered: Sequence[Entry], machine: Machine, quads: int) -> list[int]:
     """Cycles that each command keeps the compute queue, where nothing makes it wait."""
     works = [command_work(command, machine, quads) for command in commands]
     rows = zip(works, entered, leads(commands, works, entered, machine), strict=True)
@@ -48,7 +47,7 @@ def lead(before: CommandWork, work: CommandWork, machine: Machine) -> int:
 
 def run_cycles(works: Sequence[CommandWork], machine: Machine) -> int:
     """Cycles of commands that are one run."""
-    common = sum(lead(before, work, machine) for before, work in zip(works, works[1:], strict=False))
+    common = sum(lead(before, work, machine) for before, work in pairwise(works))
     return sum(work.cycles for work in works) - common
 
 

@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-long test-wheel lint lab bench bench-ui gallery views clean
+.PHONY: help demo test test-long mutate test-wheel lint lab bench bench-ui gallery views clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -14,8 +14,8 @@ help: ## List the commands
 demo: .venv/.stamp-run ## Compile and run ResNet-50 for an open model of the MLA, checked against onnxruntime
 	@$(BIN)/python -m sima_compiler.demo
 
-test: lint ## Lint, type-check and run every test
-	@$(BIN)/python -m pytest --quiet --durations=15 $(ARGS)
+test: lint ## Lint, type-check and run every test, in two processes
+	@$(BIN)/python -m pytest --quiet --durations=15 --numprocesses=2 --no-loadscope-reorder $(ARGS)
 
 lint: .venv/.stamp-dev ## Check style (ruff), formatting (ruff) and types (basedpyright)
 	@$(BIN)/ruff check --quiet .
@@ -30,6 +30,9 @@ test-long: .venv/.stamp-dev ## Follow the advice on large networks, judge 20,000
 	@$(BIN)/python -m pytest -q tests/long/advice_on_networks.py
 	@$(BIN)/python -m tests.long.mutated --results tests/long/results.md $(ARGS)
 	@$(BIN)/python -m tests.long.convolutions
+
+mutate: .venv/.stamp-dev ## Make 210 small things wrong one by one, judge each by its room's tests (an hour), write tests/long/results.md
+	@$(BIN)/python -m tests.long.mutate $(ARGS)
 
 test-wheel: .venv/.stamp-dev ## Install the wheel beside JupyterLab's oldest and newest release (needs the network) and use it in Chromium
 	@$(BIN)/python -m pytest -q tests/long/wheel_in_jupyterlab.py

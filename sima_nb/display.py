@@ -19,6 +19,7 @@ from sima_compiler.view import (
     Plugin,
     Table,
     View,
+    output_forms,
     output_html,
     view_of,
     view_text,
@@ -212,7 +213,7 @@ class Summary:
         return output_html(self.view)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG002 - IPython's signature
-        return {"text/plain": repr(self), "text/html": self._repr_html_()}
+        return output_forms(self.view)
 
     def _ipython_display_(self) -> None:
         """Show the summary, unless the cell that made it has shown it."""

@@ -20,7 +20,7 @@ from sima_compiler import (
     compile_keywords,
     model_from_arguments,
 )
-from sima_compiler.view import check_page_folder
+from sima_compiler.view import check_page
 from sima_nb.display import Summary
 from sima_nb.foreign import compile_foreign, is_foreign_model
 
@@ -102,7 +102,7 @@ def compile_model(
     """
     warnings: list[str] = []
     if arguments.html:
-        check_page_folder(arguments.html)
+        check_page(arguments.html)
     if isinstance(model, str | Path) or is_onnx_model(model):
         prepared = argparse.Namespace(**{**vars(arguments), "model": model})
         model = model_from_arguments(prepared, warnings.append, progress)

@@ -3,6 +3,9 @@
 A test that needs a program from outside (`@pytest.mark.needs_chromium`, or the fixture `chromium`, and the same for
 qemu) is left out where that program is missing; the run ends with what was left out and the command that adds it. With
 ``SIMA_NB_REQUIRE_ALL=1`` in the environment, as in ``.ci/run``, anything left out fails the run.
+
+`make test` runs two processes side by side; each takes whole files, and folders with costly fixtures whole, so that
+every fixture is made once. What both may need is made once under `shared_dir`.
 """
 
 from __future__ import annotations
@@ -23,6 +26,9 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+    from xdist.remote import Producer
+    from xdist.scheduler.loadscope import LoadScopeScheduling
+    from xdist.workermanage import WorkerController
 
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("ci")
@@ -47,6 +53,10 @@ TOOLS = (
     Tool("chromium", ("chromium", "chromium-browser", "google-chrome"), "apt-get install chromium"),
     Tool("qemu_aarch64", ("qemu-aarch64", "qemu-aarch64-static"), "apt-get install qemu-user"),
 )
+#: Folders whose tests share something costly (a Jupyter server, a browser's profile): they stay in one process. They
+#: come first, and after them the folders that take longest, so that both processes end together.
+TOGETHER = ("jupyterlab", "extension", "server", "labextension", "onnx_nodes")
+LONGEST = ("endtoend", "lowering", "frontend", "spelling", "allocation")
 _omitted = pytest.StashKey[dict[str, int]]()
 _skipped = pytest.StashKey[list[str]]()
 
@@ -61,9 +71,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # Set before any test module loads numpy or onnxruntime: two threads, the same on every machine.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "2")
-    config.pluginmanager.register(Durations(), "durations-by-area")
     config.stash[_omitted] = {}
     config.stash[_skipped] = []
+    config.pluginmanager.register(Durations(config.stash[_skipped]), "durations-by-area")
     for tool in TOOLS:
         config.addinivalue_line("markers", f"needs_{tool.name}: left out where {tool.executables[0]} is missing")
 
@@ -82,7 +92,41 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             config.stash[_omitted][tool.name] = config.stash[_omitted].get(tool.name, 0) + 1
     if dropped:
         config.hook.pytest_deselected(items=dropped)
-        items[:] = kept
+    items[:] = sorted(kept, key=lambda item: _turn(item.nodeid))
+
+
+def _area(nodeid: str) -> str:
+    """The folder below tests/ that a test stands in."""
+    parts = Path(nodeid.partition("::")[0]).parent.parts
+    return "/".join(parts[1:2]) or "tests"
+
+
+def _turn(nodeid: str) -> int:
+    order = (*TOGETHER, *LONGEST)
+    return order.index(_area(nodeid)) if _area(nodeid) in order else len(order)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    from xdist.scheduler.loadscope import LoadScopeScheduling
+
+    class Whole(LoadScopeScheduling):
+        """Gives a process whole files, or whole folders of `TOGETHER`."""
+
+        def _split_scope(self, nodeid: str) -> str:
+            return _area(nodeid) if _area(nodeid) in TOGETHER else nodeid.partition("::")[0]
+
+    return Whole(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: WorkerController, error: object | None) -> None:
+    """One of several processes has ended: what it left out counts here."""
+    del error
+    found: dict[str, int] = getattr(node, "workeroutput", {}).get("omitted", {})
+    for name, count in found.items():
+        # Every process collects all tests, so each leaves out the same ones.
+        node.config.stash[_omitted][name] = count
 
 
 def _needs(item: pytest.Item, tool: Tool) -> bool:
@@ -90,29 +134,29 @@ def _needs(item: pytest.Item, tool: Tool) -> bool:
     return marked or tool.name in getattr(item, "fixturenames", ())
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item):  # the hook's return type is pytest's own
-    report = yield
-    if report.skipped and not hasattr(report, "wasxfail"):
-        item.config.stash[_skipped].append(item.nodeid)
-    return report
-
-
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     stash = session.config.stash
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["omitted"] = stash[_omitted]  # pyright: ignore[reportAttributeAccessIssue]
+        return
     if os.environ.get(REQUIRE_ALL) == "1" and exitstatus == 0 and (stash[_omitted] or stash[_skipped]):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 class Durations:
-    """Seconds per folder of tests/, set-up included, in one line at the end of a run that took some."""
+    """Seconds per folder of tests/, set-up included, in one line at the end of a run that took some; and what skipped.
 
-    def __init__(self) -> None:
+    Reports of every process arrive here.
+    """
+
+    def __init__(self, skipped: list[str]) -> None:
         self.milliseconds: Counter[str] = Counter()
+        self.skipped = skipped
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        folder = Path(report.nodeid.partition("::")[0]).parent
-        self.milliseconds["/".join(folder.parts[1:2]) or "tests"] += round(1000 * report.duration)
+        self.milliseconds[_area(report.nodeid)] += round(1000 * report.duration)
+        if report.skipped and not hasattr(report, "wasxfail"):
+            self.skipped.append(report.nodeid)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         areas = [f"{area} {spent / 1000:.0f}" for area, spent in self.milliseconds.most_common() if spent >= 1000]
@@ -164,8 +208,17 @@ def _found(name: str) -> str:
 
 @pytest.fixture(scope="session")
 def fixture_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for the whole run, for models that are costly to quantize: make each once, under its own name."""
+    """One folder for all tests of this process: make each thing once, under its own name."""
     return tmp_path_factory.mktemp("shared")
+
+
+@pytest.fixture(scope="session")
+def shared_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for the whole run and all its processes: make each thing under its own lock (`tests/support/once`)."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "of_all"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture

@@ -38,11 +38,13 @@ if TYPE_CHECKING:
         DoesNotFitError,
         ExecutionError,
         ForeignModelError,
+        HostError,
         InputError,
         InternalError,
         InvalidArchiveError,
         LmError,
         MachineError,
+        MissingExtraError,
         ModelError,
         OptionError,
         OutputError,
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
         UnsupportedVersionError,
     )
     from sima_compiler.exporting import ExportResult
+    from sima_compiler.files.whole import write_whole
     from sima_compiler.folders import output_folder
     from sima_compiler.machine.description import Machine
     from sima_compiler.model import Model, quantize, simulate
@@ -100,6 +103,7 @@ _HOMES: dict[str, str] = {
     "logging_from_arguments": "arguments",
     "model_from_arguments": "sources",
     "output_folder": "folders",
+    "write_whole": "files.whole",
     "printable": "screen",
     "quantize": "model",
     "simulate": "model",
@@ -109,11 +113,13 @@ _HOMES: dict[str, str] = {
     "DoesNotFitError": "errors",
     "ExecutionError": "errors",
     "ForeignModelError": "errors",
+    "HostError": "errors",
     "InputError": "errors",
     "InternalError": "errors",
     "InvalidArchiveError": "errors",
     "LmError": "errors",
     "MachineError": "errors",
+    "MissingExtraError": "errors",
     "ModelError": "errors",
     "OptionError": "errors",
     "OutputError": "errors",
@@ -151,6 +157,7 @@ __all__ = [
     "ExecutionError",
     "ExportResult",
     "ForeignModelError",
+    "HostError",
     "InputError",
     "InternalError",
     "InvalidArchiveError",
@@ -159,6 +166,7 @@ __all__ = [
     "LmError",
     "Machine",
     "MachineError",
+    "MissingExtraError",
     "MlaStats",
     "Model",
     "ModelError",
@@ -192,4 +200,5 @@ __all__ = [
     "simulate",
     "verify",
     "verify_from_arguments",
+    "write_whole",
 ]

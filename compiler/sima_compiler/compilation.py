@@ -21,6 +21,7 @@ from sima_compiler.archive.stats import MlaStats
 from sima_compiler.bounds.loads import LayerLoad, layer_loads, weight_sizes
 from sima_compiler.bounds.total import segment_bounds
 from sima_compiler.errors import OptionError
+from sima_compiler.files.whole import check_name
 from sima_compiler.folders import check_output_folder, output_folder
 from sima_compiler.ir.graph import Graph
 from sima_compiler.ir.layers import Layout, Segment
@@ -120,6 +121,7 @@ def compile_graph(graph: Graph, options: CompileOptions) -> CompileResult:
     """
     check_options(options)
     check_output_folder(options.output_path)
+    check_name(archive_path(graph, options))
     progress = options.progress or silent
     progress(Progress("lower", 0, 1))
     layers = lower(graph, options.machine)
@@ -143,6 +145,11 @@ def compile_graph(graph: Graph, options: CompileOptions) -> CompileResult:
     return _write(built, options, progress)
 
 
+def archive_path(graph: Graph, options: CompileOptions) -> Path:
+    """Where the archive goes."""
+    return options.output_path / f"{graph.name}{ARCHIVE_SUFFIX}"
+
+
 def check_options(options: CompileOptions) -> None:
     """Refuses sizes that mean nothing."""
     if options.batch_size < 1:
@@ -157,7 +164,7 @@ def _write(built: _Built, options: CompileOptions, progress: ProgressCallback) -
     progress(Progress("archive", 0, 1))
     facts = _facts(built, options)
     members = _members(built, options, facts)
-    path = options.output_path / f"{built.graph.name}{ARCHIVE_SUFFIX}"
+    path = archive_path(built.graph, options)
     with output_folder(options.output_path) as is_new:
         write_archive(path, members)
     if is_new:

@@ -16,6 +16,8 @@
     |-- ArchiveError            an archive is not usable (children name the cause)
     |   |-- InvalidArchiveError, PathTraversalError, SchemaError,
     |   `-- UnsupportedVersionError, SizeLimitError, UnsupportedExtensionError
+    |-- HostError               a host segment is damaged, breaks a rule of its operators, or did not run
+    |-- MissingExtraError       an optional part of the installation is needed; the hint is the command that adds it
     |-- LmError                 an `.lm` binary is damaged, too new, or does something illegal
     |   `-- ExecutionError      the simulated machine refused a command
     `-- InternalError           a bug of ours: a stage broke its promise
@@ -140,6 +142,14 @@ class SizeLimitError(ArchiveError):
 
 class UnsupportedExtensionError(ArchiveError):
     """The file is no archive, neither by its content nor by its name."""
+
+
+class HostError(SimaError):
+    """A host segment (what the Cortex-A65 runs) is damaged, too new, breaks a rule of its operators, or did not run."""
+
+
+class MissingExtraError(SimaError):
+    """An optional part of the installation is needed and missing; ``hint`` is the command that adds it."""
 
 
 class LmError(SimaError):

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from sima_compiler.errors import InternalError, ModelError, OutputError
-from sima_compiler.folders import check_output_folder
-from sima_compiler.frontend.container import write_atomically
+from sima_compiler.files.whole import check_name, write_whole
+from sima_compiler.folders import check_output_folder, output_folder
 from sima_compiler.frontend.original import check_runs
 from sima_compiler.model import Model
 from sima_compiler.view import plain, units
@@ -75,7 +75,8 @@ def export_model(model: Model, target: str | Path | None = None, *, uint8: bool 
     except ModelError as error:
         raise InternalError(f"the exported network does not run: {error.message}") from error
     data = proto.SerializeToString(deterministic=True)
-    write_atomically(path, data)
+    with output_folder(path.parent):
+        write_whole(path, data)
     form = "uint8" if uint8 else "int8"
     return ExportResult(
         path=path,
@@ -99,6 +100,7 @@ def target_path(model: Model, target: str | Path | None, *, uint8: bool) -> Path
     if path.suffix.lower() != SUFFIX:
         raise OutputError(f"{path}: expected a name that ends in {SUFFIX}", hint=f"-o {path}{SUFFIX}")
     check_output_folder(path.parent)
+    check_name(path)
     if model.source and path.exists() and Path(model.source).exists() and path.samefile(model.source):
         raise OutputError(f"{path}: is the model's own file", hint="name another one with -o")
     return path

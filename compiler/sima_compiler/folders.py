@@ -7,6 +7,7 @@ the error names the nearest folder that exists.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Generator
 from pathlib import Path
@@ -32,9 +33,11 @@ def check_output_folder(folder: Path) -> bool:
     """Checks that results can go to ``folder``, before any work; True when it has to be made.
 
     Raises:
-        OutputError: its parent is missing or cannot be written to, or something else has its name.
+        OutputError: it, or the parent that it is to be made in, is missing or cannot be written to, or something else
+            has its name.
     """
     if _is_folder(folder):
+        check_writable(folder)
         return False
     parent = folder.absolute().parent
     if not _is_folder(parent):
@@ -45,6 +48,18 @@ def check_output_folder(folder: Path) -> bool:
     if not os.access(parent, os.W_OK | os.X_OK):
         raise OutputError(f"{folder}: cannot be created in {parent}", hint="choose a folder that you may write to")
     return True
+
+
+def check_writable(folder: Path) -> None:
+    """Checks that files can be made in ``folder``, which exists.
+
+    Raises:
+        OutputError: not by this user, or not at all, as on a read-only disk.
+    """
+    if not os.access(folder, os.W_OK | os.X_OK):
+        read_only = hasattr(os, "statvfs") and os.statvfs(folder).f_flag & os.ST_RDONLY
+        reason = os.strerror(errno.EROFS if read_only else errno.EACCES)
+        raise OutputError(f"{folder}: cannot be written to: {reason}", hint="choose a folder that you may write to")
 
 
 @contextlib.contextmanager
@@ -58,6 +73,8 @@ def output_folder(folder: Path) -> Generator[bool]:
     if made:
         try:
             folder.mkdir()
+        except FileExistsError:  # somebody else's compile was quicker; whatever it is, it gets looked at
+            made = check_output_folder(folder)
         except OSError as error:
             raise OutputError(f"{folder}: cannot be created: {error.strerror or error}") from error
     try:

@@ -10,10 +10,11 @@ another and each would take too long.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from sima_compiler.errors import DoesNotFitError
+from sima_compiler.errors import DoesNotFitError, InternalError
 from sima_compiler.ir.layers import Segment
 from sima_compiler.ir.tiles import Misfit, Overflow
 from sima_compiler.pipeline import (
@@ -130,7 +131,7 @@ def _schedule_some(search: _Search, fitting: Sequence[int], advance: Callable[[i
     for done, size in enumerate(sizes):
         advance(done, len(sizes))
         if size not in search.rows:
-            _try(search, size)
+            _try_keeping(search, size)
     advance(len(sizes), len(sizes))
     _judge(search, fitting)
 
@@ -199,21 +200,22 @@ def _fitting(search: _Search, desired: int) -> list[int]:
     if desired == 1:
         return [1]
     segment, machine, quads = search.segment, search.target.machine, search.target.quads
-    table = DemandTable.of(segment, search.allowed, machine, max(FUSION_LENGTHS))
-    names = [layer.name for layer in segment.layers]
-    fitting: list[int] = [1]
-    worst: int | None = None
+    together = []
     for size in range(2, desired + 1):
-        if sample_by_sample(segment, machine, quads=quads, batch=size):
-            search.repeated.append(size)
-            continue
-        misfit = _proof(search, table, size, worst)
+        repeats = sample_by_sample(segment, machine, quads=quads, batch=size)
+        (search.repeated if repeats else together).append(size)
+    table = DemandTable.of(segment, search.allowed, machine, max(FUSION_LENGTHS))
+    # the demand never falls when the batch grows: one size tells all smaller or all larger ones
+    fitting = bisect_left(together, True, key=lambda size: _proof(search, table, size) is not None)
+    layer: int | None = None
+    names = [layer.name for layer in segment.layers]
+    for size in together[fitting:]:
+        misfit = _proof(search, table, size, layer)
         if misfit is None:
-            fitting.append(size)
-        else:
-            search.rows[size] = _refused(size, misfit)
-            worst = names.index(misfit.where)
-    return fitting
+            raise InternalError(f"batch {size} needs less memory than batch {together[fitting]}")
+        search.rows[size] = _refused(size, misfit)
+        layer = names.index(misfit.where)
+    return [1, *together[:fitting]]
 
 
 def _proof(search: _Search, table: DemandTable, batch: int, layer: int | None = None) -> Misfit | None:
@@ -247,6 +249,8 @@ def _try(search: _Search, size: int) -> None:
 
 def _try_keeping(search: _Search, size: int) -> None:
     """The same, but a size that would spill is not planned: what it spills says that it is not feasible."""
+    if size in search.plans:
+        return
     found = keeping_plan(search.segment, search.target, size, search.store, search.allowed, search.stripes)
     if isinstance(found, Misfit):
         search.rows[size] = _refused(size, found)
@@ -268,17 +272,24 @@ def _judge(search: _Search, sizes: Sequence[int]) -> None:
 
 
 def _schedule_between(search: _Search, fitting: Sequence[int], actual: int) -> None:
-    """Every size above the built one must be tried: a thinned-out one may still be feasible. The next larger one that
-    is built is planned whatever it spills, for its row is what people ask about.
+    """Sizes above the built one that were thinned out may still be feasible: from the largest down, until one is. The
+    smallest above it that would spill is planned whatever it spills: its row is what people ask about.
     """
-    above = [size for size in fitting if size > actual and size not in search.rows]
-    for size in above:
+    for size in reversed(_untried(search, fitting, actual)):
         _try_keeping(search, size)
-    if above:
-        _judge(search, fitting)
-    following = _actual(search) + 1
-    if search.overflows.pop(following, None) is not None:
-        _try(search, following)
+        if size in search.plans:
+            _judge(search, fitting)
+            if search.rows[size].feasible:
+                break
+    spilling = min((size for size in search.overflows if size > _actual(search)), default=None)
+    if spilling is not None:
+        del search.overflows[spilling]
+        _try(search, spilling)
+
+
+def _untried(search: _Search, fitting: Sequence[int], above: int) -> list[int]:
+    """Larger sizes of which nothing is known yet."""
+    return [size for size in fitting if size > above and size not in search.rows and size not in search.overflows]
 
 
 def _estimate(search: _Search, fitting: Sequence[int]) -> None:
@@ -286,7 +297,7 @@ def _estimate(search: _Search, fitting: Sequence[int]) -> None:
     known = {row.batch_size: row.cycles for row in search.rows.values() if row.status == "scheduled" and row.cycles}
     for size in fitting:
         if size in search.overflows:
-            search.rows[size] = _would_spill(search, size, known)
+            search.rows[size] = _would_spill(search, size)
         elif size not in search.rows:
             low = max(other for other in known if other < size)
             high = min((other for other in known if other > size), default=low)
@@ -335,18 +346,22 @@ def _spills(search: _Search, size: int, found: Plan, extra: Sequence[str]) -> Ca
     )
 
 
-def _would_spill(search: _Search, size: int, known: Mapping[int, int]) -> Candidate:
-    """The row of a size that was not planned: samples cost what they do at the next larger size that was."""
+def _would_spill(search: _Search, size: int) -> Candidate:
+    """The row of a size that was not planned: it is not feasible, whatever its samples would cost."""
     over = search.overflows[size]
     listed = tuple((name, count) for name, count in over.spilled if name not in search.allowed)
     away = tuple(name for name, _ in over.spilled if name not in search.at_home)
-    reason = _spill_sentence(listed)
-    high = min((other for other in known if other > size), default=None)
-    if high is None:
-        return Candidate(size, False, "does_not_fit", None, None, away, "", listed, reason)
-    cycles = round(known[high] * size / high)
-    reason += f"; about {cycles / size:,.0f} cycles per sample, as at batch {high}"
-    return Candidate(size, False, "estimated", cycles, None, away, "", listed, reason)
+    return Candidate(
+        batch_size=size,
+        feasible=False,
+        status="does_not_fit",
+        cycles=None,
+        peak_on_chip_bytes=None,
+        spilled=away,
+        limiting_layer="",
+        limiting_tensors=listed,
+        reason=_spill_sentence(listed),
+    )
 
 
 def _spill_sentence(listed: Sequence[tuple[str, int]]) -> str:

@@ -6,7 +6,6 @@ into a folder that goes away again; what is compared is what its `.lm` computes,
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy.typing as npt
 from sima_compiler.archive.reader import Archive
 from sima_compiler.arithmetic import dequantize
 from sima_compiler.errors import InputError, ModelError
+from sima_compiler.files.scratch import scratch_folder
 from sima_compiler.frontend.calibration import CalibrationData, check_drawable, samples_of
 from sima_compiler.frontend.float_model import prepare_float
 from sima_compiler.frontend.input_shapes import InputShapes, with_input_shapes
@@ -109,7 +109,7 @@ def verify_model(
     """
     rows = _checked(subject.model, samples)
     count = len(next(iter(rows.values())))
-    with tempfile.TemporaryDirectory(prefix="sima-verify-") as folder:
+    with scratch_folder("verify") as folder:
         result = subject.model.compile(output_path=folder, **options)
         outputs = _simulated(Archive.open(result.path), rows, result.actual_batch_size, count)
     forms = tuple(_forms(subject, rows, outputs))

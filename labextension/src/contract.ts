@@ -277,8 +277,8 @@ export interface LimitingTensor {
  * No source: it is an input of the model, or nobody in the archive writes it. No target: an output of the model. */
 export interface Link {
   readonly name: string;
-  readonly source: number | null;
-  readonly target: number | null;
+  readonly source?: number | null;
+  readonly target?: number | null;
   readonly bytes?: number | null;
 }
 

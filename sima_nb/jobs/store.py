@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
+from sima_compiler import OutputError, write_whole
 from sima_nb.jobs.records import Job, State
 
 try:
@@ -53,11 +54,8 @@ class JobStore:
 
     def save(self, job: Job) -> None:
         """Write a record; a full disk is said in the log and harms nothing."""
-        path = self._folder / f"{job.id}.json"
-        temporary = path.with_suffix(".tmp")
         with _said(f"job {job.id} is not kept"):
-            temporary.write_text(json.dumps(job.to_dict()), "utf-8")
-            temporary.replace(path)
+            write_whole(self._folder / f"{job.id}.json", json.dumps(job.to_dict()).encode("utf-8"))
 
     def remove(self, job: Job) -> None:
         """Forget a job and its log."""
@@ -130,5 +128,5 @@ def tidy(job: Job) -> None:
 def _said(what: str) -> Generator[None]:
     try:
         yield
-    except OSError as error:
+    except (OSError, OutputError) as error:
         _LOG.warning("%s: %s", what, error)

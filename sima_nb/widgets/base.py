@@ -19,7 +19,17 @@ import ipywidgets
 import traitlets
 
 from sima_compiler import OptionError, SimaError, printable
-from sima_compiler.view import View, output_html, saved_view, summary_html, to_binary, to_json, view_text
+from sima_compiler.view import (
+    View,
+    packed_json,
+    report_forms,
+    saved_forms,
+    short_enough,
+    summary_html,
+    to_binary,
+    to_json,
+    view_text,
+)
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -112,12 +122,17 @@ class ViewWidget(anywidget.AnyWidget):
         Where a script upgrades the HTML, the data stands in it once, compressed, and our extension reads it there;
         elsewhere the HTML is static, and the data stands beside it.
         """
-        kept = saved_view(self.view)
-        saved: dict[str, Any] = {"model_id": self.model_id, "view": self.KIND}
-        if not self.UPGRADED:
-            saved["data"] = to_json(kept)
-        html = output_html(kept) if self.UPGRADED else summary_html(kept)
-        return {VIEW_MIME: saved, "text/html": html, "text/plain": self._text or view_text(kept)}, {}
+        return saved_forms(self.view, self._forms), {}
+
+    def _forms(self, kept: View) -> dict[str, Any]:
+        """Everything that a notebook keeps of a View."""
+        forms = (
+            report_forms(kept) if self.UPGRADED else {"text/html": summary_html(kept), "text/plain": view_text(kept)}
+        )
+        if self._text and short_enough(self._text, len(kept.layers)):
+            forms["text/plain"] = self._text
+        data = {} if self.UPGRADED else {"packed": packed_json(to_json(kept))}
+        return {VIEW_MIME: {"model_id": self.model_id, "view": self.KIND, **data}, **forms}
 
     def _receive(self, _widget: object, content: Any, _buffers: object) -> None:
         """A message from the browser: an error of its own, or a question that gets exactly one answer."""

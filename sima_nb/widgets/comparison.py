@@ -13,7 +13,9 @@ from sima_compiler.view import (
     compare_views,
     comparison_html,
     comparison_text,
-    saved_comparison,
+    packed_json,
+    saved_comparison_forms,
+    short_enough,
     to_json,
 )
 from sima_nb.widgets.base import VIEW_MIME, ViewWidget, packed
@@ -81,12 +83,15 @@ class Comparison(ViewWidget):
         )
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        kept = saved_comparison(self.changes)
+        return saved_comparison_forms(self.changes, self._pair_forms), {}
+
+    def _pair_forms(self, kept: Changes) -> dict[str, Any]:
+        """Everything that a notebook keeps of the two Views."""
         over = self._compared["over"]
         saved = {"before": to_json(kept.before), "after": to_json(kept.after), **kept.to_browser(), "over": over}
-        data = {
-            VIEW_MIME: {"model_id": self.model_id, "view": self.KIND, "data": saved},
+        text = self._text if short_enough(self._text, len(kept.layers)) else ""
+        return {
+            VIEW_MIME: {"model_id": self.model_id, "view": self.KIND, "packed": packed_json(saved)},
             "text/html": comparison_html(kept),
-            "text/plain": self._text or comparison_text(kept, over or None),
+            "text/plain": text or comparison_text(kept, over or None),
         }
-        return data, {}

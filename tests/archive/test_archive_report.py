@@ -24,7 +24,7 @@ from sima_compiler.archive.report_records import (
     ReportSegment,
     TensorBytes,
 )
-from sima_compiler.errors import SchemaError
+from sima_compiler.errors import SchemaError, UnsupportedVersionError
 
 STALLS = {"weights": 1, "input": 2, "output": 3, "instruction": 4, "dependency": 5}
 
@@ -167,3 +167,40 @@ def test_wrong_values_are_refused(path: tuple[str | int, ...], value: object) ->
         place = place[part]
     place[path[-1]] = value
     assert not is_valid(report)
+
+
+def test_nulls_and_texts_where_other_things_belong_are_one_sentence() -> None:
+    """Every field of every record, once with each wrong value: read, or refused with its place; never anything else."""
+    wrong = (None, "text", [], {}, -1, 0.5, True, 10**30)
+    refused = 0
+    for place in _places(sample()):
+        for value in wrong:
+            report = json.loads(json.dumps(sample()))
+            holder: Any = report
+            for key in place[:-1]:
+                holder = holder[key]
+            holder[place[-1]] = value
+            said = _refusal(json.dumps(report).encode())
+            refused += bool(said)
+            assert "\n" not in said
+            assert not said or str(place[-1]) in said or isinstance(place[-1], int), said
+    assert refused > 1000
+
+
+def _refusal(data: bytes) -> str:
+    """What is said against a report, nothing where it is read."""
+    try:
+        parse_report(data)
+    except (SchemaError, UnsupportedVersionError) as error:
+        return error.message
+    return ""
+
+
+def _places(value: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Places of all values, of a list its first item's."""
+    items: list[tuple[Any, Any]] = []
+    if isinstance(value, dict):
+        items = list(value.items())
+    elif isinstance(value, list):
+        items = list(enumerate(value[:1]))
+    return [place for key, item in items for place in ((*above, key), *_places(item, (*above, key)))]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sima_compiler import OutputError, output_folder
@@ -56,3 +58,31 @@ def test_relative_paths_are_near_to_where_the_command_runs(tmp_path: Path, monke
     monkeypatch.chdir(tmp_path)
     assert check_output_folder(Path("out"))
     assert nearest_folder(Path("a/b")) == tmp_path
+
+
+@pytest.mark.parametrize("command", ["compile", "quantize"])
+def test_a_folder_that_may_not_be_written_to_is_found_before_the_work(
+    simac, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """Asked for of the system, because root, as which tests may run, may write to every folder."""
+    may = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: may(path, mode) and not (mode & os.W_OK and Path(path) == tmp_path)
+    )
+    np.savez(tmp_path / "bad.npz", image=np.full((1, 3, 8, 8), np.nan, np.float32))
+    words = (samples / "float.onnx", "--calibration", tmp_path / "bad.npz")
+    error = simac(command, *words, "-o", tmp_path, "--json").json["error"]
+    assert error["message"] == f"{tmp_path}: cannot be written to: Permission denied"
+    if command == "compile":
+        (tmp_path / "out").mkdir()
+        more = ("-o", tmp_path / "out", "--html", tmp_path / "page.html", "--json")
+        assert (
+            simac(command, *words, *more).json["error"]["message"]
+            == f"--html {tmp_path}: cannot be written to: Permission denied"
+        )
+
+
+def test_a_folder_with_the_name_of_the_archive_is_found_before_the_work(simac, samples: Path, tmp_path: Path) -> None:
+    (tmp_path / "small_mpk.tar.gz").mkdir()
+    error = simac("compile", samples / "small.onnx", "-o", tmp_path, "--json").json["error"]
+    assert error["message"] == f"{tmp_path / 'small_mpk.tar.gz'}: a folder has that name"

@@ -109,7 +109,7 @@ def test_a_row_that_spills_says_how_much_and_what_it_would_take() -> None:
 
 
 def test_sizes_that_would_spill_are_told_without_a_plan_as_planning_tells_them() -> None:
-    """Between scheduled sizes nothing is written for them; what they spill is what a plan spills."""
+    """Above the first of them nothing is written; what they spill is what a plan spills."""
     machine = Machine.load("tiny")
     net = FloatNet(3)
     value = net.conv(net.input((16, 32, 32)), 16, 3, stride=4, pads=(1, 1, 1, 1))
@@ -118,19 +118,17 @@ def test_sizes_that_would_spill_are_told_without_a_plan_as_planning_tells_them()
     target, store = Target(machine, 1, compress=False), ConstantStore(compress=False)
     rows = negotiate(segment, target, 8, store, lambda done, total: None).candidates
     assert [(row.batch_size, row.status) for row in rows if not row.feasible] == [
-        (3, "scheduled"), (4, "scheduled"), (5, "estimated"), (6, "estimated"), (7, "estimated"), (8, "scheduled"),
+        (3, "scheduled"), *((size, "does_not_fit") for size in range(4, 9)),
     ]  # fmt: skip
-    for row in rows[4:7]:
+    for row in rows[3:]:
         planned = plan(segment, target, row.batch_size, store, frozenset(segment.inputs))
         assert not isinstance(planned, Misfit)
         tiling = planned.memory.tiling
         spilled = {tensor.name: tensor.bytes for tensor in tiling.tensors if tensor.name in tiling.spilled}
         assert dict(row.limiting_tensors).items() <= spilled.items()
         assert set(row.spilled) == {name for name, _ in row.limiting_tensors}
-        assert abs((row.cycles or 0) / planned.schedule.runtime - 1) < 0.15  # "about": 10 % at batch 7
-        assert (
-            f"{sum(size for _, size in row.limiting_tensors):,} bytes that batch 1 keeps on chip; about" in row.reason
-        )
+        assert row.cycles is None  # batch 4 costs a third of batch 3 per sample: neighbours tell nothing
+        assert f"{sum(size for _, size in row.limiting_tensors):,} bytes that batch 1 keeps on chip" in row.reason
 
 
 @pytest.mark.parametrize(

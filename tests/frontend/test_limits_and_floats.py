@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from sima_compiler import Model, quantize
 from sima_compiler.frontend.canonical import canonical
 from tests.support.exact_forms import Forms, dequantized, finish, pruned
-from tests.support.judges import assert_judges_agree, saved_file
+from tests.support.judges import assert_judges_agree, assert_reference_agrees, saved_file
 from tests.support.oracle import run_onnxruntime
 from tests.support.qdq_graph import INT8, UINT8, QdqGraph
 
@@ -142,3 +142,11 @@ def test_nodes_that_do_nothing_are_gone_before_reading() -> None:
     net.output(net.op("Identity", net.dequantize(stored, 1 / 256, -128)))
     operators = [node.op_type for node in canonical(net.model()).graph.node]
     assert operators == ["QuantizeLinear", "DequantizeLinear", "Sigmoid", "QuantizeLinear", "DequantizeLinear"]
+
+
+@pytest.mark.parametrize("operator", ["Max", "Min"])
+def test_the_larger_and_the_smaller_of_a_tensor_and_itself_is_the_tensor(operator: str) -> None:
+    net = QdqGraph(UINT8)
+    x = net.input((4, 3, 3))
+    net.output(net.pair(net.op(operator, x, x), 0.021, 5))
+    assert_reference_agrees(net.model())

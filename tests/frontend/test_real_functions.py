@@ -81,6 +81,14 @@ def silu(net: QdqGraph, x: str) -> str:
     return net.op("Mul", x, net.op("Sigmoid", x))
 
 
+def anchors(net: QdqGraph, x: str) -> str:
+    """Box arithmetic of detectors: the centre of each cell in two rows, then a stride for each column."""
+    flat = net.op("Reshape", x, net.constant([0, 2, -1], np.int64))
+    cells = np.stack([np.resize(np.arange(30) + 0.5, 1200), np.repeat(np.arange(40) + 0.5, 30)])
+    strides = np.repeat([0.01, 0.02, 0.04], 400)
+    return net.op("Mul", net.op("Sub", real(net, cells[np.newaxis]), flat), real(net, strides))
+
+
 #: One tensor and constants: every one becomes a single table, or one per channel.
 CHAINS: dict[str, Build] = {
     "divided by a number": lambda net, x: net.op("Div", x, real(net, 3)),
@@ -155,6 +163,23 @@ CHAINS: dict[str, Build] = {
     ),
     "rows scaled": lambda net, x: net.op("Mul", x, real(net, net.random.uniform(-1, 1, (SHAPE[1], 1)))),
     "columns scaled": lambda net, x: net.op("Mul", x, real(net, net.random.uniform(-1, 1, SHAPE[2]))),
+    "a constant for every value": lambda net, x: net.op("Add", x, real(net, net.random.uniform(-1, 1, SHAPE))),
+    "channels, then rows": lambda net, x: net.op(
+        "Mul", net.op("Mul", x, channels(net)), real(net, net.random.uniform(-1, 1, (20, 1)))
+    ),
+    "a window over rows and columns, then rectified": lambda net, x: net.op(
+        "Relu", net.op("Mul", x, real(net, net.random.uniform(-1, 1, (1, 1, 20, 20))))
+    ),
+    "anchors": anchors,
+    "slopes for every value": lambda net, x: net.op("PRelu", x, real(net, net.random.uniform(-1, 1, SHAPE))),
+    "slopes for every row": lambda net, x: net.op("PRelu", x, net.operand(net.random.integers(-9, 9, (20, 1)), 0.1)),
+    "powers for every row and channel": lambda net, x: net.op(
+        "Pow", net.op("Sigmoid", x), real(net, net.random.uniform(0, 3, (6, 20, 1)))
+    ),
+    "whole powers, a number each": lambda net, x: net.op("Pow", x, real(net, np.resize([1, 2, 3], (20, 1)))),
+    "at least, for every column and channel": lambda net, x: net.op(
+        "Max", x, real(net, net.random.uniform(-1, 1, (6, 1, 20)))
+    ),
 }
 
 
@@ -187,6 +212,20 @@ PAIRS: dict[str, Build] = {
     ),
     "a normalization of a sum": lambda net, x: normalize(net, net.pair(net.op("Add", x, other(net)), 0.03, 4)),
     "a gate by another": lambda net, x: net.op("Mul", x, gate(net, other(net, (6, 1, 1)))),
+    "largest of three": lambda net, x: net.op("Max", x, other(net), net.input(SHAPE, "third", scale=0.01)),
+    "smallest of three shapes and a number": lambda net, x: net.op(
+        "Min", other(net, (1, 20, 1)), real(net, 0.6), x, net.input((6, 1, 1), "third", scale=0.01)
+    ),
+    "largest of two and a constant for every row": lambda net, x: net.op(
+        "Max", x, other(net), real(net, net.random.uniform(-0.5, 0.5, (20, 1)))
+    ),
+    "largest of functions": lambda net, x: net.op("Max", net.op("Sigmoid", x), net.op("Mul", other(net), real(net, 2))),
+    "larger of a sum, then rectified": lambda net, x: net.op(
+        "Relu", net.op("Max", net.op("Add", x, other(net)), net.op("Neg", x))
+    ),
+    "smallest of rows and channels": lambda net, x: net.op(
+        "Min", net.op("GlobalMaxPool", x), other(net, (1, 20, 20)), net.input((1, 1, 1), "third", scale=0.01)
+    ),
 }
 
 
@@ -204,7 +243,19 @@ def test_equal_to_onnxruntime(name: str, scales: Scales) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["hard swish, divided last", "batch normalization", "rows scaled", "quotient", "swish"]
+    "name",
+    [
+        "hard swish, divided last",
+        "batch normalization",
+        "rows scaled",
+        "quotient",
+        "swish",
+        "anchors",
+        "a constant for every value",
+        "a window over rows and columns, then rectified",
+        "largest of functions",
+        "smallest of three shapes and a number",
+    ],
 )
 def test_the_archive_is_equal_too(name: str, tmp_path: Path) -> None:
     source = network(name, (CHAINS | PAIRS)[name], INT8).model()
@@ -247,22 +298,6 @@ REFUSED: dict[str, tuple[Build, str]] = {
     "a function meets another tensor": (
         lambda net, x: net.op("Mul", x, net.op("Sigmoid", other(net))),
         "without a QuantizeLinear",
-    ),
-    "a constant for every pixel": (
-        lambda net, x: net.op("Add", x, real(net, net.random.uniform(-1, 1, SHAPE))),
-        "one number, or varies along one axis",
-    ),
-    "channels, then rows": (
-        lambda net, x: net.op("Mul", net.op("Mul", x, channels(net)), real(net, net.random.uniform(-1, 1, (20, 1)))),
-        "QuantizeLinear stands behind each operator",
-    ),
-    "a slope for every pixel": (
-        lambda net, x: net.op("PRelu", x, real(net, net.random.uniform(-1, 1, SHAPE))),
-        "one number, or varies along one axis",
-    ),
-    "a slope for every row": (
-        lambda net, x: net.op("PRelu", x, net.operand(net.random.integers(-9, 9, (20, 1)), 0.1)),
-        "PRelu's slopes are constants",
     ),
     "slopes that are computed": (
         lambda net, x: net.op("PRelu", x, other(net, (6, 1, 1))),

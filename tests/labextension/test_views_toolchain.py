@@ -15,6 +15,7 @@ BUNDLES = (
     "compiler/sima_compiler/view/static/boot.js",
     "sima_nb/static/widget.js",
 )
+PACKED = "compiler/sima_compiler/view/static/inline.packed"
 EXTENSION = "sima_nb/labextension"
 
 
@@ -41,7 +42,7 @@ def test_pure_modules(record_property: pytest.RecordProperty) -> None:
 @pytest.fixture(scope="module")
 def fresh_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("views")
-    result = node.run("build", str(folder))
+    result = node.build(folder)
     assert result.returncode == 0, result.stderr
     return folder
 
@@ -54,7 +55,7 @@ def test_the_types_are_those_of_the_schema() -> None:
 
 
 def test_the_committed_bundles_are_what_the_sources_build(fresh_build: Path) -> None:
-    for name in BUNDLES:
+    for name in (*BUNDLES, PACKED):
         assert (ROOT / name).read_bytes() == (fresh_build / name).read_bytes(), (
             f"{name} is out of date; run: make views"
         )

@@ -32,6 +32,7 @@ from sima_compiler import Archive, Model, SimaError, simulate
 from sima_compiler.errors import InternalError
 from sima_compiler.sim.reference import run_graph
 from tests.long.mutations import mutated
+from tests.long.sections import write_section
 from tests.spelling.networks import NETWORKS, plain
 from tests.support.judges import boundary_parameters, model_inputs
 from tests.support.oracle import quantize_by_onnxruntime
@@ -221,7 +222,7 @@ def main(arguments: list[str] | None = None) -> int:
                 print(f"seed {found.seed}: {found.verdict}: {found.detail}", flush=True)
     print(dict(counts))
     if options.results:
-        options.results.write_text(report(counts, options.first, time.monotonic() - started), "utf-8")
+        write_section(report(counts, options.first, time.monotonic() - started), options.results)
     return int(any(counts[verdict] for verdict in BAD))
 
 

@@ -98,5 +98,18 @@ def test_neighbours_with_one_table_share_a_move() -> None:
     assert len(kernel.moves) == 3
 
 
-def test_rows_of_a_matrix_are_looked_up() -> None:
-    assert isinstance(kernel_of(graph_of(("Mul", 0.4, 2.0), shape=(5, 8)))[0], Copy)
+def test_columns_of_a_matrix_are_channels() -> None:
+    assert isinstance(kernel_of(graph_of(("Mul", 0.4, 2.0), shape=(5, 8)))[0], Convolution)
+    assert isinstance(kernel_of(graph_of(("Mul", 0.4, 2.0), shape=(5, 8), function="Sigmoid"))[0], Copy)
+
+
+def test_equal_tables_at_equal_distances_share_a_move() -> None:
+    """Anchors: columns repeat in every row of cells, rows run on."""
+    net = QdqGraph()
+    cells = np.stack([np.resize(np.arange(6), 48), np.repeat(np.arange(8), 6)])
+    value = net.op("Sub", net.input((2, 48), scale=0.03, zero=-11), net.constant(cells[np.newaxis], np.float32))
+    net.output(net.pair(net.op("Sigmoid", value), 1 / 256, -128))
+    kernel, called = kernel_of(graph_from_onnx(net.model(), "net"))
+    assert isinstance(kernel, Copy)
+    assert called[-1] == "sub_sigmoid"
+    assert len(kernel.moves) <= 6 + 8 + 6

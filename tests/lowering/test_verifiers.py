@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from sima_compiler.errors import InternalError
 from sima_compiler.ir.graph import ConvAttributes, Graph, Node, Op, Quantization, ShapeAttributes
 from sima_compiler.ir.layers import Convolution, Copy, Layer, LayerGraph, Lookup, Move, Pooling, Resize
 from sima_compiler.ir.verify import verify_graph, verify_layers
-from sima_compiler.ir.verify_overlaps import PAIRED_MOVES, Reach, overlap
+from sima_compiler.ir.verify_overlaps import PAIRED_MOVES, Reach, Walk, overlap
 from sima_compiler.stages.legalize import legalize
 from sima_compiler.stages.partition import partition
 from tests.lowering.agreement import MACHINE
@@ -170,26 +171,65 @@ def test_faults_before_partition_name_the_stage_before_it() -> None:
         verify_layers(kernel(legalize(network(), MACHINE), Convolution, clamp=(3, 2)))
 
 
-def reach(rows: list[int], columns: list[int], channels: list[int]) -> Reach:
-    return np.array(rows), np.array(columns), np.array(channels)
+def reach(rows: Walk | int, columns: Walk | int, channels: Walk | int) -> Reach:
+    """A number stands for itself alone."""
+    walks = [axis if isinstance(axis, Walk) else Walk(axis) for axis in (rows, columns, channels)]
+    return walks[0], walks[1], walks[2]
+
+
+def run(start: int, size: int) -> Walk:
+    return Walk(start, ((1, size),))
+
+
+def random_walk(random: np.random.Generator) -> Walk:
+    """Up to three steps, in any order, that may nest, meet or stand still."""
+    steps = [tuple(map(int, random.integers((0, 1), (4, 4)))) for _ in range(int(random.integers(4)))]
+    return Walk(int(random.integers(4)), tuple((stride, size) for stride, size in steps))
+
+
+def listed(walk: Walk) -> list[int]:
+    counts = product(*(range(size) for _, size in walk.steps))
+    return [
+        walk.start + sum(count * stride for count, (stride, _) in zip(taken, walk.steps, strict=True))
+        for taken in counts
+    ]
+
+
+def test_walks_count_and_list_each_number_once() -> None:
+    random = np.random.default_rng(12)
+    nested: set[bool] = set()
+    for _ in range(300):
+        walk = random_walk(random)
+        numbers = sorted(set(listed(walk)))
+        assert walk.numbers().tolist() == numbers
+        assert (walk.distinct, walk.last) == (len(numbers), numbers[-1])
+        nested.add(len(numbers) == len(listed(walk)))
+    assert nested == {True, False}
+
+
+def test_steps_that_continue_each_other_are_counted_without_a_list() -> None:
+    started = time.process_time()
+    assert Walk(0, ((1 << 40, 1 << 20), (1, 1 << 40))).distinct == 1 << 60
+    assert not overlap([reach(0, 0, run(number << 40, 1 << 40)) for number in range(3)])
+    assert time.process_time() - started < 0.5
 
 
 @pytest.mark.parametrize(("first", "second"), [(3, 7), (3, PAIRED_MOVES + 2), (PAIRED_MOVES, PAIRED_MOVES + 1)])
 def test_two_moves_that_overlap_are_seen_among_hundreds(first: int, second: int) -> None:
     """One move for each channel, as a table for each channel is written; then two of them share one."""
-    written = [reach([0, 1], [0, 1], [number]) for number in range(PAIRED_MOVES + 8)]
+    written = [reach(run(0, 2), run(0, 2), number) for number in range(PAIRED_MOVES + 8)]
     assert not overlap(written)
-    written[second] = reach([0, 1], [1], [first])
+    written[second] = reach(run(0, 2), 1, first)
     assert overlap(written)
-    written[first] = reach([0, 1], [0], [first])
+    written[first] = reach(run(0, 2), 0, first)
     assert not overlap(written), "the same channel, but other columns"
 
 
 def test_moves_that_share_numbers_of_every_axis_in_a_chain_are_compared_pair_by_pair() -> None:
     """Each shares a row with the next, a column with the one after, a channel with all: no axis tells them apart."""
-    written = [reach([number, number + 1], [2 * number % 7], [0]) for number in range(PAIRED_MOVES + 8)]
+    written = [reach(run(number, 2), 2 * number % 7, 0) for number in range(PAIRED_MOVES + 8)]
     assert not overlap(written)
-    assert overlap([*written, reach([PAIRED_MOVES], [2 * PAIRED_MOVES % 7], [0])])
+    assert overlap([*written, reach(PAIRED_MOVES, 2 * PAIRED_MOVES % 7, 0)])
 
 
 def test_overlaps_are_those_of_painted_elements() -> None:
@@ -197,13 +237,10 @@ def test_overlaps_are_those_of_painted_elements() -> None:
     outcomes: set[bool] = set()
     for _ in range(300):
         count = int(random.integers(1, 6))
-        written = [
-            reach(*([*map(int, np.flatnonzero(random.random(4) < 0.35))] or [3] for _ in range(3)))
-            for _ in range(count)
-        ]
-        painted = np.zeros((4, 4, 4), np.int64)
+        written = [reach(*(random_walk(random) for _ in range(3))) for _ in range(count)]
+        painted = np.zeros((32, 32, 32), np.int64)
         for one in written:
-            painted[np.ix_(*one)] += 1
+            painted[np.ix_(*(sorted(set(listed(walk))) for walk in one))] += 1
         assert overlap(written) == bool(painted.max() > 1)
         outcomes.add(overlap(written))
     assert outcomes == {True, False}
@@ -212,6 +249,6 @@ def test_overlaps_are_those_of_painted_elements() -> None:
 def test_the_parts_of_a_wide_concatenation_are_told_apart_at_once() -> None:
     """In pairs these are 16,000,000 products of 64,000 terms."""
     started = time.process_time()
-    written = [reach([*range(4)], [*range(4)], [*range(16 * number, 16 * number + 16)]) for number in range(4000)]
+    written = [reach(run(0, 4), run(0, 4), run(16 * number, 16)) for number in range(4000)]
     assert not overlap(written)
     assert time.process_time() - started < 5

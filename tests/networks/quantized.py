@@ -13,6 +13,7 @@ import pytest
 from sima_compiler import Model
 from sima_compiler.frontend.light_models import light_model
 from tests.networks.topologies import mobilenet_v2, unet, yolo_style
+from tests.support.once import to_be_made
 from tests.support.oracle import folded, quantize_by_onnxruntime
 from tests.support.qdq_writer import random_inputs
 
@@ -46,22 +47,26 @@ class Networks:
     def path(self, name: str) -> Path:
         """The ``.sima`` file of that name."""
         target = self.folder / f"{name}.sima"
-        if not target.is_file():
-            Model.from_onnx(self.original(name), name).save(name, str(self.folder))
+        with to_be_made(target) as missing:
+            if missing:
+                Model.from_onnx(self.original(name), name).save(name, str(self.folder))
         return target
 
     def original(self, name: str) -> Path:
         """The user's file of that name, in QDQ form."""
         target = self.folder / f"{name}.onnx"
-        if not target.is_file():
-            float_model = folded(BUILDERS[name]())
-            batches = [random_inputs(float_model, 1, np.random.default_rng(index)) for index in range(2)]
-            onnx.save(quantize_by_onnxruntime(float_model, batches, self.folder), target)
+        with to_be_made(target) as missing:
+            if missing:
+                workplace = self.folder / f"{name}_quantizing"
+                workplace.mkdir()
+                float_model = folded(BUILDERS[name]())
+                batches = [random_inputs(float_model, 1, np.random.default_rng(index)) for index in range(2)]
+                onnx.save(quantize_by_onnxruntime(float_model, batches, workplace), target)
         return target
 
 
 @pytest.fixture(scope="session")
-def quantized_networks(fixture_dir: Path) -> Networks:
-    folder = fixture_dir / "networks"
+def quantized_networks(shared_dir: Path) -> Networks:
+    folder = shared_dir / "networks"
     folder.mkdir(exist_ok=True)
     return Networks(folder)

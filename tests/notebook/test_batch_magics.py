@@ -21,7 +21,7 @@ from sima_nb.magic_parser import Twin
 from sima_nb.widgets.base import VIEW_MIME
 from tests.notebook.conftest import Notebook
 from tests.notebook.test_widgets import ask
-from tests.view.column_reader import rows_of
+from tests.view.column_reader import rows_of, unpacked_text
 
 
 @pytest.fixture(scope="module")
@@ -137,10 +137,11 @@ def test_a_saved_comparison_is_whole_in_every_form(small_archive: Archive, singl
     widget = Comparison(single, small_archive)
     bundle, _ = widget._repr_mimebundle_()
     saved, html = bundle[VIEW_MIME], bundle["text/html"]
+    data = json.loads(unpacked_text(saved["packed"]))
     assert (saved["view"], saved["model_id"]) == ("comparison", widget.model_id)
-    before, after = (rows_of(saved["data"][side], "layers") for side in ("before", "after"))
+    before, after = (rows_of(data[side], "layers") for side in ("before", "after"))
     assert bundle["text/plain"] == comparison_text(widget.changes)
-    for (one, other), row in zip(saved["data"]["pairs"], widget.changes.layers, strict=True):
+    for (one, other), row in zip(data["pairs"], widget.changes.layers, strict=True):
         assert (before[one]["name"], after[other]["name"]) == (row.name, row.name)
         cells = [f"<td class=n>{cycles:,}" for cycles in (row.before, row.after)]
         assert f"<th scope=row>{row.name}{''.join(cells)}" in html
@@ -152,7 +153,7 @@ def test_a_saved_comparison_keeps_the_costliest_rows_of_large_networks() -> None
     sides = [statistics(2300, 0), statistics(2290, 3)]
     widget = Comparison(*(view_of_stats(stats) for stats in sides))
     bundle, _ = widget._repr_mimebundle_()
-    data = bundle[VIEW_MIME]["data"]
+    data = json.loads(unpacked_text(bundle[VIEW_MIME]["packed"]))
     before, after = (rows_of(data[side], "layers") for side in ("before", "after"))
     assert len(data["pairs"]) == 2000
     whole = [[layer.name for layer in view.layers] + [""] for view in (widget.changes.before, widget.changes.after)]

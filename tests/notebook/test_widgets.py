@@ -48,9 +48,9 @@ def stats_file(folder: Path) -> Path:
 
 
 def saved_data(bundle: dict[str, Any]) -> Any:
-    """The View in a saved output: beside its HTML, or packed inside it."""
-    packed = re.search(r"<script[^>]*data-sima-gzip>([^<]*)</script>", bundle["text/html"])
-    return bundle[VIEW_MIME]["data"] if packed is None else json.loads(unpacked_text(packed[1]))
+    """The View in a saved output: beside its HTML, or inside it."""
+    inside = re.search(r"<script[^>]*data-sima-gzip>([^<]*)</script>", bundle["text/html"])
+    return json.loads(unpacked_text(bundle[VIEW_MIME]["packed"] if inside is None else inside[1]))
 
 
 @pytest.mark.parametrize("kind", WIDGETS)
@@ -146,7 +146,7 @@ def test_only_the_view_that_a_script_makes_of_the_html_carries_one(small_archive
         bundle, _ = kind(small_archive)._repr_mimebundle_()
         scripted = "data-sima-packed" in bundle["text/html"]
         assert scripted == kind.UPGRADED == (kind is StatsExplorer)
-        assert scripted == ("data" not in bundle[VIEW_MIME]), "the data stands once"
+        assert scripted == ("packed" not in bundle[VIEW_MIME]), "the data stands once"
     bundle, _ = StatsExplorer(small_archive)._repr_mimebundle_()
     assert bundle["text/html"] == Summary.of(small_archive)._repr_html_()
 

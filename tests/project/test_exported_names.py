@@ -38,6 +38,7 @@ ENGINE_NAMES = {
     "logging_from_arguments",
     "model_from_arguments",
     "output_folder",
+    "write_whole",
     "printable",
     "quantize",
     "simulate",
@@ -46,9 +47,10 @@ ENGINE_NAMES = {
 }
 VIEW_NAMES = {
     *("BatchCandidate", "FileRow", "Finding", "Label", "Layer", "Markup", "MemberPreviews", "MemoryBuffer", "Plugin"),
-    *("Table", "View", "check_page_folder", "layer_details", "output_html", "page_html", "saved_view", "summary_html"),
+    *("Table", "View", "check_page", "layer_details", "output_html", "page_html", "saved_view", "summary_html"),
     *("first_layers", "tag", "to_binary", "to_json", "Comparison", "compare_paths", "compare_views", "comparison_html"),
-    *("comparison_text", "saved_comparison", "Preview"),
+    *("comparison_text", "saved_comparison", "Preview", "saved_comparison_forms", "saved_forms", "short_enough"),
+    *("output_forms", "packed_json", "report_forms"),
     *("view_of", "view_of_path", "view_of_stats", "view_text", "write_page"),
 }
 #: Modules of numbers, words and colours that hosts use as a whole.

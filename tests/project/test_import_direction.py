@@ -16,7 +16,7 @@ ENGINE = ROOT / "compiler" / "sima_compiler"
 NOTEBOOK = ROOT / "sima_nb"
 
 BASE = {"errors", "obstacle", "screen", "version"}
-RECORDS = BASE | {"folders", "ir", "arithmetic", "realsums", "rowwise", "options", "progress"}
+RECORDS = BASE | {"folders", "files", "ir", "arithmetic", "realsums", "rowwise", "options", "progress"}
 DEVICES = RECORDS | {"machine", "lm", "a65"}
 PLANNING = DEVICES | {"stages", "sim"}
 ABOUT_A_COMPILE = RECORDS | {"machine", "lm", "archive", "bounds", "negotiate", "pipeline"}
@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "version": set(),
     "screen": set(),
     "folders": {"errors"},
+    "files": {"errors", "folders"},
     "progress": BASE,
     "options": BASE,
     "ir": BASE,
@@ -41,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "frontend": DEVICES,
     "stages": DEVICES,
     "sim": RECORDS | {"machine", "lm"},
-    "archive": BASE | {"folders", "ir", "lm", "machine", "sim"},
+    "archive": BASE | {"folders", "files", "ir", "lm", "machine", "sim"},
     "bounds": RECORDS | {"machine", "lm"},
     "pipeline": PLANNING,
     "negotiate": PLANNING | {"pipeline"},
@@ -56,7 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "arguments": WHOLE | {"model"},
     "sources": WHOLE | {"model", "verification", "exporting", "view"},
     "__init__": WHOLE | {"model", "arguments", "sources", "verification", "exporting", "view"},
-    "view": BASE | {"archive", "lm"},
+    "view": BASE | {"archive", "files", "lm"},
     "cli": WHOLE | {"view", "model", "__init__", "arguments", "sources"},
     "demo": WHOLE | {"model", "__init__", "cli"},
     "__main__": {"cli"},
@@ -67,7 +68,7 @@ STAGE_USERS = {"pipeline", "negotiate", "stages"}
 TILING_ROOMS = ("block", "maps", "cuts", "writing")
 #: Packages that know ONNX -> where they may be imported: anywhere, or only inside functions.
 ONNX_ANYWHERE = {"frontend", "demo"}
-ONNX_INSIDE_FUNCTIONS = {"model", "cli", "sources"}
+ONNX_INSIDE_FUNCTIONS = {"model", "cli", "sources", "a65"}
 #: Modules whose ``__all__`` is what the notebook side may import.
 PUBLIC = ("sima_compiler", "sima_compiler.view", "sima_compiler.cli")
 NOTEBOOK_PACKAGES = {"IPython", "ipywidgets", "ipykernel", "plotly", "anywidget", "traitlets", "sima_nb"}
@@ -97,7 +98,7 @@ def imports_of(path: Path) -> Iterator[Import]:
     inside = {
         id(child)
         for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or _is_for_types(node)
         for child in ast.walk(node)
     }
     for node in ast.walk(tree):
@@ -108,6 +109,11 @@ def imports_of(path: Path) -> Iterator[Import]:
         elif isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 yield Import(path, node.lineno, node.module or "", alias.name, at_top)
+
+
+def _is_for_types(node: ast.AST) -> bool:
+    """`if TYPE_CHECKING:`, whose imports never run."""
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
 def files(folder: Path) -> list[Path]:

@@ -36,8 +36,7 @@ def test_every_conflict_is_ordered_and_every_wait_has_its_reason(seed: int) -> N
     before: list[set[int]] = []
     for place, (access, engine, number) in enumerate(events):
         needed = [0, 0, 0]
-        marks.needed(access, engine, needed)
-        marks.record(access, engine, number)
+        marks.use(access, engine, number, needed)
         assert needed[engine] == 0
         for other, count in enumerate(needed):
             reasons = [e for e in events[:place] if e[1] == other and e[2] == count - 1]

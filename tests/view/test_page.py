@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sima_compiler import MlaStats, OutputError
 from sima_compiler.view.columns import to_json
-from sima_compiler.view.page import check_page_folder, data_element, page_html, write_page
+from sima_compiler.view.page import check_page, data_element, page_html, write_page
 from sima_compiler.view.reading import view_of_path, view_of_stats
 
 SAMPLE = Path(__file__).parents[1] / "archive" / "samples" / "report_1_0_mpk.tar.gz"
@@ -46,4 +46,4 @@ def test_a_page_without_a_folder_is_one_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="nowhere"):
         write_page(view_of_path(SAMPLE), tmp_path / "nowhere" / "r.html")
     with pytest.raises(OutputError, match="no such folder"):
-        check_page_folder(tmp_path / "nowhere" / "r.html")
+        check_page(tmp_path / "nowhere" / "r.html")

@@ -12,19 +12,21 @@ from hypothesis import strategies as st
 
 from sima_compiler import MlaStats
 from sima_compiler.archive.report_records import BatchCandidate, MemoryBuffer
+from sima_compiler.view.folding import folded
 from sima_compiler.view.reading import view_of_path, view_of_stats
-from sima_compiler.view.records import Event
+from sima_compiler.view.records import Event, FileRow
 from sima_compiler.view.saved import (
-    MOST_BUFFERS,
-    MOST_CANDIDATES,
-    MOST_EVENTS,
     MOST_LAYERS,
+    Limits,
     explorer_view,
     merged_events,
     saved_view,
 )
 from sima_compiler.view.tables import Table
 
+VIEWS = Path(__file__).parents[2] / "labextension" / "src" / "views"
+#: Those that are given more than `explorer_view` leaves.
+OTHER_VIEWS = {"summary", "batch"}
 SAMPLE = Path(__file__).parents[1] / "archive" / "samples" / "report_1_0_mpk.tar.gz"
 
 
@@ -46,7 +48,7 @@ def test_the_costliest_layers_stay_and_the_rest_is_counted() -> None:
 
 
 def test_the_map_keeps_its_peak() -> None:
-    most = MOST_BUFFERS[0] + 4 * MOST_BUFFERS[1]
+    most = Limits().buffers[0] + 4 * Limits().buffers[1]
     rows = [MemoryBuffer(f"b{i}", "activation", 0, 100 + i, "MLA_0", 0, 0) for i in range(most)]
     peak = MemoryBuffer("peak", "activation", 10_000, 1, "MLA_0", 0, 0)
     saved = saved_view(replace(view_of_path(SAMPLE), memory_map=Table.of(MemoryBuffer, [peak, *rows])))
@@ -59,24 +61,41 @@ def test_the_map_keeps_its_peak() -> None:
 
 
 def test_a_thousand_batch_sizes_keep_the_built_one_and_its_neighbours() -> None:
-    rows = [BatchCandidate(size, size <= 300, reason=f"{size} cycles") for size in range(1, 1001)]
+    rows = [BatchCandidate(size, size <= 300, limiting_layer=f"conv_{size}") for size in range(1, 1001)]
     view = view_of_path(SAMPLE)
     batch = replace(view.batch, actual_batch_size=300)
-    saved = saved_view(replace(view, batch=batch, candidates=Table.of(BatchCandidate, rows)))
+    view = replace(view, batch=batch, candidates=Table.of(BatchCandidate, rows))
+    saved = saved_view(view, Limits(rows=64))
     sizes = [row.batch_size for row in saved.candidates]
-    assert len(sizes) <= MOST_CANDIDATES
+    assert len(sizes) <= 64
     assert {1, 299, 300, 301, 1000} <= set(sizes)
     assert sizes == sorted(sizes)
     assert saved.left_out == (
-        f"{1000 - len(sizes)} of 1,000 batch sizes are not listed; the report written with --html holds all.",
+        f"Not listed: {1000 - len(sizes)} of 1,000 batch sizes; the report written with --html holds all.",
     )
+
+
+def test_batch_sizes_that_say_the_same_are_one_row_of_the_limit() -> None:
+    """Rows left out in between would tear "301 to 1000" into hundreds of rows."""
+    rows = [BatchCandidate(size, size <= 300, reason=f"{size} cycles") for size in range(1, 1001)]
+    view = view_of_path(SAMPLE)
+    batch = replace(view.batch, actual_batch_size=300)
+    rows_of_others = {"files": Table.of(FileRow, ()), "not_recorded": (), "findings": ()}
+    view = replace(view, batch=batch, candidates=Table.of(BatchCandidate, rows), **rows_of_others)
+    assert len(saved_view(view, Limits(rows=3)).candidates) == 1000
+    assert [row.sizes for row in folded(view)] == ["1 to 299", "300", "301 to 1000"]
+    kept = saved_view(view, Limits(rows=2))
+    assert [row.sizes for row in folded(kept)] == ["1 to 299", "300"]
 
 
 def test_what_the_explorer_does_not_show_does_not_travel_with_it() -> None:
     view = view_of_path(SAMPLE)
     short = explorer_view(view)
     assert (short.layers, short.events, short.memory_map) == (view.layers, view.events, view.memory_map)
-    assert (short.totals, short.findings, short.wordings) == (view.totals, view.findings, view.wordings)
+    assert (short.totals, short.findings, short.not_recorded) == (view.totals, view.findings, view.not_recorded)
+    assert short.wordings.items() <= view.wordings.items()
+    explorer = "".join(path.read_text("utf-8") for path in VIEWS.glob("*.ts*") if path.stem not in OTHER_VIEWS)
+    assert set(re.findall(r'wordings\["(\w+)"\]', explorer)) <= set(short.wordings)
     assert not any(map(len, (short.candidates, short.files, short.plugins, short.links, short.placements)))
 
 
@@ -106,14 +125,14 @@ def test_many_events_become_few() -> None:
     view = view_of_path(SAMPLE)
     events = [Event("dma_in", 1, 10 * index, 10 * index + 4) for index in range(5000)]
     saved = saved_view(replace(view, events=Table.of(Event, events)))
-    assert len(saved.events) <= MOST_EVENTS[0] + MOST_EVENTS[1] * len(view.layers)
+    assert len(saved.events) <= Limits().events[0] + Limits().events[1] * len(view.layers)
     assert (saved.events[0].start_cycle, saved.events[-1].end_cycle) == (0, 49_994)
     assert len(saved.left_out) == 1
 
 
 def test_of_layers_that_take_turns_the_longest_stretches_stay() -> None:
     view = view_of_path(SAMPLE)
-    most = MOST_EVENTS[0] + MOST_EVENTS[1] * len(view.layers)
+    most = Limits().events[0] + Limits().events[1] * len(view.layers)
     turns = [Event("dma_in", 1 + index % 2, 10 * index, 10 * index + index % 7) for index in range(most + 100)]
     saved = saved_view(replace(view, events=Table.of(Event, turns)))
     assert len(saved.events) == most

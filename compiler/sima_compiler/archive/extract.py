@@ -1,21 +1,23 @@
 """Members of an archive as files on disk, only when asked for.
 
-In: checked names, an existing folder, and two sources of bytes. Out: new files below the folder. Always holds: no
-existing file is replaced, no symbolic link below the folder is followed, and a failure removes what this call wrote.
+In: checked names, an existing folder, and two sources of bytes. Out: new files below the folder, whole ones. Always
+holds: no existing file is replaced, no symbolic link below the folder is followed, and a failure removes what this call
+wrote.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
 from sima_compiler.archive.tarstream import Member, Sink
 from sima_compiler.errors import OutputError
-from sima_compiler.folders import check_folder
+from sima_compiler.files.whole import new_file, sweep_temporaries
+from sima_compiler.folders import check_folder, check_writable
 
 Stream = Callable[[Callable[[Member], Sink | None]], None]
 
@@ -29,10 +31,14 @@ def extract_members(names: Sequence[str], folder: Path, kept: Mapping[str, bytes
         OutputError: missing or read-only folder, a file or a link in the way, or a full disk.
     """
     check_folder(folder)
+    check_writable(folder)
     made: list[Path] = []
     try:
         with ExitStack() as stack:
-            files = {name: stack.enter_context(_create(folder, name, made)) for name in names}
+            targets = {name: _target(folder, name, made) for name in names}
+            for below in {target.parent for target in targets.values()}:
+                sweep_temporaries(below)
+            files = {name: stack.enter_context(_created(target, made)) for name, target in targets.items()}
             for name in files.keys() & kept.keys():
                 files[name].write(kept[name])
             others = files.keys() - kept.keys()
@@ -47,8 +53,8 @@ def extract_members(names: Sequence[str], folder: Path, kept: Mapping[str, bytes
     return [folder / name for name in names]
 
 
-def _create(folder: Path, name: str, made: list[Path]) -> BinaryIO:
-    """A new file; ``made`` records it and every folder made for it."""
+def _target(folder: Path, name: str, made: list[Path]) -> Path:
+    """Where a member goes; ``made`` records every folder made for it."""
     target = folder
     for part in name.split("/")[:-1]:
         target = target / part
@@ -60,9 +66,15 @@ def _create(folder: Path, name: str, made: list[Path]) -> BinaryIO:
     target = folder / name
     if os.path.lexists(target):
         raise OutputError(f"{target}: exists already", hint="extract into an empty folder")
-    file = target.open("xb")
+    return target
+
+
+@contextlib.contextmanager
+def _created(target: Path, made: list[Path]) -> Generator[BinaryIO]:
+    """A new file that stands under its name at the end of the block; ``made`` records it then."""
+    with new_file(target, replace=False) as file:
+        yield file
     made.append(target)
-    return file
 
 
 def _remove(made: Sequence[Path]) -> None:

@@ -6,19 +6,16 @@ that ustar cannot hold), no owner, clock, host or file name in it; every member 
 
 from __future__ import annotations
 
-import contextlib
 import io
-import os
-import secrets
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from sima_compiler.archive.gzipped import GzipWriter
 from sima_compiler.archive.names import FileKind, collision_key, kind_of, safe_name
 from sima_compiler.errors import OutputError
-from sima_compiler.folders import check_folder
+from sima_compiler.files.whole import write_whole
 
 #: Date of every member: noon of 1980-01-01 in UTC. Zip archives know no earlier day, and at noon it is that day west
 #: of Greenwich too, so that tools which repack an archive as zip take it wherever they run.
@@ -34,29 +31,7 @@ def write_archive(path: Path, members: Sequence[tuple[str, bytes]]) -> None:
     """
     ordered = sorted(members, key=lambda member: kind_of(member[0]) is not FileKind.MPK)
     _check_names([name for name, _ in ordered])
-    write_atomically(Path(path), lambda file: _write_members(file, ordered))
-
-
-def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    """Lets ``write`` fill a temporary file beside ``path``, flushes it to disk and renames it.
-
-    Raises:
-        OutputError: as for `write_archive`.
-    """
-    check_folder(path.parent)
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}", hint=_hint(error)) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    write_whole(Path(path), lambda file: _write_members(file, ordered))
 
 
 def _write_members(file: BinaryIO, members: Sequence[tuple[str, bytes]]) -> None:
@@ -78,21 +53,3 @@ def _check_names(names: Sequence[str]) -> None:
             raise OutputError(f"{name!r} is not a usable file name inside an archive")
     if len({collision_key(name) for name in names}) != len(names):
         raise OutputError(f"two files of the archive have the same name: {', '.join(names)}")
-
-
-def _hint(error: OSError) -> str:
-    if isinstance(error, PermissionError):
-        return "choose a folder that you may write to"
-    if isinstance(error, IsADirectoryError):
-        return "a folder of that name is in the way: move it, or choose another folder or name"
-    return "free some disk space or choose another folder"
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes the rename durable where the system allows it."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -25,7 +25,8 @@ def subcommand(name: str) -> Command:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``simac``; ``arguments`` default to the process's own.
 
-    Returns 0 after success, 1 after an error that was reported, 130 after an interruption, 2 after wrong usage.
+    Returns 0 after success, 1 after an error that was reported, 130 or 143 after an interruption by Ctrl-C or
+    SIGTERM, 2 after wrong usage.
     """
     from sima_compiler.cli.dispatch import run
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from sima_compiler.arguments import add_model_arguments, add_planning_arguments,
 from sima_compiler.cli.command import Command, Output, Warnings
 from sima_compiler.cli.progress import progress_bar
 from sima_compiler.errors import OptionError
+from sima_compiler.files.scratch import scratch_folder
 from sima_compiler.sources import MODEL_SUFFIXES, model_from_arguments
 from sima_compiler.view.batch_text import negotiation_data, negotiation_text
 from sima_compiler.view.reading import view_of, view_of_path
@@ -45,9 +45,9 @@ def _is_model(source: object) -> bool:
 
 def _negotiated(arguments: argparse.Namespace, warnings: Warnings) -> View:
     """The model is compiled where nobody sees it; only what the negotiation says is kept."""
-    with progress_bar() as progress, tempfile.TemporaryDirectory(prefix="simac-batch-") as folder:
+    with progress_bar() as progress, scratch_folder("batch") as folder:
         model = model_from_arguments(arguments, warnings, progress)
-        keywords = compile_keywords(argparse.Namespace(**{**vars(arguments), "output_path": folder}))
+        keywords = compile_keywords(argparse.Namespace(**{**vars(arguments), "output_path": str(folder)}))
         result = model.compile(**keywords, progress=progress)
         view = view_of(result.archive)
     for sentence in result.warnings:

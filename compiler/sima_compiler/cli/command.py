@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sima_compiler.cli.streams import send
 from sima_compiler.screen import printable_lines
 
 
@@ -55,7 +56,7 @@ class Warnings:
 def say(sentence: str) -> None:
     """One line on stderr, in the place of a progress bar that may stand there."""
     over_the_bar = "\r\x1b[K" if sys.stderr.isatty() else ""
-    print(f"{over_the_bar}{printable_lines(sentence)}", file=sys.stderr)
+    send(f"{over_the_bar}{printable_lines(sentence)}", sys.stderr)
 
 
 def add_json_argument(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ from sima_compiler.cli.layout import pairs, size
 from sima_compiler.cli.progress import progress_bar
 from sima_compiler.sources import model_from_arguments
 from sima_compiler.view import units, wordings
-from sima_compiler.view.page import check_page_folder, write_page
+from sima_compiler.view.page import check_page, write_page
 from sima_compiler.view.reading import view_of
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ MOST_ADVICE = 3
 def run(arguments: argparse.Namespace) -> Output:
     """Compile; JSON: the result's own keys, with the command's warnings in front of the compiler's."""
     if arguments.html:
-        check_page_folder(arguments.html)
+        check_page(arguments.html)
     warnings = Warnings()
     with progress_bar() as progress:
         model = model_from_arguments(arguments, warnings, progress)

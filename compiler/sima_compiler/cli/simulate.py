@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -16,7 +14,7 @@ from sima_compiler.archive.reader import Archive
 from sima_compiler.cli.command import Command, Output, add_json_argument
 from sima_compiler.cli.layout import pairs
 from sima_compiler.errors import InputError, OutputError
-from sima_compiler.folders import check_folder
+from sima_compiler.files.whole import check_target, write_whole
 from sima_compiler.sources import Array, read_npz
 from sima_compiler.view import units
 
@@ -42,9 +40,9 @@ def run(arguments: argparse.Namespace) -> Output:
     archive = _opened(arguments.archive)
     target = None if arguments.output is None else Path(arguments.output).expanduser()
     if target is not None:
-        check_folder(target.parent)
         if target.is_dir():
             raise OutputError(f"{target}: a folder", hint=f"name a file: --output {target / 'outputs.npz'}")
+        check_target(target)
     result = simulate(archive, random_inputs(archive) if arguments.input is None else _inputs(arguments.input))
     if target is not None:
         write_outputs(target, result.outputs)
@@ -76,33 +74,19 @@ def write_outputs(path: Path, outputs: Mapping[str, Array]) -> None:
     Raises:
         OutputError: the folder cannot be written to, or is full.
     """
-    temporary: Path | None = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = Path(file.name)
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-                for name, array in outputs.items():
-                    _write_array(archive, name, array)
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-        temporary = None
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+    write_whole(path, lambda file: _write_arrays(file, outputs))
+
+
+def _write_arrays(file: BinaryIO, outputs: Mapping[str, Array]) -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in outputs.items():
+            _write_array(archive, name, array)
 
 
 def _write_array(archive: zipfile.ZipFile, name: str, array: Array) -> None:
     """One member; `numpy.savez` would refuse names such as ``file`` and embed the clock."""
     with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
         np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
 
 
 def _text(data: dict[str, Any]) -> str:

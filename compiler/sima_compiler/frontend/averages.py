@@ -80,5 +80,5 @@ def _function(node: SourceNode, reader: Reader) -> RealFunction:
     if function is None:
         reader.builder.check_settles(value, node)
         raise node.unsupported("its input is no activation", rule=rules.QUANTIZED.sentence)
-    rules.MEAN_OF_ONE.check(node, "what it averages varies along an axis", len(function.values) == 1)
+    rules.MEAN_OF_ONE.check(node, "what it averages varies along an axis", function.is_uniform)
     return function

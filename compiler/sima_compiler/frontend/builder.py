@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sima_compiler.arithmetic import FULL_RANGE, dequantize, quantize, quantize_bounds, quantize_result
+from sima_compiler.arithmetic import FULL_RANGE, dequantize, quantize, quantize_bounds
 from sima_compiler.errors import ModelError
 from sima_compiler.frontend.constants.names import Names
 from sima_compiler.frontend.float_sums import in_reals
@@ -29,16 +29,16 @@ from sima_compiler.frontend.rules import (
     REQUANTIZE_HINT,
 )
 from sima_compiler.frontend.structure import structural
+from sima_compiler.frontend.tabled import tabled
 from sima_compiler.frontend.values import MOVEMENTS, Activation, Cut, GraphInput, Moving, Pending, RealFunction, Value
 from sima_compiler.ir.graph import (
     UNARY_OPS,
-    Float32Array,
+    ConstantOperand,
     Graph,
     Node,
     Op,
     Quantization,
     ShapeAttributes,
-    TableAttributes,
     Tensor,
 )
 
@@ -172,14 +172,7 @@ class GraphBuilder:
         key = (id(value), quant)
         if key not in self._done:
             self._alive.append(value)
-            tables = quantize_result(value.values, quant)
-            origin = self.quant(value.source).zero_point + 128
-            line, below = (lines_of(value.values, origin, last) if len(tables) > 1 else None for last in (255, origin))
-            attributes = TableAttributes(tables, value.axis, value.steps, value.nodes, line, below)
-            target = self.tensor(name, value.shape, quant)
-            label = value.nodes[-1]
-            self.append(Node(label, Op.TABLE, (value.source.tensor,), target.tensor, attributes, source=label))
-            self._done[key] = target
+            self._done[key] = tabled(self, value, quant, name)
         return self._done[key]
 
     def _complete(
@@ -202,6 +195,8 @@ class GraphBuilder:
             value = in_reals(value, self.quant(inputs[0]), read_bytes=read_bytes, limited=not loose)
         if value.op is Op.ADD:
             self._check_ratios(value, inputs, quant, node)
+        if value.real_operand is not None:
+            value = replace(value, constant=ConstantOperand(quantize(value.real_operand, quant), quant))
         target = self.tensor(name, value.shape, quant)
         names = tuple(part.tensor for part in inputs)
         self.append(self._node(with_one_bias(value), names, target.tensor, quant))
@@ -219,9 +214,10 @@ class GraphBuilder:
         )
 
     def _operand(self, value: Pending, part: Moving, quant: Quantization, node: SourceNode, place: int) -> Activation:
-        """A tensor; of a Concat, a part whose own scale is unknown takes that of the result."""
-        if value.op is Op.CONCAT and not isinstance(part, Activation):
-            return self.quantized(part, quant, f"{value.source}_part_{place}", node)
+        """A tensor; of a Concat, Max or Min, a part whose own scale is unknown takes that of the result."""
+        if value.op in (Op.CONCAT, Op.MAX, Op.MIN) and not isinstance(part, Activation):
+            direct = value.op is Op.CONCAT
+            return self.quantized(part, quant, f"{value.source}_part_{place}", node, direct=direct)
         return self.settled(part, value.source, node)
 
     def _emit_movement(
@@ -312,17 +308,6 @@ def bounded(value: Pending, low: float, high: float) -> Pending:
 def clamp_name(low: float, high: float) -> str:
     """What layers call a limit: Relu's own interval is "relu", however the file writes it."""
     return "relu" if (low, high) == (0.0, float("inf")) else "clip"
-
-
-def lines_of(values: Float32Array, origin: int, last: int) -> tuple[Float32Array, Float32Array] | None:
-    """Slope of each row up to its place ``last`` and offset at ``origin``, as if rows were lines there; whether they
-    are, the tables tell.
-    """
-    ends = values[:, [0, last]].astype(np.float64)
-    if last == 0 or not np.isfinite(ends).all():
-        return None
-    slopes = ((ends[:, 1] - ends[:, 0]) / last).astype(np.float32)
-    return slopes, np.ascontiguousarray(values[:, origin])
 
 
 def with_one_bias(value: Pending) -> Pending:

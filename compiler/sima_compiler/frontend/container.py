@@ -6,13 +6,13 @@ the vendor's own container, which shares the suffix, is told apart.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
 
-from sima_compiler.errors import ForeignModelError, ModelError, OutputError
+from sima_compiler.errors import ForeignModelError, ModelError
+from sima_compiler.files.whole import write_whole
 from sima_compiler.folders import output_folder
 from sima_compiler.frontend.loading import parse_onnx
 
@@ -60,36 +60,9 @@ def write_sima(model: onnx.ModelProto, name: str, source: str, folder: Path) -> 
     for key, value in (("format_version", FORMAT_VERSION), ("name", name), ("source", source)):
         labelled.metadata_props.add(key=PREFIX + key, value=value)
     path = folder / f"{name}{SUFFIX}"
-    write_atomically(path, labelled.SerializeToString(deterministic=True))
+    with output_folder(folder):
+        write_whole(path, labelled.SerializeToString(deterministic=True))
     return path
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all.
-
-    Raises:
-        OutputError: with the system's reason.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with output_folder(path.parent):
-            _write_and_rename(temporary, path, data)
-    except OSError as error:
-        raise OutputError(
-            f"{path}: cannot be written: {error.strerror or error}",
-            hint="check that the folder may be written and that the disk has room",
-        ) from error
-
-
-def _write_and_rename(temporary: Path, path: Path, data: bytes) -> None:
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_sima(path: Path) -> SavedModel:

@@ -7,6 +7,7 @@ operation in front of them when that is not quantized yet, and stand alone other
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -21,12 +22,13 @@ from sima_compiler.frontend.spreading import spread
 from sima_compiler.frontend.values import (
     Activation,
     Constant,
+    Moving,
     Pending,
     QuantizedConstant,
     Value,
     parameters,
 )
-from sima_compiler.ir.graph import ConstantOperand, Op
+from sima_compiler.ir.graph import ConstantOperand, Float32Array, Op
 
 #: Operators that onnxruntime computes on bytes when both sides are quantized; the others it computes in float32.
 INTEGER = frozenset({"Add", "Sub", "Mul"})
@@ -85,10 +87,16 @@ def _with_operand(node: SourceNode, reader: Reader, place: int, constant: Quanti
     operand = constant_operand(node, constant, len(source.shape))
     shape = _broadcast_shapes(node, source.shape, operand.values.shape)
     source = spread(node, reader, source, shape, place)
-    if not _is_simple(operand.values.shape, shape):
-        operand = ConstantOperand(np.ascontiguousarray(np.broadcast_to(operand.values, shape)), operand.quant)
+    operand = _as_stored(operand, shape)
     exchanged = op is Op.ADD and _repeats_innermost(operand.values.shape, shape)
     return Pending(op, node.name, (source,), shape, constant=operand, constant_first=place == 1 and not exchanged)
+
+
+def _as_stored(operand: ConstantOperand, shape: tuple[int, ...]) -> ConstantOperand:
+    """A constant as the machine takes it: one value, one per channel, or one for each value of the result."""
+    if _is_simple(operand.values.shape, shape):
+        return operand
+    return replace(operand, values=np.ascontiguousarray(np.broadcast_to(operand.values, shape)))
 
 
 def convert_prelu(node: SourceNode, reader: Reader) -> Sequence[Value]:
@@ -103,14 +111,14 @@ def convert_prelu(node: SourceNode, reader: Reader) -> Sequence[Value]:
     if not settles(reader.activation(node), node, reader):
         return [_real(node, reader)]
     source = reader.settled(node)
-    operand = constant_operand(node, slopes, len(source.shape))
+    operand = _as_stored(constant_operand(node, slopes, len(source.shape)), source.shape)
     return [Pending(Op.PRELU, node.name, (source,), source.shape, constant=operand)]
 
 
 def _check_slopes(node: SourceNode, reader: Reader, slopes: Constant | QuantizedConstant) -> None:
     real, shape = real_constant(slopes), reader.shape(node)
     sides = real.shape[max(0, real.ndim - len(shape)) :]
-    fits = real.size == prod(sides) and _broadcast_shapes(node, shape, sides) == shape and _is_simple(sides, shape)
+    fits = real.size == prod(sides) and _broadcast_shapes(node, shape, sides) == shape
     found = f"slopes of shape {real.shape} on an input of shape {shape} per sample"
     rules.PRELU_SLOPE.check(node, found, fits)
 
@@ -123,13 +131,66 @@ def convert_many(node: SourceNode, reader: Reader) -> Sequence[Value]:
     limited = _limited(node, reader, values)
     if limited is not None:
         return [limited]
-    pair = len(values) == 2 and not any(isinstance(value, Constant | QuantizedConstant) for value in values)
+    if node.operator != "Sum" and not _of_one_tensor(node, reader, values):
+        return [_extreme(node, reader, values)]
+    two = len(values) == 2 and not any(isinstance(value, Constant | QuantizedConstant) for value in values)
+    pair = two and node.operator == "Sum"  # the larger or smaller of a tensor and itself is a function of one byte
     if not pair or not all(settles(reader.activation(node, place), node, reader) for place in (0, 1)):
         return [_real(node, reader)]
     left, right = reader.settled(node, 0), reader.settled(node, 1)
-    op = {"Sum": Op.REAL_ADD, "Max": Op.MAX, "Min": Op.MIN}[node.operator]
     shape = broadcast(node, left.shape, right.shape)
-    return [Pending(op, node.name, _alike(node, reader, left, right, shape), shape)]
+    return [Pending(Op.REAL_ADD, node.name, _alike(node, reader, left, right, shape), shape)]
+
+
+def _of_one_tensor(node: SourceNode, reader: Reader, values: Sequence[Value]) -> bool:
+    """Whether all activations are float32 arithmetic on one tensor."""
+    moving = [value for value in values if not isinstance(value, Constant | QuantizedConstant)]
+    functions = [as_function(value, node, reader) for value in moving]
+    return all(functions) and len({found.source.tensor for found in functions if found is not None}) == 1
+
+
+def _extreme(node: SourceNode, reader: Reader, values: Sequence[Value]) -> Value:
+    """The largest or smallest of several tensors, two at a time.
+
+    Which is larger, and quantizing, may change places: every operand takes the result's scale first, unless it has one.
+    """
+    op, parts, reals = Op(node.operator), list[Moving](), list[Float32Array]()
+    for place, value in enumerate(values):
+        if isinstance(value, Constant | QuantizedConstant):
+            reals.append(real_constant(value))
+        else:
+            moving = reader.activation(node, place)
+            parts.append(reader.settled(node, place) if settles(moving, node, reader) else moving)
+    shape = parts[0].shape
+    for part in parts[1:]:
+        shape = broadcast(node, shape, part.shape)
+    rows = [constant_rows(node, real, shape)[..., 0] for real in reals]
+    made = [_as_large(node, reader, part, shape, place) for place, part in enumerate(parts)]
+    first = next((place for place, part in enumerate(made) if part.shape == shape), None)
+    made.insert(0, _spread(node, reader, made[0], shape) if first is None else made.pop(first))
+    result = made[0]
+    for part in made[1 if first is not None else 2 :]:
+        result = Pending(op, node.name, (result, part), shape)
+    for real in rows:
+        result = Pending(op, node.name, (result,), shape, real_operand=real)
+    return result
+
+
+def _as_large(node: SourceNode, reader: Reader, part: Moving, shape: tuple[int, ...], place: int) -> Moving:
+    """An operand of the shape of the result, or one that the machine spreads."""
+    return part if _is_simple(part.shape, shape) else _spread(node, reader, part, shape, place)
+
+
+def _spread(node: SourceNode, reader: Reader, part: Moving, shape: tuple[int, ...], place: int = 0) -> Activation:
+    """An operand as large as the result.
+
+    Raises:
+        UnsupportedError: it has no quantization of its own.
+    """
+    if not isinstance(part, Activation):
+        reader.builder.check_settles(part, node)
+        raise node.unsupported("it spreads a tensor of no known scale", rule=rules.QUANTIZED.sentence)
+    return spread(node, reader, part, shape, place)
 
 
 def _limited(node: SourceNode, reader: Reader, values: Sequence[Value]) -> Value | None:
@@ -160,7 +221,7 @@ def _real(node: SourceNode, reader: Reader) -> Value:
     if len(known) == len(functions):
         shape = known[0].shape
         operands = [functions.get(place) or _rows(node, value, shape) for place, value in enumerate(values)]
-        found = joined(node.operator, node.name, operands)
+        found = joined(node.operator, node.name, operands, node)
     if found is None:
         for place in functions:
             reader.builder.check_settles(reader.activation(node, place), node)

@@ -7,12 +7,10 @@ and output names stay.
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import onnx
 
 from sima_compiler.errors import ModelError
+from sima_compiler.files.scratch import scratch_folder
 from sima_compiler.frontend.canonical import with_minimum_opset
 from sima_compiler.frontend.constants.checks import refuse_bad_numbers
 from sima_compiler.frontend.constants.names import Names
@@ -55,8 +53,8 @@ def _optimized(model: onnx.ModelProto) -> onnx.ModelProto:
     """What onnxruntime calls basic optimizations: constants folded, batch normalization folded into convolutions."""
     import onnxruntime
 
-    with tempfile.TemporaryDirectory(prefix="sima-prepare-") as folder:
-        path = Path(folder) / "optimized.onnx"
+    with scratch_folder("prepare") as folder:
+        path = folder / "optimized.onnx"
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
         options.optimized_model_filepath = str(path)

@@ -56,7 +56,7 @@ def real_average(
     name: str, source: RealFunction, window: ConvAttributes, order: SumOrder, shape: tuple[int, ...]
 ) -> Pending:
     """The average of a function of bytes, which the node ``name`` of the file takes."""
-    attributes = RealAverageAttributes(window, order, source.values[0], source.steps, source.nodes)
+    attributes = RealAverageAttributes(window, order, source.values.reshape(256), source.steps, source.nodes)
     return Pending(Op.REAL_AVERAGE_POOL, name, (source.source,), shape, attributes)
 
 

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import reduce
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -36,8 +37,10 @@ from sima_compiler.frontend.values import (
 )
 from sima_compiler.ir.graph import UNARY_OPS, ActivationAttributes, Float32Array, Op
 
-#: Rows of results, one per place along an axis (a negative axis: one row for all), and that axis.
-Rows = tuple[Float32Array, int]
+#: A constant against a tensor: (..., 1), the axes in front broadcasting to the tensor's per-sample shape.
+Rows = Float32Array
+#: Most functions of one tensor that differ from place to place: their 256 results each are 64 MiB.
+MOST_FUNCTIONS = 65_536
 
 #: Two-operand steps by ONNX operator; Sum, Max and Min take any number, from the left.
 BINARY: dict[str, Callable[[Float32Array, Float32Array], Float32Array]] = {
@@ -54,7 +57,7 @@ def as_function(value: Value, node: SourceNode, reader: Reader) -> RealFunction 
         return value
     if isinstance(value, Activation):
         real = arithmetic.dequantize(arithmetic.ALL_BYTES, reader.builder.quant(value))
-        return None if value.integer else RealFunction(value, real[np.newaxis], 0, (), ())
+        return None if value.integer else RealFunction(value, real, (), ())
     if not isinstance(value, Pending):
         return None
     if value.op in _COMMUTING:
@@ -92,7 +95,7 @@ def _own_step(value: Pending, node: SourceNode, reader: Reader) -> RealFunction 
     if value.constant is not None:
         real = arithmetic.dequantize(value.constant.values, value.constant.quant)
         operands.insert(0 if value.constant_first else 1, constant_rows(node, real, value.shape))
-    return joined(value.op.value, value.source, operands)
+    return joined(value.op.value, value.source, operands, node)
 
 
 def _limited(found: RealFunction, value: Pending) -> RealFunction:
@@ -122,14 +125,14 @@ def _maximum(value: Pending, node: SourceNode, reader: Reader) -> RealFunction |
 
 def _of_moved(value: Pending, inner: RealFunction, node: SourceNode, reader: Reader) -> RealFunction | None:
     """The function ``inner`` of the bytes that the movement ``value`` makes."""
-    if len(inner.values) > 1:
+    if not inner.is_uniform:
         return None
     moved = Pending(
         value.op, value.source, (inner.source,), value.shape, value.attributes, transparent=value.transparent,
         name=f"{value.name}_moved" if inner.steps else value.name,
     )  # fmt: skip
     source = reader.builder.settled(moved, moved.name or value.source, node)
-    return RealFunction(source, inner.values, 0, inner.steps, inner.nodes, _still_packed([inner]))
+    return RealFunction(source, inner.values.reshape(256), inner.steps, inner.nodes, _still_packed([inner]))
 
 
 def _still_packed(functions: Sequence[RealFunction]) -> bool | None:
@@ -144,30 +147,42 @@ def unary(
     with np.errstate(all="ignore"):  # infinities and what is no number saturate in the QuantizeLinear, as they do there
         values = np.asarray(compute(function.values), np.float32)
     return RealFunction(
-        function.source, values, function.axis, _named((*function.steps, step)), (*function.nodes, node),
+        function.source, values, _named((*function.steps, step)), (*function.nodes, node),
         _still_packed([function]),
     )  # fmt: skip
 
 
-def joined(operator: str, node: str, operands: Sequence[RealFunction | Rows]) -> RealFunction | None:
-    """The operands under one operator, from the left; None when they are functions of several tensors or axes."""
+def joined(operator: str, label: str, operands: Sequence[RealFunction | Rows], node: SourceNode) -> RealFunction | None:
+    """The operands under one operator, from the left; None when they are functions of several tensors.
+
+    ``label`` names the step; ``node`` is who asks.
+
+    Raises:
+        UnsupportedError: more functions than `MOST_FUNCTIONS`.
+    """
     functions = [entry for entry in operands if isinstance(entry, RealFunction)]
-    rows = [(entry.values, entry.axis) if isinstance(entry, RealFunction) else entry for entry in operands]
-    axes = {axis for values, axis in rows if len(values) > 1}
-    if len({entry.source.tensor for entry in functions}) > 1 or len(axes) > 1:
+    if len({entry.source.tensor for entry in functions}) > 1:
         return None
+    rows = [entry.values if isinstance(entry, RealFunction) else entry for entry in operands]
+    shape = np.broadcast_shapes(*(values.shape for values in rows))
+    found = f"arithmetic in float32 differs in {prod(shape[:-1]):,} places"
+    rules.REAL_CONSTANT.check(node, found, prod(shape[:-1]) <= MOST_FUNCTIONS)
     with np.errstate(all="ignore"):
-        values = reduce(BINARY[operator], [values for values, _ in rows])
+        values = reduce(BINARY[operator], rows)
     before = dict.fromkeys(name for entry in functions for name in entry.nodes)
     steps = max((entry.steps for entry in functions), key=len)
     return RealFunction(
-        functions[0].source, np.broadcast_to(values, (len(values), 256)).astype(np.float32), axes.pop() if axes else 0,
-        _named((*steps, step_name(operator))), (*before, node), _still_packed(functions),
+        functions[0].source, np.broadcast_to(values, shape).astype(np.float32),
+        _named((*steps, step_name(operator))), (*before, label), _still_packed(functions),
     )  # fmt: skip
 
 
 def constant_rows(node: SourceNode, array: npt.NDArray[np.generic], shape: tuple[int, ...]) -> Rows:
-    """A real constant against a tensor of per-sample ``shape``: (n, 1) values along the one axis on which it varies."""
+    """A real constant against a tensor of per-sample ``shape``, of length 1 along every axis on which it is the same.
+
+    Raises:
+        UnsupportedError: it varies with the batch, or is larger than the tensor.
+    """
     real = array.astype(np.float32)
     if real.ndim > len(shape):
         whole = (1,) * (real.ndim - len(shape)) == real.shape[: real.ndim - len(shape)]
@@ -179,10 +194,9 @@ def constant_rows(node: SourceNode, array: npt.NDArray[np.generic], shape: tuple
     for axis in range(real.ndim):
         first = real.take([0], axis)
         real = first if (real == first).all() else real
-    varying = [axis for axis, size in enumerate(real.shape) if size > 1]
-    found = f"its real constant of shape {array.shape} varies along {len(varying)} axes"
-    rules.REAL_CONSTANT.check(node, found, len(varying) <= 1)
-    return real.reshape(-1, 1), varying[0] if varying else 0
+    found = f"its real constant of shape {array.shape} has {real.size:,} values"
+    rules.REAL_CONSTANT.check(node, found, real.size <= MOST_FUNCTIONS)
+    return real[..., np.newaxis]
 
 
 def real_constant(value: Constant | QuantizedConstant) -> Float32Array:

@@ -7,16 +7,18 @@ as onnxruntime runs it between DequantizeLinear and QuantizeLinear; it is loaded
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
 from sima_compiler.frontend import rules
-from sima_compiler.frontend.functions import as_function, step_name, unary
+from sima_compiler.frontend.functions import as_function, constant_rows, real_constant, step_name, unary
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
-from sima_compiler.frontend.values import Constant, QuantizedConstant, Value
+from sima_compiler.frontend.values import Constant, QuantizedConstant, RealFunction, Value
 from sima_compiler.ir.graph import Float32Array
 
 #: Functions of their first input alone; Pow has a constant exponent beside it.
@@ -33,22 +35,41 @@ def convert_host_function(node: SourceNode, reader: Reader) -> Sequence[Value]:
     if function is None:
         reader.builder.check_settles(value, node)
         raise node.unsupported("its input is no activation", rule=rules.QUANTIZED.sentence)
+    if node.operator == "Pow":
+        return [_power(node, reader, function)]
     extras = {name: _number(node, reader, place) for place, name in enumerate(node.inputs[1:], 1) if name}
     result = unary(function, step_name(node.operator), node.name, lambda x: _run(node, reader.opset, x, extras))
     return [result]
 
 
+def _power(node: SourceNode, reader: Reader, base: RealFunction) -> RealFunction:
+    """Pow with constant exponents: one number in the type of the file, of which onnxruntime squares and cubes, or a
+    number for each place.
+    """
+    value = reader.value(node, 1)
+    rules.POWER.check(node, "its exponents are computed", isinstance(value, Constant | QuantizedConstant))
+    assert isinstance(value, Constant | QuantizedConstant), "checked above"
+    exponents = value.array if isinstance(value, Constant) else real_constant(value)
+    if exponents.size == 1:
+        extras = {node.inputs[1]: exponents.reshape(())}
+        return unary(base, "pow", node.name, lambda x: _run(node, reader.opset, x, extras))
+    rows = constant_rows(node, exponents, base.shape)
+    shape = np.broadcast_shapes(rows.shape, base.values.shape)
+    extras = {node.inputs[1]: np.ascontiguousarray(np.broadcast_to(rows.astype(exponents.dtype), shape))}
+    spread = replace(base, values=np.ascontiguousarray(np.broadcast_to(base.values, shape)))
+    return unary(spread, "pow", node.name, lambda x: _run(node, reader.opset, x, extras))
+
+
 def _number(node: SourceNode, reader: Reader, place: int) -> Float32Array:
     value = reader.value(node, place)
-    rules.REAL_CONSTANT.check(node, f"input {node.inputs[place]!r} is no constant number", _is_number(value))
+    is_number = isinstance(value, Constant) and value.array.size == 1
+    rules.REAL_NUMBER.check(node, f"input {node.inputs[place]!r} is no constant number", is_number)
     return reader.constant(node, place).astype(np.float32)
 
 
-def _is_number(value: Value) -> bool:
-    return isinstance(value, Constant) and value.array.size == 1 and not isinstance(value, QuantizedConstant)
-
-
-def _run(node: SourceNode, opset: int, values: Float32Array, extras: Mapping[str, Float32Array]) -> Float32Array:
+def _run(
+    node: SourceNode, opset: int, values: Float32Array, extras: Mapping[str, npt.NDArray[np.generic]]
+) -> Float32Array:
     import onnxruntime
 
     proto = helper.make_node(node.operator, ["x", *node.inputs[1:]], ["y"], **node.attributes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
-import tempfile
+import threading
 import warnings
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -21,12 +21,14 @@ import numpy.typing as npt
 import onnx
 
 from sima_compiler.errors import CalibrationError, ModelError
+from sima_compiler.files.scratch import scratch_folder
 from sima_compiler.frontend.calibration import CalibrationData, checked_samples, samples_of, shapes_of_samples
 from sima_compiler.frontend.calibration_advice import advice
 from sima_compiler.frontend.float_model import prepare_float
 from sima_compiler.frontend.input_shapes import InputShapes, with_input_shapes
 from sima_compiler.frontend.kept_clamps import restore_clamps
 from sima_compiler.frontend.loading import is_quantized, load_onnx
+from sima_compiler.frontend.ort_temporaries import temporaries_in
 from sima_compiler.frontend.refusals import whole_kind
 from sima_compiler.frontend.taps import with_taps, without_taps
 
@@ -45,6 +47,8 @@ DEQUANTIZED_SUFFIX = "_DequantizeLinear_Output"
 OPTIONS = {"ActivationSymmetric": False, "WeightSymmetric": True, "ForceQuantizeNoInputCheck": True}
 #: How calibration turns observed values into ranges.
 METHODS = ("minmax", "percentile")
+#: onnxruntime's quantization is made silent by means that concern the whole process.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +138,8 @@ def _run(
     reader = type("Samples", (_Samples, CalibrationDataReader), {})(samples)
     tapped, taps = with_taps(model)  # a copy: quantize_static moves the weights of what it is given into a file
     methods = {"minmax": quantization.CalibrationMethod.MinMax, "percentile": quantization.CalibrationMethod.Percentile}
-    with _quiet(), tempfile.TemporaryDirectory(prefix="sima-quantize-") as folder:
-        target = Path(folder) / "quantized.onnx"
+    with _ONE_AT_A_TIME, _quiet(), scratch_folder("quantize") as folder, temporaries_in(folder):
+        target = folder / "quantized.onnx"
         quantization.quantize_static(
             tapped, str(target), reader,
             quant_format=quantization.QuantFormat.QDQ,

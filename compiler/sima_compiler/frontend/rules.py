@@ -85,8 +85,12 @@ ACTIVATION_BYTES = Rule(
 )
 ADD_RATIO = Rule("the scales of an Add's operands are at most 65,536 times that of its result", bool, REQUANTIZE_HINT)
 BROADCAST = Rule("a constant that is not quantized is no larger than the activation that it meets", bool)
-PRELU_SLOPE = Rule("PRelu's slopes are constants: one, one per channel, or (if they are quantized) one per value", bool)
-REAL_CONSTANT = Rule("a constant that is not quantized is one number, or varies along one axis", bool)
+PRELU_SLOPE = Rule("PRelu's slopes are constants that broadcast to its input", bool)
+REAL_CONSTANT = Rule(
+    "a constant that is not quantized has at most 65,536 values, not counting axes along which it repeats", bool
+)
+POWER = Rule("the exponents of a Pow are constants", bool)
+REAL_NUMBER = Rule("the numbers beside an activation function are constants", bool)
 BATCH_NORMALIZATION = Rule("BatchNormalization has constant statistics (inference)", bool)
 REALS = Rule("operators compute with what DequantizeLinear makes; bytes are only moved and limited", bool)
 CAST = Rule("Cast makes float32 of bytes or of reals", bool)

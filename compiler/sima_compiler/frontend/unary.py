@@ -63,11 +63,11 @@ def convert_batch_normalization(node: SourceNode, reader: Reader) -> Sequence[Va
         factor = scale * (np.float32(1) / np.sqrt(variance + np.float32(node.real("epsilon", 1e-5))))
         offset = shift - mean * factor
     shape = (-1, *(1,) * (len(function.shape) - 1))
-    scaled = joined("Mul", node.name, [function, constant_rows(node, factor.reshape(shape), function.shape)])
-    result = scaled and joined("Add", node.name, [scaled, constant_rows(node, offset.reshape(shape), function.shape)])
-    if result is None:
-        raise node.unsupported("its input varies along another axis than channels already",
-                               rule=rules.REAL_CONSTANT.sentence)  # fmt: skip
+    rows = [constant_rows(node, values.reshape(shape), function.shape) for values in (factor, offset)]
+    scaled = joined("Mul", node.name, [function, rows[0]], node)
+    assert scaled is not None, "one tensor and a constant"
+    result = joined("Add", node.name, [scaled, rows[1]], node)
+    assert result is not None, "one tensor and a constant"
     return [replace(result, steps=(*function.steps, "batch_normalization"), nodes=(*function.nodes, node.name))]
 
 

@@ -100,6 +100,7 @@ class Pending:
     weights: Weights | None = None
     constant: ConstantOperand | None = None
     constant_first: bool = False
+    real_operand: Float32Array | None = None
     bounds: tuple[float, float] = (float("-inf"), float("inf"))
     fused: tuple[str, ...] = ()
     pad_value: float = 0.0
@@ -115,15 +116,14 @@ class Pending:
 class RealFunction:
     """Float32 arithmetic on one tensor and constants, between DequantizeLinear and QuantizeLinear, evaluated.
 
-    ``values``: float32 (1 or length of ``axis``, 256), entry q + 128 being the result for byte q of ``source``; with
-    more than one row they differ along the per-sample ``axis``. ``steps`` are the operators so far in lower case and
-    ``nodes`` their names in the file. ``packed``: onnxruntime holds the value with its channels packed side by side;
-    None where it may.
+    ``values``: float32 (..., 256), entry q + 128 being the result for byte q of ``source``; the axes in front
+    broadcast to the per-sample shape, and are left out or of length 1 where the function is the same. ``steps`` are the
+    operators so far in lower case and ``nodes`` their names in the file. ``packed``: onnxruntime holds the value with
+    its channels packed side by side; None where it may.
     """
 
     source: Activation
     values: Float32Array
-    axis: int
     steps: tuple[str, ...]
     nodes: tuple[str, ...]
     packed: bool | None = False
@@ -132,6 +132,11 @@ class RealFunction:
     def shape(self) -> tuple[int, ...]:
         """Per-sample shape, that of ``source``."""
         return self.source.shape
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether the function is the same everywhere."""
+        return self.values.size == 256
 
 
 @dataclass(frozen=True, slots=True)

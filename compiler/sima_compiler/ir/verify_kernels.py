@@ -33,7 +33,7 @@ from sima_compiler.ir.layers import (
 )
 from sima_compiler.ir.promises import Promises
 from sima_compiler.ir.verify_nodes import check_neighbours, window_size
-from sima_compiler.ir.verify_overlaps import Reach, overlap
+from sima_compiler.ir.verify_overlaps import Reach, Walk, overlap
 
 Maps = Mapping[str, FeatureMap]
 Sizes = tuple[int, int, int]
@@ -192,9 +192,8 @@ def _check_copy(kernel: Copy, layer: Layer, maps: Maps, promises: Promises) -> N
         _check_reach(_reach(move.source_offset, move.sizes, move.source_strides, source), source, here)
         reach = _reach(move.target_offset, move.sizes, move.target_strides, target)
         _check_reach(reach, target, here)
-        rows, columns, channels = map(np.unique, reach)
-        written.append((rows, columns, channels))
-        here.require(rows.size * columns.size * channels.size == prod(move.sizes), "writes an element twice")
+        written.append(reach)
+        here.require(prod(walk.distinct for walk in reach) == prod(move.sizes), "writes an element twice")
     promises.require(not overlap(written), "moves overlap")
     covered = sum(prod(move.sizes) for move in kernel.moves)
     promises.require(kernel.fill is not None or covered == target.elements, "elements are left unwritten")
@@ -212,15 +211,16 @@ def _check_move(move: Move, promises: Promises) -> None:
 def _reach(offset: int, sizes: tuple[int, ...], strides: tuple[int, ...], found: FeatureMap) -> Reach:
     """The rows, columns and channels that a move touches: every dimension walks one of them."""
     units = (found.columns * found.channels, found.channels, 1)
-    reach = [np.array([digit]) for digit in (offset // units[0], offset // units[1] % found.columns, offset % units[1])]
+    starts = offset // units[0], offset // units[1] % found.columns, offset % units[1]
+    steps: tuple[list[tuple[int, int]], ...] = ([], [], [])
     for size, stride in zip(sizes, strides, strict=True):
         walks = [axis for axis in (0, 1) if _sizes(found)[axis] > 1 and stride % units[axis] == 0]
         axis = walks[0] if walks else 2
-        steps = np.arange(size) * (stride // units[axis])
-        reach[axis] = (reach[axis][:, np.newaxis] + steps).reshape(-1)
-    return reach[0], reach[1], reach[2]
+        steps[axis].append((stride // units[axis], size))
+    rows, columns, channels = (Walk(start, tuple(along)) for start, along in zip(starts, steps, strict=True))
+    return rows, columns, channels
 
 
 def _check_reach(reach: Reach, found: FeatureMap, promises: Promises) -> None:
-    for what, axis, size in zip(("rows", "columns", "channels"), reach, _sizes(found), strict=True):
-        promises.require(int(axis.max()) < size, f"goes to {int(axis.max())} of {size} {what} of {found.name}")
+    for what, walk, size in zip(("rows", "columns", "channels"), reach, _sizes(found), strict=True):
+        promises.require(walk.last < size, f"goes to {walk.last} of {size} {what} of {found.name}")

@@ -131,7 +131,7 @@ def _rate(cycles_per_sample: float | None, machine: Machine) -> float | None:
 
 def _limiting(row: Candidate, name: str, size: int) -> LimitingTensor:
     """What the tensor does to the size: it has no place at all, or it would have to be spilled."""
-    reason = "does not fit on chip" if row.status == "does_not_fit" else "would spill to DRAM"
+    reason = "would spill to DRAM" if name in row.spilled else "does not fit on chip"
     return LimitingTensor(name, size, reason)
 
 

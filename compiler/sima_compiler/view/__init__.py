@@ -22,10 +22,19 @@ if TYPE_CHECKING:
     from sima_compiler.view.compare import Comparison, compare_paths, compare_views
     from sima_compiler.view.compare_text import comparison_text
     from sima_compiler.view.details import layer_details
+    from sima_compiler.view.fitting import saved_comparison_forms, saved_forms, short_enough
     from sima_compiler.view.html.comparison import comparison_html
     from sima_compiler.view.html.markup import Markup, tag
     from sima_compiler.view.html.summary import summary_html
-    from sima_compiler.view.page import check_page_folder, output_html, page_html, write_page
+    from sima_compiler.view.page import (
+        check_page,
+        output_forms,
+        output_html,
+        packed_json,
+        page_html,
+        report_forms,
+        write_page,
+    )
     from sima_compiler.view.previews import MemberPreviews, Preview
     from sima_compiler.view.reading import view_of, view_of_path, view_of_stats
     from sima_compiler.view.records import FileRow, Finding, Label, Layer, Plugin, View
@@ -40,6 +49,7 @@ _HOMES: dict[str, str] = {
     "Comparison": "sima_compiler.view.compare",
     "FileRow": "sima_compiler.view.records",
     "Finding": "sima_compiler.view.records",
+    "Label": "sima_compiler.view.records",
     "Layer": "sima_compiler.view.records",
     "Markup": "sima_compiler.view.html.markup",
     "MemberPreviews": "sima_compiler.view.previews",
@@ -48,18 +58,23 @@ _HOMES: dict[str, str] = {
     "Preview": "sima_compiler.view.previews",
     "Table": "sima_compiler.view.tables",
     "View": "sima_compiler.view.records",
-    "check_page_folder": "sima_compiler.view.page",
+    "check_page": "sima_compiler.view.page",
     "compare_paths": "sima_compiler.view.compare",
     "compare_views": "sima_compiler.view.compare",
     "comparison_html": "sima_compiler.view.html.comparison",
     "comparison_text": "sima_compiler.view.compare_text",
     "first_layers": "sima_compiler.view.saved",
-    "Label": "sima_compiler.view.records",
     "layer_details": "sima_compiler.view.details",
+    "output_forms": "sima_compiler.view.page",
     "output_html": "sima_compiler.view.page",
+    "packed_json": "sima_compiler.view.page",
     "page_html": "sima_compiler.view.page",
+    "report_forms": "sima_compiler.view.page",
     "saved_comparison": "sima_compiler.view.saved_pair",
+    "saved_comparison_forms": "sima_compiler.view.fitting",
+    "saved_forms": "sima_compiler.view.fitting",
     "saved_view": "sima_compiler.view.saved",
+    "short_enough": "sima_compiler.view.fitting",
     "summary_html": "sima_compiler.view.html.summary",
     "tag": "sima_compiler.view.html.markup",
     "to_binary": "sima_compiler.view.columns",
@@ -97,18 +112,24 @@ __all__ = [
     "Preview",
     "Table",
     "View",
-    "check_page_folder",
+    "check_page",
     "compare_paths",
     "compare_views",
     "comparison_html",
     "comparison_text",
     "first_layers",
     "layer_details",
+    "output_forms",
     "output_html",
+    "packed_json",
     "page_html",
     "palette",
+    "report_forms",
     "saved_comparison",
+    "saved_comparison_forms",
+    "saved_forms",
     "saved_view",
+    "short_enough",
     "summary_html",
     "tag",
     "to_binary",

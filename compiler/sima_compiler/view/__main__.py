@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from sima_compiler.errors import SimaError
+from sima_compiler.files.whole import write_whole
 from sima_compiler.view.columns import to_binary, to_json
 from sima_compiler.view.reading import view_of_path
 from sima_compiler.view.schema import schema_text
@@ -28,14 +29,14 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     try:
         view = view_of_path(Path(options.file))
+        if options.binary:
+            head, buffer = to_binary(view)
+            write_whole(Path(options.binary), buffer)
+        else:
+            head = to_json(view)
     except SimaError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    if options.binary:
-        head, buffer = to_binary(view)
-        Path(options.binary).write_bytes(buffer)
-    else:
-        head = to_json(view)
     sys.stdout.write(json.dumps(head) + "\n")
     return 0
 

@@ -11,15 +11,17 @@ import gzip
 import json
 from importlib import resources
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
-from sima_compiler.archive.package import write_atomically
 from sima_compiler.errors import OutputError
+from sima_compiler.files.whole import check_target, write_whole
 from sima_compiler.view.columns import to_json
+from sima_compiler.view.fitting import saved_forms
 from sima_compiler.view.html.markup import Markup, join, tag
 from sima_compiler.view.html.summary import summary_html
 from sima_compiler.view.records import View
-from sima_compiler.view.saved import explorer_view, saved_view
+from sima_compiler.view.saved import explorer_view
+from sima_compiler.view.text import view_text
 
 #: Letters of base85 that an HTML reader might take for its own -> letters that base85 does not use.
 _PLAIN_LETTERS = str.maketrans("<>&", ",:.")
@@ -42,15 +44,28 @@ def page_html(view: View) -> Markup:
 
 
 def output_html(view: View) -> Markup:
-    """The report as a notebook keeps it: the costliest part of a large View, data and script in compressed form."""
-    kept = saved_view(view)
-    data = json.dumps(to_json(explorer_view(kept)), ensure_ascii=False, separators=(",", ":"))
-    script, boot = (_script(name) for name in ("inline.js", "boot.js"))
+    """The report as a notebook keeps it: as much of a large View as fits, data and script in compressed form."""
+    return saved_forms(view, lambda kept: {"text/html": _output(kept)})["text/html"]
+
+
+def output_forms(view: View) -> dict[str, Any]:
+    """The same by MIME type, with the plain text: as much as fits into both together."""
+    return saved_forms(view, report_forms)
+
+
+def report_forms(kept: View) -> dict[str, Any]:
+    """The report of all that is in the View, by MIME type."""
+    return {"text/html": _output(kept), "text/plain": view_text(kept)}
+
+
+def _output(kept: View) -> Markup:
+    script, boot = (_script(name).strip() for name in ("inline.packed", "boot.js"))
+    data = packed_json(to_json(explorer_view(kept)))
     return tag(
         "div",
         summary_html(kept),
-        Markup(f"<script type=text/plain data-sima-view data-sima-gzip>{packed_text(data)}</script>"),
-        Markup(f"<script type=text/plain data-sima-packed>{packed_text(script)}</script><script>{boot}</script>"),
+        Markup(f"<script type=text/plain data-sima-view data-sima-gzip>{data}</script>"),
+        Markup(f"<script type=text/plain data-sima-packed>{script}</script><script>{boot}</script>"),
         data_sima_report=True,
     )
 
@@ -62,24 +77,20 @@ def write_page(view: View, path: str | Path) -> Path:
         OutputError: the file cannot be written.
     """
     target = Path(path).expanduser()
-    data = page_html(view).encode("utf-8")
-
-    def write(file: BinaryIO) -> None:
-        file.write(data)
-
-    write_atomically(target, write)
+    write_whole(target, page_html(view).encode("utf-8"))
     return target
 
 
-def check_page_folder(path: str | Path) -> None:
-    """Find out that a page has no folder to go to before the work starts.
+def check_page(path: str | Path) -> None:
+    """Find out that a page cannot be written before the work starts.
 
     Raises:
-        OutputError: the folder of ``path`` does not exist.
+        OutputError: the folder of ``path`` does not exist or may not be written to, or no page can have that name.
     """
-    folder = Path(path).expanduser().parent
-    if not folder.is_dir():
-        raise OutputError(f"--html {path}: no such folder", hint=f"create it first: mkdir -p {folder}")
+    try:
+        check_target(Path(path).expanduser())
+    except OutputError as error:
+        raise OutputError(f"--html {error.message}", hint=error.hint) from error
 
 
 def data_element(view: View) -> Markup:
@@ -97,6 +108,16 @@ def _script(name: str) -> str:
     return (resources.files("sima_compiler.view") / "static" / name).read_text("ascii")
 
 
+def packed_json(value: Any) -> str:
+    """A JSON value as `packed_text`."""
+    return packed_text(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
 def packed_text(text: str) -> str:
-    """base85 of gzip, in letters that mean nothing in HTML; always the same. ``hosts/unpack.ts`` reads it."""
-    return base64.b85encode(gzip.compress(text.encode("utf-8"), 9, mtime=0)).decode("ascii").translate(_PLAIN_LETTERS)
+    """Text as `letters` of its gzip; always the same. ``hosts/unpack.ts`` reads it."""
+    return letters(gzip.compress(text.encode("utf-8"), 9, mtime=0))
+
+
+def letters(data: bytes) -> str:
+    """base85 in letters that mean nothing in HTML."""
+    return base64.b85encode(data).decode("ascii").translate(_PLAIN_LETTERS)

@@ -99,7 +99,7 @@ ROLES = (
 STATUSES = (
     Label("scheduled", "scheduled", note="planned and scheduled"),
     Label("estimated", "estimated", note="between two scheduled sizes"),
-    Label("does_not_fit", "does not fit", note="no plan fits the on-chip memory"),
+    Label("does_not_fit", "does not fit", note="no plan keeps on chip what batch 1 keeps there"),
 )
 
 PALETTE = Palette(

@@ -232,8 +232,8 @@ class Link:
     """
 
     name: str
-    source: int | None
-    target: int | None
+    source: int | None = None
+    target: int | None = None
     bytes: int | None = None
 
 

@@ -1,13 +1,14 @@
-"""A View short enough to be kept inside a notebook: the costliest rows, and sentences that say what is not there.
+"""A View short enough to be kept inside a notebook, and sentences that say what is not there.
 
-In: a `View`. Out: a `View` with at most so many layers, lanes' events and buffers. Always holds: totals, causes and the
-peak are those of the whole network; every table that lost rows is named in ``left_out`` with what was lost.
+In: a `View` and `Limits`. Out: a `View` with at most so many layers, events, buffers, rows and letters. Always holds:
+totals, causes and the peak are those of the whole network; every table that lost rows is named in ``left_out`` with
+what was lost. How many bytes come of it depends on names, so `sima_compiler.view.fitting` picks the limits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,52 +17,124 @@ import numpy.typing as npt
 from sima_compiler.archive.report_records import BatchCandidate, MemoryBuffer, Placement
 from sima_compiler.errors import OptionError
 from sima_compiler.view import units
+from sima_compiler.view.folding import folded
 from sima_compiler.view.records import Event, FileRow, Layer, Link, Plugin, View
+from sima_compiler.view.shortening import Lengths, shortened
 from sima_compiler.view.tables import Table
 
 #: Layers that a saved output holds.
 MOST_LAYERS = 2000
-#: Events and buffers: so many, and so many more for each layer. A buffer takes 26 bytes of a saved output, a layer 450
-#: in all: ResNet-50 at batch 8 has 56 layers and 252 buffers, of which those below a few KiB are not drawn
-#: anyway; a U-Net that runs in hundreds of stripes has 24 layers and 750.
-MOST_EVENTS = (140, 4)
-MOST_BUFFERS = (40, 2)
-#: Rows of the batch negotiation.
-MOST_CANDIDATES = 64
 _SEE_ALL = "the report written with --html holds all"
 
 Row = TypeVar("Row")
 
 
-def saved_view(view: View) -> View:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a View may hold besides its layers; a pair is so many, and so many more for each layer.
+
+    A buffer takes 26 bytes of a saved output, a layer 450 in all: ResNet-50 at batch 8 has 56 layers and 252 buffers,
+    of which those below a few KiB are not drawn anyway; a U-Net that runs in hundreds of stripes has 24 layers and 750.
+    ``rows``: of every other table, batch sizes that say the same being one, and of every list of sentences. ``lengths``
+    of texts and of the lists inside a row, None for any.
+    """
+
+    events: tuple[int, int] = (140, 4)
+    buffers: tuple[int, int] = (40, 2)
+    rows: int = 512
+    lengths: Lengths | None = None
+
+
+def saved_view(view: View, limits: Limits | None = None) -> View:
     """The View for a saved output; itself where it is short enough."""
+    most = limits or Limits()
     layers = _costliest(view.layers, MOST_LAYERS)
-    kept = {layer.id for layer in layers}
     whole = len(layers) == len(view.layers)
-    most = MOST_EVENTS[0] + MOST_EVENTS[1] * len(layers)
-    events = merged_events([event for event in view.events if whole or event.layer in kept], most)
-    events = _longest(events, most)
-    memory = _largest(view.memory_map, MOST_BUFFERS[0] + MOST_BUFFERS[1] * len(layers))
-    candidates = _telling(view)
+    events = _events(view, layers, most)
+    memory = _largest(view.memory_map, _most(most.buffers, layers))
+    candidates = _telling(view, most.rows)
+    rows, lost = _other_rows(view, most.rows)
     sentences = [
         _layers_sentence(view, layers),
         _sentence(
             len(view.events) - len(events), len(view.events), "stretches of work are joined with others or left out"
         ),
         _sentence(len(view.memory_map) - len(memory), len(view.memory_map), "smaller buffers are left out of the map"),
-        _sentence(len(view.candidates) - len(candidates), len(view.candidates), "batch sizes are not listed"),
+        _not_listed([_of(len(view.candidates) - len(candidates), len(view.candidates), "batch sizes"), *lost]),
     ]
-    left_out = tuple(sentence for sentence in sentences if sentence)
-    if not left_out:
-        return view
-    return replace(
+    kept = replace(
         view,
         layers=layers,
-        events=Table.of(Event, events),
+        events=Table.of(Event, events) if len(events) < len(view.events) else view.events,
         memory_map=memory,
         candidates=candidates,
-        placements=view.placements if whole else _placements(view.placements, layers),
-        left_out=left_out,
+        placements=rows["placements"] if whole else _placements(rows["placements"], layers),
+        **{name: value for name, value in rows.items() if name != "placements"},
+    )
+    kept, told = _with_lengths(kept, most.lengths)
+    left_out = tuple(sentence for sentence in (*sentences, told) if sentence)
+    return replace(kept, left_out=left_out) if left_out else view
+
+
+def _most(limit: tuple[int, int], layers: Table[Layer]) -> int:
+    return limit[0] + limit[1] * len(layers)
+
+
+def _events(view: View, layers: Table[Layer], limits: Limits) -> list[Event]:
+    """The longest stretches of the layers that are kept, neighbours joined where there are too many."""
+    kept = {layer.id for layer in layers}
+    most = _most(limits.events, layers)
+    events = [event for event in view.events if len(layers) == len(view.layers) or event.layer in kept]
+    return _longest(merged_events(events, most), most)
+
+
+#: Tables and lists of sentences that are cut alike: the first rows stay. Name of the field -> what its rows are.
+_LISTED = {
+    "files": "files",
+    "plugins": "plugins",
+    "links": "links between plugins",
+    "placements": "placements",
+    "findings": "pieces of advice",
+    "warnings": "warnings",
+    "left_to_host": "operators left to the host",
+    "not_recorded": "notes on what is not recorded",
+}
+
+
+def _other_rows(view: View, most: int) -> tuple[dict[str, Any], list[str]]:
+    """The first rows of every other table, and what was lost of each."""
+    rows: dict[str, Any] = {}
+    for name in _LISTED:
+        value: Any = getattr(view, name)
+        rows[name] = value if len(value) <= most else _first(value, most)
+    plugins = len(rows["plugins"])
+    if plugins < len(view.plugins):
+        ends = [link for link in view.links if max(link.source or 0, link.target or 0) < plugins]
+        rows["links"] = Table.of(Link, ends[:most])
+    lost = [
+        _of(count - len(rows[name]), count, what)
+        for name, what in _LISTED.items()
+        if (count := len(getattr(view, name)))
+    ]
+    return rows, lost
+
+
+def _first(rows: Any, most: int) -> Any:
+    if not isinstance(rows, Table):
+        return rows[:most]
+    if rows.row is Placement:  # those on the MLA are not shown
+        return Table.of(Placement, sorted(rows, key=lambda row: row.processor == "MLA")[:most])
+    return _rows(rows, np.arange(most))
+
+
+def _with_lengths(view: View, lengths: Lengths | None) -> tuple[View, str]:
+    """Texts and lists as short as ``lengths`` says, and the sentence that says so."""
+    short = view if lengths is None else shortened(view, lengths)
+    if short is view or lengths is None:
+        return view, ""
+    return (
+        short,
+        f"Names longer than {units.count(lengths.letters)} letters, long sentences and lists are cut; {_SEE_ALL}.",
     )
 
 
@@ -74,7 +147,22 @@ def explorer_view(view: View) -> View:
         "plugins": Table.of(Plugin, ()),
         "links": Table.of(Link, ()),
     }
-    return replace(view, palette=replace(view.palette, roles=(), statuses=(), processors=()), **empty)
+    return replace(
+        view,
+        palette=replace(view.palette, roles=(), statuses=(), processors=()),
+        wordings={key: text for key, text in view.wordings.items() if key not in _WORDS_OF_OTHERS},
+        batch=replace(view.batch, reason="", sentence="", why_not_more="", why_not_faster="", would_help=()),
+        left_to_host=(),
+        host_sentence="",
+        warnings=(),
+        **empty,
+    )
+
+
+#: Wordings of the static form, and of the views of batch sizes and archives.
+_WORDS_OF_OTHERS = {
+    *("clock_assumed", "cycles_run", "cycles_static", "levers_not_planned", "no_candidates", "unknown_batch"),
+}
 
 
 def first_layers(view: View, count: int, *, longest: bool = False) -> View:
@@ -148,15 +236,18 @@ def _largest(buffers: Table[MemoryBuffer], most: int) -> Table[MemoryBuffer]:
     return _rows(buffers, np.sort(order[:most]))
 
 
-def _telling(view: View) -> Table[BatchCandidate]:
-    """At most `MOST_CANDIDATES` batch sizes: those around the built one, and others at even distances."""
-    count, rows = len(view.candidates), view.candidates
-    if count <= MOST_CANDIDATES:
+def _telling(view: View, most: int) -> Table[BatchCandidate]:
+    """All batch sizes, or those of at most so many rows: around the built one, and others at even distances."""
+    groups = folded(view)
+    count, rows = len(groups), view.candidates
+    if count <= most:
         return rows
-    sizes = rows.columns["batch_size"].values
-    near = np.argsort(np.abs(sizes - (view.batch.actual_batch_size or 1)), kind="stable")[: MOST_CANDIDATES // 2]
-    even = np.linspace(0, count - 1, MOST_CANDIDATES - len(near)).round().astype(np.int64)
-    return _rows(rows, np.unique(np.concatenate([near, even])))
+    firsts = np.array([group.first.batch_size for group in groups])
+    near = np.argsort(np.abs(firsts - (view.batch.actual_batch_size or 1)), kind="stable")[: (most + 1) // 2]
+    even = np.linspace(0, count - 1, most - len(near)).round().astype(np.int64)
+    kept = [groups[index] for index in np.unique(np.concatenate([near, even])).tolist()]
+    sizes = {size for group in kept for size in range(group.first.batch_size, group.last.batch_size + 1)}
+    return Table.of(BatchCandidate, [row for row in rows if row.batch_size in sizes])
 
 
 def _placements(placements: Table[Placement], layers: Table[Layer]) -> Table[Placement]:
@@ -184,4 +275,13 @@ def _layers_sentence(view: View, kept: Table[Layer]) -> str:
 
 
 def _sentence(lost: int, count: int, what: str) -> str:
-    return f"{units.count(lost)} of {units.count(count)} {what}; {_SEE_ALL}." if lost else ""
+    return f"{_of(lost, count, what)}; {_SEE_ALL}." if lost else ""
+
+
+def _not_listed(parts: Sequence[str]) -> str:
+    found = [part for part in parts if part]
+    return f"Not listed: {', '.join(found)}; {_SEE_ALL}." if found else ""
+
+
+def _of(lost: int, count: int, what: str) -> str:
+    return f"{units.count(lost)} of {units.count(count)} {what}" if lost else ""

@@ -15,18 +15,22 @@ from sima_compiler.archive.report_records import BatchCandidate, MemoryBuffer, P
 from sima_compiler.view import units
 from sima_compiler.view.compare import Comparison, LayerChange
 from sima_compiler.view.compare_text import layers_sentence
-from sima_compiler.view.records import Event, Layer, Link, Plugin, View
-from sima_compiler.view.saved import MOST_LAYERS
+from sima_compiler.view.records import Event, FileRow, Layer, Link, Plugin, View
+from sima_compiler.view.saved import MOST_LAYERS, Limits
+from sima_compiler.view.shortening import shortened
 from sima_compiler.view.tables import Table
 
 
-def saved_comparison(found: Comparison) -> Comparison:
+def saved_comparison(found: Comparison, limits: Limits | None = None) -> Comparison:
     """The comparison for a saved output: tables that it does not show are empty."""
+    most = limits or Limits()
     order = sorted(range(len(found.layers)), key=lambda index: -_weight(found.layers[index]))
     kept = [found.layers[index] for index in sorted(order[:MOST_LAYERS])]
     lost = len(found.layers) - len(kept)
     sentence = f"{layers_sentence(found)}; the {units.count(lost)} with the fewest cycles are not in this output."
-    left_out = (sentence,) if lost else ()
+    files = len(found.files) - most.rows
+    others_lost = f"{units.count(files)} of {units.count(len(found.files))} files are not listed."
+    left_out = (*((sentence,) if lost else ()), *((others_lost,) if files > 0 else ()))
     rows = [row.before_row for row in kept if row.before_row is not None]
     others = [row.after_row for row in kept if row.after_row is not None]
     places, other_places = _places(rows), _places(others)
@@ -35,7 +39,8 @@ def saved_comparison(found: Comparison) -> Comparison:
     )
     before = _shortened(found.before, sorted(rows), left_out)
     after = _shortened(found.after, sorted(others), left_out)
-    return replace(found, before=before, after=after, layers=layers)
+    kept = replace(found, before=before, after=after, layers=layers, files=found.files[: most.rows])
+    return kept if most.lengths is None else shortened(kept, most.lengths)
 
 
 def _weight(row: LayerChange) -> int:
@@ -53,6 +58,8 @@ def _shortened(view: View, rows: Sequence[int], left_out: tuple[str, ...]) -> Vi
         "memory_map": Table.of(MemoryBuffer, ()),
         "candidates": Table.of(BatchCandidate, ()),
         "placements": Table.of(Placement, ()),
+        "files": Table.of(FileRow, ()),
+        "findings": (),
         "plugins": Table.of(Plugin, ()),
         "links": Table.of(Link, ()),
     }

@@ -14,7 +14,9 @@ import { unpacked } from "./unpack.ts";
 export interface SavedView {
   readonly model_id: string | null;
   readonly view: string;
-  /** Absent where the HTML beside it carries the data, compressed. */
+  /** The data, compressed; absent where the HTML beside it carries it. */
+  readonly packed?: string;
+  /** The data as it is: outputs of early releases. */
   readonly data?: unknown;
 }
 
@@ -36,9 +38,13 @@ export function mountSaved(element: HTMLElement, saved: SavedView, html = ""): U
 }
 
 /** The data out of the output's HTML, which is parsed and never shown: nothing in it runs. */
-function mountPacked(element: HTMLElement, saved: SavedView, html: string): Unmount {
+function packedIn(html: string): string {
   const page = new DOMParser().parseFromString(html, "text/html");
-  const packed = page.querySelector("script[data-sima-view][data-sima-gzip]")?.textContent;
+  return page.querySelector("script[data-sima-view][data-sima-gzip]")?.textContent ?? "";
+}
+
+function mountPacked(element: HTMLElement, saved: SavedView, html: string): Unmount {
+  const packed = saved.packed ?? packedIn(html);
   if (!packed) return say(element, "This output has lost its data. Run its cell again.");
   let unmount: Unmount | null = () => undefined;
   const show = (make: () => Unmount): void => {

@@ -14,7 +14,7 @@ from heapq import heapify, heappop, heappush
 
 from sima_compiler.stages.allocation.conflicts import Neighbours
 from sima_compiler.stages.allocation.problem import Buffer
-from sima_compiler.stages.allocation.solution import Solution
+from sima_compiler.stages.allocation.solution import Solution, solution_of
 
 #: Work of one placement beside looking at its neighbours.
 PLACEMENT_WORK = 4
@@ -43,6 +43,25 @@ def highest_gap(spans: Iterable[tuple[int, int]], size: int, alignment: int, lim
     top = limit - size
     top -= top % alignment
     return top if top >= free else found
+
+
+def first_fit(buffers: Sequence[Buffer], neighbours: Neighbours, order: Sequence[int]) -> Solution:
+    """Every buffer in the lowest gap, in that order: what an `Arrangement` with all sides low begins with, in half the
+    time, because it need not remember how to go on.
+    """
+    offsets = [0] * len(order)
+    waiting = [True] * len(order)
+    spans: list[list[tuple[int, int]]] = [[] for _ in order]
+    for index in order:
+        waiting[index] = False
+        size = buffers[index].size
+        spans[index].sort()
+        offsets[index] = offset = lowest_gap(spans[index], size, buffers[index].alignment)
+        span = (offset, offset + size)
+        for other in neighbours[index]:
+            if waiting[other]:
+                spans[other].append(span)
+    return solution_of(buffers, offsets)
 
 
 class Arrangement:

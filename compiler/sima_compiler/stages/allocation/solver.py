@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sima_compiler.stages.allocation.arrangement import Arrangement
+from sima_compiler.stages.allocation.arrangement import first_fit
 from sima_compiler.stages.allocation.conflicts import Neighbours, neighbours_of, pairs_of
 from sima_compiler.stages.allocation.orders import Order, greedy_orders
 from sima_compiler.stages.allocation.problem import Problem
@@ -49,10 +49,9 @@ def solve(problem: Problem, effort: Effort = THOROUGH) -> Solution:
     if pairs_of(buffers) > effort.pairs:
         return min(sweeps(buffers), key=_peak)
     neighbours = neighbours_of(buffers)
-    nowhere_high = [False] * len(buffers)
     tried: list[tuple[Solution, Order]] = []
     for order in greedy_orders(buffers):
-        found = Arrangement(buffers, neighbours, order, nowhere_high, bound).solution
+        found = first_fit(buffers, neighbours, order)
         if found.peak == bound:
             return found
         tried.append((found, order))

@@ -8,16 +8,14 @@ filled anew.
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sima_compiler.errors import OptionError, OutputError
+from sima_compiler.errors import OptionError
+from sima_compiler.files.whole import write_whole
 from sima_compiler.stages.allocation.problem import Buffer
 
 REQUIRED = ("id", "lower", "upper", "size")
@@ -65,10 +63,7 @@ def write_table(path: Path, table: Table, offsets: Sequence[int]) -> None:
     writer = csv.writer(text, lineterminator="\n")
     for row, field in zip((table.columns, *table.rows), ("offset", *map(str, offsets)), strict=True):
         writer.writerow((*row[:where], field, *row[where + known :]))
-    try:
-        _replace(path, text.getvalue())
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+    write_whole(path, text.getvalue().encode("utf-8"))
 
 
 def _columns(path: Path, header: tuple[int, list[str]]) -> tuple[str, ...]:
@@ -113,20 +108,3 @@ def _number(where: str, column: str, text: str) -> int:
     if not (digits.isascii() and digits.isdigit()) or len(digits) > len(str(LARGEST)) or int(digits) > LARGEST:
         raise OptionError(f"{where}: {column} is {text[:40]!r}, expected a whole number below 2**62")
     return int(text)
-
-
-def _replace(path: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(name).chmod(0o666 & ~mask)
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise

@@ -2,7 +2,7 @@
 
 In: a step of Op.TABLE with a table for each place along one axis. Out: a depthwise `Convolution` where the tables are
 those of lines, or of lines below zero and the input above it, else one `Copy` layer whose moves look up on the way.
-Always: neighbours with one table share a move.
+Always: places with one table at equal distances share a move.
 
 ::
 
@@ -14,18 +14,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import groupby
 
 import numpy as np
+import numpy.typing as npt
 
 from sima_compiler import arithmetic
 from sima_compiler.errors import InternalError
 from sima_compiler.ir.graph import Float32Array, Int8Array, Quantization, TableAttributes
 from sima_compiler.ir.layers import Binary, BinaryOp, Broadcast, Convolution, Copy
-from sima_compiler.stages.lowering.builder import Builder, Draft
+from sima_compiler.stages.lowering.builder import Builder, Draft, canonical
 from sima_compiler.stages.lowering.byte_functions import Step
 from sima_compiler.stages.lowering.convolutions import POINT
-from sima_compiler.stages.lowering.copies import Piece, box, copy_into, make_canonical
+from sima_compiler.stages.lowering.copies import Piece, copy_into, make_canonical
 from sima_compiler.stages.lowering.feature_maps import new_map, view_of_map
 from sima_compiler.stages.lowering.views import View, merged, sliced, storage_axes, with_lookup
 
@@ -44,13 +44,14 @@ def lower_tables(builder: Builder, step: Step) -> None:
     result = new_map(tensor, order)
     whole = view_of_map(result)
     pieces: list[Piece] = []
-    for first, count in _runs(attributes):
+    for first, stride, count in _runs(attributes.tables):
         starts = tuple(first if axis == attributes.axis else 0 for axis in range(len(tensor.shape)))
+        steps = tuple(stride if axis == attributes.axis else 1 for axis in range(len(tensor.shape)))
         shape = tuple(count if axis == attributes.axis else size for axis, size in enumerate(tensor.shape))
-        part = sliced(source, starts, (1,) * len(starts), shape)
-        if part is None:
-            raise InternalError(f"legalize: {step.node.name} has no view of its channels")
-        pieces.append((with_lookup(part, attributes.tables[first]), box(whole, starts, shape)))
+        part, target = sliced(source, starts, steps, shape), sliced(whole, starts, steps, shape)
+        if part is None or target is None:
+            raise InternalError(f"legalize: {step.node.name} has no view of its places")
+        pieces.append((with_lookup(part, attributes.tables[first]), target))
     draft = Draft(attributes.steps[-1], Copy(()), (), result.name, attributes.steps, source.sources + step.sources)
     copy_into(builder, pieces, result, draft)
     builder.views[step.output] = whole
@@ -63,7 +64,7 @@ def _as_convolution(builder: Builder, step: Step, attributes: TableAttributes) -
 
     None where for any byte of any channel this gives another result than its table.
     """
-    if attributes.axis != 0 or len(builder.tensor(step.output).shape) != 3:
+    if not _lies_as_channels(builder, step, attributes.axis):
         return None
     source, target = builder.tensor(step.inputs[0]).quant, builder.tensor(step.output).quant
     straight = _line(attributes.line, target)
@@ -79,6 +80,14 @@ def _as_convolution(builder: Builder, step: Step, attributes: TableAttributes) -
             itself = Binary(op, step.inputs[0], None, Broadcast.NONE, target, source, target)
             return replace(bent, binary=itself)
     return None
+
+
+def _lies_as_channels(builder: Builder, step: Step, axis: int) -> bool:
+    """Whether the places are channels: the first axis of an image; elsewhere the last one, where it is stored so."""
+    rank = len(builder.tensor(step.output).shape)
+    if rank == 3:
+        return axis == 0
+    return axis == rank - 1 and canonical(builder, step.inputs[0])
 
 
 def _line(line: tuple[Float32Array, Float32Array] | None, target: Quantization) -> Convolution | None:
@@ -125,8 +134,20 @@ def _view_by_channels(builder: Builder, step: Step, axis: int) -> View:
     return builder.view(name)
 
 
-def _runs(attributes: TableAttributes) -> Iterator[tuple[int, int]]:
-    """(first, count) of neighbours with equal tables."""
-    for _, run in groupby(range(len(attributes.tables)), lambda place: attributes.tables[place].tobytes()):
-        places = list(run)
-        yield places[0], len(places)
+def _runs(tables: Int8Array) -> Iterator[tuple[int, int, int]]:
+    """(first, step, count) of places with equal tables at equal distances, in the order of their firsts."""
+    _, kinds = np.unique(tables, axis=0, return_inverse=True)
+    kinds = kinds.reshape(-1)
+    ordered = np.argsort(kinds, kind="stable")
+    places = np.split(ordered, np.flatnonzero(np.diff(kinds[ordered])) + 1)
+    yield from sorted(run for group in places for run in _progressions(group))
+
+
+def _progressions(places: npt.NDArray[np.intp]) -> Iterator[tuple[int, int, int]]:
+    """Rising numbers as runs at equal distances, from the front."""
+    start = 0
+    while start < len(places):
+        steps = np.diff(places[start:])
+        same = int(np.argmax(steps != steps[0])) if (steps != steps[:1]).any() else len(steps)
+        yield int(places[start]), int(steps[0]) if same else 1, same + 1
+        start += same + 1

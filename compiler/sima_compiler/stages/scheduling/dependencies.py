@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sima_compiler.ir.program import Engine, Wait
-from sima_compiler.stages.scheduling.access import Access, accesses
+from sima_compiler.stages.scheduling.access import accesses
 from sima_compiler.stages.scheduling.marks import Counts, Marks
 from sima_compiler.stages.scheduling.order import Placed
 
@@ -45,28 +45,21 @@ class _Tracker:
         floors = {engine: [0, 0, 0] for engine in Engine}
         for placed in order:
             needed = floors[placed.engine]
-            found = accesses(placed.command)
-            for access in found:
-                _raise(needed, self._conflicts(access, placed.engine))
-            for access in found:
-                self._record(access, placed)
+            for access in accesses(placed.command):
+                space = self._spaces.get(access.space) or self._new_space(access.space)
+                if any(space.before):
+                    _raise(needed, space.before)
+                space.marks.use(access, placed.engine, placed.index, needed)
+                space.touched[placed.engine] = placed.index + 1
             waited = list(needed)
             waited[placed.engine] = 0
             result.append(Wait(*waited))
         return result
 
-    def _conflicts(self, access: Access, engine: Engine) -> Counts:
-        space = self._space(access.space)
-        needed = list(space.before)
-        space.marks.needed(access, engine, needed)
-        return needed
-
-    def _space(self, number: int) -> _Space:
-        space = self._spaces.get(number)
-        if space is None:
-            space = self._spaces[number] = _Space()
-            if number >= 0:
-                self._take_over(number, space)
+    def _new_space(self, number: int) -> _Space:
+        space = self._spaces[number] = _Space()
+        if number >= 0:
+            self._take_over(number, space)
         return space
 
     def _take_over(self, buffer: int, space: _Space) -> None:
@@ -86,11 +79,6 @@ class _Tracker:
                 kept.append((high, end, owner))
         kept.append((low, high, buffer))
         self._owners[first:stop] = sorted(kept)
-
-    def _record(self, access: Access, placed: Placed) -> None:
-        space = self._space(access.space)
-        space.marks.record(access, placed.engine, placed.index)
-        space.touched[placed.engine] = max(space.touched[placed.engine], placed.index + 1)
 
 
 def _start(owner: tuple[int, int, int]) -> int:

@@ -26,43 +26,33 @@ class Marks:
         self._writes: list[Counts] = [[0] * _ENGINES]
         self._reads: list[Counts] = [[0] * _ENGINES]
 
-    def needed(self, access: Access, engine: Engine, needed: Counts) -> None:
-        """Raises ``needed`` to what ``access`` by ``engine`` conflicts with; an engine never waits for itself."""
-        for index in range(self._segment(access.low), bisect_left(self._lows, access.high)):
-            _raise(needed, self._writes[index], engine)
-            if access.writes:
-                _raise(needed, self._reads[index], engine)
+    def use(self, access: Access, engine: Engine, number: int, needed: Counts) -> None:
+        """``access`` is made by command ``number`` of ``engine``; raises ``needed`` to what it conflicts with.
 
-    def record(self, access: Access, engine: Engine, number: int) -> None:
-        """``access`` was made by command ``number`` of ``engine``."""
+        An engine never waits for itself. That a command's own accesses are recorded one by one changes nothing: what
+        a later one no longer finds, the earlier one has waited for.
+        """
         first, last = self._cut(access.low), self._cut(access.high)
+        for counts in (self._writes, self._reads) if access.writes else (self._writes,):
+            for found in counts[first:last]:
+                for other in range(_ENGINES):
+                    if other != engine and found[other] > needed[other]:
+                        needed[other] = found[other]
         if access.writes:
-            self._lows[first:last] = [access.low]
-            self._reads[first:last] = [[0] * _ENGINES]
             written = [0] * _ENGINES
             written[engine] = number + 1
+            self._lows[first:last] = [access.low]
+            self._reads[first:last] = [[0] * _ENGINES]
             self._writes[first:last] = [written]
-            return
-        for index in range(first, last):
-            self._reads[index][engine] = number + 1
-
-    def _segment(self, low: int) -> int:
-        """The segment that holds byte ``low``."""
-        index = bisect_left(self._lows, low)
-        return index if index < len(self._lows) and self._lows[index] == low else index - 1
+        else:
+            for read in self._reads[first:last]:
+                read[engine] = number + 1
 
     def _cut(self, low: int) -> int:
         """The segment that begins at ``low``, made if there is none."""
-        index = self._segment(low)
-        if self._lows[index] == low:
-            return index
-        self._lows.insert(index + 1, low)
-        self._writes.insert(index + 1, list(self._writes[index]))
-        self._reads.insert(index + 1, list(self._reads[index]))
-        return index + 1
-
-
-def _raise(needed: Counts, found: Counts, engine: Engine) -> None:
-    for other in range(_ENGINES):
-        if other != engine and found[other] > needed[other]:
-            needed[other] = found[other]
+        index = bisect_left(self._lows, low)
+        if index == len(self._lows) or self._lows[index] != low:
+            self._lows.insert(index, low)
+            self._writes.insert(index, list(self._writes[index - 1]))
+            self._reads.insert(index, list(self._reads[index - 1]))
+        return index

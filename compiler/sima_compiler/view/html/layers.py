@@ -86,9 +86,10 @@ def _use(layer: Layer) -> str:
 
 
 def _sources(layer: Layer) -> str:
-    shown = ", ".join(layer.sources[:MOST_SOURCES])
     rest = len(layer.sources) - MOST_SOURCES
-    return f"{shown} and {units.count(rest)} more" if rest > 0 else shown
+    if rest <= 1:  # a shortened list has counted the others itself
+        return ", ".join(layer.sources)
+    return f"{', '.join(layer.sources[:MOST_SOURCES])} and {units.count(rest)} more"
 
 
 def _bar(layer: Layer, view: View) -> Markup:

@@ -28,6 +28,7 @@ def folds_rows(*, packed: bool, channels: int, groups: int, dilation: int, machi
     return packed and channels < machine.lanes and groups == 1 and dilation == 1
 
 
+@lru_cache(maxsize=65_536)
 def best_mapping(work: ArrayWork, machine: Machine, quads: int) -> ArrayMapping:
     """The cheapest legal split of the tiles over pixels, output blocks and contraction blocks."""
     contraction, outputs = _splits(work, machine, quads)

@@ -12,6 +12,7 @@ from fractions import Fraction
 from math import prod
 from typing import assert_never
 
+from sima_compiler.bounds.behind import work_behind_weights
 from sima_compiler.bounds.cells import positions_touched
 from sima_compiler.bounds.loads import LayerLoad
 from sima_compiler.ir.layers import (
@@ -52,9 +53,15 @@ def segment_bounds(segment: Segment, loads: Sequence[LayerLoad], machine: Machin
     edges, stored = _Edges.of(machine), sum(load.stored_bytes for load in loads)
     if not inputs or not outputs:
         return Bounds(bound, max(bound, sum(load.padded_cycles for load in loads)))
-    carried = ceil_div(inputs + stored, bandwidth) + (edges.behind_loads if stored else edges.last)
-    moved = edges.first_bytes + max(ceil_div(compulsory, bandwidth), carried)
-    work = edges.first + _work_and_late_weights(loads, machine, quads, edges)
+    waiting = work_behind_weights(segment, loads)
+    behind = edges.behind_loads if stored else edges.last
+    # Of the sample whose input comes last, all that waits for weights waits for that input, too.
+    loaded = ceil_div(inputs + stored, bandwidth) + behind + waiting // batch
+    weighted = ceil_div(stored, bandwidth) + behind + waiting
+    moved = edges.first_bytes + max(ceil_div(compulsory, bandwidth), loaded, weighted)
+    work = edges.first + max(
+        sum(load.padded_cycles for load in loads) + edges.last, _late_weights(loads, machine, quads) + behind + waiting
+    )
     return Bounds(bound, max(bound, moved, work))
 
 
@@ -82,18 +89,18 @@ class _Edges:
         return _Edges(reached, reached + burst, last, machine.fill_cycles + 1 + last)
 
 
-def _work_and_late_weights(loads: Sequence[LayerLoad], machine: Machine, quads: int, edges: _Edges) -> int:
-    """The largest of all work, and for any cut the work in front of it and then the weights that cannot be there yet:
-    weights lie raw on chip, so what has arrived is at most its capacity of raw bytes, whatever of the layers behind.
+def _late_weights(loads: Sequence[LayerLoad], machine: Machine, quads: int) -> int:
+    """The most over all cuts of the work in front of one and then the weights that cannot be there yet: weights lie raw
+    on chip, so what has arrived is at most its capacity of raw bytes, whatever of the layers behind. 0 where all fit.
     """
     work = sum(load.padded_cycles for load in loads)
-    found, late = work + edges.last, _Arrived(machine.sram_bytes(quads))
+    found, late = 0, _Arrived(machine.sram_bytes(quads))
     for load in reversed(loads):
         work -= load.padded_cycles
         late.add(load.raw_bytes, load.stored_bytes)
         missing, share = late.missing()
         if missing:
-            found = max(found, work + ceil_div(missing, share * machine.dram_bytes_per_cycle) + edges.behind_loads)
+            found = max(found, work + ceil_div(missing, share * machine.dram_bytes_per_cycle))
     return found
 
 

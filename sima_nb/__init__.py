@@ -63,10 +63,17 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """``%load_ext sima_nb``: add the magics."""
-    from sima_nb import batch_magics, completion, magics, model_magics, view_magics
+    from sima_nb import batch_magics, completion, magics, model_magics, sweep_magics, view_magics
 
-    shell.register_magics(magics.SimaMagics, model_magics.ModelMagics, view_magics.ViewMagics, batch_magics.BatchMagics)
-    completion.register(shell, (magics.COMPILE, *model_magics.TWINS, *view_magics.TWINS, *batch_magics.TWINS))
+    shell.register_magics(
+        magics.SimaMagics,
+        model_magics.ModelMagics,
+        view_magics.ViewMagics,
+        batch_magics.BatchMagics,
+        sweep_magics.SweepMagics,
+    )
+    others = (model_magics, view_magics, batch_magics, sweep_magics)
+    completion.register(shell, (magics.COMPILE, *(twin for module in others for twin in module.TWINS)))
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
@@ -74,5 +81,5 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     names = [name for name in shell.magics_manager.magics["line"] if str(name).startswith("sima_")]
     for name in names:
         shell.magics_manager.magics["line"].pop(name)
-    for registered in ("SimaMagics", "ModelMagics", "ViewMagics", "BatchMagics"):
+    for registered in ("SimaMagics", "ModelMagics", "ViewMagics", "BatchMagics", "SweepMagics"):
         shell.magics_manager.registry.pop(registered, None)

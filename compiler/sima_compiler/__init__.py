@@ -60,19 +60,22 @@ if TYPE_CHECKING:
     from sima_compiler.files.whole import write_whole
     from sima_compiler.folders import output_folder
     from sima_compiler.machine.description import Machine
-    from sima_compiler.model import Model, quantize, simulate
+    from sima_compiler.model import Model, quantize
     from sima_compiler.obstacle import Obstacle
     from sima_compiler.options import L2CachingMode, TensorDRAMLayout, TensorTessellateParameters
     from sima_compiler.progress import Progress
     from sima_compiler.screen import printable
+    from sima_compiler.simulation import simulate
     from sima_compiler.sources import (
         check_from_arguments,
         export_from_arguments,
         model_from_arguments,
         verify_from_arguments,
     )
+    from sima_compiler.sweeping.running import sweep
     from sima_compiler.verification import verify
     from sima_compiler.view.check import CheckReport
+    from sima_compiler.view.sweep import SweepTable
     from sima_compiler.view.verify import VerifyReport
 
 #: Public name -> module that defines it.
@@ -106,7 +109,9 @@ _HOMES: dict[str, str] = {
     "write_whole": "files.whole",
     "printable": "screen",
     "quantize": "model",
-    "simulate": "model",
+    "simulate": "simulation",
+    "sweep": "sweeping.running",
+    "SweepTable": "view.sweep",
     "ArchiveError": "errors",
     "CalibrationError": "errors",
     "CompileInterrupted": "errors",
@@ -178,6 +183,7 @@ __all__ = [
     "SchemaError",
     "SimaError",
     "SizeLimitError",
+    "SweepTable",
     "TensorDRAMLayout",
     "TensorTessellateParameters",
     "UnsupportedError",
@@ -198,6 +204,7 @@ __all__ = [
     "printable",
     "quantize",
     "simulate",
+    "sweep",
     "verify",
     "verify_from_arguments",
     "write_whole",

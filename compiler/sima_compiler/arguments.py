@@ -55,6 +55,13 @@ def add_model_arguments(
 ) -> None:
     """The model, how to calibrate it when it is a float one, and its name."""
     parser.add_argument("model", metavar=metavar, help=accepts)
+    add_calibration_arguments(parser)
+    _add_input_shape(parser)
+    parser.add_argument("--name", default=None, metavar="NAME", help="name of the compiled model (default: the file's)")
+
+
+def add_calibration_arguments(parser: argparse.ArgumentParser) -> None:
+    """Samples for a float model: given, or drawn."""
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
         "--calibration",
@@ -69,8 +76,6 @@ def add_model_arguments(
         metavar="SAMPLES",
         help="calibrate with that many random samples: for trying things out, accuracy is meaningless",
     )
-    _add_input_shape(parser)
-    parser.add_argument("--name", default=None, metavar="NAME", help="name of the compiled model (default: the file's)")
 
 
 def add_check_arguments(parser: argparse.ArgumentParser) -> None:

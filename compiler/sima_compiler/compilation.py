@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sima_compiler.archive.gunzip import Limits
 from sima_compiler.archive.mpk import MlaSegment, MpkDescription, TensorDescription, build_mpk, dump_mpk
+from sima_compiler.archive.mpk_document import MpkDocument
 from sima_compiler.archive.package import write_archive
 from sima_compiler.archive.reader import Archive
 from sima_compiler.archive.report import dump_report
@@ -26,7 +26,6 @@ from sima_compiler.folders import check_output_folder, output_folder
 from sima_compiler.ir.graph import Graph
 from sima_compiler.ir.layers import Layout, Segment
 from sima_compiler.ir.schedule import STALLS, Schedule
-from sima_compiler.levers import planned_levers, with_levers
 from sima_compiler.machine.description import Machine
 from sima_compiler.negotiate import Negotiation, negotiate
 from sima_compiler.pipeline import ConstantStore, Target, assemble, lower
@@ -133,6 +132,8 @@ def compile_graph(graph: Graph, options: CompileOptions) -> CompileResult:
         segment, target, options.batch_size, store, lambda done, total: progress(Progress("plan", done, total))
     )
     if options.levers:
+        from sima_compiler.levers import planned_levers, with_levers
+
         tried = planned_levers(
             graph, target, options.batch_size, lambda done, total: progress(Progress("levers", done, total))
         )
@@ -183,7 +184,7 @@ def _write(built: _Built, options: CompileOptions, progress: ProgressCallback) -
         efficiency=facts.efficiency,
         stall_cycles=stall_totals(schedule),
         files=tuple({"name": name, "bytes": len(data)} for name, data in members),
-        plugins=Archive.open(path, limits=Limits(kept_bytes=0)).plugins,
+        plugins=MpkDocument.parse(members[0][1]).processors,
         warnings=facts.warnings,
         reason=built.negotiation.reason,
         folder_created=is_new,

@@ -1,6 +1,8 @@
 """`Model`: a quantized network with the vendor's interface: load, save, execute, compile.
 
-In: a quantized ONNX model. Out: arrays, ``.sima`` files, archives. Always: a model never changes after it is made.
+In: a quantized ONNX model. Out: arrays, ``.sima`` files, archives. Always: a model never changes after it is made. What
+only some methods need is imported by them: a compile would spend a fifth of its time on importing the quantizer, the
+reference and the simulator.
 """
 
 from __future__ import annotations
@@ -13,30 +15,27 @@ from contextlib import contextmanager
 from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
 from sima_compiler.arithmetic import dequantize
-from sima_compiler.checking import check_model
 from sima_compiler.compilation import CompileOptions, CompileResult, compile_graph
 from sima_compiler.errors import OptionError, UnsupportedError
-from sima_compiler.frontend.calibration import CalibrationData
 from sima_compiler.frontend.canonical import canonical
-from sima_compiler.frontend.container import SUFFIX, read_sima, refuse_foreign, write_sima
-from sima_compiler.frontend.export import export_onnx
+from sima_compiler.frontend.container import SUFFIX, network_bytes, read_sima, refuse_foreign, write_sima
 from sima_compiler.frontend.frames import with_activations
 from sima_compiler.frontend.input_shapes import InputShapes, with_input_shapes
-from sima_compiler.frontend.loading import OnnxModel, first_bytes, load_onnx
+from sima_compiler.frontend.loading import OnnxModel, first_bytes, load_onnx, parse_onnx
 from sima_compiler.frontend.onnx_qdq import Reading, read_onnx
-from sima_compiler.frontend.quantize import quantize_onnx
 from sima_compiler.ir.graph import Float32Array, Graph
 from sima_compiler.machine.description import Machine
 from sima_compiler.options import L2CachingMode, TensorTessellateParameters
 from sima_compiler.progress import ProgressCallback
-from sima_compiler.sim.reference import run_graph
-from sima_compiler.simulation import Run, simulate
-from sima_compiler.view.check import CheckReport
+
+if TYPE_CHECKING:
+    from sima_compiler.frontend.calibration import CalibrationData
+    from sima_compiler.view.check import CheckReport
 
 
 class Model:
@@ -76,6 +75,15 @@ class Model:
         return Model(with_input_shapes(load_onnx(path), input_shapes or {}), name or path.stem, str(path))
 
     @staticmethod
+    def from_bytes(content: bytes, name: str, source: str = "") -> Model:
+        """What `Model.to_bytes` gave, in this process or another.
+
+        Raises:
+            ModelError: it is not that.
+        """
+        return Model(parse_onnx(content, source or name), name, source)
+
+    @staticmethod
     def load(name: str | Path, directory: str | Path = "") -> Model:
         """The model that was saved as ``name`` (with or without ``.sima``) in ``directory``.
 
@@ -93,6 +101,8 @@ class Model:
         Raises:
             OptionError: ``input_shapes`` contradicts the file. A model that is no good is a report, not an error.
         """
+        from sima_compiler.checking import check_model
+
         return check_model(source, lambda model, name, origin: Model(model, name, origin).graph,
                            input_shapes=input_shapes)  # fmt: skip
 
@@ -150,6 +160,8 @@ class Model:
         Raises:
             InputError: names, types or shapes do not fit.
         """
+        from sima_compiler.sim.reference import run_graph
+
         results = run_graph(self.graph, inputs)
         return [dequantize(results[name], self.graph.tensors[name].quant) for name in self.graph.outputs]
 
@@ -158,6 +170,8 @@ class Model:
 
         ``uint8`` shifts activations to uint8, the form that onnxruntime computes with integers throughout.
         """
+        from sima_compiler.frontend.export import export_onnx
+
         return export_onnx(self._onnx, self._reading, unsigned=uint8)
 
     def compile(
@@ -207,10 +221,14 @@ class Model:
         with _log_level(log_level):
             return compile_graph(self.graph, options)
 
+    def to_bytes(self) -> bytes:
+        """The quantized network as bytes, whatever file it was read from; `Model.from_bytes` reads them."""
+        return network_bytes(self._onnx)
+
     @property
     def checksum(self) -> str:
-        """SHA-256 of the serialized model, hexadecimal."""
-        return hashlib.sha256(self._onnx.SerializeToString(deterministic=True)).hexdigest()
+        """SHA-256 of `to_bytes`, hexadecimal."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
 
     def __repr__(self) -> str:
         return f"Model({self._name!r}, inputs={self.inputs}, outputs={self.outputs}, nodes={len(self.graph.nodes)})"
@@ -234,6 +252,8 @@ def quantize(
         CalibrationError: the data is missing, empty, not finite or does not fit. ModelError: the model is not usable.
         OptionError: ``input_shapes`` contradicts the file.
     """
+    from sima_compiler.frontend.quantize import quantize_onnx
+
     done = quantize_onnx(model, calibration_data, method=method, input_shapes=input_shapes)
     if isinstance(model, OnnxModel):
         return Model(done.model, model_name or model.graph.name or "model", "", done.warnings)
@@ -284,4 +304,4 @@ def _log_level(level: int | None) -> Generator[None, None, None]:
         logger.setLevel(before)
 
 
-__all__ = ["CompileResult", "Model", "Run", "quantize", "simulate"]
+__all__ = ["CompileResult", "Model", "quantize"]

@@ -64,6 +64,20 @@ def real_softmax(
     return np.clip(quantize_result(entries / total, output), *clamp).astype(np.int8)
 
 
+def log_softmax(
+    values: Int8Array,
+    table: Float32Array,
+    source: Quantization,
+    output: Quantization,
+    clamp: tuple[int, int] = FULL_RANGE,
+) -> Int8Array:
+    """(x - largest) * scale - log(sum of e), quantized: the logarithm in double precision, rounded to float32."""
+    _, total = _shares(values, table)
+    below = values.astype(np.int16) - values.max(axis=-1, keepdims=True)
+    reals = below.astype(np.float32) * np.float32(source.scale) - np.log(total.astype(np.float64)).astype(np.float32)
+    return np.clip(quantize_result(reals, output), *clamp).astype(np.int8)
+
+
 def _shares(values: Int8Array, table: Float32Array) -> tuple[Float32Array, Float32Array]:
     """Entries by how far each value lies below its row's largest, and their sums: one after the other, in float32."""
     wide = values.astype(np.int16)

@@ -8,7 +8,6 @@ an option is found before the work starts.
 from __future__ import annotations
 
 import argparse
-import difflib
 import warnings
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ import numpy.typing as npt
 
 from sima_compiler.archive.names import is_archive_name
 from sima_compiler.errors import CalibrationError, InputError, ModelError, OptionError, SimaError
+from sima_compiler.files.nearby import meant
 from sima_compiler.folders import check_output_folder
 from sima_compiler.progress import Progress, ProgressCallback, silent
 
@@ -189,16 +189,10 @@ def _check_model_file(path: Path) -> None:
 
 
 def _file_hint(path: Path) -> str:
-    """Models in the folder that was named, or the file that was probably meant."""
-    folder = path if path.is_dir() else path.parent
-    try:
-        names = sorted(found.name for found in folder.iterdir() if found.suffix.lower() in MODEL_SUFFIXES)
-    except OSError:
-        names = []
-    meant = names[:3] if path.is_dir() else difflib.get_close_matches(path.name, names, 1)
-    if meant:
-        return f"did you mean {' or '.join(str(folder / name) for name in meant)}?"
-    return "MODEL is a .sima or .onnx file"
+    """Models in the folder that was named, or the file or variable that was probably meant."""
+    if path.name.startswith(("$", "{")):
+        return f"no variable of that name: a notebook leaves {path.name} as it is"
+    return meant(path, lambda name: name.lower().endswith(MODEL_SUFFIXES)) or "MODEL is a .sima or .onnx file"
 
 
 def source_name(source: Path | OnnxModel) -> str:
@@ -288,6 +282,7 @@ def read_npz(path: Path, error: type[SimaError]) -> dict[str, Array]:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except OSError as cause:
-        raise error(f"{path}: cannot be read: {cause.strerror or cause}") from cause
+        hint = meant(path, lambda name: name.endswith(".npz"))
+        raise error(f"{path}: cannot be read: {cause.strerror or cause}", hint=hint) from cause
     except (ValueError, AttributeError, EOFError, TypeError, zipfile.BadZipFile) as cause:
         raise error(f"{path}: not an .npz file of plain arrays", hint="numpy.savez(path, input_name=array)") from cause

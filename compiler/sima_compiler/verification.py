@@ -17,6 +17,7 @@ import numpy.typing as npt
 from sima_compiler.archive.reader import Archive
 from sima_compiler.arithmetic import dequantize
 from sima_compiler.errors import InputError, ModelError
+from sima_compiler.feeding import fed_comparison, listed_nodes
 from sima_compiler.files.scratch import scratch_folder
 from sima_compiler.frontend.calibration import CalibrationData, check_drawable, samples_of
 from sima_compiler.frontend.float_model import prepare_float
@@ -32,6 +33,7 @@ from sima_compiler.view.verify import (
     Form,
     FormComparison,
     LayerComparison,
+    ListedComparison,
     OutputComparison,
     VerifyReport,
     verdict_of,
@@ -113,15 +115,18 @@ def verify_model(
         result = subject.model.compile(output_path=folder, **options)
         outputs = _simulated(Archive.open(result.path), rows, result.actual_batch_size, count)
     forms = tuple(_forms(subject, rows, outputs))
+    exact = any(form.is_exact for form in forms if form.form is not Form.FLOAT)
+    listed = () if exact else _listed(subject, rows)
     int8 = not subject.is_float and has_int8_activations(subject.file)
     return VerifyReport(
         path=subject.path,
-        exact=any(form.is_exact for form in forms if form.form is not Form.FLOAT),
-        verdict=verdict_of(forms, int8=int8),
+        exact=exact,
+        verdict=verdict_of(forms, int8=int8, listed=listed),
         samples=count,
         actual_batch_size=result.actual_batch_size,
         int8_activations=int8,
         forms=forms,
+        listed=listed,
         layers=ranked_layers(subject, rows) if layers else (),
         warnings=result.warnings,
     )
@@ -171,6 +176,26 @@ def _forms(
     yield own
     if subject.is_float or not own.is_exact:
         yield _compared(Form.UINT8, subject.model.to_onnx(uint8=True), subject.model, rows, outputs)
+
+
+def _listed(subject: Subject, rows: Mapping[str, Float32Array]) -> tuple[ListedComparison, ...]:
+    """The listed nodes where nothing else differs: in the file itself, or for a float file, or one with int8
+    activations, in the uint8 form.
+    """
+    model = subject.model
+    if not listed_nodes(model.graph):
+        return ()
+    files = [] if subject.is_float else [subject.file]
+    if subject.is_float or has_int8_activations(subject.file):
+        files.append(model.to_onnx(uint8=True))
+    for file in files:
+        try:
+            found = fed_comparison(file, model.graph, model.origins, rows)
+        except ModelError:
+            continue
+        if found:
+            return found
+    return ()
 
 
 def _compared(

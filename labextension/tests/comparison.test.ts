@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { test } from "node:test";
 import { type CompareRow, fileCells, overThreshold, type Total, totalCells } from "../src/model/comparison.ts";
+import { ENGLISH } from "../src/model/words.ts";
 
 interface Sides {
   readonly before: number | null;
@@ -23,7 +24,7 @@ test("a layer is shown where it changed by more than a share of what it was", ()
   for (const { percent, before, after, shown } of CASES.over) {
     const change = (after ?? 0) - (before ?? 0);
     const what = before === null ? "added" : after === null ? "gone" : change ? "changed" : "same";
-    const row: CompareRow = { name: "a", other: "", kind: null, before, after, change, what };
+    const row: CompareRow = { pair: [0, 0], name: "a", other: "", kind: null, before, after, change, what };
     assert.equal(overThreshold([row], percent).length === 1, shown, `${percent} % of ${before} and ${after}`);
   }
 });
@@ -32,5 +33,5 @@ test("totals and files are written as Python writes them", () => {
   for (const { cells, ...total } of CASES.totals) {
     assert.deepEqual(totalCells({ name: "x", label: "x", ...total }), cells);
   }
-  for (const { cells, ...file } of CASES.files) assert.deepEqual(fileCells({ name: "x", ...file }), cells);
+  for (const { cells, ...file } of CASES.files) assert.deepEqual(fileCells({ name: "x", ...file }, ENGLISH), cells);
 });

@@ -16,6 +16,7 @@ import {
   size,
   spoken,
 } from "../src/model/units.ts";
+import { ENGLISH } from "../src/model/words.ts";
 
 type Case = [name: string, given: (number | null)[], text: string];
 
@@ -50,7 +51,7 @@ test("cycles in each unit", () => {
   assert.equal(amount(7944, "time", 1000, 100_000), "7.94 µs");
   assert.equal(amount(7944, "share", 1000, 100_000), "7.9 %");
   assert.equal(amount(7944, "share", 1000, 0), "0.0 %");
-  assert.equal(spoken(7944, "cycles", 1000, 1), "7,944 cycles");
+  assert.equal(spoken(7944, "cycles", 1000, 1, ENGLISH), "7,944 cycles");
 });
 
 test("an axis has one unit, and neighbouring ticks differ", () => {

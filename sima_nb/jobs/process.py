@@ -84,7 +84,9 @@ async def _listened(
 
 def _crashed(code: int) -> dict[str, str]:
     how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-    hint = "memory may have run out: try a smaller batch" if code == -signal.SIGKILL else "its log may say why"
+    # Windows knows no signals: there a process that was ended from outside has an exit code like any other.
+    is_killed = hasattr(signal, "SIGKILL") and code == -signal.SIGKILL
+    hint = "memory may have run out: try a smaller batch" if is_killed else "its log may say why"
     return {"type": "Crashed", "message": f"the process ended with {how} and left nothing behind", "hint": hint}
 
 

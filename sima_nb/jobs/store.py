@@ -19,12 +19,8 @@ from pathlib import Path
 from typing import IO
 
 from sima_compiler import OutputError, write_whole
+from sima_nb.jobs.locks import held, is_held
 from sima_nb.jobs.records import Job, State
-
-try:
-    import fcntl
-except ImportError:  # Windows: a record of another session counts as a dead one's
-    fcntl = None
 
 _LOG = logging.getLogger("sima_nb")
 #: What a reader gets of a log at once.
@@ -40,9 +36,7 @@ class JobStore:
         self._lock: IO[bytes] | None = None
         with _said("jobs are not kept"):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._lock = (folder / f"{self.session}.lock").open("wb")
-            if fcntl is not None:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock = held(folder / f"{self.session}.lock")
 
     def load(self) -> list[Job]:
         """Jobs that no living server has, the oldest first; those that were at work are interrupted now."""
@@ -93,16 +87,7 @@ class JobStore:
                 _LOG.warning("%s: no record of a job, left alone", path)
 
     def _is_alive(self, session: str) -> bool:
-        if session == self.session or fcntl is None:
-            return session == self.session
-        try:
-            with (self._folder / f"{session}.lock").open("rb") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        return False
+        return session == self.session or is_held(self._folder / f"{session}.lock")
 
     def _interrupted(self, job: Job) -> Job:
         tidy(job)

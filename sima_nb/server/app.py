@@ -6,7 +6,6 @@ In: the server. Out: handlers below ``sima-nb/api/``. Settings are traits of ``S
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -20,19 +19,22 @@ from sima_nb.jobs.store import JobStore
 from sima_nb.server.base import Services, UnknownHandler
 from sima_nb.server.compiling import CheckHandler, JobHandler, JobLogHandler, JobsHandler
 from sima_nb.server.opening import OpenFiles
-from sima_nb.server.pool import WorkPool
-from sima_nb.server.reading import ComparisonHandler, MemberHandler, StateHandler, TreeHandler, ViewHandler
+from sima_nb.server.pool import Turns, WorkPool
+from sima_nb.server.reading import ComparisonHandler, MemberHandler, PageHandler, StateHandler, TreeHandler, ViewHandler
+from sima_nb.server.sources import SourceHandler
 from sima_nb.server.writing import ExtractHandler
 
 _MIB = 1 << 20
 #: What an address ends with -> who answers.
 HANDLERS: dict[str, type[Any]] = {
     "view": ViewHandler,
+    "page": PageHandler,
     "state": StateHandler,
     "tree": TreeHandler,
     "member": MemberHandler,
     "comparison": ComparisonHandler,
     "extract": ExtractHandler,
+    "source": SourceHandler,
     "check": CheckHandler,
     "jobs": JobsHandler,
     r"jobs/(\w+)": JobHandler,
@@ -49,7 +51,9 @@ class SimaNb(ExtensionApp):
     extension_url = "/lab"
 
     threads = Integer(2, min=1, help="Files that are read at the same time.").tag(config=True)
-    waiting = Integer(200, min=0, help="Requests that may wait for a thread; more are refused.").tag(config=True)
+    waiting = Integer(200, min=0, help="Requests that may wait for a thread, or for a check; more are refused.").tag(
+        config=True
+    )
     kept_files = Integer(4, min=1, help="Opened files that are kept in memory.").tag(config=True)
     kept_bytes = Integer(
         8 * _MIB, min=0, help="Bytes of an archive's programs that are kept with it; more is read again when asked for."
@@ -81,7 +85,7 @@ class SimaNb(ExtensionApp):
             files=OpenFiles(self.kept_files, self.limits),
             pool=WorkPool(self.threads, self.waiting),
             jobs=JobQueue(store, at_once=self.jobs_at_once, kept=self.kept_jobs),
-            checks=asyncio.Semaphore(self.checks_at_once),
+            checks=Turns(self.checks_at_once, self.waiting),
             most_jobs=self.most_jobs,
         )
         arguments = {"services": self._services}

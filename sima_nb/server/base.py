@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -13,7 +12,7 @@ from sima_nb.jobs.queue import JobQueue
 from sima_nb.server.errors import ClientLeftError, NotLocalError, PathError, RequestError, reply_of
 from sima_nb.server.opening import OpenFiles
 from sima_nb.server.paths import ServedFolder
-from sima_nb.server.pool import Cancellation, WorkPool
+from sima_nb.server.pool import Cancellation, Turns, WorkPool
 
 Result = TypeVar("Result")
 
@@ -25,7 +24,7 @@ class Services:
     files: OpenFiles
     pool: WorkPool
     jobs: JobQueue
-    checks: asyncio.Semaphore
+    checks: Turns
     most_jobs: int
 
 

@@ -47,7 +47,7 @@ class CheckHandler(SimaHandler):
         await self.finish({**report, "path": path})
 
     async def _checked(self, arguments: Sequence[str]) -> Mapping[str, Any]:
-        async with self.services.checks:
+        async with self.services.checks.turn():
             return await run_task("check", arguments)
 
 

@@ -7,8 +7,9 @@ than so many functions run at once; one whose client has left ends at its next l
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -37,6 +38,36 @@ class Cancellation:
             raise ClientLeftError("the client has left")
 
 
+class Turns:
+    """``at_once`` tasks of the event loop at the same time, ``waiting`` more in a queue."""
+
+    def __init__(self, at_once: int, waiting: int) -> None:
+        self._semaphore = asyncio.Semaphore(at_once)
+        self._most = at_once + waiting
+        self._asked = 0
+
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """A turn, when it comes.
+
+        Raises:
+            BusyError: the queue is full.
+        """
+        if self._asked >= self._most:
+            raise busy(self._asked)
+        self._asked += 1
+        try:
+            async with self._semaphore:
+                yield
+        finally:
+            self._asked -= 1
+
+
+def busy(waiting: int) -> BusyError:
+    """The refusal of one request more."""
+    return BusyError(f"{waiting} requests wait already", hint="try again in a moment, or raise SimaNb.waiting")
+
+
 class WorkPool:
     """``threads`` functions at once, ``waiting`` more in a queue."""
 
@@ -52,9 +83,7 @@ class WorkPool:
             BusyError: the queue is full. ClientLeftError: the client left. And what ``work`` raises.
         """
         if len(self._running) >= self._most:
-            raise BusyError(
-                f"{len(self._running)} requests wait already", hint="try again in a moment, or raise SimaNb.waiting"
-            )
+            raise busy(len(self._running))
 
         def begin() -> Result:
             cancellation.check()

@@ -1,6 +1,6 @@
-"""Handlers that read: a view, its state, its tree, pages of members, a comparison.
+"""Handlers that read: a view, its report, its state, its tree, pages of members, a comparison.
 
-In: paths in the address. Out: parcels (see `parcels`) or JSON.
+In: paths in the address. Out: parcels (see `parcels`), JSON, or a page to keep.
 """
 
 from __future__ import annotations
@@ -45,7 +45,31 @@ class ViewHandler(FileHandler):
     def _packed(self, path: str, cancellation: Cancellation) -> bytes:
         from sima_nb.server.parcels import document_parcel
 
-        return document_parcel(self.opened(path, cancellation))
+        opened = self.opened(path, cancellation)
+        cancellation.check()
+        return document_parcel(opened)
+
+
+class PageHandler(FileHandler):
+    """``GET page?path=``: the report as one offline page, what ``simac compile --html`` writes."""
+
+    @authenticated
+    @authorized
+    async def get(self) -> None:
+        """HTML to be kept, not shown: it carries its own script, which must not run in Jupyter's name."""
+        path = self.asked("path")
+        page = await self.work(lambda cancellation: self._written(path, cancellation))
+        self.set_header("Content-Disposition", "attachment")
+        await self.finish(page, set_content_type="text/html; charset=UTF-8")
+
+    def _written(self, path: str, cancellation: Cancellation) -> str:
+        from sima_compiler.view import page_html
+
+        view = self.opened(path, cancellation).document.view
+        if view is None:
+            raise RequestError(f"{path}: nothing in it makes a report")
+        cancellation.check()
+        return page_html(view)
 
 
 class StateHandler(SimaHandler):
@@ -122,6 +146,7 @@ class ComparisonHandler(FileHandler):
                 raise ArchiveError(
                     f"{path}: nothing in it can be compared", hint="choose two archives or two statistics files"
                 )
+        cancellation.check()
         first, second = views
         assert first is not None
         assert second is not None

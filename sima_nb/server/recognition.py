@@ -7,6 +7,7 @@ an error that names the cause; a sound file of another kind is a document whose 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,6 +34,8 @@ _MAGIC = (
     (b"\x89HDF", "an HDF5 file"),
     (b"\x93NUMPY", "a NumPy array"),
 )
+#: What says by its name that it is statistics, so that damage in it is an error; browsers number what they download.
+_STATISTICS = re.compile(r"mla_stats( ?\(\d+\))?\.ya?ml$")
 _OURS = "an archive (*.tar.gz with a *_mpk.json), MLA statistics, a *_mpk.json or a model opens here"
 
 
@@ -68,7 +71,7 @@ def document_of(path: Path, name: str, limits: Limits, watch: Watch) -> Document
     if b"\0" in head:
         return _other(name, "a binary file of another kind")
     if ending.endswith(_YAML):
-        return _statistics(path, name, limits)
+        return _statistics(path, name, limits, watch)
     if ending.endswith(".json") or head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")):
         return _json(path, name, limits)
     return _other(name, "a text file of another kind")
@@ -92,14 +95,15 @@ def _named(view: View, name: str) -> View:
     return replace(view, path=name)
 
 
-def _statistics(path: Path, name: str, limits: Limits) -> Document:
+def _statistics(path: Path, name: str, limits: Limits, watch: Watch) -> Document:
     _check_size(path, name, limits.yaml_bytes)
     try:
-        stats = MlaStats.read(path)
+        stats = MlaStats.read(path, watch=watch)
     except ArchiveError as error:
-        if path.name.lower().removesuffix(".yml").removesuffix(".yaml").endswith("mla_stats"):
+        if _STATISTICS.search(path.name.lower()):
             raise
         return _other(name, "YAML, but no MLA statistics", _first_line(error.message))
+    watch()
     return Document("stats", view_of_stats(stats, name))
 
 

@@ -297,3 +297,24 @@ def test_files(tmp_path: Path) -> None:
     path.write_text("1: 2\n")
     with pytest.raises(SchemaError, match=r"x_mla_stats\.yaml, line 1"):
         MlaStats.read(path)
+
+
+def test_reading_an_odd_spelling_can_be_stopped_on_the_way() -> None:
+    """Event by event a large file takes seconds; a value nobody asked for counts as well as layers do."""
+
+    class LeftError(Exception):
+        pass
+
+    looks = 0
+
+    def watch() -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            raise LeftError
+
+    layers = "".join(f"{number}: {{name: a, start_cycle: 0, end_cycle: 1}}\n" for number in range(9000))
+    for text in (layers, f"1: {{name: a, start_cycle: 0, end_cycle: 1, other: [{'x, ' * 60000}]}}\n"):
+        looks = 0
+        with pytest.raises(LeftError):
+            stats_module.parse_any_form(text, "x", watch)

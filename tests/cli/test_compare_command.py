@@ -28,6 +28,13 @@ def test_the_command_says_the_same_as_text_and_json(simac, archive: Path) -> Non
     assert 0 < len(few) < len(data["layers"])
 
 
+def test_a_threshold_may_have_its_sign(simac, archive: Path) -> None:
+    plain, signed = (simac("compare", archive, OTHER, "--over", over, "--json").json for over in ("5", "5%"))
+    assert plain == signed
+    done = simac("compare", archive, OTHER, "--over", "five")
+    assert (done.code, "'five' is no number of percent" in done.err) == (2, True)
+
+
 @pytest.mark.parametrize("over", ["-1", "nan", "inf"])
 def test_a_threshold_that_means_nothing_is_refused(simac, over: str) -> None:
     done = simac("compare", "a.yaml", "b.yaml", f"--over={over}", "--json")

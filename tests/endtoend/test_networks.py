@@ -11,23 +11,27 @@ from pathlib import Path
 import pytest
 
 from sima_compiler import Archive
+from tests.support.fed_nodes import assert_fed_nodes_agree
 from tests.support.judges import assert_judges_agree
+from tests.support.work_share import share_on_the_accelerator
 
-FULL = ["light_resnet50", "light_squeezenet", "light_vgg19", "mobilenet_v2", "yolo_style"]
+#: Of the onnx package's networks those that take seconds; `tests.long.light_networks` judges all nine at 1 and 4.
+LIGHT = ["light_shufflenet", "light_squeezenet"]
+FULL = ["light_resnet50", "mobilenet_v2", "yolo_style"]
 SMALL = ["mobilenet_v2_small", "yolo_style_small", "unet_small"]
 
 
-@pytest.mark.parametrize("name", FULL)
+@pytest.mark.parametrize("name", [*LIGHT, *FULL])
 def test_full_networks_agree_at_batch_1(quantized_networks, tmp_path: Path, name: str) -> None:
     verdict = assert_judges_agree(quantized_networks.original(name), tmp_path, batch=1, compress=True)
     assert verdict.batch == 1
     assert verdict.elements >= 1000
 
 
-@pytest.mark.parametrize("name", FULL)
-def test_full_networks_agree_beyond_batch_1(quantized_networks, tmp_path: Path, name: str) -> None:
-    verdict = assert_judges_agree(quantized_networks.original(name), tmp_path, batch=2, compress=False, seed=1)
-    assert verdict.batch == 2
+@pytest.mark.parametrize(("name", "batch"), [*((name, 4) for name in LIGHT), *((name, 2) for name in FULL)])
+def test_full_networks_agree_beyond_batch_1(quantized_networks, tmp_path: Path, name: str, batch: int) -> None:
+    verdict = assert_judges_agree(quantized_networks.original(name), tmp_path, batch=batch, compress=False, seed=1)
+    assert verdict.batch == batch
 
 
 @pytest.mark.parametrize("compress", [True, False])
@@ -43,6 +47,18 @@ def test_networks_larger_than_the_memory_agree(quantized_networks, tmp_path: Pat
     largest = max(_elements(tensor.shape) for tensor in model.graph.tensors.values())
     assert largest > 32_768
     assert_judges_agree(quantized_networks.original(name), tmp_path, batch=1, compress=True, machine="tiny")
+
+
+def test_a_segmenter_agrees_but_for_its_transposed_convolution(quantized_networks, tmp_path: Path) -> None:
+    """Boxes are decoded in the network: anchors that differ from place to place, bins, strides."""
+    original = quantized_networks.original("yolo_segmenter_small")
+    verdict = assert_fed_nodes_agree(original, tmp_path, batch=2, model=quantized_networks("yolo_segmenter_small"))
+    assert len(verdict.nodes) == 1
+
+
+@pytest.mark.parametrize("name", [*LIGHT, *FULL, *SMALL, "yolo_segmenter_small"])
+def test_nearly_all_multiplications_are_on_the_accelerator(quantized_networks, name: str) -> None:
+    assert share_on_the_accelerator(quantized_networks(name), quantized_networks.original(name)) >= 0.95
 
 
 def _elements(shape: tuple[int, ...]) -> int:

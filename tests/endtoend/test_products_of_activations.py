@@ -17,6 +17,7 @@ from tests.networks.float_net import FloatNet
 from tests.support.fed_nodes import assert_fed_nodes_agree, assert_one_step_at_most
 from tests.support.judges import assert_judges_agree
 from tests.support.qdq_graph import INT8, UINT8, QdqGraph
+from tests.support.work_share import share_on_the_accelerator
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +177,7 @@ def test_a_vision_transformer_block_from_seeded_weights(machine: str, tmp_path: 
     model = quantize(source, samples, "vit")
     found = [node.op for node in model.graph.nodes]
     assert (found.count(Op.MATMUL), found.count(Op.SOFTMAX), found.count(Op.LAYER_NORM)) == (2, 2, 3)
+    assert share_on_the_accelerator(model, made) >= 0.95
     verdict = assert_fed_nodes_agree(made, tmp_path, batch=2, machine=machine, model=model)
     assert len(verdict.nodes) == 3
     assert verdict.top1 == 1

@@ -16,6 +16,17 @@ from tests.support.node import axe_script
 _LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
+#: The application's own memory of a workspace is a service without a command.
+_CLEAN = """async () => {
+  const app = window.jupyterapp;
+  await app.commands.execute("application:close-all");
+  await app.commands.execute("filebrowser:go-to-path", { path: "" });
+  const plugins = [...app.pluginRegistry._plugins.values()];
+  await plugins.find(plugin => plugin.id === "@jupyterlab/apputils-extension:state").service.clear();
+  app.shell.collapseRight();
+}"""
+
+
 @dataclass(frozen=True, slots=True)
 class LabPage:
     """A page of the application, with nothing but its launcher open at first."""
@@ -26,7 +37,7 @@ class LabPage:
     @property
     def document(self) -> Locator:
         """The document of ours that is seen."""
-        return self.page.locator(".sima-nb-document:visible")
+        return self.page.locator(".sima-nb-document:not(.sima-nb-details):visible")
 
     def row(self, name: str) -> Locator:
         """A row of the file browser."""
@@ -58,6 +69,12 @@ class LabPage:
         self.page.locator(".jp-DirListing-item").first.wait_for(timeout=1000 * PATIENCE)
         self.page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=1000 * PATIENCE)
 
+    def clean(self) -> None:
+        """As the page was when it was opened: nothing open, nothing chosen, nothing remembered, the light theme."""
+        self.page.evaluate(_CLEAN)
+        self.command("apputils:change-theme", theme="JupyterLab Light")
+        self.page.evaluate("document.activeElement?.blur()")
+
     def no_dialog(self) -> None:
         """Nothing asks or warns."""
         expect(self.page.locator(".jp-Dialog")).to_have_count(0)
@@ -80,9 +97,11 @@ class LabPage:
 
 
 @contextlib.contextmanager
-def open_lab(browser: Browser, lab: Lab, workspace: str, app: str = "lab") -> Generator[LabPage]:
-    """The application; when the block ends, nothing may have complained."""
-    with quiet_page(browser, lab, []) as page:
+def open_lab(
+    browser: Browser, lab: Lab, workspace: str, app: str = "lab", complaints: list[str] | None = None
+) -> Generator[LabPage]:
+    """The application; when the block ends, nothing may have complained, which ``complaints`` tells before."""
+    with quiet_page(browser, lab, [] if complaints is None else complaints) as page:
         opened = LabPage(page, lab)
         place = f"lab/workspaces/{workspace}" if app == "lab" else app
         page.goto(f"{lab.address}/{place}?token={lab.token}")

@@ -6,7 +6,7 @@ import onnx
 from playwright.sync_api import Locator, expect
 
 from sima_compiler import Archive
-from tests.extension.conftest import Opened
+from tests.extension.conftest import ODD, Opened
 from tests.extension.lab_page import LabPage
 from tests.support.jupyterlab import PATIENCE
 from tests.support.small_models import small_float_model, write_small_model
@@ -32,11 +32,10 @@ def shown_row(lab: LabPage, name: str) -> None:
     lab.row(name).wait_for()
 
 
-def test_from_the_context_menu_to_the_finished_view(open_page: Opened) -> None:
-    lab = open_page()
-    write_small_model(lab.lab.folder, "chosen")
-    shown_row(lab, "chosen.onnx")
-    form = compile_form(lab, "chosen.onnx")
+def test_from_the_context_menu_to_the_finished_view(lab: LabPage) -> None:
+    write_small_model(lab.lab.folder, "chosen").rename(lab.lab.folder / f"{ODD}.onnx")
+    shown_row(lab, f"{ODD}.onnx")
+    form = compile_form(lab, f"{ODD}.onnx")
     expect(form).to_contain_text("Compiles")
     lab.accessible()
     form.get_by_label("Largest batch").fill("0")
@@ -47,10 +46,14 @@ def test_from_the_context_menu_to_the_finished_view(open_page: Opened) -> None:
     start(form)
     expect(lab.tab("Report")).to_be_visible(timeout=1000 * PATIENCE)
     expect(lab.document).to_contain_text("Batch 3 fits and is built.")
-    assert Archive.open(lab.lab.folder / "fresh" / "chosen_mpk.tar.gz").batch.actual == 3
-    lab.command("docmanager:open", path="chosen.onnx", factory="SiMa Viewer")
+    assert Archive.open(lab.lab.folder / "fresh" / f"{ODD}_mpk.tar.gz").batch.actual == 3
+    lab.tab("Batch").click()
+    again = lab.document.get_by_role("spinbutton", name="Compile at batch size")
+    again.fill("2")
+    lab.document.get_by_role("button", name="Compile", exact=True).click()
+    expect(lab.document.get_by_label("Largest batch")).to_have_value("2", timeout=1000 * PATIENCE)
     expect(lab.document.locator("[data-state=done]")).to_contain_text("batch 3 asked for, 3 built")
-    lab.document.get_by_role("button", name="Log of chosen.onnx").click()
+    lab.document.get_by_role("button", name=f"Log of {ODD}.onnx").click()
     expect(lab.document.get_by_role("log")).to_contain_text("sima_compiler")
     lab.accessible()
 
@@ -70,11 +73,15 @@ def test_a_compile_is_cancelled_and_another_survives_a_reload(open_page: Opened)
 
     start(form)
     expect(form.get_by_role("progressbar")).to_be_visible(timeout=1000 * PATIENCE)
-    lab.page.wait_for_timeout(500)
+    other = lab.page.context.new_page()
+    other.goto(f"{lab.lab.address}/lab/workspaces/other?token={lab.lab.token}")
+    LabPage(other, lab.lab).wait_ready()
     lab.page.reload()
     lab.wait_ready()
     expect(lab.tab("Report")).to_be_visible(timeout=1000 * PATIENCE)
     expect(lab.document).to_contain_text("float")
+    expect(other.locator(".sima-nb-document:not(.sima-nb-details)")).to_have_count(0)
+    other.close()
     lab.command("sima-nb:jobs")
     states = lab.document.locator(".sima-job")
     expect(states.filter(has_text="float.onnx").nth(0)).to_have_attribute("data-state", "done")
@@ -82,8 +89,7 @@ def test_a_compile_is_cancelled_and_another_survives_a_reload(open_page: Opened)
     lab.accessible()
 
 
-def test_what_does_not_compile_says_why(open_page: Opened) -> None:
-    lab = open_page()
+def test_what_does_not_compile_says_why(lab: LabPage) -> None:
     lab.command("apputils:change-theme", theme="JupyterLab Dark")
     (lab.lab.folder / "broken.sima").write_bytes(b"no model")
     shown_row(lab, "broken.sima")
@@ -91,3 +97,18 @@ def test_what_does_not_compile_says_why(open_page: Opened) -> None:
     expect(form.locator("[data-compiles=false]")).to_contain_text("No model that can be read", timeout=1000 * PATIENCE)
     expect(form.get_by_role("button", name="Compile", exact=True)).to_be_disabled()
     lab.accessible()
+
+
+def test_a_model_that_nobody_knows_is_asked_for(lab: LabPage) -> None:
+    """From an archive that came from elsewhere to another size: the model is chosen, and what was typed goes along."""
+    lab.double_click("vendor_mpk.tar.gz")
+    lab.tab("Batch").click()
+    lab.document.get_by_role("spinbutton", name="Compile at batch size").fill("5")
+    lab.document.get_by_role("button", name="Compile", exact=True).click()
+    dialog = lab.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Choose a model to compile")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(lab.document).to_contain_text("No model was chosen.")
+    lab.document.get_by_role("button", name="Compile", exact=True).click()
+    dialog.get_by_text("small.onnx").dblclick()
+    expect(lab.document.get_by_label("Largest batch")).to_have_value("5", timeout=1000 * PATIENCE)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, expect
 
-from tests.extension.conftest import Opened
+from tests.extension.conftest import ODD, Opened
+from tests.extension.lab_page import LabPage
 from tests.support.archives import stats_text
 from tests.support.jupyterlab import NOT_OURS, PATIENCE
 
@@ -20,13 +21,12 @@ def rows(place: Locator) -> Locator:
     return place.locator(LAYERS)
 
 
-def test_a_double_click_opens_each_kind_of_file(open_page: Opened) -> None:
+def test_a_double_click_opens_each_kind_of_file(lab: LabPage) -> None:
     """Ours, the vendor's, a second download, statistics of four and of 100,000 layers, a pipeline by itself."""
-    lab = open_page()
     for name, tabs in {
         "small_mpk.tar.gz": ["Report", "Gantt", "Archive", "Batch"],
         "vendor_mpk.tar.gz": ["Report", "Gantt", "Archive", "Batch"],
-        "small_mpk (1).tar.gz": ["Report", "Gantt", "Archive", "Batch"],
+        f"{ODD}_mpk (1).tar.gz": ["Report", "Gantt", "Archive", "Batch"],
         "small_mla_stats.yaml": ["Report", "Gantt"],
         "large_mla_stats.yaml": ["Report", "Gantt"],
         "small_mpk.json": ["Report", "Archive"],
@@ -49,21 +49,19 @@ def test_a_double_click_opens_each_kind_of_file(open_page: Opened) -> None:
     assert copies == [], "a viewer needs no copy of the file"
 
 
-def test_members_are_previewed_and_extracted(open_page: Opened) -> None:
-    lab = open_page()
-    place = lab.double_click("small_mpk (1).tar.gz")
+def test_members_are_previewed_and_extracted(lab: LabPage) -> None:
+    place = lab.double_click(f"{ODD}_mpk (1).tar.gz")
     lab.tab("Archive").click()
     program = place.get_by_role("treeitem").filter(has_text="small_stage1_mla.lm")
     program.click()
     expect(place).to_contain_text("commands: ")
     place.get_by_role("treeitem").filter(has_text="small_compile_report.json").click(modifiers=["Control"])
     place.get_by_role("button", name="Extract 1 file", exact=True).click()
-    expect(place).to_contain_text("1 file extracted into small")
-    assert (lab.lab.folder / "small" / "small_compile_report.json").is_file()
+    expect(place).to_contain_text(f"1 file extracted into {ODD}")
+    assert (lab.lab.folder / ODD / "small_compile_report.json").is_file()
 
 
-def test_other_files_are_named_and_the_editor_stays(open_page: Opened) -> None:
-    lab = open_page()
+def test_other_files_are_named_and_the_editor_stays(lab: LabPage) -> None:
     lab.command("sima-nb:open", path="notes.yaml")
     expect(lab.document).to_contain_text("notes.yaml is YAML, but no MLA statistics")
     lab.accessible()
@@ -74,7 +72,9 @@ def test_other_files_are_named_and_the_editor_stays(open_page: Opened) -> None:
         "a_mpk.tar.gz": "SiMa Viewer",
         "a_mpk (12).tgz": "SiMa Viewer",
         "a_mla_stats.yml": "SiMa Viewer",
+        "a_mla_stats (2).yaml": "SiMa Viewer",
         "a_mpk.json": "SiMa Viewer",
+        "a_mpk (3).json": "SiMa Viewer",
         "a.sima": "SiMa Viewer",
         "a.tar.gz": "Editor",
         "a.tgz": "Editor",
@@ -89,8 +89,7 @@ def test_other_files_are_named_and_the_editor_stays(open_page: Opened) -> None:
         assert ("SiMa Viewer" in found) == (path != "a.txt")
 
 
-def test_two_chosen_files_are_compared(open_page: Opened) -> None:
-    lab = open_page()
+def test_two_chosen_files_are_compared(lab: LabPage) -> None:
     lab.row("small_mpk.tar.gz").click()
     lab.row("vendor_mpk.tar.gz").click(modifiers=["Control"])
     lab.menu("vendor_mpk.tar.gz").get_by_text("Compare", exact=True).click()
@@ -111,6 +110,10 @@ def test_a_workspace_brings_back_what_was_seen(open_page: Opened) -> None:
     lab.document.get_by_role("combobox", name="Unit").select_option("time")
     lab.document.get_by_role("searchbox").fill("global")
     expect(rows(lab.document)).to_have_count(1)
+    lab.document.get_by_role("button", name="Selection").click()
+    lab.document.get_by_role("combobox", name="Timeline").select_option("rows")
+    expect(lab.document.get_by_role("button", name="All", exact=True)).to_be_enabled()
+    lab.command("sima-nb:details")
     lab.page.wait_for_timeout(2000)
     lab.page.reload()
     lab.wait_ready()
@@ -120,12 +123,14 @@ def test_a_workspace_brings_back_what_was_seen(open_page: Opened) -> None:
     expect(rows(lab.document)).to_have_count(1)
     expect(rows(lab.document)).to_have_attribute("aria-selected", "true")
     expect(lab.document.get_by_role("combobox", name="Unit")).to_have_value("time")
+    expect(lab.document.get_by_role("combobox", name="Timeline")).to_have_value("rows")
+    expect(lab.page.locator("#sima-nb-details .sima-title")).to_contain_text("global", timeout=1000 * PATIENCE)
+    expect(lab.document.get_by_role("button", name="All", exact=True)).to_be_enabled()
     lab.page.get_by_role("tab", name="small_mpk.tar.gz ↔ other/small_mpk.tar.gz").click()
     expect(lab.document.get_by_label("Layers of both")).to_be_visible()
 
 
-def test_a_file_that_changes_is_read_again(open_page: Opened) -> None:
-    lab = open_page()
+def test_a_file_that_changes_is_read_again(lab: LabPage) -> None:
     path = lab.lab.folder / "changing_mla_stats.yaml"
     path.write_bytes(stats_text(["MLA_0/first"]))
     lab.command("sima-nb:open", path=path.name)
@@ -154,6 +159,20 @@ def test_notebook_7_opens_the_same_documents(open_page: Opened) -> None:
     assert not [error for error in errors if not any(known in error for known in NOT_OURS)]
 
 
+def test_notebook_7_compiles_and_its_documents_find_each_other(open_page: Opened) -> None:
+    """Each document is a page of its own there: the form is one, and what it is asked for reaches it."""
+    lab = open_page("tree")
+    with lab.page.context.expect_page() as opening:
+        lab.menu("small.onnx").get_by_text("Compile for the MLA").click()
+    form = opening.value.locator(".sima-nb-document:not(.sima-nb-details)")
+    expect(form.locator("[data-compiles=true]")).to_be_visible(timeout=1000 * PATIENCE)
+    form.get_by_label("Output folder").fill("seven")
+    form.get_by_role("button", name="Compile", exact=True).click()
+    done = form.locator("[data-state=done]").first
+    expect(done).to_contain_text("batch 1 asked for, 1 built", timeout=1000 * PATIENCE)
+    assert (lab.lab.folder / "seven" / "small_mpk.tar.gz").is_file()
+
+
 def test_it_speaks_german(open_page: Opened) -> None:
     """The words that the package ships, in a JupyterLab whose language pack is played by the test."""
     words = json.loads((ROOT / "sima_nb" / "locale" / "de_DE" / "LC_MESSAGES" / "sima_nb.json").read_text("utf-8"))
@@ -173,6 +192,13 @@ def test_it_speaks_german(open_page: Opened) -> None:
         expect(lab.page.get_by_role("button", name="Vergleichen mit …")).to_be_visible()
         lab.command("docmanager:open", path="small.sima")
         expect(lab.document.get_by_label("Größter Stapel")).to_be_visible(timeout=1000 * PATIENCE)
+        lab.command("docmanager:open", path="small_mpk.tar.gz")
+        lab.tab("Gantt").click()
+        expect(lab.document.get_by_role("combobox", name="Reihenfolge")).to_be_visible()
+        expect(lab.document.get_by_role("button", name="Faltung")).to_be_visible()
+        expect(lab.document).to_contain_text("4 von 4 Schichten")
+        lab.command("settingeditor:open", query="SiMa")
+        expect(lab.page.locator(".jp-SettingsPanel")).to_contain_text("Einheit von Dauern", timeout=1000 * PATIENCE)
     finally:
         lab.page.evaluate(setting.replace("de_DE", "default"))
 
@@ -188,8 +214,7 @@ DRIVE = """() => {
 }"""
 
 
-def test_a_file_of_another_drive_is_a_sentence_and_keys_choose_tabs(open_page: Opened) -> None:
-    lab = open_page()
+def test_a_file_of_another_drive_is_a_sentence_and_keys_choose_tabs(lab: LabPage) -> None:
     lab.page.evaluate(DRIVE)
     lab.command("docmanager:open", path="far:net_mpk.tar.gz")
     expect(lab.document).to_contain_text("lies on a drive that the server does not serve from a folder")

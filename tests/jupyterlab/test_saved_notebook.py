@@ -13,13 +13,15 @@ from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
 from sima_compiler.view import compare_views, units, view_of
 from tests.jupyterlab.conftest import Opened
-from tests.jupyterlab.test_one_notebook import rows, short
+from tests.jupyterlab.test_one_notebook import IN_LAB, rows, short
 from tests.jupyterlab.workbook import CELLS, Workbook
 from tests.support.jupyterlab import NotebookPage
 
 PHONE: ViewportSize = {"width": 320, "height": 900}
 #: A4 between its margins.
 PAPER: ViewportSize = {"width": 718, "height": 1000}
+#: What an output would run in a page that trusts it.
+SCRIPT = "<script>window.ran = true</script>"
 #: No box of the cell holds more than it shows.
 NOT_CUT = """cell => [...cell.querySelectorAll(".jp-OutputArea")].every(
     box => getComputedStyle(box).overflowY === "visible" || box.scrollHeight <= box.clientHeight + 1)"""
@@ -39,10 +41,14 @@ class Reopened:
 
 
 def copied(workbook: Workbook, name: str, *, changed: bool = False) -> str:
-    """The saved file under another name; ``changed`` by one character, so that no signature fits."""
+    """The saved file under another name; ``changed`` by one character and a script in every output, as by a stranger,
+    so that no signature fits.
+    """
     notebook = nbformat.read(workbook.lab.folder / workbook.file, nbformat.NO_CONVERT)
     if changed:
         notebook.cells[1].source += " "
+        for output in (output for cell in notebook.cells for output in cell.outputs if "data" in output):
+            output["data"]["text/html"] = output["data"].get("text/html", "") + SCRIPT
     file = f"{name}-{workbook.file}"
     nbformat.write(notebook, workbook.lab.folder / file)
     return file
@@ -75,6 +81,7 @@ def test_untrusted_it_says_the_same(workbook: Workbook, open_cells: Opened) -> N
     expect_views(reopened)
     expect(reopened.cell("compile").locator(".sima-view")).to_have_count(0)
     expect_report(reopened.cell("compile"), workbook)
+    assert notebook.page.evaluate("window.ran") is None, "a stranger's script ran"
 
 
 def expect_views(reopened: Reopened) -> None:
@@ -83,6 +90,11 @@ def expect_views(reopened: Reopened) -> None:
     explorer = reopened.cell("stats").locator(".sima-view")
     expect(explorer.locator(".sima-count")).to_contain_text(f"{len(workbook.layers)} of {len(workbook.layers)} layers")
     expect(rows(explorer).locator(".sima-wide")).to_have_text([short(layer.name) for layer in workbook.layers])
+    explorer.get_by_role("searchbox").fill(short(workbook.layers[-1].name))
+    expect(rows(explorer)).to_have_count(1)
+    explorer.get_by_role("searchbox").fill("")
+    for failing in ("model not found", "Loading widget"):
+        assert reopened.notebook.page.get_by_text(failing).count() == 0
     tree = reopened.cell("archive").get_by_role("tree")
     expect(tree.get_by_role("treeitem")).to_have_count(1 + len(workbook.archive.files))
     expect(reopened.cell("batch").locator(".sima-lead")).to_contain_text("is the largest feasible size up to 120")
@@ -198,3 +210,31 @@ def expect_fitting(workbook: Workbook, *names: str) -> None:
         expect(view).to_be_visible()
         assert view.evaluate("node => node.scrollWidth - node.clientWidth") <= 0, name
         assert contrast(view) >= 4.5, name
+
+
+@IN_LAB
+def test_converted_it_is_live_offline(browser: Browser, workbook: Workbook) -> None:
+    """What nbconvert writes is the live explorer with every layer; it asks for no more than an empty notebook does."""
+    saved = workbook.lab.folder / workbook.file
+    of_any_page = asked_by(browser, workbook.lab.write("empty.ipynb", []), [])
+    assert asked_by(browser, saved, [layer.name for layer in workbook.layers]) == of_any_page
+
+
+def asked_by(browser: Browser, notebook: Path, layers: list[str]) -> list[str]:
+    """The addresses that the converted page asks for while it is opened offline and shows these layers live."""
+    html, _ = HTMLExporter().from_filename(str(notebook))
+    path = notebook.with_suffix(".html")
+    path.write_text(html, "utf-8")
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    errors: list[str] = []
+    asked: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda sent: asked.append(sent.url))
+    page.goto(path.as_uri(), wait_until="domcontentloaded")
+    if layers:
+        explorer = page.locator(".sima-view").first
+        expect(rows(explorer).locator(".sima-wide")).to_have_text([short(name) for name in layers])
+    context.close()
+    assert not errors
+    return [url for url in asked if not url.startswith("file:")]

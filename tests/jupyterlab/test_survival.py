@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import nbformat
 import pytest
-from nbconvert import HTMLExporter
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Locator, expect
 
 from sima_compiler import Archive
 from tests.jupyterlab.conftest import Opened
-from tests.support.jupyterlab import Lab, NotebookPage, open_notebook
+from tests.support.jupyterlab import Lab, NotebookPage
 
 CELLS = (
     'from sima_nb import ArchiveTree, BatchNegotiation, StatsExplorer\nw = StatsExplorer("small_mpk.tar.gz")\nw',
@@ -19,8 +15,6 @@ CELLS = (
     'BatchNegotiation("small_mpk.tar.gz")',
     'from sima_nb import Comparison\nComparison("small_mpk.tar.gz", "small_mpk.tar.gz")',
 )
-#: What a cell of the third kind would run in a page that trusts it.
-SCRIPT = "<script>window.ran = true</script>"
 
 
 def layers_of(lab: Lab) -> list[str]:
@@ -121,66 +115,3 @@ def test_widgets_compose_and_the_bare_widget_is_live(open_cells: Opened) -> None
     expect(place.locator(".widget-text input")).to_have_value("dense")
     notebook.python("w.close()")
     expect(notebook.page.locator(".sima-view")).to_have_count(0)
-
-
-@pytest.fixture(scope="module")
-def saved(browser: Browser, lab: Lab) -> Path:
-    """A notebook that was run, saved and closed; its kernel is gone."""
-    lab.write("saved.ipynb", CELLS)
-    with open_notebook(browser, lab, "saved.ipynb") as notebook:
-        notebook.run_all()
-        notebook.save()
-    return lab.folder / "saved.ipynb"
-
-
-def test_reopened_with_a_fresh_kernel_it_is_whole(open_cells: Opened, lab: Lab, saved: Path) -> None:
-    notebook = open_cells(name=saved.name)
-    notebook.wait_idle()
-    wait_data(notebook)
-    expect_data(notebook, lab)
-
-
-def test_untrusted_it_is_whole_and_runs_nothing(open_cells: Opened, lab: Lab, saved: Path) -> None:
-    """A notebook from somebody else: one character more in a cell, so that no signature fits."""
-    changed = nbformat.read(saved, nbformat.NO_CONVERT)
-    changed.cells[0].source += " "
-    for cell in changed.cells:
-        for output in cell.outputs:
-            output["data"]["text/html"] += SCRIPT
-    nbformat.write(changed, lab.folder / "untrusted.ipynb")
-    notebook = open_cells(name="untrusted.ipynb")
-    notebook.wait_idle()
-    wait_data(notebook)
-    expect_data(notebook, lab)
-    assert notebook.page.evaluate("window.ran") is None
-
-
-def test_converted_it_is_whole_offline(browser: Browser, lab: Lab, saved: Path) -> None:
-    """What nbconvert writes is the live explorer with every layer; it asks for no more than an empty notebook does."""
-    empty = lab.write("empty.ipynb", [])
-    _, of_any_page = converted(browser, empty, "")
-    text, asked = converted(browser, saved, ".jp-OutputArea-output")
-    assert "4 of 4 layers" in text
-    for name in layers_of(lab):
-        assert name in text.replace("\n", ""), "a name that is cut to its column is in two pieces"
-    assert asked == of_any_page
-
-
-def converted(browser: Browser, notebook: Path, place: str) -> tuple[str, list[str]]:
-    """The text of the first such place on the converted page, opened offline, and the addresses that the page asks."""
-    html, _ = HTMLExporter().from_filename(str(notebook))
-    path = notebook.with_suffix(".html")
-    path.write_text(html, "utf-8")
-    context = browser.new_context(offline=True)
-    page = context.new_page()
-    errors: list[str] = []
-    asked: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("request", lambda sent: asked.append(sent.url))
-    page.goto(path.as_uri(), wait_until="domcontentloaded")
-    if place:
-        expect(page.locator(place).first.locator(".sima-body .sima-row")).not_to_have_count(0)
-    text = page.locator(place).first.inner_text() if place else ""
-    context.close()
-    assert not errors
-    return text, [url for url in asked if not url.startswith("file:")]

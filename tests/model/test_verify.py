@@ -226,3 +226,38 @@ def test_every_fact_stands_in_every_form() -> None:
     assert [form["form"] for form in data["forms"]] == ["float", "uint8"]
     assert set(data["forms"][0]["outputs"][0]) == {"name", "elements", "differing", "largest_steps", "snr_db"}
     assert set(data["layers"][0]) == {"node", "operator", "tensor", "snr_db", "saturated"}
+
+
+# --- operators of the list --------------------------------------------------------------------------------------------
+
+
+def averaged(operand: int) -> onnx.ModelProto:
+    """A mean that onnxruntime sums in float32, where 2 of 2,000 lie half-way between two steps, and a product."""
+    pen = QdqGraph(UINT8, seed=1)
+    mean = pen.pair(pen.op("ReduceMean", pen.input((40, 11), scale=0.03), axes=[2], keepdims=1), 0.1, 3)
+    pen.output(pen.pair(pen.op("Mul", mean, pen.operand([[[operand]]], 0.02)), 0.03, 1))
+    return pen.model()
+
+
+def many_samples() -> dict[str, np.ndarray]:
+    return {"image": np.random.default_rng(0).uniform(-3.84, 3.72, (50, 40, 11)).astype(np.float32)}
+
+
+def test_a_step_that_the_list_allows_is_told_as_such() -> None:
+    report = verify(averaged(17), many_samples(), batch_size=50)
+    assert (report.exact, report.agrees) == (False, True)
+    (node,) = report.listed
+    assert (node.operator, node.elements, node.largest_steps) == ("ReduceMean", 2000, 1)
+    assert 0 < node.differing <= 6
+    assert report.verdict.startswith("exact but for 1 node that onnxruntime computes in float32")
+    for form in (" ".join(repr(report).split()), report._repr_html_()):
+        assert "own input; every other node is exact" in form
+    assert report.to_dict()["listed"][0]["node"] == node.node
+
+
+def test_what_differs_beside_the_list_is_still_wrong() -> None:
+    """The archive of one file beside another one, in which the product behind the mean is larger."""
+    subject = Subject("net", averaged(19), Model.from_onnx(averaged(17), "net"), is_float=False)
+    report = verify_model(subject, many_samples(), batch_size=50)
+    assert (report.exact, report.agrees, report.listed) == (False, False, ())
+    assert report.verdict.startswith("differs: ")

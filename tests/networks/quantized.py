@@ -12,7 +12,7 @@ import pytest
 
 from sima_compiler import Model
 from sima_compiler.frontend.light_models import light_model
-from tests.networks.topologies import mobilenet_v2, unet, yolo_style
+from tests.networks.topologies import mobilenet_v2, unet, yolo_segmenter, yolo_style
 from tests.support.once import to_be_made
 from tests.support.oracle import folded, quantize_by_onnxruntime
 from tests.support.qdq_writer import random_inputs
@@ -21,13 +21,14 @@ from tests.support.qdq_writer import random_inputs
 BUILDERS: dict[str, Callable[[], onnx.ModelProto]] = {
     "light_resnet50": lambda: light_model("resnet50", 1),
     "light_squeezenet": lambda: light_model("squeezenet", 1),
-    "light_vgg19": lambda: light_model("vgg19", 1),
+    "light_shufflenet": lambda: light_model("shufflenet", 1),
     "mobilenet_v2": mobilenet_v2,
     "yolo_style": yolo_style,
     "unet": unet,
     "mobilenet_v2_small": lambda: mobilenet_v2(64, 0.35, classes=10),
     "yolo_style_small": lambda: yolo_style(128, 8, classes=4),
     "unet_small": lambda: unet(48, 8),
+    "yolo_segmenter_small": lambda: yolo_segmenter(128, 8, classes=4, masks=8),
 }
 
 
@@ -57,12 +58,18 @@ class Networks:
         target = self.folder / f"{name}.onnx"
         with to_be_made(target) as missing:
             if missing:
-                workplace = self.folder / f"{name}_quantizing"
-                workplace.mkdir()
-                float_model = folded(BUILDERS[name]())
-                batches = [random_inputs(float_model, 1, np.random.default_rng(index)) for index in range(2)]
-                onnx.save(quantize_by_onnxruntime(float_model, batches, workplace), target)
+                quantized_original(BUILDERS[name](), target)
         return target
+
+
+def quantized_original(float_model: onnx.ModelProto, target: Path) -> Path:
+    """The file that onnxruntime's `quantize_static` makes of a float model and two seeded samples."""
+    workplace = target.with_name(f"{target.stem}_quantizing")
+    workplace.mkdir()
+    float_model = folded(float_model)
+    batches = [random_inputs(float_model, 1, np.random.default_rng(index)) for index in range(2)]
+    onnx.save(quantize_by_onnxruntime(float_model, batches, workplace), target)
+    return target
 
 
 @pytest.fixture(scope="session")

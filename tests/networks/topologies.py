@@ -5,6 +5,7 @@ In: a resolution and a width. Out: a float ONNX model with a symbolic batch and 
 
 from __future__ import annotations
 
+import numpy as np
 import onnx
 
 from tests.networks.float_net import FloatNet
@@ -42,15 +43,71 @@ def _inverted_residual(net: FloatNet, x: str, channels: int, expansion: int, str
 def yolo_style(resolution: int = 256, width: int = 16, *, classes: int = 20, seed: int = 3) -> onnx.ModelProto:
     """A detector: split-and-concat backbone with SiLU, stacked max pools, a top-down neck, three heads."""
     net = FloatNet(seed)
-    x = _silu_conv(net, net.input((3, resolution, resolution), "image"), width, 3, 2)
-    x = _stage(net, x, width * 2, 1)
+    levels = _pyramid(net, net.input((3, resolution, resolution), "image"), width)
+    heads = [net.conv(_silu_conv(net, level, width * 4, 3), 3 * (5 + classes)) for level in levels]
+    return net.model(heads, "yolo_style")
+
+
+def _pyramid(net: FloatNet, image: str, width: int) -> tuple[str, str, str]:
+    """Maps of an eighth, a sixteenth and a 32nd of the resolution."""
+    x = _stage(net, _silu_conv(net, image, width, 3, 2), width * 2, 1)
     small = _stage(net, x, width * 4, 2)
     middle = _stage(net, small, width * 8, 2)
     large = _pyramid_pool(net, _stage(net, middle, width * 16, 1))
     middle = _merge(net, large, middle, width * 8)
-    small = _merge(net, middle, small, width * 4)
-    heads = [net.conv(_silu_conv(net, level, width * 4, 3), 3 * (5 + classes)) for level in (small, middle, large)]
-    return net.model(heads, "yolo_style")
+    return _merge(net, middle, small, width * 4), middle, large
+
+
+def yolo_segmenter(
+    resolution: int = 256, width: int = 16, *, classes: int = 20, masks: int = 16, seed: int = 5
+) -> onnx.ModelProto:
+    """A detector that also cuts objects out: boxes decoded in the network, prototypes of masks by a ConvTranspose."""
+    net = FloatNet(seed)
+    levels = _pyramid(net, net.input((3, resolution, resolution), "image"), width)
+    sizes = (64, classes, masks)
+    boxes, scores, coefficients = (
+        net.concat([_row(net, net.conv(_silu_conv(net, level, width * 4, 3), size)) for level in levels], axis=1)
+        for size in sizes
+    )
+    found = net.concat([_decoded(net, boxes, levels, resolution), net.unary("Sigmoid", scores), coefficients])
+    return net.model([found, _prototypes(net, levels[0], width * 4, masks)], "yolo_segmenter")
+
+
+def _row(net: FloatNet, x: str) -> str:
+    channels, rows, columns = net.shapes[x]
+    return net.reshape(x, (channels, rows * columns))
+
+
+def _decoded(net: FloatNet, boxes: str, levels: tuple[str, ...], resolution: int) -> str:
+    """Four distances of 16 bins each, by softmax and their mean, to centre and size in pixels."""
+    count = net.shapes[boxes][1]
+    bins = net.node("Transpose", [net.reshape(boxes, (4, 16, count))], (16, 4, count), perm=[0, 2, 1, 3])
+    shares = net.node("Softmax", [bins], (16, 4, count), axis=1)
+    places = net.constant(np.arange(16, dtype=np.float32).reshape(1, 16, 1, 1), "bins")
+    distances = net.reshape(net.node("Conv", [shares, places], (1, 4, count), kernel_shape=[1, 1]), (4, count))
+    before, behind = net.many("Split", [distances], [(2, count)] * 2, axis=1)
+    grids = [np.mgrid[: net.shapes[level][1], : net.shapes[level][2]].reshape(2, -1)[::-1] + 0.5 for level in levels]
+    steps = [
+        np.full(grid.shape[1], resolution / net.shapes[level][1]) for grid, level in zip(grids, levels, strict=True)
+    ]
+    anchors = net.constant(np.concatenate(grids, axis=1)[np.newaxis].astype(np.float32), "anchors")
+    first = net.binary("Sub", anchors, before, (2, count))
+    last = net.binary("Add", behind, anchors)
+    centre = net.binary("Div", net.binary("Add", first, last), net.constant(np.float32(2)))
+    joined = net.concat([centre, net.binary("Sub", last, first)])
+    strides = net.constant(np.concatenate(steps)[np.newaxis].astype(np.float32), "strides")
+    return net.binary("Mul", joined, strides)
+
+
+def _prototypes(net: FloatNet, x: str, channels: int, masks: int) -> str:
+    """Twice the size by a ConvTranspose of 2 x 2, then masks."""
+    x = _silu_conv(net, x, channels, 3)
+    weights = net.random.standard_normal((channels, channels, 2, 2)) * np.sqrt(1 / channels)
+    bias = net.random.standard_normal(channels) * 0.1
+    names = [x, net.constant(weights.astype(np.float32), "w"), net.constant(bias.astype(np.float32), "b")]
+    _, rows, columns = net.shapes[x]
+    x = net.node("ConvTranspose", names, (channels, 2 * rows, 2 * columns), kernel_shape=[2, 2], strides=[2, 2])
+    return _silu_conv(net, _silu_conv(net, x, channels, 3), masks)
 
 
 def _silu_conv(net: FloatNet, x: str, channels: int, kernel: int = 1, stride: int = 1) -> str:

@@ -27,6 +27,7 @@ OPERATORS = frozenset({
     "PRelu", "Reciprocal", "ReduceMax", "ReduceMean", "ReduceSum", "Relu", "Reshape", "Resize", "RMSNormalization",
     "Sigmoid", "Slice", "Softmax", "Softplus", "SpaceToDepth", "Split", "Sqrt", "Sub", "Swish", "Gather", "Tanh",
     "Transpose", "BatchNormalization", "Gemm", "Flatten", "Squeeze", "Unsqueeze", "Mish", "Max", "Min", "Neg", "Abs",
+    "LogSoftmax",
 })  # fmt: skip
 #: Operators on bytes.
 BYTES = frozenset(

@@ -18,14 +18,17 @@ import onnx
 import onnxruntime
 
 from sima_compiler import Archive, Model, ModelError, UnsupportedError, simulate
+from sima_compiler.frontend.rules import BATCH_FIRST, PRELU_SLOPE
 from sima_compiler.sim.reference import run_graph
+from tests.onnx_nodes.behind_batch import behind_batch
 from tests.onnx_nodes.cases import Case, cases
 from tests.support.fed_nodes import assert_fed_nodes_agree
 from tests.support.oracle import differing
 from tests.support.outside import session
 
 PAGE = Path(__file__).parent / "results.md"
-EQUAL, STEP, REFUSED, NOT_RUN = "equal", "one step", "refused", "not run"
+EQUAL, STEP, BEHIND, REFUSED, NOT_RUN = "equal", "one step", "behind a batch", "refused", "not run"
+BATCH_WORDS = (BATCH_FIRST.sentence, "not all the batch", PRELU_SLOPE.sentence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,10 @@ class Outcome:
     reasons: tuple[str, ...] = ()
 
 
-def outcome(case: Case, folder: Path) -> Outcome:
+def outcome(case: Case, folder: Path, *, lift: bool = True) -> Outcome:
     """Read, evaluate on the case's own data beside the file in onnxruntime; compile and simulate its first sample.
+
+    ``lift``: a case that works along the batch is tried with a batch in front of it.
 
     Raises:
         AssertionError: an element differs that must not.
@@ -49,6 +54,9 @@ def outcome(case: Case, folder: Path) -> Outcome:
         model = Model.from_onnx(case.model, case.name)
         model.compile(output_path=str(folder), batch_size=1)
     except ModelError as error:
+        lifted = behind_batch(case) if lift and _is_about_the_batch(error) else None
+        if lifted is not None and outcome(lifted, folder, lift=False).verdict in (EQUAL, STEP):
+            return Outcome(case.operator, BEHIND)
         rules = {entry.rule or entry.found for entry in error.obstacles} or {_told(error)}
         return Outcome(case.operator, REFUSED, tuple(sorted(rules)))
     inputs = {name: case.inputs[name].astype(np.float32) for name in model.graph.inputs}
@@ -57,6 +65,12 @@ def outcome(case: Case, folder: Path) -> Outcome:
     _assert_simulated(model, folder / f"{case.name}_mpk.tar.gz", inputs)
     off = any(found.off for found in (*verdict.nodes.values(), *verdict.outputs.values()))
     return Outcome(case.operator, STEP if off else EQUAL)
+
+
+def _is_about_the_batch(error: ModelError) -> bool:
+    """Whether a case would be read if its first axis were one of a sample."""
+    said = [str(error), *(entry.rule for entry in error.obstacles)]
+    return any(words in text for words in BATCH_WORDS for text in said)
 
 
 def _told(error: ModelError) -> str:
@@ -93,10 +107,11 @@ def page(outcomes: Iterable[Outcome]) -> str:
         f"The cases of onnx {onnx.__version__} for the operators of the MLA, wrapped in QuantizeLinear and",
         f"DequantizeLinear, and its cases on bytes, against onnxruntime {onnxruntime.__version__} on the same file.",
         "Written by `python -m tests.onnx_nodes.run`; a test writes it again and compares. *One step*: by the list in",
-        "[docs/operators.md](../../docs/operators.md). *Not run*: onnxruntime refuses the file.",
+        "[docs/operators.md](../../docs/operators.md). *Behind a batch*: the case works along its first axis, which is",
+        "the batch here; with a batch in front of it, it is equal. *Not run*: onnxruntime refuses the file.",
         "",
-        "| operator | cases | equal | one step | refused | not run | rules that refuse |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| operator | cases | equal | one step | behind a batch | refused | not run | rules that refuse |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     operators = sorted({one.operator for one in found})
     lines += [_row(f"`{name}`", [one for one in found if one.operator == name]) for name in operators]
@@ -108,7 +123,7 @@ def _row(label: str, found: list[Outcome], *, reasons: bool = True) -> str:
     counts = Counter(one.verdict for one in found)
     rules = Counter(rule for one in found for rule in one.reasons)
     told = "<br>".join(f"{rule} ({count})" for rule, count in sorted(rules.items())) if reasons else ""
-    cells = [counts[verdict] for verdict in (EQUAL, STEP, REFUSED, NOT_RUN)]
+    cells = [counts[verdict] for verdict in (EQUAL, STEP, BEHIND, REFUSED, NOT_RUN)]
     return f"| {label} | {len(found)} | {' | '.join(map(str, cells))} | {told} |"
 
 

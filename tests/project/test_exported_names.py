@@ -25,6 +25,8 @@ ENGINE_NAMES = {
     "Model",
     "Obstacle",
     "Progress",
+    "SweepTable",
+    "sweep",
     "TensorDRAMLayout",
     "TensorTessellateParameters",
     "VerifyReport",

@@ -127,13 +127,18 @@ def test_metadata_states_python_licence_and_extras(wheel: zipfile.ZipFile, names
     assert found["Name"] == "sima-nb"
     assert found["Requires-Python"] == ">=3.11"
     assert found["License-Expression"] == "Apache-2.0"
-    assert set(found.get_all("Provides-Extra") or []) == {"lab", "a65", "exact", "dev"}
+    assert set(found.get_all("Provides-Extra") or []) == {"lab", "a65", "dask", "tables", "exact", "dev"}
+
+
+#: Compilers whose next version would write other bytes of the same source.
+PINNED = ("ziglang",)
 
 
 def test_requirements_have_lower_bounds_and_no_upper_ones() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     lists = [project["dependencies"], *project["optional-dependencies"].values()]
-    wrong = [text for texts in lists for text in texts if ">=" not in text or "<" in text or "==" in text]
+    wrong = [text for texts in lists for text in texts
+             if ">=" not in text or "==" in text or ("<" in text and not text.startswith(PINNED))]  # fmt: skip
     assert not wrong
 
 

@@ -141,6 +141,7 @@ def test_a_job_is_what_simac_compile_gives(works: Server, tmp_path: Path) -> Non
     assert all(stage["done"] == stage["total"] for stage in done["stages"])
     expected = Model.load("saved", works.folder).compile(output_path=tmp_path, batch_size=3, compress=False, quads=2)
     assert (works.folder / "made" / "saved_mpk.tar.gz").read_bytes() == expected.path.read_bytes()
+    assert works.get("source", path="made/saved_mpk.tar.gz").json == {"path": "saved.sima"}
     log = works.get(f"jobs/{job['id']}/log").json
     assert "sima_compiler" in log["text"]
     assert str(works.folder) not in log["text"]
@@ -155,6 +156,7 @@ def test_a_float_model_needs_samples(works: Server) -> None:
     assert failed["error"]["message"].startswith("float.onnx")
     done = wait(works, submit(works, "float.onnx", calibration_random=2, name="floating"), ended)
     assert done["result"]["path"] == "floating_mpk.tar.gz"
+    assert works.get("source", path="floating_mpk.tar.gz").json == {"path": "float.onnx"}
     assert any("random" in warning for warning in done["result"]["warnings"])
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from sima_compiler import Archive
-from sima_compiler.view import MemberPreviews, compare_paths, to_binary, view_of_path
+from sima_compiler.view import MemberPreviews, compare_paths, page_html, to_binary, view_of_path
 from tests.server.conftest import head_of
 from tests.support.jupyter_server import Server
 
@@ -44,6 +45,14 @@ def test_a_view_is_the_one_of_the_notebook_but_for_its_path(server: Server) -> N
     assert answer.body.endswith(columns)
 
 
+def test_the_report_is_kept_as_the_page_that_simac_writes(server: Server) -> None:
+    answer = server.get("page", path="small_mpk.tar.gz")
+    assert (answer.status, answer.headers["Content-Disposition"]) == (200, "attachment")
+    expected = page_html(replace(view_of_path(server.folder / "small_mpk.tar.gz"), path="small_mpk.tar.gz"))
+    assert answer.body.decode() == expected
+    assert server.get("page", path="notes.json").status == 400
+
+
 @pytest.mark.parametrize(
     ("path", "says"),
     [
@@ -67,6 +76,17 @@ def test_the_tree_is_the_archives(server: Server) -> None:
     archive = Archive.open(server.folder / "small_mpk.tar.gz")
     assert files == [{"name": file.name, "bytes": file.bytes, "kind": str(file.kind)} for file in archive.files]
     assert server.get("tree", path="small_mla_stats.yaml").status == 400
+
+
+def test_the_model_of_an_archive_is_found_by_its_name(server: Server) -> None:
+    """Beside it or in the folder above; what no compile of this server wrote is otherwise nobody's."""
+    (server.folder / "built").mkdir()
+    (server.folder / "built" / "small_mpk (1).tar.gz").hardlink_to(server.folder / "small_mpk.tar.gz")
+    for path in ("small_mpk.tar.gz", "built/small_mpk (1).tar.gz"):
+        assert server.get("source", path=path).json == {"path": "small.onnx"}
+    assert server.get("source", path="vendor_mpk.tar.gz").json == {"path": None}
+    assert server.get("source", path="notes.json").status == 400
+    assert server.get("source", path="nothing_mpk.tar.gz").status == 404
 
 
 def test_members_come_in_pages_and_programs_disassembled(server: Server) -> None:

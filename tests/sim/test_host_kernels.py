@@ -8,14 +8,18 @@ from collections.abc import Mapping
 import numpy as np
 import onnxruntime
 import pytest
+from hypothesis import given, settings
+from hypothesis.strategies import DataObject, data, integers, lists, sampled_from
 
+from sima_compiler.a65.lowering.table import LOWERINGS
 from sima_compiler.a65.onnx_form import to_onnx_bytes
 from sima_compiler.errors import HostError, InputError
 from sima_compiler.ir.host import HostSegment
-from sima_compiler.ir.host_rules.table import HOST_RULES
+from sima_compiler.ir.host_rules.table import HOST_RULES, REAL_ERROR
 from sima_compiler.sim.host import run
 from sima_compiler.sim.host.table import KERNELS
 from tests.support.host_cases import Case, all_cases, one
+from tests.support.random_segments import random_segment
 
 CASES: dict[str, list[Case]] = defaultdict(list)
 for _case in all_cases():
@@ -45,7 +49,7 @@ def error(found: np.ndarray, wanted: np.ndarray) -> float:
 
 
 def test_every_operator_has_a_kernel_a_rule_and_cases() -> None:
-    assert set(HOST_RULES) == set(KERNELS) == set(CASES)
+    assert set(HOST_RULES) == set(KERNELS) == set(LOWERINGS) == set(CASES)
 
 
 @pytest.mark.parametrize("op", sorted(HOST_RULES))
@@ -57,6 +61,29 @@ def test_a_kernel_agrees_with_onnxruntime(op: str) -> None:
         if worst > HOST_RULES[op].error and not case.undefined:
             wrong.append(f"{case.name}: {worst:.2e}")
     assert not wrong, wrong
+
+
+@pytest.mark.parametrize(
+    "seeds", [range(first, first + 25) for first in range(0, 100, 25)], ids=lambda s: f"{s[0]}..{s[-1]}"
+)
+def test_random_segments_agree_with_onnxruntime(seeds: range) -> None:
+    for seed in seeds:
+        segment, inputs = random_segment(seed)
+        found = run(segment, inputs)
+        for name, wanted in oracle(segment, inputs).items():
+            # Twenty nodes one after the other add up what each may differ by.
+            assert error(found[name], wanted) <= 5 * REAL_ERROR, (seed, name)
+
+
+@given(data())
+@settings(max_examples=60)
+def test_any_shapes_broadcast_as_onnxruntime_broadcasts(draw: DataObject) -> None:
+    shape = draw.draw(lists(integers(0, 4), max_size=5))
+    other = [draw.draw(sampled_from((1, size))) for size in shape][draw.draw(integers(0, len(shape))) :]
+    random = np.random.default_rng(len(shape))
+    pair = [random.standard_normal(sizes).astype(np.float32) for sizes in (shape, other)]
+    case = one("shapes", draw.draw(sampled_from(("Add", "Sub", "Mul", "Less"))), pair)
+    assert error(run(case.segment, case.inputs)["y0"], oracle(case.segment, case.inputs)["y0"]) == 0
 
 
 def test_what_onnxruntime_leaves_to_chance_is_defined_here() -> None:

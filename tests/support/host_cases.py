@@ -6,7 +6,7 @@ The same cases are judged in numpy against onnxruntime, and in machine code agai
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -608,6 +608,37 @@ def _recurrent(draw: _Draw) -> Iterator[Case]:
                     outputs=outputs,
                     **more,
                 )
+
+
+def joined(cases: Sequence[Case]) -> tuple[HostSegment, dict[str, np.ndarray]]:
+    """All cases as one segment of independent nodes, and what it is fed: one build and one run for all of them."""
+    parts = [_renamed(case, f"{number}/") for number, case in enumerate(cases)]
+    segment = HostSegment(
+        name="cases",
+        inputs=tuple(tensor for part in parts for tensor in part.segment.inputs),
+        outputs=tuple(tensor for part in parts for tensor in part.segment.outputs),
+        nodes=tuple(node for part in parts for node in part.segment.nodes),
+        constants={name: value for part in parts for name, value in part.segment.constants.items()},
+    )
+    return segment, {name: value for part in parts for name, value in part.inputs.items()}
+
+
+def _renamed(case: Case, prefix: str) -> Case:
+    """The case with every name behind a prefix."""
+
+    def named(names: Sequence[str]) -> tuple[str, ...]:
+        return tuple(prefix + name if name else "" for name in names)
+
+    segment = case.segment
+    nodes = [replace(n, inputs=named(n.inputs), outputs=named(n.outputs), source=case.name) for n in segment.nodes]
+    changed = HostSegment(
+        name=segment.name,
+        inputs=tuple(replace(tensor, name=prefix + tensor.name) for tensor in segment.inputs),
+        outputs=tuple(replace(tensor, name=prefix + tensor.name) for tensor in segment.outputs),
+        nodes=tuple(nodes),
+        constants={prefix + name: value for name, value in segment.constants.items()},
+    )
+    return Case(case.name, changed, {prefix + name: value for name, value in case.inputs.items()}, case.undefined)
 
 
 @cache

@@ -32,12 +32,14 @@ ROOT = Path(__file__).parents[2]
 EXTENSION = ROOT / "sima_nb" / "labextension"
 #: Seconds for a server or a page to come up while other work runs on the same two cores.
 PATIENCE = 90
-#: What the applications complain of by themselves, with no output of ours on the page: Notebook 7.6 twice, and
-#: JupyterLab's debugger, which still asks a kernel that is being shut down.
+#: What the applications complain of by themselves, with no output of ours on the page: Notebook 7.6 twice,
+#: JupyterLab's debugger, which still asks a kernel that is being shut down, and its toolbars, which are laid out a
+#: moment after they are shown, even if they have been closed by then.
 NOT_OURS = (
     "reading 'schema'",
     "Command 'filebrowser:open-path' not registered",
     "Could not restore the debugger state: Canceled future for debug_request",
+    "Cannot read properties of null (reading 'promise')",
 )
 
 
@@ -64,10 +66,11 @@ class Lab:
 
 
 @contextlib.contextmanager
-def running_lab(folder: Path, python: str = "") -> Generator[Lab]:
+def running_lab(folder: Path, python: str = "", base: str = "") -> Generator[Lab]:
     """A server that ends with the block, together with its kernels.
 
-    ``python`` is another environment's, whose installed packages are used instead of this checkout.
+    ``python`` is another environment's, whose installed packages are used instead of this checkout; ``base`` is a path
+    below which everything is served, as on a hub.
     """
     notebooks, token, port = folder / "notebooks", secrets.token_hex(16), _free_port()
     environment = _environment(folder, installed=bool(python))
@@ -75,7 +78,7 @@ def running_lab(folder: Path, python: str = "") -> Generator[Lab]:
     options = (
         *("--no-browser", "--allow-root", "--expose-app-in-browser", "--ip=127.0.0.1", f"--port={port}"),
         *("--ServerApp.port_retries=0", f"--ServerApp.root_dir={notebooks}", f"--IdentityProvider.token={token}"),
-        "--JupyterNotebookApp.expose_app_in_browser=True",
+        *("--JupyterNotebookApp.expose_app_in_browser=True", f"--ServerApp.base_url={base}/"),
     )
     with (folder / "server.log").open("wb") as log:
         server = subprocess.Popen(
@@ -87,7 +90,7 @@ def running_lab(folder: Path, python: str = "") -> Generator[Lab]:
             start_new_session=True,
         )
         try:
-            lab = Lab(f"http://127.0.0.1:{port}", token, notebooks)
+            lab = Lab(f"http://127.0.0.1:{port}{base}", token, notebooks)
             _wait_for(lab, server, folder / "server.log")
             yield lab
         finally:

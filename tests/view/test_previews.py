@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from sima_compiler.a65 import build
 from sima_compiler.archive.reader import Archive
 from sima_compiler.errors import ArchiveError
+from sima_compiler.ir.host import Dtype, HostNode, HostSegment, HostTensor
 from sima_compiler.lm.listing import disassemble
 from sima_compiler.view import previews
 from sima_compiler.view.previews import LONGEST_LINE, PAGE_LINES, MemberPreviews
@@ -82,6 +85,16 @@ def test_an_elf_file_is_its_symbols(tmp_path: Path) -> None:
     assert found.lines[0] == "ELF file for AArch64, 2 symbols"
     assert found.lines[3].split() == ["1000", "64", "global", "function", "a65_run"]
     assert found.lines[4].endswith("expf  (from elsewhere)")
+
+
+def test_a_host_library_shows_the_c_that_it_was_built_from(tmp_path: Path) -> None:
+    tensor = HostTensor("x", (2, 3), Dtype.FLOAT32)
+    node = HostNode("Softmax", ("x",), ("y",), {"axis": -1}, "head")
+    library = build(HostSegment("tail", (tensor,), (replace(tensor, name="y"),), (node,), {}))
+    lines = desk(tmp_path, ("net_stage2_a65.so", library)).page("net_stage2_a65.so").lines
+    assert any(line.endswith("function     sima_host_run") for line in lines)
+    assert "built from" in lines
+    assert "    sima_softmax(in0, out0, 2, 3, 1, 0);" in lines
 
 
 def test_other_binaries_are_their_first_bytes(tmp_path: Path) -> None:

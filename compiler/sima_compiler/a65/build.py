@@ -1,11 +1,13 @@
 """A host segment as the `.so` that the Cortex-A65 loads.
 
-In: a `HostSegment`. Out: the bytes of a stripped AArch64 shared object. Always: the same segment gives the same bytes.
+In: a `HostSegment`. Out: the bytes of a stripped AArch64 shared object; `kernels/sima_host.h` says what it offers.
+Always: the same segment gives the same bytes, in any folder.
 """
 
 from __future__ import annotations
 
-from sima_compiler.errors import MissingExtraError
+from sima_compiler.a65.source import C_FILE, source_of
+from sima_compiler.a65.toolchain import SHARED, TARGET, compile_c
 from sima_compiler.ir.host import HostSegment
 
 
@@ -16,4 +18,4 @@ def build(segment: HostSegment) -> bytes:
         MissingExtraError: the cross compiler is not installed; the hint is the command.
         HostError: the segment is not sound.
     """
-    raise MissingExtraError(f"{segment.name}: no cross compiler", hint='pip install "sima-nb[a65]"')
+    return compile_c(source_of(segment).files, (*SHARED, *TARGET, "-fPIC", "-shared", C_FILE), "segment.so")

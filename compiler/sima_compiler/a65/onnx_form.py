@@ -119,4 +119,4 @@ def _value_info(tensor: HostTensor) -> onnx.ValueInfoProto:
 def _initializer(name: str, value: Array) -> onnx.TensorProto:
     from onnx import numpy_helper
 
-    return numpy_helper.from_array(np.ascontiguousarray(value), name)
+    return numpy_helper.from_array(np.asarray(value, order="C"), name)

@@ -18,6 +18,7 @@ ELF_MAGIC = b"\x7fELF"
 MOST_SYMBOLS = 100_000
 
 _SYMBOL_TABLES = {2, 11}  # SHT_SYMTAB, SHT_DYNSYM
+_NO_BYTES = 8  # SHT_NOBITS
 _KINDS = {0: "", 1: "object", 2: "function", 3: "section", 4: "file", 6: "thread-local"}
 _BINDINGS = {0: "local", 1: "global", 2: "weak"}
 _MACHINES = {3: "x86", 40: "ARM", 62: "x86-64", 183: "AArch64", 243: "RISC-V"}
@@ -65,6 +66,7 @@ class _Layout:
 
 @dataclass(frozen=True, slots=True)
 class _Section:
+    name: int  # where its name starts in the table of names
     kind: int
     offset: int
     bytes: int
@@ -79,11 +81,29 @@ def read_elf(data: bytes, entry: str = "") -> ElfFile:
         InvalidArchiveError: no ELF file, or one whose tables lie outside of it.
     """
     layout = _layout(data, entry)
-    header = _unpack(layout.file_header, data, 16, entry)
-    machine, table, entry_bytes, count = header[1], header[5], header[10], header[11]
-    sections = [_section(layout, data, table + index * entry_bytes, entry) for index in range(count)]
+    machine = _unpack(layout.file_header, data, 16, entry)[1]
+    sections = _sections(layout, data, entry)
     symbols = tuple(symbol for symbol in _symbols(layout, data, sections, entry) if symbol.name)
     return ElfFile(_MACHINES.get(machine, f"machine {machine}"), symbols)
+
+
+def section_bytes(data: bytes, name: str, entry: str = "") -> bytes | None:
+    """What the section of that name holds; None where there is none.
+
+    Raises:
+        InvalidArchiveError: no ELF file, or one whose tables lie outside of it.
+    """
+    layout = _layout(data, entry)
+    sections = _sections(layout, data, entry)
+    place = _unpack(layout.file_header, data, 16, entry)[12]
+    if place >= len(sections):
+        return None
+    found = next((part for part in sections if _text(data, sections[place], part.name) == name), None)
+    if found is None:
+        return None
+    if found.kind == _NO_BYTES or found.offset + found.bytes > len(data):
+        raise InvalidArchiveError(f"{entry}: damaged: section {name} lies outside of the file", entry=entry)
+    return data[found.offset : found.offset + found.bytes]
 
 
 def _layout(data: bytes, entry: str) -> _Layout:
@@ -92,9 +112,15 @@ def _layout(data: bytes, entry: str) -> _Layout:
     return _Layout("<" if data[5] == 1 else ">", data[4] == 2)
 
 
+def _sections(layout: _Layout, data: bytes, entry: str) -> list[_Section]:
+    header = _unpack(layout.file_header, data, 16, entry)
+    table, entry_bytes, count = header[5], header[10], header[11]
+    return [_section(layout, data, table + index * entry_bytes, entry) for index in range(count)]
+
+
 def _section(layout: _Layout, data: bytes, place: int, entry: str) -> _Section:
     found = _unpack(layout.section_header, data, place, entry)
-    return _Section(kind=found[1], offset=found[4], bytes=found[5], link=found[6], entry_bytes=found[9])
+    return _Section(name=found[0], kind=found[1], offset=found[4], bytes=found[5], link=found[6], entry_bytes=found[9])
 
 
 def _symbols(layout: _Layout, data: bytes, sections: list[_Section], entry: str) -> Iterator[Symbol]:

@@ -38,6 +38,10 @@ class Limits:
     kept_bytes: int = 64 << 20
 
 
+#: Called on the way through whatever takes long; raises to stop.
+Watch = Callable[[], None]
+
+
 def unwatched() -> None:
     """For readers whom nobody may stop."""
 
@@ -49,7 +53,7 @@ class GzipStream:
     ``watch`` is called for every piece that is read and may raise: nobody reads a gigabyte for one who left.
     """
 
-    def __init__(self, file: BinaryIO, limits: Limits, watch: Callable[[], None] = unwatched) -> None:
+    def __init__(self, file: BinaryIO, limits: Limits, watch: Watch = unwatched) -> None:
         self._file = file
         self._limits = limits
         self._watch = watch

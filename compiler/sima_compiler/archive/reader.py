@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from sima_compiler.archive.batch import BatchResult, read_batch
 from sima_compiler.archive.extract import extract_members
-from sima_compiler.archive.gunzip import GZIP_MAGIC, GzipStream, Limits, unwatched
+from sima_compiler.archive.gunzip import GZIP_MAGIC, GzipStream, Limits, Watch, unwatched
 from sima_compiler.archive.mpk_document import MpkDocument
 from sima_compiler.archive.names import ARCHIVE_SUFFIX, FileKind, archive_name, is_archive_name, stage_order
 from sima_compiler.archive.report import parse_report
@@ -31,14 +31,13 @@ from sima_compiler.errors import (
     SizeLimitError,
     UnsupportedExtensionError,
 )
+from sima_compiler.files.nearby import meant
 
 if TYPE_CHECKING:
     from sima_compiler.sim.trace_columns import TraceColumns
 
 #: What is read of every archive; the rest is kept as far as the budget allows, and read again when it is asked for.
 _ALWAYS_KEPT = (FileKind.MPK, FileKind.REPORT, FileKind.STATS)
-#: Called for every piece of a file that is read; raises to stop.
-Watch = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +234,7 @@ def _no_archive(path: Path) -> UnsupportedExtensionError:
         hint = f"it holds {', '.join(inside)}" if inside else hint
     elif not os.path.exists(path):  # noqa: PTH110
         problem = f"{path}: there is no such file, and the name is not that of an archive (<name>{ARCHIVE_SUFFIX})"
+        hint = meant(path, is_archive_name) or hint
     elif path.suffix in {".sima", ".onnx"}:
         hint = f"this is a model; compile it first: simac compile {path}"
     elif path.suffix == ".tar":
@@ -250,7 +250,7 @@ def _open(path: Path, limits: Limits, watch: Watch) -> Archive:
     mpk_name = _mpk_name(files, archive_name(path.name))
     mpk = MpkDocument.parse(kept[mpk_name], entry=mpk_name, limits=limits)
     report_name = next(iter(_names_of(files, FileKind.REPORT)), "")
-    stats, unreadable = _read_stats(files, kept)
+    stats, unreadable = _read_stats(files, kept, watch)
     report = parse_report(kept[report_name], entry=report_name, largest=limits.json_bytes) if report_name else None
     return Archive(
         path=path,
@@ -309,13 +309,15 @@ def _mpk_name(files: tuple[FileEntry, ...], archive_name: str) -> str:
     return (own or names)[0]
 
 
-def _read_stats(files: tuple[FileEntry, ...], kept: Mapping[str, bytes]) -> tuple[MlaStats | None, list[str]]:
+def _read_stats(
+    files: tuple[FileEntry, ...], kept: Mapping[str, bytes], watch: Watch
+) -> tuple[MlaStats | None, list[str]]:
     """The statistics that can be read, and a sentence for each file that cannot: it hides its own layers only."""
     segments: list[MlaStats] = []
     warnings: list[str] = []
     for name in _names_of(files, FileKind.STATS):
         try:
-            segments.append(MlaStats.parse(kept[name], entry=name))
+            segments.append(MlaStats.parse(kept[name], entry=name, watch=watch))
         except SchemaError as error:
             warnings.append(f"{error.message}; its layers are not shown and count in no total of layers")
     return (MlaStats.concat(segments) if segments else None), warnings
@@ -341,7 +343,8 @@ def _open_file(path: Path) -> BinaryIO:
             raise InvalidArchiveError(f"{'a folder' if path.is_dir() else 'not a regular file'}; expected an archive")
         return path.open("rb")
     except OSError as error:
-        raise InvalidArchiveError(f"cannot be read: {error.strerror or error}") from error
+        hint = meant(path, is_archive_name) if isinstance(error, FileNotFoundError) else ""
+        raise InvalidArchiveError(f"cannot be read: {error.strerror or error}", hint=hint) from error
 
 
 def _identity(file: BinaryIO) -> tuple[int, ...]:

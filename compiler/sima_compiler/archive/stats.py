@@ -18,9 +18,11 @@ import numpy.typing as npt
 import yaml
 
 from sima_compiler.archive.coverage import Coverage, coverage_of
+from sima_compiler.archive.gunzip import Watch, unwatched
 from sima_compiler.archive.stats_forms import is_plain_name, read_fast
 from sima_compiler.archive.stats_yaml import parse_columns
 from sima_compiler.errors import InvalidArchiveError, SchemaError
+from sima_compiler.files.nearby import meant
 
 Int64Array = npt.NDArray[np.int64]
 
@@ -101,8 +103,8 @@ class MlaStats:
         return _sorted(columns[0], tuple(names), columns[1], columns[2])
 
     @staticmethod
-    def parse(text: bytes | str, *, entry: str = "mla_stats.yaml") -> MlaStats:
-        """Stats from YAML in UTF-8. ``entry`` names the text in errors.
+    def parse(text: bytes | str, *, entry: str = "mla_stats.yaml", watch: Watch = unwatched) -> MlaStats:
+        """Stats from YAML in UTF-8. ``entry`` names the text in errors; ``watch`` may raise on the way to stop it.
 
         Unknown keys of a layer are ignored; numbers may be quoted or end in ``.0``; a layer without cycles has no
         length; the layers of a list have an ``id`` or are numbered from 1.
@@ -111,11 +113,11 @@ class MlaStats:
             SchemaError: the text does not follow the grammar; the message gives the line.
         """
         data = text.encode("utf-8", "replace") if isinstance(text, str) else text
-        return parse_known_form(data.replace(b"\r\n", b"\n")) or parse_any_form(text, entry)
+        return parse_known_form(data.replace(b"\r\n", b"\n")) or parse_any_form(text, entry, watch)
 
     @staticmethod
-    def read(path: str | Path) -> MlaStats:
-        """Stats from a YAML file.
+    def read(path: str | Path, *, watch: Watch = unwatched) -> MlaStats:
+        """Stats from a YAML file; ``watch`` may raise on the way to stop it.
 
         Raises:
             InvalidArchiveError: the file cannot be read. SchemaError: it does not follow the grammar.
@@ -124,8 +126,9 @@ class MlaStats:
             data = Path(path).read_bytes()
         except OSError as error:
             reason = error.strerror or str(error)
-            raise InvalidArchiveError(f"{path}: cannot be read: {reason}", entry=str(path)) from error
-        return MlaStats.parse(data, entry=str(path))
+            hint = meant(Path(path), lambda name: name.endswith((".yaml", ".yml")))
+            raise InvalidArchiveError(f"{path}: cannot be read: {reason}", entry=str(path), hint=hint) from error
+        return MlaStats.parse(data, entry=str(path), watch=watch)
 
     @staticmethod
     def concat(segments: Sequence[MlaStats]) -> MlaStats:
@@ -221,9 +224,9 @@ def parse_known_form(data: bytes) -> MlaStats | None:
     return _sorted(columns[0], tuple(columns[1]), columns[2], columns[3])
 
 
-def parse_any_form(text: bytes | str, entry: str) -> MlaStats:
+def parse_any_form(text: bytes | str, entry: str, watch: Watch = unwatched) -> MlaStats:
     """Stats from any YAML spelling, event by event; errors as in `MlaStats.parse`."""
-    columns = parse_columns(text, entry)
+    columns = parse_columns(text, entry, watch)
     arrays = [np.array(column, dtype=np.int64) for column in (columns.ids, columns.starts, columns.ends)]
     problem = first_problem(*arrays)
     if problem:

@@ -1,6 +1,7 @@
 """The forgiving way to read `*_mla_stats.yaml`: any YAML spelling of the same layers, event by event.
 
-In: text. Out: `StatsColumns`, one value per layer and the line where each begins.
+In: text. Out: `StatsColumns`, one value per layer and the line where each begins. ``watch`` is called every so many
+events and may raise: a large file of this kind takes seconds, and nobody reads on for one who left.
 Always holds: memory grows with the layers only, because no tree is built; aliases, anchors, tags, merge keys and deep
 nesting are refused, so no text can expand.
 """
@@ -8,12 +9,13 @@ nesting are refused, so no text can expand.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
+from sima_compiler.archive.gunzip import Watch
 from sima_compiler.errors import SchemaError
 
 #: Largest id and cycle; the sum over every segment of an archive still fits a signed 64-bit column.
@@ -27,6 +29,8 @@ _RESOLVER = yaml.resolver.Resolver()
 _WHOLE = re.compile(r"([+-]?(?:0|[1-9][0-9]*))(?:\.0*)?")
 _TEXT_TAG = "tag:yaml.org,2002:str"
 _KEYS = ("name", "start_cycle", "end_cycle")
+#: Events between two calls of ``watch``: some 20 ms, and a call costs nothing beside them.
+_WATCHED_EVENTS = 2048
 _NOTHING = re.compile(r"~|null|Null|NULL|")
 
 
@@ -46,20 +50,28 @@ def is_plain_text(value: str) -> bool:
     return _RESOLVER.resolve(yaml.ScalarNode, value, (True, False)) == _TEXT_TAG
 
 
-def parse_columns(text: bytes | str, entry: str) -> StatsColumns:
+def parse_columns(text: bytes | str, entry: str, watch: Watch) -> StatsColumns:
     """Columns of a stats text in any YAML spelling.
 
     Raises:
-        SchemaError: not UTF-8, not YAML, not one mapping of layers, or a value of the wrong kind; with the line.
+        SchemaError: not UTF-8, not YAML, not one mapping of layers, or a value of the wrong kind; with the line. And
+            what ``watch`` raises.
     """
     decoded = _decode(text, entry)
     try:
-        return _Parser(iter(yaml.parse(decoded, Loader=_LOADER)), entry).document()
+        return _Parser(_watched(yaml.parse(decoded, Loader=_LOADER), watch), entry).document()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise SchemaError(f"{entry}, line {line}: not YAML: {error.problem}", entry=entry) from error
     except yaml.YAMLError as error:
         raise SchemaError(f"{entry}: not YAML: {error}", entry=entry) from error
+
+
+def _watched(events: Iterable[yaml.Event], watch: Watch) -> Iterator[yaml.Event]:
+    for number, event in enumerate(events):
+        if number % _WATCHED_EVENTS == 0:
+            watch()
+        yield event
 
 
 def _decode(text: bytes | str, entry: str) -> str:

@@ -17,12 +17,20 @@ def prepare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("after", metavar="AFTER", help="what to compare it with; archives and statistics may be mixed")
     parser.add_argument(
         "--over",
-        type=float,
+        type=_percent,
         default=None,
         metavar="PERCENT",
         help="only layers that changed by more than this, largest change first (default: all, in order of execution)",
     )
     add_json_argument(parser)
+
+
+def _percent(text: str) -> float:
+    """A number of percent, with or without the sign."""
+    try:
+        return float(text.removesuffix("%"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of percent") from None
 
 
 def run(arguments: argparse.Namespace) -> Output:

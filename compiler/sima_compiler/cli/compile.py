@@ -13,8 +13,6 @@ from sima_compiler.cli.layout import pairs, size
 from sima_compiler.cli.progress import progress_bar
 from sima_compiler.sources import model_from_arguments
 from sima_compiler.view import units, wordings
-from sima_compiler.view.page import check_page, write_page
-from sima_compiler.view.reading import view_of
 
 if TYPE_CHECKING:
     from sima_compiler.archive.report_records import CompileReport
@@ -27,6 +25,8 @@ MOST_ADVICE = 3
 def run(arguments: argparse.Namespace) -> Output:
     """Compile; JSON: the result's own keys, with the command's warnings in front of the compiler's."""
     if arguments.html:
+        from sima_compiler.view.page import check_page
+
         check_page(arguments.html)
     warnings = Warnings()
     with progress_bar() as progress:
@@ -37,9 +37,13 @@ def run(arguments: argparse.Namespace) -> Output:
     for sentence in result.warnings:
         warnings(sentence)
     if arguments.html:
+        from sima_compiler.view.page import write_page
+        from sima_compiler.view.reading import view_of
+
         write_page(view_of(result.archive, warnings.sentences), arguments.html)
     data = {**result.to_dict(), "warnings": warnings.sentences}
-    return Output(data, describe(result, arguments.html))
+    # the text ends with advice, for which the archive is read and its run replayed: a sixth of a compile's time
+    return Output(data, "" if arguments.json else describe(result, arguments.html))
 
 
 def describe(result: CompileResult, report: str | None = None) -> str:
@@ -70,6 +74,8 @@ def describe(result: CompileResult, report: str | None = None) -> str:
 
 def _advice(result: CompileResult) -> list[tuple[str, str]]:
     """The costliest findings in a line each; the report and the notebook have their evidence."""
+    from sima_compiler.view.reading import view_of
+
     lines: list[tuple[str, str]] = []
     for finding in view_of(result.archive).findings[:MOST_ADVICE]:
         gain = wordings.gain(finding.cycles, finding.bytes, finding.steps)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 COMMANDS = (
     *("quantize", "check", "compile", "inspect", "stats", "batch", "compare"),
-    *("simulate", "verify", "export", "disassemble"),
+    *("simulate", "verify", "export", "disassemble", "sweep"),
 )
 WRONG_USAGE = 2
 

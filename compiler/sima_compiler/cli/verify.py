@@ -10,12 +10,13 @@ from sima_compiler.sources import verify_from_arguments
 
 
 def run(arguments: argparse.Namespace) -> Output:
-    """Verify; JSON: path, exact, verdict, samples, actual_batch_size, int8_activations, forms, layers, warnings.
+    """Verify; JSON: path, exact, agrees, verdict, samples, actual_batch_size, int8_activations, forms, listed, layers,
+    warnings.
 
-    Where something differs ``error`` stands beside them, and the exit code is 1.
+    Where more differs than the list of operators allows, ``error`` stands beside them, and the exit code is 1.
     """
     report = verify_from_arguments(arguments, Warnings())
-    return Output(report.to_dict(), repr(report), problem="" if report.exact else report.verdict)
+    return Output(report.to_dict(), repr(report), problem="" if report.agrees else report.verdict)
 
 
 COMMAND = Command(

@@ -52,17 +52,28 @@ def write_sima(model: onnx.ModelProto, name: str, source: str, folder: Path) -> 
     Raises:
         OutputError: the folder or the file cannot be written; nothing half-written is left.
     """
-    labelled = onnx.ModelProto()
-    labelled.CopyFrom(model)
-    kept = [entry for entry in model.metadata_props if entry.key == WARNINGS_KEY or not entry.key.startswith(PREFIX)]
-    del labelled.metadata_props[:]
-    labelled.metadata_props.extend(kept)
+    labelled = _without_labels(model)
     for key, value in (("format_version", FORMAT_VERSION), ("name", name), ("source", source)):
         labelled.metadata_props.add(key=PREFIX + key, value=value)
     path = folder / f"{name}{SUFFIX}"
     with output_folder(folder):
         write_whole(path, labelled.SerializeToString(deterministic=True))
     return path
+
+
+def network_bytes(model: onnx.ModelProto) -> bytes:
+    """The network alone: the same bytes whether it was read from the user's file or from a ``.sima`` file of it."""
+    return _without_labels(model).SerializeToString(deterministic=True)
+
+
+def _without_labels(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy without what says where it came from; what reading had to warn about stays."""
+    bare = onnx.ModelProto()
+    bare.CopyFrom(model)
+    kept = [entry for entry in model.metadata_props if entry.key == WARNINGS_KEY or not entry.key.startswith(PREFIX)]
+    del bare.metadata_props[:]
+    bare.metadata_props.extend(kept)
+    return bare
 
 
 def read_sima(path: Path) -> SavedModel:

@@ -72,12 +72,15 @@ def _run(
 ) -> Float32Array:
     import onnxruntime
 
-    proto = helper.make_node(node.operator, ["x", *node.inputs[1:]], ["y"], **node.attributes)
+    names = {name: f"extra_{place}" for place, name in enumerate(extras)}
+    proto = helper.make_node(
+        node.operator, ["x", *(names.get(name, "") for name in node.inputs[1:])], ["y"], **node.attributes
+    )
     graph = helper.make_graph(
         [proto], "function",
         [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, values.shape)],
         [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, values.shape)],
-        [numpy_helper.from_array(array, name) for name, array in extras.items()],
+        [numpy_helper.from_array(array, names[name]) for name, array in extras.items()],
     )  # fmt: skip
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
     options = onnxruntime.SessionOptions()

@@ -18,6 +18,8 @@ from onnx import helper
 from sima_compiler.frontend.constants.names import Names
 from sima_compiler.frontend.constants.tensors import encode
 
+SOFTMAXES = ("Softmax", "LogSoftmax")
+
 
 def keep_batch_apart(model: onnx.ModelProto) -> None:
     """Rewrite ``model`` in place."""
@@ -38,6 +40,6 @@ def keep_batch_apart(model: onnx.ModelProto) -> None:
 def _is_for_softmax(node: onnx.NodeProto, readers: dict[str, list[onnx.NodeProto]]) -> bool:
     """Whether only a Softmax along the last axis reads it, and what comes of that is only reshaped."""
     behind = readers[node.output[0]]
-    if len(behind) != 1 or behind[0].op_type != "Softmax" or any(entry.i != -1 for entry in behind[0].attribute):
+    if len(behind) != 1 or behind[0].op_type not in SOFTMAXES or any(entry.i != -1 for entry in behind[0].attribute):
         return False
     return all(reader.op_type == "Reshape" for reader in readers[behind[0].output[0]])

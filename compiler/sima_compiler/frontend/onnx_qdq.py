@@ -61,6 +61,7 @@ from sima_compiler.ir.graph import Graph
 
 Converter = Callable[[SourceNode, Reader], Sequence[Value]]
 
+BYTES = (onnx.TensorProto.INT8, onnx.TensorProto.UINT8)
 #: What Python raises where a damaged file holds something that no exporter writes: lists of different lengths, an axis
 #: that is not there. Converters check what users meet; the rest ends in an error here.
 DAMAGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -96,6 +97,9 @@ def read_onnx(model: onnx.ModelProto, name: str, origin: str = "") -> Reading:
     ``origin`` is how messages call the file.
     """
     if not is_quantized(model):
+        if all(entry.type.tensor_type.elem_type in BYTES for entry in model.graph.input) and model.graph.input:
+            found = f"{origin or name}: its inputs are bytes, and no node says what real numbers they stand for"
+            raise UnsupportedError(found, rule=rules.REALS.sentence)
         raise ModelError(
             f"{origin or name}: a float model, it holds no QuantizeLinear",
             hint="quantize it with calibration data: sima_compiler.quantize(model, data), or simac quantize",
@@ -242,9 +246,9 @@ def convert_dequantize(node: SourceNode, reader: Reader) -> Sequence[Value]:
     value = reader.value(node, 0)
     if isinstance(value, Constant):
         return [_dequantized_constant(node, reader, value)]
+    quant, _ = scale_and_zero_point(node, _constants(node, reader))
     if not isinstance(value, Activation):
         raise node.invalid("its input holds real values already")
-    quant, _ = scale_and_zero_point(node, _constants(node, reader))
     known = reader.builder.quant(value)
     if known != quant:
         raise node.unsupported(f"it reads {value.tensor!r} with {quant}, which was written with {known}")
@@ -319,7 +323,7 @@ CONVERTERS: dict[str, Converter] = {
     "Cast": movement.convert_cast,
     "Identity": movement.convert_identity,
     "Dropout": movement.convert_identity,
-    "Softmax": rows.convert_softmax,
+    **dict.fromkeys(("Softmax", "LogSoftmax"), rows.convert_softmax),
     "ArgMax": rows.convert_arg_max,
     "LayerNormalization": norms.convert_layer_norm,
     "RMSNormalization": norms.convert_layer_norm,

@@ -14,19 +14,22 @@ from dataclasses import replace
 from math import prod
 
 from sima_compiler.frontend import rules, weighted
+from sima_compiler.frontend.left_products import left_product
 from sima_compiler.frontend.moves import move
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
 from sima_compiler.frontend.selection import picked_along
 from sima_compiler.frontend.values import Activation, Constant, Pending, QuantizedConstant, Value
-from sima_compiler.ir.graph import Op, ShapeAttributes
+from sima_compiler.ir.graph import Op, RowAttributes, ShapeAttributes
 
 Shape = tuple[int, ...]
 
 
 def convert_matmul(node: SourceNode, reader: Reader) -> Sequence[Value]:
-    """MatMul: with a constant matrix on the right, or of two activations."""
-    if any(isinstance(reader.value(node, place), Constant | QuantizedConstant) for place in (0, 1)):
+    """MatMul: with a constant matrix on either side, or of two activations."""
+    if isinstance(reader.value(node, 0), Constant | QuantizedConstant):
+        return [left_product(node, reader)]
+    if isinstance(reader.value(node, 1), Constant | QuantizedConstant):
         return weighted.convert_matmul(node, reader)
     left, right = reader.settled(node, 0), reader.settled(node, 1)
     found = f"its sides have shapes {left.shape} and {right.shape} per sample"
@@ -62,8 +65,10 @@ def _spread(node: SourceNode, reader: Reader, value: Activation, front: Shape, p
 
 
 def convert_einsum(node: SourceNode, reader: Reader) -> Sequence[Value]:
-    """Einsum of two activations that is a matrix product, its axes in any order."""
+    """Einsum of two activations that is a matrix product, its axes in any order; of one, which sums and turns axes."""
     equation = node.text("equation", "").replace(" ", "")
+    if "," not in equation:
+        return [_summed(node, reader, equation)]
     terms = _terms(node, equation)
     left, right = reader.settled(node, 0), reader.settled(node, 1)
     shapes = (left.shape, right.shape)
@@ -87,6 +92,30 @@ def convert_einsum(node: SourceNode, reader: Reader) -> Sequence[Value]:
     letters = shared + rows + outputs
     shaped = _shaped(node, product, tuple(sizes[letter] for letter in letters))
     return [_turned(node, shaped, _order(letters, result))]
+
+
+def _summed(node: SourceNode, reader: Reader, equation: str) -> Value:
+    """Einsum of one activation: sums over the letters that the result has not, the others in any order."""
+    given, arrow, result = equation.partition("->")
+    plain = arrow and all(part.isalpha() and len(set(part)) == len(part) for part in (given, result))
+    found = f"equation {equation!r} takes the diagonal, or leaves axes open"
+    rules.EINSUM_PRODUCT.check(node, found, bool(plain) and set(result) <= set(given))
+    rules.BATCH_FIRST.check(node, f"equation {equation!r} moves the batch", given[:1] == result[:1])
+    shape = reader.shape(node)
+    if len(given) != len(shape) + 1:
+        raise node.invalid(f"equation {equation!r} does not fit an input of shape {shape} per sample")
+    one, kept = given[1:], "".join(letter for letter in given[1:] if letter in result)
+    value: Value = reader.activation(node)
+    if kept != one:
+        gone = tuple(axis for axis, letter in enumerate(one) if letter not in kept)
+        left = tuple(shape[one.index(letter)] for letter in kept)
+        value = Pending(Op.REDUCE_SUM, node.name, (reader.settled(node),), left, RowAttributes(gone))
+    if kept == result[1:]:
+        return value
+    order = _order(kept, result[1:])
+    attributes = ShapeAttributes(permutation=order)
+    turned = tuple(shape[one.index(letter)] for letter in result[1:])
+    return move(node, reader, Op.TRANSPOSE, turned, attributes, source=value, suffix="turned")
 
 
 def _terms(node: SourceNode, equation: str) -> tuple[str, str, str]:

@@ -62,7 +62,6 @@ DATA_DEPENDENT = OperatorKind(
 LATER = OperatorKind(
     frozenset(
         {
-            "LogSoftmax",
             "GroupNormalization",
             "LpNormalization",
             "Attention",

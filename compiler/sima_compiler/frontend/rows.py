@@ -18,13 +18,16 @@ from sima_compiler.frontend.values import MOVEMENTS, Cut, Pending, Value
 from sima_compiler.ir.graph import Node, Op, Response, RowAttributes
 from sima_compiler.rowwise import COUNTING, MOST_PLACES
 
+#: What no quantization follows at the end of a network.
+ENDS = (Op.SOFTMAX, Op.LOG_SOFTMAX)
+
 
 def convert_softmax(node: SourceNode, reader: Reader) -> Sequence[Value]:
-    """Softmax along one axis."""
+    """Softmax and LogSoftmax along one axis."""
     source = reader.settled(node)
     axis = reader.axis(node, node.integer("axis", -1), len(source.shape) + 1)
     reader.ends[node.name] = Cut(source, (f"{node.operator} {node.name!r} after {source.tensor!r}",), node.inputs[0])
-    return [Pending(Op.SOFTMAX, node.name, (source,), source.shape, RowAttributes((axis,)))]
+    return [Pending(Op(node.operator), node.name, (source,), source.shape, RowAttributes((axis,)))]
 
 
 def as_end(value: Value, reader: Reader) -> Value:
@@ -32,7 +35,7 @@ def as_end(value: Value, reader: Reader) -> Value:
     root = value
     while isinstance(root, Pending) and root.op in MOVEMENTS:
         root = root.inputs[0]
-    return reader.ends[root.source] if isinstance(root, Pending) and root.op is Op.SOFTMAX else value
+    return reader.ends[root.source] if isinstance(root, Pending) and root.op in ENDS else value
 
 
 def convert_lrn(node: SourceNode, reader: Reader) -> Sequence[Value]:

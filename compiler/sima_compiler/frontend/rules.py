@@ -51,12 +51,7 @@ BIAS_SCALE = Rule(
 )
 BIAS_BEHIND = Rule("an Add behind a Gemm or MatMul that is not quantized has one value per output channel", bool)
 PER_CHANNEL_AXIS = Rule("per-channel scales run over the output channels", bool)
-GEMM_FACTORS = Rule(
-    "Gemm's alpha and beta are 1, and a bias that is not quantized is a vector: onnxruntime computes any other Gemm in "
-    "float32, in an order of its host",
-    bool,
-    "give the float model to simac quantize, which takes them into weights and bias",
-)
+GEMM_ALPHA = Rule("Gemm's alpha is positive", bool)
 PRODUCT_BESIDE = Rule(
     "a DequantizeLinear stands right in front of a Conv, Gemm or MatMul, and right behind it a QuantizeLinear, with a "
     "Relu or Clip between that limits no further than it: onnxruntime computes others in float32, in an order of its "
@@ -65,12 +60,14 @@ PRODUCT_BESIDE = Rule(
     REQUANTIZE_HINT,
 )
 GEMM_CONSTANT = Rule("the right side of a Gemm, and a constant one of a MatMul, is a matrix of weights", bool)
-MATMUL_RIGHT = Rule("the constant side of a MatMul is the right one", bool)
+MATMUL_LEFT = Rule("a constant left side of a MatMul is one matrix with one scale", bool)
 MATMUL_SIDES = Rule(
     "two activations of a MatMul have as many axes, of equal length or 1 in front of the matrices", bool
 )
 EINSUM_PRODUCT = Rule(
-    "Einsum is a matrix product of two activations: letters once each, no ellipsis, none summed alone", bool
+    "Einsum is a matrix product of two activations, none of whose letters is summed alone, or sums and turns the axes "
+    "of one; letters once each, no ellipsis",
+    bool,
 )
 PER_TENSOR = Rule(
     "activations have one scale and one zero point",

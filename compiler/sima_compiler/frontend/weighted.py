@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from sima_compiler.frontend import rules
 from sima_compiler.frontend.constants.weights import in_units, requantized_bias, same_unit
+from sima_compiler.frontend.functions import real_constant
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.reader import Reader
 from sima_compiler.frontend.values import Constant, Pending, QuantizedConstant, Value
@@ -42,24 +43,35 @@ def convert_conv(node: SourceNode, reader: Reader) -> Sequence[Value]:
 
 
 def convert_gemm(node: SourceNode, reader: Reader) -> Sequence[Value]:
-    """Gemm with a constant right side -> Op.GEMM; transB either way, any positive alpha, any beta."""
+    """Gemm with a constant right side -> Op.GEMM; transB either way.
+
+    With factors, or a bias of reals that is no vector, onnxruntime multiplies reals: Op.REAL_GEMM.
+    """
     if node.integer("transA", 0):
         raise node.unsupported("transA sums over the batch", rule=rules.BATCH_FIRST.sentence)
     product = _dense(node, reader, transposed=bool(node.integer("transB", 0)), bias=2)
     alpha, beta = node.real("alpha", 1.0), node.real("beta", 1.0)
     rank = _rank(reader.value(node, 2)) if reader.has(node, 2) else 1
-    found = f"alpha {alpha}, beta {beta}, a bias of {rank} dimensions"
-    rules.GEMM_FACTORS.check(node, found, alpha == beta == 1.0 and rank <= 1)
+    if alpha != 1.0 or (reader.has(node, 2) and (beta != 1.0 or rank > 1)):
+        rules.GEMM_ALPHA.check(node, f"alpha {alpha}", alpha > 0)
+        bias = reader.value(node, 2) if reader.has(node, 2) else None
+        return [_in_reals(product, alpha, beta, bias)]
     return [product if reader.has(node, 2) else _adding_nothing(product)]
+
+
+def _in_reals(product: Pending, alpha: float, beta: float, bias: Value | None) -> Pending:
+    """The product with its factors in the scales of its weights and in its bias."""
+    assert product.weights is not None, "a product has weights"
+    outputs, scales = product.shape[-1], (product.weights.scales * np.float32(alpha)).astype(np.float32)
+    weights = replace(product.weights, scales=scales, bias=np.zeros(outputs, np.int32))
+    real = np.zeros(outputs, np.float32)
+    if isinstance(bias, Constant | QuantizedConstant):
+        real = spread_real(real_constant(bias) * np.float32(beta), outputs)
+    return replace(product, op=Op.REAL_GEMM, weights=weights, real_bias=real, always_real=True)
 
 
 def convert_matmul(node: SourceNode, reader: Reader) -> Sequence[Value]:
     """MatMul of an activation with a constant matrix -> Op.GEMM."""
-    left = reader.value(node, 0)
-    constant = isinstance(left, Constant | QuantizedConstant)
-    if constant and len(reader.shape(node, 1)) == 1:
-        raise node.unsupported("a constant on the left sums over the batch", rule=rules.BATCH_FIRST.sentence)
-    rules.MATMUL_RIGHT.check(node, "its left side is a constant", not constant)
     product = _dense(node, reader, transposed=False, bias=None)
     return [replace(_adding_nothing(product), joins_add=True)]
 

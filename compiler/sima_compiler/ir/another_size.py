@@ -151,7 +151,7 @@ def _shape(node: Node, old: list[Shape], new: list[Shape], result: Shape) -> Sha
             return _window(node, old[0], new[0], result)
         case Op.GLOBAL_AVERAGE_POOL:
             return (new[0][0], 1, 1)
-        case Op.GEMM:
+        case Op.GEMM | Op.REAL_GEMM:
             return _dense(node, old[0], new[0], result)
         case Op.CONCAT | Op.TRANSPOSE | Op.SLICE | Op.PAD:
             return _moved(node, old, new, result)

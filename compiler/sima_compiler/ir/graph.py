@@ -25,6 +25,7 @@ class Op(StrEnum):
     CONV = "Conv"
     CONV_TRANSPOSE = "ConvTranspose"
     GEMM = "Gemm"  # also MatMul with a constant right side: contracts the last axis
+    REAL_GEMM = "RealGemm"  # the same where onnxruntime multiplies reals: sums become reals before they are quantized
     ADD = "Add"
     SUB = "Sub"
     MUL = "Mul"
@@ -56,6 +57,7 @@ class Op(StrEnum):
     RESIZE_LINEAR = "ResizeLinear"
     SOFTMAX = "Softmax"  # on bytes, as onnxruntime has it between quantizations
     REAL_SOFTMAX = "RealSoftmax"  # in float32, where a quantization beside it is missing
+    LOG_SOFTMAX = "LogSoftmax"
     ARG_MAX = "ArgMax"
     ARG_MAX_LAST = "ArgMaxLast"  # of several largest values the last one
     LRN = "LRN"
@@ -76,7 +78,9 @@ BINARY_OPS = frozenset({Op.ADD, Op.SUB, Op.MUL, Op.REAL_ADD, Op.REAL_MUL, Op.DIV
 #: Operators that look at whole rows of values.
 #: Operators that leave one value of a row.
 REDUCING_OPS = frozenset({Op.ARG_MAX, Op.ARG_MAX_LAST, Op.REDUCE_MAX, Op.REDUCE_SUM, Op.REDUCE_MEAN})
-ROW_OPS = REDUCING_OPS | {Op.LRN, Op.SOFTMAX, Op.REAL_SOFTMAX, Op.LAYER_NORM, Op.RMS_NORM, Op.INSTANCE_NORM}
+ROW_OPS = REDUCING_OPS | {
+    Op.LRN, Op.SOFTMAX, Op.REAL_SOFTMAX, Op.LOG_SOFTMAX, Op.LAYER_NORM, Op.RMS_NORM, Op.INSTANCE_NORM,
+}  # fmt: skip
 
 #: Matrix products of two activations.
 PRODUCT_OPS = frozenset({Op.MATMUL, Op.REAL_MATMUL, Op.EINSUM})

@@ -4,7 +4,7 @@ In: a `HostSegment`. Out: bytes, and back. Always holds: equal segments give equ
 name, floats exactly); what is read back is checked field by field, and nothing is ever unpickled.
 
 Layout, little-endian: `MAGIC`, uint32 version, uint64 length of the head, the head (JSON in UTF-8), then the
-constants, each at a multiple of `ALIGNMENT` from the end of the head.
+constants, each at a multiple of `ALIGNMENT` from the start.
 """
 
 from __future__ import annotations
@@ -42,11 +42,23 @@ def to_bytes(segment: HostSegment) -> bytes:
         ],
     }
     text = json.dumps(head, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+    # Spaces behind the head bring the constants to where the C of the segment may read them.
+    text += b" " * (-(_FRONT.size + len(text)) % ALIGNMENT)
     parts = [_FRONT.pack(MAGIC, VERSION, len(text)), text]
     for name in names:
         data = _stored(segment.constants[name])
         parts += [data, bytes(-len(data) % ALIGNMENT)]
     return b"".join(parts)
+
+
+def constant_places(segment: HostSegment, data: bytes) -> dict[str, int]:
+    """Where in ``data``, which `to_bytes` made of the segment, each constant starts."""
+    _, _, length = _FRONT.unpack_from(data)
+    place, places = _FRONT.size + length, dict[str, int]()
+    for name in sorted(segment.constants):
+        places[name] = place
+        place += segment.constants[name].nbytes + -segment.constants[name].nbytes % ALIGNMENT
+    return places
 
 
 def from_bytes(data: bytes, origin: str = "host segment") -> HostSegment:

@@ -251,11 +251,17 @@ class RowKind(StrEnum):
     MEAN = "mean"  # likewise
     ARG_MAX_LAST = "arg_max_last"  # the number of the last channel that is largest, less 128
     RESPONSE = "response"  # each channel by the squares of its neighbours
+    LOG_SOFTMAX = "log_softmax"  # distance from the largest less the logarithm of the sum, as reals, then quantized
 
     @property
     def counts(self) -> bool:
         """Whether the result is the number of a channel."""
         return self in (RowKind.ARG_MAX, RowKind.ARG_MAX_LAST)
+
+    @property
+    def exponential(self) -> bool:
+        """Whether it reads a table of exponentials."""
+        return self in (RowKind.SOFTMAX, RowKind.REAL_SOFTMAX, RowKind.LOG_SOFTMAX)
 
     @property
     def reduces(self) -> bool:

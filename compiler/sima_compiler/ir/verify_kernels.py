@@ -107,8 +107,7 @@ def _check_normalization(kernel: Normalization, source: FeatureMap, target: Feat
     responds = kernel.kind is RowKind.RESPONSE
     promises.require((kernel.response is not None) == responds, "a local response missing or misplaced")
     promises.require(kernel.response is None or kernel.response.size > 0, "a local response of no neighbours")
-    exponential = kernel.kind in (RowKind.SOFTMAX, RowKind.REAL_SOFTMAX)
-    promises.require((kernel.exponentials is not None) == exponential, "exponentials missing or misplaced")
+    promises.require((kernel.exponentials is not None) == kernel.kind.exponential, "exponentials missing or misplaced")
     shape = (source.rows, source.columns) if kernel.per_pixel else (source.channels,)
     promises.require(kernel.epsilon >= 0, f"epsilon {kernel.epsilon} is negative")
     for what, found, wanted in (

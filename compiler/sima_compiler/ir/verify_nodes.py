@@ -46,9 +46,8 @@ def check_node(node: Node, tensors: Tensors, promises: Promises) -> None:
     if node.op is not Op.CONCAT:
         promises.equal("operands", len(node.inputs), operands)
     promises.require(node.constant is None or binary, "a constant where none belongs")
-    promises.require(
-        (node.weights is not None) == (node.op in (Op.CONV, Op.CONV_TRANSPOSE, Op.GEMM)), "weights missing or misplaced"
-    )
+    weighted = node.op in (Op.CONV, Op.CONV_TRANSPOSE, Op.GEMM, Op.REAL_GEMM)
+    promises.require((node.weights is not None) == weighted, "weights missing or misplaced")
     if node.op in _WINDOWS:
         promises.require(isinstance(node.attributes, ConvAttributes), "no window")
     if node.op in _MOVES:
@@ -239,7 +238,7 @@ def _concat(shapes: list[Shape], axis: int, promises: Promises) -> Shape:
 _SHAPES: dict[Op, Callable[[Node, list[Shape], Shape, Promises], Shape]] = {
     **dict.fromkeys((Op.CONV, Op.MAX_POOL, Op.AVERAGE_POOL), _window),
     Op.CONV_TRANSPOSE: _transposed,
-    Op.GEMM: _gemm,
+    **dict.fromkeys((Op.GEMM, Op.REAL_GEMM), _gemm),
     **dict.fromkeys(BINARY_OPS, _binary),
     **dict.fromkeys(UNARY_OPS, _same),
     Op.TABLE: _tables,

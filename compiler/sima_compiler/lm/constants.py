@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from sima_compiler.errors import InternalError, LmError
 from sima_compiler.ir.graph import Float32Array, Int8Array, Int32Array
-from sima_compiler.ir.layers import Broadcast, RowKind
+from sima_compiler.ir.layers import Broadcast
 from sima_compiler.ir.program import (
     BinaryStep,
     Combine,
@@ -175,7 +175,7 @@ def _convolve_shapes(command: Convolve) -> dict[str, tuple[int, ...]]:
 
 def _row_shapes(command: Normalize) -> dict[str, tuple[int, ...]]:
     source, shapes = command.source, dict[str, tuple[int, ...]]()
-    if command.kind in (RowKind.SOFTMAX, RowKind.REAL_SOFTMAX):
+    if command.kind.exponential:
         shapes["exponentials"] = (LOOKUP_ENTRIES,)
     size = (source.rows * source.columns if command.per_pixel else source.channels,)
     shapes |= {"gains": size} if command.gains else {}

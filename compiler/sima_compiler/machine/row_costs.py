@@ -15,6 +15,7 @@ from sima_compiler.machine.traffic import ceil_div
 PASSES = {
     RowKind.SOFTMAX: 3,
     RowKind.REAL_SOFTMAX: 3,
+    RowKind.LOG_SOFTMAX: 3,
     RowKind.ARG_MAX: 1,
     RowKind.ARG_MAX_LAST: 1,
     RowKind.LAYER: 2,
@@ -48,6 +49,6 @@ def pixel_cycles(kind: RowKind, channels: int, machine: Machine, response: Respo
         return vectors * (RESPONDING + response.size + POWER * machine.divide_cycles)
     if kind.reduces:  # vector by vector, then the lanes of the last one after the other
         return vectors + machine.lanes
-    if kind in (RowKind.SOFTMAX, RowKind.REAL_SOFTMAX):
+    if kind.exponential:
         return vectors * (1 + machine.lanes * machine.serial_add_cycles + machine.divide_cycles)
     return vectors * NORMALIZING + PER_PIXEL * machine.divide_cycles

@@ -178,6 +178,8 @@ def _row_values(node: Node, x: Int8Array, found: RowAttributes, tensors: Mapping
         return rowwise.softmax(x, rowwise.exponentials(source.scale, x.shape[-1]), output, node.clamp)
     if node.op is Op.REAL_SOFTMAX:
         return rowwise.real_softmax(x, rowwise.real_exponentials(source.scale), output, node.clamp)
+    if node.op is Op.LOG_SOFTMAX:
+        return rowwise.log_softmax(x, rowwise.real_exponentials(source.scale), source, output, node.clamp)
     if found.response is not None:
         return rowwise.local_response(x, source, output, found.response, node.clamp)
     if node.op is Op.REDUCE_MAX:
@@ -388,4 +390,5 @@ _WEIGHTED: dict[Op, Callable[[Node, Int8Array, Mapping[str, Tensor]], Int8Array]
     Op.CONV: _convolution,
     Op.CONV_TRANSPOSE: _transposed_convolution,
     Op.GEMM: _gemm,
+    Op.REAL_GEMM: _gemm,
 }

@@ -29,6 +29,10 @@ def normalize(command: Normalize, source: Int8Array, sections: ConstantSections)
                 raise ExecutionError("a softmax without exponentials")
             function = rowwise.softmax if command.kind is RowKind.SOFTMAX else rowwise.real_softmax
             return function(source, sections.exponentials, output, clamp)
+        case RowKind.LOG_SOFTMAX:
+            if sections.exponentials is None:
+                raise ExecutionError("a softmax without exponentials")
+            return rowwise.log_softmax(source, sections.exponentials, command.input, output, clamp)
         case RowKind.ARG_MAX | RowKind.ARG_MAX_LAST:
             if source.shape[-1] > rowwise.MOST_PLACES:
                 raise ExecutionError(f"a byte cannot count {source.shape[-1]} channels")

@@ -42,6 +42,7 @@ _RULES: dict[Op, Callable[[Builder, Step], None]] = {
     Op.CONV: lower_convolution,
     Op.CONV_TRANSPOSE: lower_transposed,
     Op.GEMM: lower_gemm,
+    Op.REAL_GEMM: lower_gemm,
     Op.MAX_POOL: lower_pool,
     Op.AVERAGE_POOL: lower_pool,
     Op.GLOBAL_AVERAGE_POOL: lower_pool,

@@ -1,8 +1,9 @@
 """Members of an archive as pages of text: what an archive tree shows of a file, searched where it lies.
 
 In: an opened `Archive`, a member's name, a page, a text to look for. Out: `Preview`. JSON is indented, an `.lm` is
-disassembled, an ELF file is its symbols, other binaries are bytes in hexadecimal. Always holds: a page costs no more
-than its lines to send, whatever the member; what is too large to be looked at is a sentence with what to do instead.
+disassembled, an ELF file is its symbols and the C that a host segment was built from, other binaries are bytes in
+hexadecimal. Always holds: a page costs no more than its lines to send, whatever the member; what is too large to be
+looked at is a sentence with what to do instead.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sima_compiler.archive.elf import ELF_MAGIC, read_elf
+from sima_compiler.archive.host_segments import read_source
 from sima_compiler.archive.names import FileKind
 from sima_compiler.archive.reader import Archive, FileEntry
 from sima_compiler.archive.tree import human_size
@@ -157,14 +159,17 @@ def _text(archive: Archive, entry: FileEntry, kind: str) -> _Pages:
 def _symbols(archive: Archive, entry: FileEntry) -> _Pages:
     if entry.bytes > LARGEST_LISTING:
         return _too_large(entry, LARGEST_LISTING, "extract it and use readelf --symbols")
-    found = read_elf(archive.read(entry.name), entry.name)
+    data = archive.read(entry.name)
+    found, source = read_elf(data, entry.name), read_source(data, entry.name)
     rows = [
         f"{symbol.address:>16x} {symbol.bytes:>10,} {symbol.binding:<7} {symbol.kind or '-':<12} "
         f"{symbol.name}{'' if symbol.is_defined else '  (from elsewhere)'}"
         for symbol in found.symbols
     ]
     title = f"ELF file for {found.machine}, {len(rows):,} symbols"
-    return _Pages("symbols", [title, "", f"{'address':>16} {'bytes':>10} {'binding':<7} {'kind':<12} name", *rows])
+    head = f"{'address':>16} {'bytes':>10} {'binding':<7} {'kind':<12} name"
+    written = [] if source is None else ["", "built from", "", *source.split("\n")]
+    return _Pages("symbols", [title, "", head, *rows, *written])
 
 
 def _hex(archive: Archive, entry: FileEntry) -> _Pages:

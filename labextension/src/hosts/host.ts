@@ -2,6 +2,7 @@
  * What a view may ask of the place it is shown in. Everything is optional: a control is there only where the host offers
  * what is behind it. A page without a kernel offers nothing, and every view is whole without it.
  */
+import type { Words } from "../model/words.ts";
 
 /** What can be set from outside and is told to the outside: the traits of the Python widgets, by the same names. */
 export interface ViewState {
@@ -13,6 +14,15 @@ export interface ViewState {
   readonly unit: "cycles" | "time" | "share";
   readonly order: "timeline" | "cycles" | "name";
   readonly colour: "kind" | "cause" | "utilisation";
+}
+
+/** What a page keeps of itself beside that: no trait of a widget, but part of what a workspace brings back. */
+export interface PageState {
+  readonly layout: "lanes" | "rows" | "sorted";
+  /** Layers with fewer cycles are not shown. */
+  readonly least: number;
+  /** Keys of the legend's groups that are switched off. */
+  readonly hidden: readonly string[];
 }
 
 export interface PreviewRequest {
@@ -37,10 +47,15 @@ export interface Preview {
 }
 
 export interface Host {
+  /** The reader's language; English where the host has none. */
+  readonly words?: Words;
   /** State to begin with. */
-  readonly state?: Partial<ViewState>;
+  readonly state?: Partial<ViewState & PageState>;
   /** Called with what the person changed. */
   readonly onState?: (changed: Partial<ViewState>) => void;
+  readonly onPage?: (changed: Partial<PageState>) => void;
+  /** Called with the ids of a layer that was chosen in a comparison, null on the side that has none. */
+  readonly onPair?: (before: number | null, after: number | null) => void;
   /** Compiles again at a batch size; settles when done. The text is shown. */
   readonly recompile?: (batch: number) => Promise<string>;
   /** Runs the archive on the simulated machine and says what that took. */

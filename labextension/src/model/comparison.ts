@@ -5,6 +5,7 @@
 import type { ViewData } from "../columns.ts";
 import type { Label } from "../contract.ts";
 import { change, count, duration, percent, points, shortRate, size } from "./units.ts";
+import type { Words } from "./words.ts";
 
 /** Rows of the two Views; -1 stands for a layer that the other one does not have. */
 export type Pair = readonly [before: number, after: number];
@@ -60,13 +61,14 @@ const WRITERS: Readonly<Record<Total["unit"], (value: number) => string>> = {
   us: value => duration(value, 1),
 };
 
-export function fileCells({ before, after }: FileChange): readonly [string, string, string] {
+export function fileCells({ before, after }: FileChange, words: Words): readonly [string, string, string] {
   const write = (value: number | null) => (value === null ? NOT_RECORDED : size(value));
-  const what = before === null ? "added" : after === null ? "gone" : change(before, after);
+  const what = before === null ? words.__("added") : after === null ? words.__("gone") : change(before, after);
   return [write(before), write(after), what];
 }
 
 export interface CompareRow {
+  readonly pair: Pair;
   readonly name: string;
   readonly other: string;
   readonly kind: Label | null;
@@ -81,12 +83,14 @@ export type CompareOrder = "change" | "timeline" | "name";
 
 export function rowsOf(data: ComparisonData): CompareRow[] {
   const { before, after, measure } = data;
-  return data.pairs.map(([left, right]) => {
+  return data.pairs.map(pair => {
+    const [left, right] = pair;
     const one = cyclesAt(before, left, measure);
     const other = cyclesAt(after, right, measure);
     const change = (other ?? 0) - (one ?? 0);
     const [data, row] = right >= 0 ? [after, right] : [before, left];
     return {
+      pair,
       name: nameAt(data, row),
       other: right >= 0 ? nameAt(before, left) : "",
       kind: kindAt(data, row),

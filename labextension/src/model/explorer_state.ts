@@ -2,19 +2,14 @@
  * The explorer's one state, and everything that follows from it: which layers are shown, in which order, which are
  * chosen, how they are coloured. Derived values are made when first asked for and kept until what they come from changes.
  */
-import type { ViewState } from "../hosts/host.ts";
+import type { PageState, ViewState } from "../hosts/host.ts";
 import { type Filterable, type Shown, shownOf, wordsOf } from "./filter.ts";
 import { byNumber, byText, kept } from "./order.ts";
 import { type Grouping, groupingOf, type Profile } from "./profile.ts";
 import { createStore, type Store } from "./store.ts";
+import { ENGLISH, type Words } from "./words.ts";
 
-export interface ExplorerState extends ViewState {
-  readonly layout: "lanes" | "rows" | "sorted";
-  /** Layers with fewer cycles are not shown. */
-  readonly least: number;
-  /** Keys of the legend's groups that are switched off. */
-  readonly hidden: readonly string[];
-}
+export interface ExplorerState extends ViewState, PageState {}
 
 export const INITIAL: ExplorerState = {
   selected: [],
@@ -28,12 +23,15 @@ export const INITIAL: ExplorerState = {
   hidden: [],
 };
 
-/** What a host may set and hears about; the rest is the page's own. */
+/** What a host may set and hears about; the rest is the page's own, which a host may keep. */
 export const SHARED = ["selected", "filter", "range", "unit", "order", "colour"] as const;
+
+export const OWN = ["layout", "least", "hidden"] as const;
 
 export interface Derived {
   readonly profile: Profile;
   readonly store: Store<ExplorerState>;
+  readonly words: Words;
   readonly grouping: () => Grouping;
   /** Layers that pass words, slider and legend, whatever the range. */
   readonly passing: () => Shown;
@@ -51,11 +49,11 @@ export interface Derived {
 
 const NOTHING_HIDDEN = new Uint8Array(0);
 
-export function derive(profile: Profile, store: Store<ExplorerState>): Derived {
+export function derive(profile: Profile, store: Store<ExplorerState>, words: Words = ENGLISH): Derived {
   const state = store.get;
   const grouping = kept1(
     () => [state().colour],
-    () => groupingOf(profile, state().colour),
+    () => groupingOf(profile, state().colour, words),
   );
   const filterable = (): Filterable => ({
     size: profile.size,
@@ -97,7 +95,7 @@ export function derive(profile: Profile, store: Store<ExplorerState>): Derived {
     () => [],
     () => profile.cycles.reduce((most, cycles) => Math.max(most, cycles), 1),
   );
-  return { profile, store, grouping, passing, painted, shown, order, chosen, longest };
+  return { profile, store, words, grouping, passing, painted, shown, order, chosen, longest };
 }
 
 function kept1<Value>(inputs: () => readonly unknown[], make: () => Value): () => Value {
@@ -129,6 +127,9 @@ export function understood(patch: Partial<Record<string, unknown>>): Partial<Exp
   const found: Record<string, unknown> = {};
   if (Array.isArray(patch["selected"])) found["selected"] = patch["selected"].filter(Number.isInteger);
   if (typeof patch["filter"] === "string") found["filter"] = patch["filter"];
+  const { hidden, least } = patch;
+  if (Array.isArray(hidden)) found["hidden"] = hidden.filter(key => typeof key === "string");
+  if (typeof least === "number" && least >= 0) found["least"] = least;
   const range = patch["range"];
   if (range === null || (Array.isArray(range) && !range.length)) found["range"] = null;
   else if (Array.isArray(range) && range.length === 2 && range.every(Number.isFinite) && range[0] < range[1]) {
@@ -144,8 +145,9 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = {
   unit: ["cycles", "time", "share"],
   order: ["timeline", "cycles", "name"],
   colour: ["kind", "cause", "utilisation"],
+  layout: ["lanes", "rows", "sorted"],
 };
 
-export function createExplorerStore(given: Partial<ViewState> | undefined): Store<ExplorerState> {
+export function createExplorerStore(given: Partial<ViewState & PageState> | undefined): Store<ExplorerState> {
   return createStore<ExplorerState>({ ...INITIAL, ...understood({ ...given }) });
 }

@@ -8,6 +8,7 @@ import type { Column, Table, Values, ViewData, ViewHead } from "../columns.ts";
 import type { Label, Layer } from "../contract.ts";
 import type { Range } from "./scale.ts";
 import { type Columns, type Track, trackOf } from "./track.ts";
+import { ENGLISH, type Words } from "./words.ts";
 
 export type ColourMode = "kind" | "cause" | "utilisation";
 
@@ -48,14 +49,14 @@ export interface Profile {
   readonly text: (index: number) => string;
 }
 
-export function profileOf(data: ViewData): Profile {
+export function profileOf(data: ViewData, words: Words = ENGLISH): Profile {
   const { layers } = data.tables;
   const size = layers.count;
   const known = layers.numbers("id");
   const ids = known ? Int32Array.from(known) : Int32Array.from({ length: size }, (_, index) => index);
   const indexOf = new Map<number, number>();
   for (let index = size - 1; index >= 0; index--) indexOf.set(ids[index] as number, index);
-  const lanes = lanesOf(data, indexOf);
+  const lanes = lanesOf(data, indexOf, words);
   const [start, end] = spansOf(lanes, size);
   const { totals, machine } = data.view;
   const last = lanes.reduce((most, lane) => Math.max(most, lane.track.last), 0);
@@ -73,7 +74,7 @@ export function profileOf(data: ViewData): Profile {
     whole: { from: 0, to: Math.max(last, totals.runtime_cycles ?? 0, 1) },
     total: totals.cycles,
     clockMhz: machine.clock_mhz,
-    missing: missingOf(data),
+    missing: missingOf(data, words),
     text: searchable(layers),
   };
 }
@@ -100,7 +101,7 @@ function isKnown(value: number | undefined): boolean {
   return value !== undefined && value >= 0;
 }
 
-function lanesOf(data: ViewData, indexOf: ReadonlyMap<number, number>): Lane[] {
+function lanesOf(data: ViewData, indexOf: ReadonlyMap<number, number>, words: Words): Lane[] {
   const { layers, events } = data.tables;
   const { palette, wordings } = data.view;
   const byEngine = rowsByEngine(data);
@@ -110,7 +111,7 @@ function lanesOf(data: ViewData, indexOf: ReadonlyMap<number, number>): Lane[] {
   });
   if (!events.count) lanes.length = 0;
   const schedule = spanColumns(layers, "start_cycle", "end_cycle");
-  lanes.unshift({ key: "static", label: "static", note: wordings["static"] ?? "", track: trackOf(schedule) });
+  lanes.unshift({ key: "static", label: words.__("static"), note: wordings["static"] ?? "", track: trackOf(schedule) });
   return lanes.filter(lane => lane.track.count);
 }
 
@@ -215,20 +216,25 @@ function searchable(layers: Table<Layer>): (index: number) => string {
 }
 
 /** What a reader would miss, in sentences: rows that a shortened View lacks, and what the file does not say. */
-function missingOf({ view }: ViewData): string[] {
+function missingOf({ view }: ViewData, words: Words): string[] {
   const unknown = view.not_recorded ?? [];
-  return unknown.length ? [`Not recorded: ${unknown.join(", ")}.`] : [];
+  return unknown.length ? [words.__("Not recorded: %1.", unknown.join(", "))] : [];
 }
 
-const UTILISATION: readonly Label[] = [
-  step("u0", "under 20 %", "#3b2f73", "checks"),
-  step("u1", "20 to 40 %", "#3e6a8e", "diagonal"),
-  step("u2", "40 to 60 %", "#2a9c88", "dots"),
-  step("u3", "60 to 80 %", "#7fca5c", "horizontal"),
-  step("u4", "80 % and more", "#f0e442", "solid"),
-  step("none", "no multiply-accumulates", "#999999", "vertical"),
-];
-const UNKNOWN = step("", "not recorded", "#999999", "checks");
+function utilisations(words: Words): readonly Label[] {
+  return [
+    step("u0", words.__("under 20 %"), "#3b2f73", "checks"),
+    step("u1", words.__("20 to 40 %"), "#3e6a8e", "diagonal"),
+    step("u2", words.__("40 to 60 %"), "#2a9c88", "dots"),
+    step("u3", words.__("60 to 80 %"), "#7fca5c", "horizontal"),
+    step("u4", words.__("80 % and more"), "#f0e442", "solid"),
+    step("none", words.__("no multiply-accumulates"), "#999999", "vertical"),
+  ];
+}
+
+function notRecorded(words: Words): Label {
+  return step("", words.__("not recorded"), "#999999", "checks");
+}
 
 function step(key: string, label: string, colour: string, pattern: string): Label {
   return { key, label, colour, pattern, note: "", is_stall: false };
@@ -239,14 +245,14 @@ export function labelOf(labels: readonly Label[], key: string): Label {
   return labels.find(label => label.key === key) ?? step(key, key.replaceAll("_", " "), "#999999", "checks");
 }
 
-export function groupingOf(profile: Profile, mode: ColourMode): Grouping {
+export function groupingOf(profile: Profile, mode: ColourMode, words: Words = ENGLISH): Grouping {
   const { layers, view, size, cycles } = profile;
   const [labels, groupOf] =
     mode === "kind"
-      ? byKey(view.palette.families, layers.columns.get("family"))
+      ? byKey(view.palette.families, layers.columns.get("family"), words)
       : mode === "cause"
-        ? byCause(profile)
-        : byUtilisation(layers);
+        ? byCause(profile, words)
+        : byUtilisation(layers, words);
   const ofLayer = new Uint8Array(size);
   const counts = new Uint32Array(labels.length);
   const sums = new Float64Array(labels.length);
@@ -262,7 +268,7 @@ export function groupingOf(profile: Profile, mode: ColourMode): Grouping {
 type Groups = [readonly Label[], (row: number) => number];
 
 /** Groups by a text column: each of its codes is looked up once, not each row. */
-function byKey(labels: readonly Label[], column: Column | undefined): Groups {
+function byKey(labels: readonly Label[], column: Column | undefined, words: Words): Groups {
   const places = new Map(labels.map((label, index) => [label.key, index]));
   const ofCode = new Map<number, number>();
   const find = (row: number): number => {
@@ -274,15 +280,15 @@ function byKey(labels: readonly Label[], column: Column | undefined): Groups {
     }
     return group;
   };
-  return [[...labels, UNKNOWN], find];
+  return [[...labels, notRecorded(words)], find];
 }
 
 /** A layer's cause is the one that takes most of its cycles. */
-function byCause({ layers, view }: Profile): Groups {
+function byCause({ layers, view }: Profile, words: Words): Groups {
   const { causes } = view.palette;
   const column = layers.columns.get("cause_cycles");
   return [
-    [...causes, UNKNOWN],
+    [...causes, notRecorded(words)],
     row => {
       const from = column?.starts?.[row] ?? 0;
       const to = column?.starts?.[row + 1] ?? 0;
@@ -297,13 +303,14 @@ function byCause({ layers, view }: Profile): Groups {
   ];
 }
 
-function byUtilisation(layers: Table<Layer>): Groups {
+function byUtilisation(layers: Table<Layer>, words: Words): Groups {
+  const steps = utilisations(words);
   return [
-    [...UTILISATION, UNKNOWN],
+    [...steps, notRecorded(words)],
     row => {
       const value = layers.get(row, "utilization");
-      if (value === null) return UTILISATION.length;
-      if (!value && !layers.get(row, "macs")) return UTILISATION.length - 1;
+      if (value === null) return steps.length;
+      if (!value && !layers.get(row, "macs")) return steps.length - 1;
       return Math.min(4, Math.floor(value * 5));
     },
   ];
@@ -314,11 +321,16 @@ export interface Part {
   readonly cycles: number;
 }
 
+/** The causes of the whole run, in the palette's order; null where they are not recorded. */
+export function wholeCauses({ palette, totals }: ViewHead): readonly Part[] | null {
+  const cycles = totals.cause_cycles ?? [];
+  return cycles.length ? palette.causes.map((label, at) => ({ label, cycles: cycles[at] ?? 0 })) : null;
+}
+
 /** The causes of a set of layers (all: null), in the palette's order; null where they are not recorded. */
 export function causesOf(profile: Profile, chosen: readonly number[] | null): readonly Part[] | null {
   const { causes } = profile.view.palette;
-  const totals = profile.view.totals.cause_cycles ?? [];
-  if (!chosen) return totals.length ? causes.map((label, at) => ({ label, cycles: totals[at] ?? 0 })) : null;
+  if (!chosen) return wholeCauses(profile.view);
   const sums = causes.map(() => 0);
   let known = false;
   for (const row of chosen) {

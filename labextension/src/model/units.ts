@@ -2,6 +2,7 @@
  * Numbers as people read them, in the same words and with the same rounding as `sima_compiler.view.units`: a test gives
  * both the same numbers and compares.
  */
+import type { Words } from "./words.ts";
 
 export type Unit = "cycles" | "time" | "share";
 
@@ -10,11 +11,6 @@ function whole(value: number): string {
   const floor = Math.floor(value);
   const isHalf = value - floor === 0.5;
   return (isHalf ? floor + (floor % 2) : Math.round(value)).toFixed(0);
-}
-
-/** "1 layer", "2 layers". */
-export function counted(value: number, noun: string): string {
-  return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
 }
 
 export function count(value: number): string {
@@ -95,10 +91,10 @@ export function amount(cycles: number, unit: Unit, clockMhz: number, whole: numb
   return count(cycles);
 }
 
-/** Cycles with the unit said: `7,944 cycles`, `7.94 µs`, `2.4 % of the run`. */
-export function spoken(cycles: number, unit: Unit, clockMhz: number, whole: number): string {
+/** Cycles with the unit said: `7,944 cycles`, `7.94 µs`, `2.4 %`. */
+export function spoken(cycles: number, unit: Unit, clockMhz: number, whole: number, words: Words): string {
   const text = amount(cycles, unit, clockMhz, whole);
-  return unit === "cycles" ? `${text} cycles` : text;
+  return unit === "cycles" ? words.__("%1 cycles", text) : text;
 }
 
 /**

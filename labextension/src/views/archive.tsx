@@ -6,23 +6,28 @@ import type { Handle, Host } from "../hosts/host.ts";
 import { type Key, treeMove, typedAhead } from "../model/keyboard.ts";
 import { labelOf } from "../model/profile.ts";
 import { filesBelow, type Item, itemsOf, type Node, treeOf } from "../model/tree.ts";
-import { count, counted, size } from "../model/units.ts";
+import { count, size } from "../model/units.ts";
+import { ENGLISH } from "../model/words.ts";
 import parts from "../styles/parts.css";
 import { OWN_KEYS } from "./keys.ts";
 import { mountView } from "./mounting.tsx";
 import { Pipeline } from "./pipeline.tsx";
 import { Preview } from "./preview.tsx";
+import { useWords } from "./reading.ts";
 import { Button, Name, Section, TaskSays, useTask } from "./ui.tsx";
 
 /** Letters typed within this time belong to one word. */
 const TYPING = 700;
 
 export function mount(element: HTMLElement, data: ViewData, host: Host): Handle {
-  const mounted = mountView(element, "Archive", () => <ArchiveView data={data} host={host} />, parts);
+  const { words = ENGLISH } = host;
+  const content = () => <ArchiveView data={data} host={host} />;
+  const mounted = mountView(element, words.__("Archive"), content, { styles: parts, words });
   return { update: () => undefined, dispose: mounted.dispose };
 }
 
 function ArchiveView({ data, host }: { data: ViewData; host: Host }) {
+  const words = useWords();
   const [shown, setShown] = useState<Node | null>(null);
   const files = useMemo(() => data.tables.files.records(), [data]);
   const root = useMemo(() => treeOf(data.view.name || data.view.path, files), [data, files]);
@@ -30,15 +35,15 @@ function ArchiveView({ data, host }: { data: ViewData; host: Host }) {
     <>
       {files.length > 0 && (
         <div class="sima-columns">
-          <Section title={`Files (${count(files.length)}, ${size(root.bytes)})`}>
+          <Section title={words.__("Files (%1, %2)", count(files.length), size(root.bytes))}>
             <Tree data={data} root={root} host={host} onShow={setShown} />
           </Section>
           {host.preview && (
-            <Section title="Preview">
+            <Section title={words.__("Preview")}>
               {shown ? (
                 <Preview key={shown.path} member={shown.path} bytes={shown.bytes} host={host} />
               ) : (
-                <p class="sima-note">Choose a file and press Enter, or click it.</p>
+                <p class="sima-note">{words.__("Choose a file and press Enter, or click it.")}</p>
               )}
             </Section>
           )}
@@ -51,6 +56,7 @@ function ArchiveView({ data, host }: { data: ViewData; host: Host }) {
 
 function Tree(props: { data: ViewData; root: Node; host: Host; onShow: (node: Node) => void }) {
   const { root, host } = props;
+  const words = useWords();
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
   const [marked, setMarked] = useState<ReadonlySet<string>>(new Set());
   const [focused, setFocused] = useState(0);
@@ -112,7 +118,7 @@ function Tree(props: { data: ViewData; root: Node; host: Host; onShow: (node: No
       <ul
         ref={list}
         role="tree"
-        aria-label="Files of the archive"
+        aria-label={words.__("Files of the archive")}
         class="sima-tree"
         aria-multiselectable={host.extract ? "true" : undefined}
         onKeyDown={onKeyDown}
@@ -153,14 +159,17 @@ function Tree(props: { data: ViewData; root: Node; host: Host; onShow: (node: No
 }
 
 function Extraction({ host, marked }: { host: Host; marked: ReadonlySet<string> }) {
+  const words = useWords();
   const task = useTask();
   const start = () => task.run(() => host.extract?.([...marked]) ?? Promise.resolve(""));
   return (
     <div class="sima-action">
       <Button disabled={!marked.size || task.busy} onClick={start}>
-        Extract {marked.size ? counted(marked.size, "file") : "files"}
+        {marked.size
+          ? words._n("Extract %2 file", "Extract %2 files", marked.size, count(marked.size))
+          : words.__("Extract files")}
       </Button>{" "}
-      <span class="sima-note">Space, or a click with Ctrl, marks a file.</span>
+      <span class="sima-note">{words.__("Space, or a click with Ctrl, marks a file.")}</span>
       <TaskSays task={task} />
     </div>
   );

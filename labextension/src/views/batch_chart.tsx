@@ -5,6 +5,8 @@ import type { BatchCandidate } from "../contract.ts";
 import { type Verdict, verdictOf } from "../model/candidates.ts";
 import { ticks } from "../model/scale.ts";
 import { shortCount, shortRate, size } from "../model/units.ts";
+import type { Words } from "../model/words.ts";
+import { useWords } from "./reading.ts";
 
 const HEIGHT = 210;
 const PAD = { left: 62, right: 16, top: 22, bottom: 36 };
@@ -17,12 +19,13 @@ interface Axis {
 }
 
 export function BatchChart({ candidates, head }: { candidates: readonly BatchCandidate[]; head: ViewHead }) {
+  const words = useWords();
   const limit = head.machine.on_chip_bytes;
   const rows = [...candidates].sort((one, other) => one.batch_size - other.batch_size);
   const last = rows.at(-1)?.batch_size ?? 1;
   const charts: Axis[] = [
-    { label: "samples per second", value: row => row.samples_per_second, write: shortCount },
-    { label: "peak on-chip bytes", value: row => row.peak_on_chip_bytes, write: size, limit },
+    { label: words.__("samples per second"), value: row => row.samples_per_second, write: shortCount },
+    { label: words.__("peak on-chip bytes"), value: row => row.peak_on_chip_bytes, write: size, limit },
   ];
   return (
     <div class="sima-charts">
@@ -51,6 +54,7 @@ function useWidth(): readonly [{ current: HTMLDivElement | null }, number] {
 
 function Chart(props: { axis: Axis; rows: readonly BatchCandidate[]; last: number; actual: number | null }) {
   const { axis, rows, last, actual } = props;
+  const words = useWords();
   const [box, width] = useWidth();
   const known = rows.filter(row => axis.value(row) != null);
   const most = Math.max(1, axis.limit ?? 0, ...known.map(row => axis.value(row) ?? 0)) * 1.06;
@@ -66,7 +70,7 @@ function Chart(props: { axis: Axis; rows: readonly BatchCandidate[]; last: numbe
         viewBox={`0 0 ${width} ${HEIGHT}`}
         class="sima-chart"
         role="img"
-        aria-label={`Chart: ${axis.label} over batch size. The rows below hold its numbers.`}
+        aria-label={words.__("Chart: %1 over batch size. The rows below hold its numbers.", axis.label)}
       >
         {steps.map(tick => (
           <g key={tick}>
@@ -86,13 +90,13 @@ function Chart(props: { axis: Axis; rows: readonly BatchCandidate[]; last: numbe
           {axis.label}
         </text>
         <text x={width - PAD.right} y={HEIGHT - 4} text-anchor="end">
-          batch size
+          {words.__("batch size")}
         </text>
         {axis.limit != null && (
           <g>
             <path d={`M${PAD.left} ${y(axis.limit)}H${width - PAD.right}`} class="sima-limit" />
             <text x={width - PAD.right} y={y(axis.limit) - 5} text-anchor="end">
-              on-chip memory: {size(axis.limit)}
+              {words.__("on-chip memory: %1", size(axis.limit))}
             </text>
           </g>
         )}
@@ -110,7 +114,14 @@ function Chart(props: { axis: Axis; rows: readonly BatchCandidate[]; last: numbe
               transform={`translate(${x(row.batch_size)} ${value == null ? floor : y(value)})`}
             >
               <path d={MARKS[verdict]} />
-              <title>{`batch ${row.batch_size}: ${verdict}${value == null ? "" : `, ${axis.write === shortCount ? shortRate(value) : axis.write(value)}`}`}</title>
+              <title>
+                {pointText(
+                  row.batch_size,
+                  verdictLabel(verdict, words),
+                  value == null ? "" : exact(axis, value),
+                  words,
+                )}
+              </title>
             </g>
           );
         })}
@@ -118,6 +129,26 @@ function Chart(props: { axis: Axis; rows: readonly BatchCandidate[]; last: numbe
       <Key verdicts={[...new Set(rows.map(row => verdictOf(row, actual)))]} />
     </div>
   );
+}
+
+/** What a point says of itself; its number without the axis' rounding. */
+function pointText(batch: number, verdict: string, value: string, words: Words): string {
+  const text = words.__("batch %1: %2", String(batch), verdict);
+  return value ? `${text}, ${value}` : text;
+}
+
+function exact(axis: Axis, value: number): string {
+  return axis.write === shortCount ? shortRate(value) : axis.write(value);
+}
+
+export function verdictLabel(verdict: Verdict, words: Words): string {
+  const labels: Readonly<Record<Verdict, string>> = {
+    built: words.__("built"),
+    feasible: words.__("feasible"),
+    "not feasible": words.__("not feasible"),
+    "does not fit": words.__("does not fit"),
+  };
+  return labels[verdict];
 }
 
 /** A shape each, so that no verdict is told by colour alone. */
@@ -130,6 +161,7 @@ const MARKS: Readonly<Record<Verdict, string>> = {
 
 /** What the marks mean, below the chart: it wraps where the page is narrow. */
 function Key({ verdicts }: { verdicts: readonly Verdict[] }) {
+  const words = useWords();
   return (
     <p class="sima-note">
       {verdicts.map(verdict => (
@@ -139,7 +171,7 @@ function Key({ verdicts }: { verdicts: readonly Verdict[] }) {
               <path d={MARKS[verdict]} />
             </g>
           </svg>{" "}
-          {verdict}
+          {verdictLabel(verdict, words)}
         </span>
       ))}
     </p>

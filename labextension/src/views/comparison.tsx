@@ -11,25 +11,35 @@ import {
   fileCells,
   ordered,
   overThreshold,
+  type Pair,
   rowsOf,
   totalCells,
 } from "../model/comparison.ts";
 import { matches, wordsOf } from "../model/filter.ts";
 import { visible } from "../model/text.ts";
 import { change, count, signed } from "../model/units.ts";
+import { ENGLISH, type Words } from "../model/words.ts";
 import parts from "../styles/parts.css";
 import { useId } from "./ids.ts";
 import { OWN_KEYS } from "./keys.ts";
 import { mountView } from "./mounting.tsx";
+import { useWords } from "./reading.ts";
 import { CellName, Name, Section, Swatch, TextField } from "./ui.tsx";
 import { VirtualRows } from "./virtual_rows.tsx";
 
-export function mount(element: HTMLElement, data: ComparisonData, _host: Host): Handle {
-  const mounted = mountView(element, "Comparison", () => <Comparison data={data} />, parts);
+export function mount(element: HTMLElement, data: ComparisonData, host: Host): Handle {
+  const { words = ENGLISH } = host;
+  const content = () => <Comparison data={data} onPair={host.onPair} />;
+  const mounted = mountView(element, words.__("Comparison"), content, { styles: parts, words });
   return { update: () => undefined, dispose: mounted.dispose };
 }
 
-function Comparison({ data }: { data: ComparisonData }) {
+interface Props {
+  readonly data: ComparisonData;
+  readonly onPair: Host["onPair"];
+}
+
+function Comparison({ data, onPair }: Props) {
   return (
     <>
       {data.notes.map(note => (
@@ -38,18 +48,21 @@ function Comparison({ data }: { data: ComparisonData }) {
         </p>
       ))}
       <Totals data={data} />
-      <Layers data={data} />
+      <Layers data={data} onPair={onPair} />
       <Files data={data} />
     </>
   );
 }
 
 function Totals({ data: { before, after, totals } }: { data: ComparisonData }) {
-  const nameOf = ({ view }: ViewData) => <Name text={view.name || view.path} longest={48} />;
+  const words = useWords();
+  // Two compiles of one model have one name: then their paths tell them apart.
+  const isSame = before.view.name === after.view.name;
+  const nameOf = ({ view }: ViewData) => <Name text={isSame ? view.path : view.name || view.path} longest={48} />;
   return (
     <Plain
-      label="Totals"
-      columns={["Total", nameOf(before), nameOf(after), "Change"]}
+      label={words.__("Totals")}
+      columns={[words.__("Total"), nameOf(before), nameOf(after), words.__("Change")]}
       rows={totals.map(total => [total.label, ...totalCells(total)])}
     />
   );
@@ -90,26 +103,34 @@ function Plain(props: {
   );
 }
 
-function Layers({ data }: { data: ComparisonData }) {
+function Layers({ data, onPair }: Props) {
   const id = useId();
+  const words = useWords();
   const [least, setLeast] = useState(data.over ?? 0);
-  const [words, setWords] = useState("");
+  const [filter, setFilter] = useState("");
   const [order, setOrder] = useState<CompareOrder>("timeline");
   const all = useMemo(() => rowsOf(data), [data]);
   const rows = useMemo(() => {
-    const wanted = wordsOf(words);
+    const wanted = wordsOf(filter);
     return ordered(overThreshold(all, least), order).filter(row =>
       matches(`${row.name} ${row.other} ${row.kind?.label}`.toLowerCase(), wanted),
     );
-  }, [all, least, words, order]);
+  }, [all, least, filter, order]);
+  const [chosen, setChosen] = useState<Pair | null>(null);
+  const choose = (row: CompareRow | undefined) => {
+    if (!row || !onPair) return;
+    setChosen(row.pair);
+    const [before, after] = row.pair;
+    onPair(idAt(data.before, before), idAt(data.after, after));
+  };
   const sums = useMemo(() => sumsOf(rows), [rows]);
   const most = useMemo(() => rows.reduce((high, row) => Math.max(high, Math.abs(row.change)), 1), [rows]);
   return (
-    <Section title="Layers">
+    <Section title={words.__("Layers")}>
       <div class="sima-controls">
-        <TextField label="Filter" value={words} onInput={setWords} />
+        <TextField label={words.__("Filter")} value={filter} onInput={setFilter} />
         <span class="sima-field">
-          <label for={id}>Only changes over, in %</label>
+          <label for={id}>{words.__("Only changes over, in %")}</label>
           <input
             id={id}
             type="number"
@@ -122,39 +143,51 @@ function Layers({ data }: { data: ComparisonData }) {
         </span>
       </div>
       <p role="status" class="sima-count">
-        {count(rows.length)} of {count(all.length)} layers: {count(sums.added)} added, {count(sums.gone)} gone,{" "}
-        {count(sums.changed)} changed; {signed(sums.change)} cycles
+        {words.__(
+          "%1 of %2 layers: %3 added, %4 gone, %5 changed; %6 cycles",
+          ...[rows.length, all.length, sums.added, sums.gone, sums.changed].map(count),
+          signed(sums.change),
+        )}
       </p>
       <VirtualRows
-        label="Layers of both"
+        label={words.__("Layers of both")}
         rows={rows.length}
+        {...(onPair && {
+          chosen: rows.findIndex(row => row.pair === chosen),
+          onChoose: (at: number) => choose(rows[at]),
+        })}
         columns={[
           {
-            title: "Layer",
+            title: words.__("Layer"),
             className: "sima-wide",
             sort: order === "name" ? "ascending" : "none",
             onSort: () => setOrder("name"),
           },
           {
-            title: "What",
+            title: words.__("What"),
             className: "sima-use",
             sort: order === "timeline" ? "ascending" : "none",
             onSort: () => setOrder("timeline"),
           },
-          { title: "Before", className: "sima-number" },
-          { title: "After", className: "sima-number" },
+          { title: words.__("Before"), className: "sima-number" },
+          { title: words.__("After"), className: "sima-number" },
           {
-            title: "Change",
+            title: words.__("Change"),
             className: "sima-number",
             sort: order === "change" ? "descending" : "none",
             onSort: () => setOrder("change"),
           },
           { title: "%", className: "sima-number sima-use" },
         ]}
-        cells={at => cellsOf(rows[at] as CompareRow, most)}
+        cells={at => cellsOf(rows[at] as CompareRow, most, words)}
       />
     </Section>
   );
+}
+
+/** The id of the layer in a row; a file without ids numbers its layers as they come. */
+function idAt({ tables: { layers } }: ViewData, row: number): number | null {
+  return row < 0 ? null : (layers.get(row, "id") ?? row);
 }
 
 function sumsOf(rows: readonly CompareRow[]) {
@@ -166,7 +199,7 @@ function sumsOf(rows: readonly CompareRow[]) {
   return sums;
 }
 
-function cellsOf(row: CompareRow, most: number) {
+function cellsOf(row: CompareRow, most: number, words: Words) {
   const write = (value: number | null) => (value === null ? "\u2013" : count(value));
   return [
     <span class="sima-names-cell">
@@ -174,12 +207,12 @@ function cellsOf(row: CompareRow, most: number) {
       <CellName text={row.name} />
       {row.other && row.other !== row.name && (
         <small>
-          {" was "}
+          {` ${words.__("was")} `}
           <CellName text={row.other} />
         </small>
       )}
     </span>,
-    row.what,
+    whatLabel(row.what, words),
     write(row.before),
     write(row.after),
     <span class="sima-meter" style={{ "--sima-part": `${(100 * Math.abs(row.change)) / most}%` }}>
@@ -189,14 +222,25 @@ function cellsOf(row: CompareRow, most: number) {
   ];
 }
 
+function whatLabel(what: CompareRow["what"], words: Words): string {
+  const labels: Readonly<Record<CompareRow["what"], string>> = {
+    changed: words.__("changed"),
+    same: words.__("same"),
+    added: words.__("added"),
+    gone: words.__("gone"),
+  };
+  return labels[what];
+}
+
 function Files({ data: { files } }: { data: ComparisonData }) {
+  const words = useWords();
   if (!files.length) return null;
   return (
-    <Section title="Files">
+    <Section title={words.__("Files")}>
       <Plain
-        label="Files"
-        columns={["File", "Before", "After", "Change"]}
-        rows={files.map(file => [<Name text={file.name} longest={80} />, ...fileCells(file)])}
+        label={words.__("Files")}
+        columns={[words.__("File"), words.__("Before"), words.__("After"), words.__("Change")]}
+        rows={files.map(file => [<Name text={file.name} longest={80} />, ...fileCells(file, words)])}
       />
     </Section>
   );

@@ -3,46 +3,49 @@
 import type { Derived, ExplorerState } from "../model/explorer_state.ts";
 import { thresholds } from "../model/filter.ts";
 import { count, percent, spoken } from "../model/units.ts";
+import type { Words } from "../model/words.ts";
 import { useId } from "./ids.ts";
 import { OWN_KEYS } from "./keys.ts";
+import { useWords } from "./reading.ts";
 import { Button, Choice, Swatch, TextField, useStore } from "./ui.tsx";
 
 export function Controls({ derived, steps }: { derived: Derived; steps: readonly number[] }) {
+  const words = useWords();
   const { store } = derived;
   const state = useStore(store);
   return (
-    <div class="sima-controls" role="group" aria-label="What is shown">
+    <div class="sima-controls" role="group" aria-label={words.__("What is shown")}>
       <TextField
-        label="Filter"
+        label={words.__("Filter")}
         value={state.filter}
-        placeholder={'name, kind or source node; "-word" excludes'}
+        placeholder={words.__('name, kind or source node; "-word" excludes')}
         onInput={filter => store.set({ filter })}
       />
       <Least derived={derived} state={state} steps={steps} />
       <Choice
-        label="Order"
+        label={words.__("Order")}
         value={state.order}
         options={[
-          ["timeline", "as they run"],
-          ["cycles", "most cycles first"],
-          ["name", "by name"],
+          ["timeline", words.__("as they run")],
+          ["cycles", words.__("most cycles first")],
+          ["name", words.__("by name")],
         ]}
         onChange={order => store.set({ order })}
       />
       <Choice
-        label="Unit"
+        label={words.__("Unit")}
         value={state.unit}
         options={[
-          ["cycles", "cycles"],
-          ["time", "time"],
-          ["share", "share"],
+          ["cycles", words.__("cycles")],
+          ["time", words.__("time")],
+          ["share", words.__("share")],
         ]}
         onChange={unit => store.set({ unit })}
       />
       <Choice
-        label="Colour"
+        label={words.__("Colour")}
         value={state.colour}
-        options={coloursOf(derived)}
+        options={coloursOf(derived, words)}
         onChange={colour => store.set({ colour, hidden: [] })}
       />
     </div>
@@ -50,25 +53,28 @@ export function Controls({ derived, steps }: { derived: Derived; steps: readonly
 }
 
 /** Colours that the file knows something for. */
-function coloursOf({ profile }: Derived): (readonly [ExplorerState["colour"], string])[] {
+function coloursOf({ profile }: Derived, words: Words): (readonly [ExplorerState["colour"], string])[] {
   return [
-    ["kind", "by kind"],
-    ...(profile.layers.has("cause_cycles") ? [["cause", "by cause"] as const] : []),
-    ...(profile.layers.has("utilization") ? [["utilisation", "by utilisation"] as const] : []),
+    ["kind", words.__("by kind")],
+    ...(profile.layers.has("cause_cycles") ? [["cause", words.__("by cause")] as const] : []),
+    ...(profile.layers.has("utilization") ? [["utilisation", words.__("by utilisation")] as const] : []),
   ];
 }
 
 function Least({ derived, state, steps }: { derived: Derived; state: ExplorerState; steps: readonly number[] }) {
   const id = useId();
+  const words = useWords();
   const { profile, store } = derived;
   const at = Math.max(
     0,
     steps.findLastIndex(step => step <= state.least),
   );
-  const text = state.least ? spoken(state.least, state.unit, profile.clockMhz, profile.total) : "all layers";
+  const text = state.least
+    ? spoken(state.least, state.unit, profile.clockMhz, profile.total, words)
+    : words.__("all layers");
   return (
     <span class="sima-field">
-      <label for={id}>Least cycles</label>
+      <label for={id}>{words.__("Least cycles")}</label>
       <span class="sima-slider">
         <input
           id={id}
@@ -91,33 +97,34 @@ export function TimelineControls(props: {
   derived: Derived;
   zoom: (move: "closer" | "further" | "all" | "selection") => void;
 }) {
+  const words = useWords();
   const { store } = props.derived;
   const state = useStore(store);
   const isFixed = state.layout === "sorted";
   return (
-    <div class="sima-controls sima-zoom" role="group" aria-label="Timeline">
+    <div class="sima-controls sima-zoom" role="group" aria-label={words.__("Timeline")}>
       <Choice
-        label="Timeline"
+        label={words.__("Timeline")}
         value={state.layout}
         options={[
-          ["lanes", "lanes"],
-          ["rows", "a row per layer"],
-          ["sorted", "sorted by cycles"],
+          ["lanes", words.__("lanes")],
+          ["rows", words.__("a row per layer")],
+          ["sorted", words.__("sorted by cycles")],
         ]}
         onChange={layout => store.set({ layout, ...(layout === "sorted" ? { order: "cycles" } : {}) })}
       />
       <span class="sima-buttons">
-        <Button label="Zoom in" disabled={isFixed} onClick={() => props.zoom("closer")}>
+        <Button label={words.__("Zoom in")} disabled={isFixed} onClick={() => props.zoom("closer")}>
           +
         </Button>
-        <Button label="Zoom out" disabled={isFixed || !state.range} onClick={() => props.zoom("further")}>
+        <Button label={words.__("Zoom out")} disabled={isFixed || !state.range} onClick={() => props.zoom("further")}>
           {"\u2212"}
         </Button>
         <Button disabled={!state.range} onClick={() => props.zoom("all")}>
-          All
+          {words.__("All")}
         </Button>
         <Button disabled={isFixed || !state.selected.length} onClick={() => props.zoom("selection")}>
-          Selection
+          {words.__("Selection")}
         </Button>
       </span>
     </div>
@@ -126,18 +133,19 @@ export function TimelineControls(props: {
 
 /** The legend: what colours mean, how much there is of each; a click takes a group away or brings it back. */
 export function Legend({ derived }: { derived: Derived }) {
+  const words = useWords();
   const { store, profile } = derived;
   const { hidden, colour } = useStore(store);
   const grouping = derived.grouping();
   // A layer stands under its largest cause with all its cycles: "mostly" keeps the share from reading as the cause's own.
-  const told = (label: string) => (colour === "cause" ? `mostly ${label}` : label);
+  const told = (label: string) => (colour === "cause" ? words.__("mostly %1", label) : label);
   const present = grouping.labels.map((label, at) => ({ label, at })).filter(({ at }) => grouping.counts[at]);
   const toggle = (key: string) =>
     store.set({ hidden: hidden.includes(key) ? hidden.filter(other => other !== key) : [...hidden, key] });
   const only = (key: string) =>
     store.set({ hidden: present.map(({ label }) => label.key).filter(other => other !== key) });
   return (
-    <div class="sima-legend" role="group" aria-label="Legend: press to hide or show">
+    <div class="sima-legend" role="group" aria-label={words.__("Legend: press to hide or show")}>
       {present.map(({ label, at }) => {
         const share = profile.total ? percent((grouping.cycles[at] as number) / profile.total) : "";
         return (
@@ -146,7 +154,7 @@ export function Legend({ derived }: { derived: Derived }) {
             type="button"
             class="sima-chip"
             aria-pressed={!hidden.includes(label.key)}
-            title={`${label.note ? `${label.note}. ` : ""}${count(grouping.counts[at] as number)} layers. Double click: only these.`}
+            title={`${label.note ? `${label.note}. ` : ""}${words.__("%1 layers. Double click: only these.", count(grouping.counts[at] as number))}`}
             onClick={() => toggle(label.key)}
             onDblClick={() => only(label.key)}
             {...OWN_KEYS}
@@ -156,7 +164,7 @@ export function Legend({ derived }: { derived: Derived }) {
           </button>
         );
       })}
-      {hidden.length > 0 && <Button onClick={() => store.set({ hidden: [] })}>Show all</Button>}
+      {hidden.length > 0 && <Button onClick={() => store.set({ hidden: [] })}>{words.__("Show all")}</Button>}
     </div>
   );
 }

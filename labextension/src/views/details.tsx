@@ -4,14 +4,17 @@ import { useRef, useState } from "preact/hooks";
 import type { Derived } from "../model/explorer_state.ts";
 import { causesOf } from "../model/profile.ts";
 import { amount, count, duration, percent, size } from "../model/units.ts";
+import type { Words } from "../model/words.ts";
 import { Causes } from "./causes.tsx";
 import { OWN_KEYS } from "./keys.ts";
+import { useWords } from "./reading.ts";
 import { Button, Facts, Name, Section, useStore } from "./ui.tsx";
 
 /** Names listed one by one before "and so many more". */
 const LISTED = 12;
 
 export function Details({ derived, copy }: { derived: Derived; copy: (text: string) => Promise<void> }) {
+  const words = useWords();
   const state = useStore(derived.store);
   const box = useRef<HTMLDivElement>(null);
   const [copied, setCopied] = useState("");
@@ -19,8 +22,8 @@ export function Details({ derived, copy }: { derived: Derived; copy: (text: stri
   const onCopy = () => {
     // biome-ignore lint/performance/useDomNodeTextContent: rows copy as lines, which only the rendered text knows
     copy(box.current?.innerText ?? "").then(
-      () => setCopied("Copied."),
-      () => setCopied("The browser did not allow it."),
+      () => setCopied(words.__("Copied.")),
+      () => setCopied(words.__("The browser did not allow it.")),
     );
   };
   const aside = chosen.length > 0 && (
@@ -28,21 +31,23 @@ export function Details({ derived, copy }: { derived: Derived; copy: (text: stri
       <span class="sima-note" role="status">
         {copied}
       </span>{" "}
-      <Button onClick={onCopy}>Copy</Button>
+      <Button onClick={onCopy}>{words.__("Copy")}</Button>
     </span>
   );
   return (
-    <Section title="Details" aside={aside}>
+    <Section title={words.__("Details")} aside={aside}>
       <div
         ref={box}
         class="sima-details"
         data-selected={state.selected.join(" ")}
         tabIndex={0}
         role="region"
-        aria-label="Details of the selection"
+        aria-label={words.__("Details of the selection")}
         {...OWN_KEYS}
       >
-        {chosen.length === 0 && <p class="sima-note">Select a layer in the timeline, the table or the memory map.</p>}
+        {chosen.length === 0 && (
+          <p class="sima-note">{words.__("Select a layer in the timeline, the table or the memory map.")}</p>
+        )}
         {chosen.length === 1 && <One derived={derived} layer={chosen[0] as number} />}
         {chosen.length > 1 && <Several derived={derived} chosen={chosen} />}
       </div>
@@ -51,6 +56,7 @@ export function Details({ derived, copy }: { derived: Derived; copy: (text: stri
 }
 
 function One({ derived, layer }: { derived: Derived; layer: number }) {
+  const words = useWords();
   const { profile, store } = derived;
   const { layers, view } = profile;
   const bytes = (key: Parameters<typeof layers.get>[1]) => {
@@ -71,37 +77,40 @@ function One({ derived, layer }: { derived: Derived; layer: number }) {
       </p>
       <Facts
         rows={[
-          ["Source nodes", sources.length ? <Names names={sources} /> : view.wordings["not_recorded"]],
-          ["Operator", layers.get(layer, "operator")],
+          [words.__("Source nodes"), sources.length ? <Names names={sources} /> : view.wordings["not_recorded"]],
+          [words.__("Operator"), layers.get(layer, "operator")],
           [
-            "Cycles",
+            words.__("Cycles"),
             `${count(cycles)} (${duration(cycles, profile.clockMhz)}, ${percent(profile.total ? cycles / profile.total : 0)})`,
           ],
-          ["Compute cycles", whole(layers.get(layer, "compute_cycles"))],
-          ["Static schedule", span(layers.get(layer, "start_cycle"), layers.get(layer, "end_cycle"))],
-          ["Run", span(layers.get(layer, "run_start_cycle"), layers.get(layer, "run_end_cycle"))],
-          ["Bound by", bound ? `${label?.label ?? bound}${label?.note ? `: ${label.note}` : ""}` : null],
-          ["Utilisation", ratio(layers.get(layer, "utilization"))],
-          ["Multiply-accumulates", whole(layers.get(layer, "macs"))],
-          ["Inputs", shapes(layers.list(layer, "inputs"), layers.list(layer, "input_shapes"))],
-          ["Output", shapes([layers.get(layer, "output") ?? ""], [layers.get(layer, "output_shape") ?? ""])],
-          ["Input bytes", bytes("input_bytes")],
-          ["Output bytes", bytes("output_bytes")],
-          ["Weights", bytes("weight_bytes")],
-          ["Parameters on chip", bytes("parameter_bytes")],
-          ["Parameters in DRAM", bytes("stored_parameter_bytes")],
-          ["Loaded from DRAM", bytes("loaded_bytes")],
-          ["Stored to DRAM", bytes("stored_bytes")],
-          ["Blocks", blocks(layers.get(layer, "blocks"), layers.get(layer, "block_shape"))],
-          ["Placement", layers.get(layer, "placement")],
+          [words.__("Compute cycles"), whole(layers.get(layer, "compute_cycles"))],
+          [words.__("Static schedule"), span(layers.get(layer, "start_cycle"), layers.get(layer, "end_cycle"), words)],
+          [words.__("Run"), span(layers.get(layer, "run_start_cycle"), layers.get(layer, "run_end_cycle"), words)],
+          [words.__("Bound by"), bound ? `${label?.label ?? bound}${label?.note ? `: ${label.note}` : ""}` : null],
+          [words.__("Utilisation"), ratio(layers.get(layer, "utilization"))],
+          [words.__("Multiply-accumulates"), whole(layers.get(layer, "macs"))],
+          [words.__("Inputs"), shapes(layers.list(layer, "inputs"), layers.list(layer, "input_shapes"))],
+          [words.__("Output"), shapes([layers.get(layer, "output") ?? ""], [layers.get(layer, "output_shape") ?? ""])],
+          [words.__("Input bytes"), bytes("input_bytes")],
+          [words.__("Output bytes"), bytes("output_bytes")],
+          [words.__("Weights"), bytes("weight_bytes")],
+          [words.__("Parameters on chip"), bytes("parameter_bytes")],
+          [words.__("Parameters in DRAM"), bytes("stored_parameter_bytes")],
+          [words.__("Loaded from DRAM"), bytes("loaded_bytes")],
+          [words.__("Stored to DRAM"), bytes("stored_bytes")],
+          [words.__("Blocks"), blocks(layers.get(layer, "blocks"), layers.get(layer, "block_shape"), words)],
+          [words.__("Placement"), layers.get(layer, "placement")],
         ]}
       />
-      {causes && <Causes parts={causes} unit={unit} clockMhz={profile.clockMhz} title="Causes of this layer" />}
+      {causes && (
+        <Causes parts={causes} unit={unit} clockMhz={profile.clockMhz} title={words.__("Causes of this layer")} />
+      )}
     </>
   );
 }
 
 function Several({ derived, chosen }: { derived: Derived; chosen: readonly number[] }) {
+  const words = useWords();
   const { profile, store } = derived;
   const { unit } = store.get();
   const cycles = chosen.reduce((sum, layer) => sum + (profile.cycles[layer] as number), 0);
@@ -109,23 +118,29 @@ function Several({ derived, chosen }: { derived: Derived; chosen: readonly numbe
   const causes = causesOf(profile, chosen);
   return (
     <>
-      <p class="sima-title">{count(chosen.length)} layers</p>
+      <p class="sima-title">{words.__("%1 layers", count(chosen.length))}</p>
       <Facts
         rows={[
           [
-            "Cycles",
+            words.__("Cycles"),
             `${count(cycles)} (${duration(cycles, profile.clockMhz)}, ${percent(profile.total ? cycles / profile.total : 0)})`,
           ],
-          ["Multiply-accumulates", macs ? count(macs) : null],
-          ["Layers", <Names key="names" names={chosen.map(layer => profile.layers.get(layer, "name") ?? "")} />],
+          [words.__("Multiply-accumulates"), macs ? count(macs) : null],
+          [
+            words.__("Layers"),
+            <Names key="names" names={chosen.map(layer => profile.layers.get(layer, "name") ?? "")} />,
+          ],
         ]}
       />
-      {causes && <Causes parts={causes} unit={unit} clockMhz={profile.clockMhz} title="Causes of these layers" />}
+      {causes && (
+        <Causes parts={causes} unit={unit} clockMhz={profile.clockMhz} title={words.__("Causes of these layers")} />
+      )}
     </>
   );
 }
 
 export function Names({ names }: { names: readonly string[] }) {
+  const words = useWords();
   return (
     <ul class="sima-names">
       {names.slice(0, LISTED).map((name, at) => (
@@ -133,22 +148,22 @@ export function Names({ names }: { names: readonly string[] }) {
           <Name text={name} />
         </li>
       ))}
-      {names.length > LISTED && <li>and {count(names.length - LISTED)} more</li>}
+      {names.length > LISTED && <li>{words.__("and %1 more", count(names.length - LISTED))}</li>}
     </ul>
   );
 }
 
-function span(from: number | null, to: number | null): string | null {
-  return from === null || to === null ? null : `${count(from)} to ${count(to)}`;
+function span(from: number | null, to: number | null, words: Words): string | null {
+  return from === null || to === null ? null : words.__("%1 to %2", count(from), count(to));
 }
 
 function ratio(value: number | null): string | null {
   return value === null ? null : percent(value);
 }
 
-function blocks(number: number | null, shape: string | null): string | null {
+function blocks(number: number | null, shape: string | null, words: Words): string | null {
   if (number === null) return null;
-  return shape ? `${count(number)}, the largest ${shape}` : count(number);
+  return shape ? words.__("%1, the largest %2", count(number), shape) : count(number);
 }
 
 function shapes(names: readonly string[], sizes: readonly (string | null)[]): ComponentChildren {
@@ -166,7 +181,7 @@ function shapes(names: readonly string[], sizes: readonly (string | null)[]): Co
 }
 
 export function sentenceOf(derived: Derived): string {
-  const { shown, profile, store } = derived;
+  const { shown, profile, store, words } = derived;
   const { count: rows, cycles } = shown();
   const { unit } = store.get();
   const part = profile.total ? ` (${percent(cycles / profile.total)})` : "";
@@ -174,6 +189,6 @@ export function sentenceOf(derived: Derived): string {
     unit === "share"
       ? percent(profile.total ? cycles / profile.total : 0)
       : amount(cycles, unit, profile.clockMhz, profile.total);
-  const words = unit === "cycles" ? `${sum} cycles${part}` : unit === "time" ? `${sum}${part}` : sum;
-  return `${count(rows)} of ${count(profile.size)} layers, ${words}`;
+  const told = unit === "cycles" ? words.__("%1 cycles", sum) + part : unit === "time" ? `${sum}${part}` : sum;
+  return words.__("%1 of %2 layers, %3", count(rows), count(profile.size), told);
 }

@@ -7,36 +7,40 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { ViewData } from "../columns.ts";
-import type { Handle, Host, ViewState } from "../hosts/host.ts";
+import type { Handle, Host, PageState, ViewState } from "../hosts/host.ts";
 import {
   createExplorerStore,
   type Derived,
   derive,
   type ExplorerState,
+  OWN,
   SHARED,
   understood,
 } from "../model/explorer_state.ts";
-import { causesOf, profileOf } from "../model/profile.ts";
+import { profileOf } from "../model/profile.ts";
 import type { Store } from "../model/store.ts";
 import { visible } from "../model/text.ts";
-import { count, percent } from "../model/units.ts";
-import { Causes } from "./causes.tsx";
+import { ENGLISH } from "../model/words.ts";
+import { WhereCyclesGo } from "./causes.tsx";
 import { Controls, Legend, stepsOf, TimelineControls } from "./controls.tsx";
 import { Details, sentenceOf } from "./details.tsx";
 import { Findings } from "./findings.tsx";
 import { Memory } from "./memory.tsx";
 import { mountView } from "./mounting.tsx";
+import { useWords } from "./reading.ts";
 import { LayerTable } from "./table.tsx";
 import { createTimeline, type Timeline } from "./timeline.ts";
 import { Action, Section, useStore } from "./ui.tsx";
 
 export function mount(element: HTMLElement, data: ViewData, host: Host): Handle {
+  const { words = ENGLISH } = host;
   const store = createExplorerStore(host.state);
   const outward = Symbol("set by the host");
   store.watch((state, changed, origin) => {
     if (origin !== outward) tell(host, state, changed);
   });
-  const mounted = mountView(element, "Profile", () => <Explorer data={data} store={store} host={host} />);
+  const content = () => <Explorer data={data} store={store} host={host} />;
+  const mounted = mountView(element, words.__("Profile"), content, { words });
   return {
     update: patch => store.set(understood({ ...patch }), outward),
     dispose: () => {
@@ -47,15 +51,16 @@ export function mount(element: HTMLElement, data: ViewData, host: Host): Handle 
 }
 
 function tell(host: Host, state: ExplorerState, changed: ReadonlySet<keyof ExplorerState>): void {
-  const news: Record<string, unknown> = {};
-  for (const name of SHARED) {
-    if (changed.has(name)) news[name] = state[name];
-  }
-  if (Object.keys(news).length) host.onState?.(news as Partial<ViewState>);
+  const news = (names: readonly (keyof ExplorerState)[]) =>
+    Object.fromEntries(names.filter(name => changed.has(name)).map(name => [name, state[name]]));
+  const [shared, own] = [news(SHARED), news(OWN)];
+  if (Object.keys(shared).length) host.onState?.(shared as Partial<ViewState>);
+  if (Object.keys(own).length) host.onPage?.(own as Partial<PageState>);
 }
 
 function Explorer({ data, store, host }: { data: ViewData; store: Store<ExplorerState>; host: Host }) {
-  const derived = useMemo(() => derive(profileOf(data), store), [data, store]);
+  const words = useWords();
+  const derived = useMemo(() => derive(profileOf(data, words), store, words), [data, store, words]);
   const steps = useMemo(() => stepsOf(derived), [derived]);
   const timeline = useRef<Timeline | null>(null);
   const [spoken, announce] = useState("");
@@ -81,7 +86,7 @@ function Explorer({ data, store, host }: { data: ViewData; store: Store<Explorer
           <>
             {" "}
             <div class="sima-columns">
-              <Section title="Layers">
+              <Section title={words.__("Layers")}>
                 <LayerTable derived={derived} printing={printing} />
               </Section>
               <Details derived={derived} copy={text => navigator.clipboard.writeText(text)} />
@@ -96,7 +101,7 @@ function Explorer({ data, store, host }: { data: ViewData; store: Store<Explorer
           </>
         )}
       </Later>
-      {host.simulate && <Action label="Simulate" run={host.simulate} />}
+      {host.simulate && <Action label={words.__("Simulate")} run={host.simulate} />}
       {profile.missing.map(sentence => (
         <p class="sima-note" key={sentence}>
           {visible(sentence)}
@@ -151,37 +156,10 @@ function Lanes({ derived }: { derived: Derived }) {
   return <p class="sima-note">{notes.join("; ")}</p>;
 }
 
-/** Where the whole run's cycles went, beside the efficiency that they explain. */
+/** Where the whole run's cycles went, in the unit that is chosen. */
 function Whole({ derived }: { derived: Derived }) {
   const { unit } = useStore(derived.store);
-  const { profile } = derived;
-  const { totals, wordings } = profile.view;
-  const parts = causesOf(profile, null);
-  return (
-    <Section title="Where the cycles go">
-      {parts ? (
-        <Causes
-          parts={parts}
-          unit={unit}
-          clockMhz={profile.clockMhz}
-          title={`${count(totals.cycles)} cycles, ${wordings["mla_alone"] ?? ""}`}
-        />
-      ) : (
-        <p class="sima-note">The file does not record why cycles were spent.</p>
-      )}
-      {totals.efficiency != null && (
-        <p class="sima-note">
-          Efficiency {percent(totals.efficiency)}: the bound of {count(totals.bound_cycles ?? 0)} cycles over those of
-          the run.
-        </p>
-      )}
-      {(totals.counted ?? []).map(sentence => (
-        <p class="sima-note" key={sentence}>
-          {sentence}
-        </p>
-      ))}
-    </Section>
-  );
+  return <WhereCyclesGo view={derived.profile.view} unit={unit} />;
 }
 
 /** What is below the timeline comes in the frame after the first, so that the bars are there sooner. */

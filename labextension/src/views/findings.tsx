@@ -2,8 +2,10 @@
 import type { Table } from "../columns.ts";
 import type { Finding, Layer } from "../contract.ts";
 import { visible } from "../model/text.ts";
-import { count, counted, size } from "../model/units.ts";
+import { count, size } from "../model/units.ts";
+import type { Words } from "../model/words.ts";
 import { Names } from "./details.tsx";
+import { useWords } from "./reading.ts";
 import { Button, Section } from "./ui.tsx";
 
 export function Findings(props: {
@@ -12,6 +14,7 @@ export function Findings(props: {
   /** Selects the layers of a finding; null where there is nothing to select in. */
   onShow: ((ids: readonly number[]) => void) | null;
 }) {
+  const words = useWords();
   if (!props.findings.length) return null;
   const names = new Map(
     Array.from({ length: props.layers.count }, (_, row) => [
@@ -20,20 +23,25 @@ export function Findings(props: {
     ]),
   );
   return (
-    <Section title="Advice">
+    <Section title={words.__("Advice")}>
       <ol class="sima-findings">
         {props.findings.map(finding => (
           <li key={finding.kind + finding.title}>
-            <b>{visible(finding.title)}</b> <small>{gainOf(finding)}</small>
+            <b>{visible(finding.title)}</b> <small>{gainOf(finding, words)}</small>
             <p>{visible(finding.evidence)}</p>
             <p>{visible(finding.advice)}</p>
             {(finding.layers ?? []).length > 0 &&
               (props.onShow ? (
                 <Button onClick={() => props.onShow?.(finding.layers ?? [])}>
-                  Show {counted(finding.layers?.length ?? 0, "layer")}
+                  {words._n(
+                    "Show %2 layer",
+                    "Show %2 layers",
+                    finding.layers?.length ?? 0,
+                    count(finding.layers?.length ?? 0),
+                  )}
                 </Button>
               ) : (
-                <Names names={(finding.layers ?? []).map(id => names.get(id) ?? `layer ${id}`)} />
+                <Names names={(finding.layers ?? []).map(id => names.get(id) ?? words.__("layer %1", String(id)))} />
               ))}
           </li>
         ))}
@@ -43,10 +51,10 @@ export function Findings(props: {
 }
 
 /** In the words of `wordings.gain` in Python. */
-function gainOf(finding: Finding): string {
-  if (finding.cycles != null) return `up to ${count(finding.cycles)} cycles`;
+function gainOf(finding: Finding, words: Words): string {
+  if (finding.cycles != null) return words.__("up to %1 cycles", count(finding.cycles));
   const parts = [
-    finding.steps == null ? "" : `EV74 steps: ${count(finding.steps)}`,
+    finding.steps == null ? "" : words.__("EV74 steps: %1", count(finding.steps)),
     finding.bytes == null ? "" : size(finding.bytes),
   ];
   return parts.filter(Boolean).join(", ");

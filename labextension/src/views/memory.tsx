@@ -7,28 +7,30 @@ import { visible } from "../model/text.ts";
 import { count, percent, size } from "../model/units.ts";
 import { OWN_KEYS } from "./keys.ts";
 import { bufferLabels, drawMemory, FOOT, GUTTER, peakBytes, rangeOf, topOf } from "./memory_paint.ts";
+import { useWords } from "./reading.ts";
 import { type Surface, surfaceOn } from "./surface.ts";
 import { readTheme, type Theme, watchTheme } from "./theme.ts";
 import { Choice, Name, Section, Swatch, useStore } from "./ui.tsx";
 
 export function Memory({ derived }: { derived: Derived }) {
+  const words = useWords();
   const maps = useMemo(() => memoryMaps(derived.profile), [derived]);
   const [at, setAt] = useState(0);
   const map = maps[Math.min(at, maps.length - 1)];
   const { wordings } = derived.profile.view;
   if (!map) {
     return (
-      <Section title="On-chip memory">
-        <p class="sima-note">{wordings["no_memory_map"] ?? "No memory map is recorded."}</p>
+      <Section title={words.__("On-chip memory")}>
+        <p class="sima-note">{wordings["no_memory_map"] ?? words.__("No memory map is recorded.")}</p>
       </Section>
     );
   }
   const options = maps.map((found, index) => [String(index), visible(found.segment)] as const);
   const aside = maps.length > 1 && (
-    <Choice label="Segment" value={String(at)} options={options} onChange={value => setAt(Number(value))} />
+    <Choice label={words.__("Segment")} value={String(at)} options={options} onChange={value => setAt(Number(value))} />
   );
   return (
-    <Section title="On-chip memory" aside={aside}>
+    <Section title={words.__("On-chip memory")} aside={aside}>
       <Sentence map={map} />
       <MapPicture key={map.segment} map={map} derived={derived} />
       <div class="sima-legend">
@@ -48,24 +50,31 @@ export function Memory({ derived }: { derived: Derived }) {
 }
 
 function Sentence({ map }: { map: MemoryMap }) {
+  const words = useWords();
   const late = map.late.reduce((sum, flag) => sum + flag, 0);
   const peak = peakBytes(map);
   return (
     <p class="sima-note">
-      Peak {size(peak)} of {size(map.capacity)} ({percent(map.capacity ? peak / map.capacity : 0)}),{" "}
-      {count(map.rows.length)} buffers
-      {late > 0 && `, ${count(late)} of them held longer than anything uses them (hatched)`}.
+      {words.__(
+        "Peak %1 of %2 (%3), %4 buffers",
+        size(peak),
+        size(map.capacity),
+        percent(map.capacity ? peak / map.capacity : 0),
+        count(map.rows.length),
+      )}
+      {late > 0 && `, ${words.__("%1 of them held longer than anything uses them (hatched)", count(late))}`}.
     </p>
   );
 }
 
 function Spilled({ derived, map }: { derived: Derived; map: MemoryMap }) {
+  const words = useWords();
   const segment = derived.profile.view.segments.find(found => found.name === map.segment);
   const spilled = segment?.spilled ?? [];
   if (!spilled.length) return null;
   return (
     <details class="sima-more">
-      <summary {...OWN_KEYS}>{count(spilled.length)} tensors do not fit and go through DRAM</summary>
+      <summary {...OWN_KEYS}>{words.__("%1 tensors do not fit and go through DRAM", count(spilled.length))}</summary>
       <ul class="sima-names">
         {spilled.map(tensor => (
           <li key={tensor.name}>
@@ -78,6 +87,7 @@ function Spilled({ derived, map }: { derived: Derived; map: MemoryMap }) {
 }
 
 function MapPicture({ map, derived }: { map: MemoryMap; derived: Derived }) {
+  const words = useWords();
   const canvas = useRef<HTMLCanvasElement>(null);
   const surface = useRef<Surface | null>(null);
   const hover = useRef(-1);
@@ -135,9 +145,12 @@ function MapPicture({ map, derived }: { map: MemoryMap; derived: Derived }) {
     <div class="sima-memory">
       <div
         role="application"
-        aria-roledescription="memory map"
-        aria-label={`On-chip memory of ${visible(map.segment) || "the accelerator"}: address over time`}
-        aria-description="Arrow keys go from buffer to buffer, Enter selects the layers that use it."
+        aria-roledescription={words.__("memory map")}
+        aria-label={words.__(
+          "On-chip memory of %1: address over time",
+          visible(map.segment) || words.__("the accelerator"),
+        )}
+        aria-description={words.__("Arrow keys go from buffer to buffer, Enter selects the layers that use it.")}
         tabIndex={0}
         onKeyDown={onKeyDown}
         {...OWN_KEYS}
@@ -158,12 +171,14 @@ function MapPicture({ map, derived }: { map: MemoryMap; derived: Derived }) {
   );
 }
 
-function describe(map: MemoryMap, at: number, { profile }: Derived): string {
+function describe(map: MemoryMap, at: number, { profile, words }: Derived): string {
   const row = map.rows[at] as number;
   const { buffers } = map;
   const label = profile.view.palette.buffers[map.kind[at] as number]?.label ?? buffers.get(row, "kind") ?? "";
-  const unit = map.inCycles ? "cycles" : "steps";
-  const late = map.late[at] ? ", held longer than anything uses it" : "";
+  const late = map.late[at] ? `, ${words.__("held longer than anything uses it")}` : "";
   const name = visible((buffers.get(row, "name") ?? "").slice(0, 120));
-  return `${name}: ${label}, ${size(map.bytes[at] as number)} at ${count(map.address[at] as number)}, ${unit} ${count(map.start[at] as number)} to ${count((map.end[at] as number) - 1)}${late}`;
+  const [from, to] = [count(map.start[at] as number), count((map.end[at] as number) - 1)];
+  const span = map.inCycles ? words.__("cycles %1 to %2", from, to) : words.__("steps %1 to %2", from, to);
+  const place = words.__("%1 at %2", size(map.bytes[at] as number), count(map.address[at] as number));
+  return `${name}: ${label}, ${place}, ${span}${late}`;
 }

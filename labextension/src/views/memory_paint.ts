@@ -182,7 +182,7 @@ function axes({ context, theme, map, scale, inner, top }: Picture, derived: Deri
   const most = Math.max(1, scale.width / 90);
   const format = map.inCycles
     ? axisFormat(store.get().unit, profile.clockMhz, profile.total, tickStep((scale.to - scale.from) / most), scale.to)
-    : (value: number) => `step ${count(value)}`;
+    : (value: number) => derived.words.__("step %1", count(value));
   for (const tick of ticks(scale, most)) {
     const text = format(tick);
     const x = Math.min(width - context.measureText(text).width - 2, GUTTER + toPixel(scale, tick) + 2);
@@ -197,7 +197,7 @@ function axes({ context, theme, map, scale, inner, top }: Picture, derived: Deri
   context.lineTo(width, peak + 0.5);
   context.stroke();
   context.setLineDash([]);
-  const text = `peak ${size(peakBytes(map))}`;
+  const text = derived.words.__("peak %1", size(peakBytes(map)));
   const wide = context.measureText(text).width;
   const below = peak < 18 ? peak + 10 : peak - 9;
   context.fillStyle = theme.paper;

@@ -6,21 +6,30 @@ import { type Drawing, drawingOf, type Edge } from "../model/pipeline.ts";
 import { labelOf } from "../model/profile.ts";
 import { shortened } from "../model/text.ts";
 import { count, size } from "../model/units.ts";
+import type { Words } from "../model/words.ts";
 import { OWN_KEYS } from "./keys.ts";
+import { useWords } from "./reading.ts";
 import { Name, Section, Swatch } from "./ui.tsx";
 
 const BOX = { width: 168, height: 52, gapX: 74, gapY: 18, margin: 74 };
 
 export function Pipeline({ data }: { data: ViewData }) {
+  const words = useWords();
   const plugins = useMemo(() => data.tables.plugins.records(), [data]);
   const drawing = useMemo(() => drawingOf(plugins, data.tables.links.records()), [data, plugins]);
   if (!plugins.length) return null;
   return (
-    <Section title={`Pipeline (${count(plugins.length)} plugins)`}>
-      <div class="sima-scroll" tabIndex={0} role="region" aria-label="Drawing of the pipeline" {...OWN_KEYS}>
+    <Section title={words.__("Pipeline (%1 plugins)", count(plugins.length))}>
+      <div
+        class="sima-scroll"
+        tabIndex={0}
+        role="region"
+        aria-label={words.__("Drawing of the pipeline")}
+        {...OWN_KEYS}
+      >
         <Picture plugins={plugins} drawing={drawing} data={data} />
       </div>
-      <div class="sima-scroll" tabIndex={0} role="region" aria-label="Plugins" {...OWN_KEYS}>
+      <div class="sima-scroll" tabIndex={0} role="region" aria-label={words.__("Plugins")} {...OWN_KEYS}>
         <Rows plugins={plugins} drawing={drawing} data={data} />
       </div>
     </Section>
@@ -85,11 +94,13 @@ function Picture({ plugins, drawing, data }: { plugins: readonly Plugin[]; drawi
 }
 
 function Rows({ plugins, drawing, data }: { plugins: readonly Plugin[]; drawing: Drawing; data: ViewData }) {
+  const words = useWords();
+  const titles = [words.__("Plugin"), words.__("Processor"), words.__("Kernel or file"), words.__("Batch")];
   return (
     <table class="sima-plain sima-wide-table">
       <thead>
         <tr>
-          {["#", "Plugin", "Processor", "Kernel or file", "Batch", "Reads", "Writes"].map(title => (
+          {["#", ...titles, words.__("Reads"), words.__("Writes")].map(title => (
             <th scope="col" key={title}>
               {title}
             </th>
@@ -112,7 +123,7 @@ function Rows({ plugins, drawing, data }: { plugins: readonly Plugin[]; drawing:
               <th>
                 <Name text={plugin.detail} />
               </th>
-              <td>{batchOf(plugin)}</td>
+              <td>{batchOf(plugin, words)}</td>
               <th>
                 <Ends edges={drawing.edges.filter(edge => edge.target === index)} other="source" plugins={plugins} />
               </th>
@@ -127,21 +138,25 @@ function Rows({ plugins, drawing, data }: { plugins: readonly Plugin[]; drawing:
   );
 }
 
-function batchOf(plugin: Plugin): string {
+function batchOf(plugin: Plugin, words: Words): string {
   const { actual_batch_size: actual, desired_batch_size: desired } = plugin;
   if (actual == null) return "\u2013";
-  return desired == null || desired === actual ? String(actual) : `${actual} (asked ${desired})`;
+  return desired == null || desired === actual
+    ? String(actual)
+    : words.__("%1 (asked %2)", String(actual), String(desired));
 }
 
 function Ends(props: { edges: readonly Edge[]; other: "source" | "target"; plugins: readonly Plugin[] }) {
+  const words = useWords();
   if (!props.edges.length) return <>{"\u2013"}</>;
-  const far = props.other === "source" ? "the model's input" : "the model's output";
+  const isSource = props.other === "source";
+  const far = isSource ? words.__("the model's input") : words.__("the model's output");
   return (
     <ul class="sima-names">
       {props.edges.map((edge, at) => (
         <li key={`${edge.name}-${at}`}>
           <Name text={edge.name} longest={60} />
-          {edge.bytes !== null && `, ${size(edge.bytes)}`} {props.other === "source" ? "from" : "to"}{" "}
+          {edge.bytes !== null && `, ${size(edge.bytes)}`} {isSource ? words.__("from") : words.__("to")}{" "}
           {edge[props.other] < 0 ? far : <Name text={props.plugins[edge[props.other]]?.name ?? ""} longest={40} />}
         </li>
       ))}

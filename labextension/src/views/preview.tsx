@@ -4,12 +4,14 @@ import type { Host, Preview as Page } from "../hosts/host.ts";
 import { visible } from "../model/text.ts";
 import { count, size } from "../model/units.ts";
 import { OWN_KEYS } from "./keys.ts";
+import { useWords } from "./reading.ts";
 import { Button, Name, TextField } from "./ui.tsx";
 
 /** A file beyond this may take seconds to read and to take apart: only when somebody says so. */
 const ASK_FIRST = 64 * 1024 * 1024;
 
 export function Preview({ member, bytes, host }: { member: string; bytes: number; host: Host }) {
+  const words = useWords();
   const [allowed, setAllowed] = useState(bytes <= ASK_FIRST);
   const [search, setSearch] = useState("");
   const [wanted, setWanted] = useState(0);
@@ -39,9 +41,9 @@ export function Preview({ member, bytes, host }: { member: string; bytes: number
     return (
       <div>
         <p>
-          <Name text={member} /> has {size(bytes)}; reading it takes a while.
+          <Name text={member} /> {words.__("has %1; reading it takes a while.", size(bytes))}
         </p>
-        <Button onClick={() => setAllowed(true)}>Show it</Button>
+        <Button onClick={() => setAllowed(true)}>{words.__("Show it")}</Button>
       </div>
     );
   }
@@ -51,7 +53,7 @@ export function Preview({ member, bytes, host }: { member: string; bytes: number
     <div class="sima-preview">
       <div class="sima-controls">
         <TextField
-          label={`Search in ${visible(member.slice(-60))}`}
+          label={words.__("Search in %1", visible(member.slice(-60)))}
           value={search}
           onInput={text => {
             setSearch(text);
@@ -60,20 +62,22 @@ export function Preview({ member, bytes, host }: { member: string; bytes: number
         />
         {page && page.pages > 1 && (
           <span class="sima-buttons">
-            <Button label="Page before" disabled={page.page === 0} onClick={() => setWanted(page.page - 1)}>
+            <Button label={words.__("Page before")} disabled={page.page === 0} onClick={() => setWanted(page.page - 1)}>
               {"\u2039"}
             </Button>
-            <span class="sima-note">
-              page {count(page.page + 1)} of {count(page.pages)}
-            </span>
-            <Button label="Next page" disabled={page.page + 1 >= page.pages} onClick={() => setWanted(page.page + 1)}>
+            <span class="sima-note">{words.__("page %1 of %2", count(page.page + 1), count(page.pages))}</span>
+            <Button
+              label={words.__("Next page")}
+              disabled={page.page + 1 >= page.pages}
+              onClick={() => setWanted(page.page + 1)}
+            >
               {"\u203a"}
             </Button>
           </span>
         )}
         {search && next !== undefined && (
           <Button onClick={() => setWanted(next)} disabled={hitPages.length < 2}>
-            Next page with hits
+            {words.__("Next page with hits")}
           </Button>
         )}
       </div>
@@ -81,9 +85,9 @@ export function Preview({ member, bytes, host }: { member: string; bytes: number
         {failure
           ? ""
           : !page
-            ? "Reading \u2026"
+            ? words.__("Reading …")
             : search
-              ? `${count(page.hits ?? 0)} lines have it.`
+              ? words.__("%1 lines have it.", count(page.hits ?? 0))
               : `${page.kind}, ${size(bytes)}`}
       </p>
       {failure && (
@@ -97,9 +101,16 @@ export function Preview({ member, bytes, host }: { member: string; bytes: number
 }
 
 function Lines({ page, search }: { page: Page; search: string }) {
+  const words = useWords();
   if (page.kind === "refused") return <p class="sima-error">{page.lines.map(visible).join(" ")}</p>;
   return (
-    <div class="sima-lines" tabIndex={0} role="region" aria-label={`Lines of ${visible(page.member)}`} {...OWN_KEYS}>
+    <div
+      class="sima-lines"
+      tabIndex={0}
+      role="region"
+      aria-label={words.__("Lines of %1", visible(page.member))}
+      {...OWN_KEYS}
+    >
       <pre>
         {page.lines.map((line, at) => {
           const shown = visible(line);

@@ -17,6 +17,7 @@ type Order = ExplorerState["order"];
 const PRINTED = 5000;
 
 interface Column {
+  readonly key: "number" | "name" | "kind" | "cycles" | "share" | "bound" | "utilisation";
   readonly title: string;
   readonly order?: Order;
   readonly className?: string;
@@ -76,7 +77,7 @@ export function LayerTable({ derived, printing }: { derived: Derived; printing: 
       ref={scroller}
       class="sima-grid"
       role="grid"
-      aria-label="Layers"
+      aria-label={derived.words.__("Layers")}
       aria-rowcount={rows + 1}
       aria-colcount={columns.length}
       aria-multiselectable="true"
@@ -89,7 +90,7 @@ export function LayerTable({ derived, printing }: { derived: Derived; printing: 
       <div role="rowgroup" class="sima-head">
         <div role="row" class="sima-row" aria-rowindex={1}>
           {columns.map(column => (
-            <HeadingCell key={column.title} heading={headingOf(column, state.order, derived)} />
+            <HeadingCell key={column.key} heading={headingOf(column, state.order, derived)} />
           ))}
         </div>
       </div>
@@ -110,7 +111,9 @@ export function LayerTable({ derived, printing }: { derived: Derived; printing: 
           ))}
         </div>
       </div>
-      {rows === 0 && <p class="sima-note">No layer is shown. Clear the filter, or lower the least cycles.</p>}
+      {rows === 0 && (
+        <p class="sima-note">{derived.words.__("No layer is shown. Clear the filter, or lower the least cycles.")}</p>
+      )}
     </div>
   );
 }
@@ -121,16 +124,20 @@ function headingOf({ title, className, order }: Column, now: Order, { store }: D
   return { title, className, sort, onSort: () => store.set({ order }) };
 }
 
-function columnsOf({ profile }: Derived): Column[] {
+function columnsOf({ profile, words }: Derived): Column[] {
   const { layers } = profile;
   return [
-    { title: "#", order: "timeline", className: "sima-number" },
-    { title: "Layer", order: "name", className: "sima-wide" },
-    { title: "Kind", className: "sima-kind" },
-    { title: "Cycles", order: "cycles", className: "sima-number" },
-    { title: "Share", className: "sima-number sima-share" },
-    ...(layers.has("bound_by") ? [{ title: "Bound by", className: "sima-bound" }] : []),
-    ...(layers.has("utilization") ? [{ title: "Utilisation", className: "sima-number sima-use" }] : []),
+    { key: "number", title: "#", order: "timeline", className: "sima-number" },
+    { key: "name", title: words.__("Layer"), order: "name", className: "sima-wide" },
+    { key: "kind", title: words.__("Kind"), className: "sima-kind" },
+    { key: "cycles", title: words.__("Cycles"), order: "cycles", className: "sima-number" },
+    { key: "share", title: words.__("Share"), className: "sima-number sima-share" },
+    ...(layers.has("bound_by")
+      ? [{ key: "bound" as const, title: words.__("Bound by"), className: "sima-bound" }]
+      : []),
+    ...(layers.has("utilization")
+      ? [{ key: "utilisation" as const, title: words.__("Utilisation"), className: "sima-number sima-use" }]
+      : []),
   ];
 }
 
@@ -161,8 +168,8 @@ function LayerRow(props: {
       onClick={event => props.onPick(props.index, event.ctrlKey || event.metaKey || event.shiftKey)}
     >
       {props.columns.map(column => (
-        <div role="gridcell" class={column.className} key={column.title}>
-          <Cell title={column.title} derived={derived} layer={layer} state={state} />
+        <div role="gridcell" class={column.className} key={column.key}>
+          <Cell column={column.key} derived={derived} layer={layer} state={state} />
         </div>
       ))}
     </div>
@@ -170,12 +177,12 @@ function LayerRow(props: {
 }
 
 function Cell({
-  title,
+  column,
   derived,
   layer,
   state,
 }: {
-  title: string;
+  column: Column["key"];
   derived: Derived;
   layer: number;
   state: ExplorerState;
@@ -183,12 +190,12 @@ function Cell({
   const { profile } = derived;
   const { layers, view } = profile;
   const cycles = profile.cycles[layer] as number;
-  switch (title) {
-    case "#":
+  switch (column) {
+    case "number":
       return <>{profile.ids[layer]}</>;
-    case "Layer":
+    case "name":
       return <CellName text={shownName(derived, layer)} words={shownWords(state.filter)} />;
-    case "Kind": {
+    case "kind": {
       const key = layers.get(layer, "family") ?? "";
       const label = labelOf(view.palette.families, key);
       return (
@@ -198,9 +205,9 @@ function Cell({
         </>
       );
     }
-    case "Cycles":
+    case "cycles":
       return <>{amount(cycles, state.unit, profile.clockMhz, profile.total)}</>;
-    case "Share": {
+    case "share": {
       const share = profile.total ? cycles / profile.total : 0;
       return (
         <span class="sima-meter" style={{ "--sima-part": `${(100 * cycles) / derived.longest()}%` }}>
@@ -208,7 +215,7 @@ function Cell({
         </span>
       );
     }
-    case "Bound by": {
+    case "bound": {
       const key = layers.get(layer, "bound_by");
       return <>{key ? (view.palette.bounds.find(bound => bound.key === key)?.label ?? key) : "\u2013"}</>;
     }

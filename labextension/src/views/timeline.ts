@@ -70,12 +70,13 @@ class TimelineView implements Timeline {
       className: "sima-timeline",
       tabIndex: 0,
       role: "application",
-      ariaLabel: "Timeline",
-      ariaRoleDescription: "timeline",
+      ariaLabel: derived.words.__("Timeline"),
+      ariaRoleDescription: derived.words.__("timeline"),
       attributes: {
         ...OWN_KEYS,
-        "aria-description":
+        "aria-description": derived.words.__(
           "Arrow keys go from layer to layer, Home and End to the first and last. Plus and minus zoom, 0 shows all, Shift with arrows moves. Escape clears.",
+        ),
       },
     });
     this.scroller.append(this.canvas, this.spacer);
@@ -316,10 +317,11 @@ class TimelineView implements Timeline {
 
   /** What a bar says: name, cycles, kind; and how many bars it stands for where it was merged. */
   private sentence(layer: number, merged: number): string {
-    const { profile, store, grouping } = this.derived;
-    const cycles = spoken(profile.cycles[layer] as number, store.get().unit, profile.clockMhz, profile.total);
+    const { profile, store, grouping, words } = this.derived;
+    const cycles = spoken(profile.cycles[layer] as number, store.get().unit, profile.clockMhz, profile.total, words);
     const group = grouping().labels[grouping().ofLayer[layer] as number]?.label ?? "";
-    const more = merged > 1 ? `; longest of ${count(merged)} in this pixel, zoom to tell them apart` : "";
+    const more =
+      merged > 1 ? `; ${words.__("longest of %1 in this pixel, zoom to tell them apart", count(merged))}` : "";
     return `${visible((profile.layers.get(layer, "name") ?? "").slice(0, 200))}: ${cycles}, ${group}${more}`;
   }
 

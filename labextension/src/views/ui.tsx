@@ -6,6 +6,7 @@ import type { Store } from "../model/store.ts";
 import { highlighted, shortened, visible } from "../model/text.ts";
 import { useId } from "./ids.ts";
 import { OWN_KEYS } from "./keys.ts";
+import { useWords } from "./reading.ts";
 
 /** A name from a file: as text, long ones with both ends, the whole behind them for those who ask. */
 export function Name({ text, longest, words = [] }: { text: string; longest?: number; words?: readonly string[] }) {
@@ -191,9 +192,10 @@ export function useTask(): {
 }
 
 export function TaskSays({ task }: { task: { busy: boolean; said: string; failed: boolean } }) {
+  const words = useWords();
   return (
     <p class={task.failed ? "sima-error" : "sima-note"} role={task.failed ? "alert" : "status"}>
-      {task.busy ? "Working \u2026" : visible(task.said)}
+      {task.busy ? words.__("Working …") : visible(task.said)}
     </p>
   );
 }

@@ -1,7 +1,9 @@
 /** A table of many rows of which only those in view are in the document; headings may sort. */
 import type { ComponentChildren } from "preact";
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import { visibleRows } from "../model/virtual.ts";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { isPlain, rowAfter } from "../model/keyboard.ts";
+import { scrollTo, visibleRows } from "../model/virtual.ts";
+import { useId } from "./ids.ts";
 import { OWN_KEYS } from "./keys.ts";
 
 export interface Heading {
@@ -53,23 +55,46 @@ export function useScrolled(box: { readonly current: HTMLElement | null }) {
   return [view, (scrollTop: number) => setView(old => ({ ...old, scrollTop }))] as const;
 }
 
-export function VirtualRows(props: {
-  label: string;
-  rows: number;
-  columns: readonly Heading[];
-  cells: (row: number) => readonly ComponentChildren[];
-}) {
+interface RowsProps {
+  readonly label: string;
+  readonly rows: number;
+  readonly columns: readonly Heading[];
+  readonly cells: (row: number) => readonly ComponentChildren[];
+  /** The chosen row, -1 for none; rows can be chosen where both are given. */
+  readonly chosen?: number;
+  readonly onChoose?: (row: number) => void;
+}
+
+export function VirtualRows(props: RowsProps) {
+  const { chosen = -1, onChoose, rows } = props;
   const box = useRef<HTMLDivElement>(null);
+  const id = useId();
   const [view, setTop] = useScrolled(box);
-  const seen = visibleRows({ rows: props.rows, ...view });
+  const seen = visibleRows({ rows, ...view });
+  const isActive = chosen >= seen.first && chosen < seen.last;
+  useEffect(() => {
+    const found = box.current;
+    if (!found || chosen < 0) return;
+    const room = { rows, rowHeight: view.rowHeight, height: found.clientHeight - view.rowHeight };
+    found.scrollTop = scrollTo({ ...room, scrollTop: found.scrollTop }, chosen);
+  }, [chosen]);
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (!onChoose || event.target !== event.currentTarget || !isPlain(event)) return;
+    const next = rowAfter(event, chosen, rows, Math.max(1, Math.floor(view.height / view.rowHeight) - 2));
+    if (next === null) return;
+    onChoose(next);
+    event.preventDefault();
+  };
   return (
     <div
       ref={box}
       class="sima-grid"
-      role="table"
+      role={onChoose ? "grid" : "table"}
       aria-label={props.label}
-      aria-rowcount={props.rows + 1}
+      aria-rowcount={rows + 1}
+      aria-activedescendant={isActive ? `${id}-${chosen}` : undefined}
       tabIndex={0}
+      onKeyDown={onKeyDown}
       onScroll={event => setTop(event.currentTarget.scrollTop)}
       {...OWN_KEYS}
     >
@@ -82,10 +107,22 @@ export function VirtualRows(props: {
       </div>
       <div role="rowgroup" class="sima-body" style={{ height: `${seen.total}px` }}>
         <div style={{ transform: `translateY(${seen.offset}px)` }} role="presentation">
-          {Array.from({ length: seen.last - seen.first }, (_, at) => (
-            <div role="row" class="sima-row" aria-rowindex={seen.first + at + 2} key={seen.first + at}>
-              {props.cells(seen.first + at).map((cell, column) => (
-                <div role="cell" class={props.columns[column]?.className} key={props.columns[column]?.title}>
+          {Array.from({ length: seen.last - seen.first }, (_, at) => seen.first + at).map(row => (
+            <div
+              role="row"
+              class="sima-row"
+              id={`${id}-${row}`}
+              aria-rowindex={row + 2}
+              aria-selected={onChoose ? row === chosen : undefined}
+              key={row}
+              onClick={() => onChoose?.(row)}
+            >
+              {props.cells(row).map((cell, column) => (
+                <div
+                  role={onChoose ? "gridcell" : "cell"}
+                  class={props.columns[column]?.className}
+                  key={props.columns[column]?.title}
+                >
                   {cell}
                 </div>
               ))}

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from sima_compiler.ir.host import Dtype
 from sima_compiler.ir.host_rules.use import FLOATS, INTEGERS, Infer, Use, Value
 
@@ -117,6 +120,18 @@ def pool_windows(use: Use) -> Windows:
     if use.node.op.startswith("Global"):
         return Windows(places, (1,) * len(places), (1,) * len(places), ((0, 0),) * len(places), (1,) * len(places))
     return windows(use, places, use.listed("kernel_shape", (), len(places)))
+
+
+def pool_counts(use: Use) -> npt.NDArray[np.float64]:
+    """Of an average pool: how many cells of each window count, those in the map or also those in its pads."""
+    found, counts = pool_windows(use), np.ones(())
+    includes_pads = bool(use.integer("count_include_pad", 0))
+    for axis, size in enumerate(use.value(0).shape[2:]):
+        before, behind = found.pads[axis] if includes_pads else (0, 0)
+        starts = np.arange(found.sizes[axis]) * found.strides[axis] - found.pads[axis][0]
+        reach = starts[:, None] + np.arange(found.kernel[axis]) * found.dilations[axis]
+        counts = counts[..., None] * ((reach >= -before) & (reach < size + behind)).sum(-1)
+    return counts.astype(np.float64)
 
 
 def _pool(*names: str) -> Infer:

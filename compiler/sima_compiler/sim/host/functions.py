@@ -1,11 +1,10 @@
 """Functions of float32 without any library: every operation is one IEEE 754 addition, product, quotient or root.
 
-In: float32 arrays. Out: float32 arrays. Always: the same bits on every machine and in `a65/kernels/functions.h`, which
-does the same operations in the same order (of a NaN only that it is one).
+In: float32 arrays. Out: float32 arrays. Always: the same bits on every machine and in `a65/kernels/functions.h`,
+which does the same operations in the same order (of a NaN only that it is one).
 
-Coefficients are least-squares fits at Chebyshev places, reweighted until the largest error is even, each rounded to
-float32 before the next was fitted; `docs/host-kernels.md` has the errors. `power` works in float64, since a float32
-logarithm times a large exponent has lost the digits of its result.
+Coefficients are `ir.host_rules.coefficients`; `docs/host-kernels.md` has the errors. `power` works in float64, since
+a float32 logarithm times a large exponent has lost the digits of its result.
 """
 
 from __future__ import annotations
@@ -16,23 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sima_compiler.ir.host_rules.coefficients import ERF, ERF_FAR, EXP, LOG, TANH
+
 Reals = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
-_EXP = (0.5, 0.1666652113199234, 0.041666384786367416, 0.008368678390979767, 0.0013942206278443336)
-_LOG = (
-    *(0.3333331346511841, -0.25000008940696716, 0.20002073049545288, -0.1666799634695053, 0.14220327138900757),
-    *(-0.12406031787395477, 0.1188356801867485, -0.1167144924402237, 0.06750956177711487),
-)
-_TANH = (-0.3333328366279602, 0.13331486284732819, -0.05374317243695259, 0.020649708807468414, -0.0057162027806043625)
-_ERF = (
-    *(0.12837916612625122, -0.3761262893676758, 0.11283618211746216, -0.02685512602329254, 0.005190733820199966),
-    *(-0.0008030761382542551, 7.920368079794571e-05),
-)
-_ERF_FAR = (
-    *(0.0001880402269307524, -1.1295784711837769, -0.6332197189331055, -0.10841883718967438, 0.025208454579114914),
-    *(-0.004204642027616501, 0.0004413525457493961, -2.1688103515771218e-05),
-)
 #: ln 2 as a number of few digits, whose products with small integers are exact, and the rest.
 _LN2_HIGH, _LN2_LOW = 0.693359375, -0.00021219444170128554
 _LOG2_E = 1.4426950216293335
@@ -68,7 +55,7 @@ def exp(x: Reals) -> Reals:
     held = np.where(is_nan, _f(0), np.where(x > _f(89), _f(89), np.where(x < _f(-104), _f(-104), x)))
     turns = (held * _f(_LOG2_E) + _f(_ROUNDER)) - _f(_ROUNDER)
     rest = (held - turns * _f(_LN2_HIGH)) - turns * _f(_LN2_LOW)
-    value = (_polynomial(rest, _EXP) * (rest * rest) + rest) + _f(1)
+    value = (_polynomial(rest, EXP) * (rest * rest) + rest) + _f(1)
     whole = turns.astype(np.int32)
     half = whole >> 1
     return np.where(is_nan, x, (value * _power_of_two(half)) * _power_of_two(whole - half))
@@ -88,7 +75,7 @@ def log(x: Reals) -> Reals:
     turns = (exponent + is_large.astype(np.int32)).astype(np.float32)
     rest = mantissa - _f(1)
     square = rest * rest
-    tail = ((_polynomial(rest, _LOG) * rest) * square + turns * _f(_LN2_LOW)) - _f(0.5) * square
+    tail = ((_polynomial(rest, LOG) * rest) * square + turns * _f(_LN2_LOW)) - _f(0.5) * square
     value = (rest + tail) + turns * _f(_LN2_HIGH)
     special = np.where(x == _f(0), _f(-np.inf), np.where(x > _f(0), x, _f(np.nan)))
     return np.where(is_plain, value, special)
@@ -109,7 +96,7 @@ def tanh(x: Reals) -> Reals:
     x = np.asarray(x, np.float32)
     size = np.abs(x)
     square = x * x
-    near = (_polynomial(square, _TANH) * square) * x + x
+    near = np.copysign((_polynomial(square, TANH) * square) * x + x, x)
     far = _f(1) - _f(2) / (exp(size + size) + _f(1))
     return np.where(size < _f(0.625), near, np.where(x < _f(0), -far, far))
 
@@ -118,9 +105,9 @@ def erf(x: Reals) -> Reals:
     """A polynomial up to 1, else 1 - e ** (a polynomial), and 1 from 4 on."""
     x = np.asarray(x, np.float32)
     size = np.abs(x)
-    near = _polynomial(x * x, _ERF) * x + x
+    near = _polynomial(x * x, ERF) * x + x
     held = np.where(size > _f(4), _f(4), size)
-    far = _f(1) - exp(_polynomial(held, _ERF_FAR))
+    far = _f(1) - exp(_polynomial(held, ERF_FAR))
     return np.where(size < _f(1), near, np.where(x < _f(0), -far, far))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sima_compiler.ir.host import Array
-from sima_compiler.ir.host_rules.products import Windows, conv_windows, pool_windows
+from sima_compiler.ir.host_rules.products import Windows, conv_windows, pool_counts, pool_windows
 from sima_compiler.ir.host_rules.use import Use
 from sima_compiler.sim.host.kernel import Kernel, Operands, optional, present
 
@@ -96,23 +96,9 @@ def _max_pool(use: Use, operands: Operands) -> Array:
 def _average_pool(use: Use, operands: Operands) -> Array:
     value, found = present(operands, 0), pool_windows(use)
     sums = np.zeros((*value.shape[:2], *found.sizes))
-    counts = np.zeros(found.sizes)
     for _, results, seen in cells(found, value.shape[2:]):
         sums[(..., *results)] += value[(..., *seen)]
-        counts[results] += 1
-    if use.integer("count_include_pad", 0):
-        counts = padded_counts(found, value.shape[2:])
-    return (sums / counts).astype(np.float32)
-
-
-def padded_counts(found: Windows, places: tuple[int, ...]) -> Doubles:
-    """How many cells of each window lie in the map or in its pads; a window may reach beyond both."""
-    counts = np.ones(())
-    for axis, size in enumerate(places):
-        starts = np.arange(found.sizes[axis]) * found.strides[axis] - found.pads[axis][0]
-        reach = starts[:, None] + np.arange(found.kernel[axis]) * found.dilations[axis]
-        counts = counts[..., None] * (reach < size + found.pads[axis][1]).sum(-1)
-    return counts.astype(np.float64)
+    return (sums / pool_counts(use)).astype(np.float32)
 
 
 KERNELS: Mapping[str, Kernel] = {

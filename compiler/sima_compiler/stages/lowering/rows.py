@@ -27,6 +27,7 @@ from sima_compiler.stages.lowering.views import Factor, View, merged
 _KINDS = {
     Op.SOFTMAX: (RowKind.SOFTMAX, "softmax"),
     Op.REAL_SOFTMAX: (RowKind.REAL_SOFTMAX, "softmax"),
+    Op.LOG_SOFTMAX: (RowKind.LOG_SOFTMAX, "log_softmax"),
     Op.ARG_MAX: (RowKind.ARG_MAX, "arg_max"),
     Op.LRN: (RowKind.RESPONSE, "lrn"),
     Op.ARG_MAX_LAST: (RowKind.ARG_MAX_LAST, "arg_max"),
@@ -105,7 +106,7 @@ def _kernel(builder: Builder, step: Step, found: RowAttributes, sizes: Geometry)
     table = None
     if kind is RowKind.SOFTMAX:
         table = rowwise.exponentials(source.scale, sizes[2])
-    elif kind is RowKind.REAL_SOFTMAX:
+    elif kind.exponential:
         table = rowwise.real_exponentials(source.scale)
     per_pixel = step.node.op is Op.INSTANCE_NORM
     gains, offsets = (

@@ -26,7 +26,8 @@ Child = str | int | float | None
 _CLOSED_BY_THE_NEXT = frozenset({"td", "th", "tr", "li", "dt", "dd"})
 #: Values that need no quotes; a notebook, whose outputs are JSON, would keep each quote as two letters.
 _BARE = re.compile(r"[A-Za-z0-9_#:;%.,-]+")
-_VOID = frozenset({"input", "meta", "br", "rect", "line", "circle"})
+_SHAPES = frozenset({"rect", "line", "circle", "polyline"})
+_VOID = frozenset({"input", "meta", "br"}) | _SHAPES
 
 
 def escape(value: Child) -> Markup:
@@ -42,7 +43,8 @@ def tag(name: str, /, *children: Child, **attributes: str | float | bool | None)
     """
     opening = f"<{name}{''.join(_attribute(key, value) for key, value in attributes.items())}>"
     if name in _VOID:
-        return Markup(opening[:-1] + "/>" if name in {"rect", "line", "circle"} else opening)
+        # A blank before the end: a value without quotes would take the slash in.
+        return Markup(f"{opening[:-1]} />" if name in _SHAPES else opening)
     closing = "" if name in _CLOSED_BY_THE_NEXT else f"</{name}>"
     return Markup(f"{opening}{''.join(escape(child) for child in children)}{closing}")
 

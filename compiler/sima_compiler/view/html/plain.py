@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sima_compiler.view.html.markup import Markup, tag
+from sima_compiler.view.html.markup import Child, Markup, tag
 
 #: The class is written twice so that a notebook's own rules for tables do not win.
 _STYLE = Markup(
@@ -24,6 +24,19 @@ _STYLE = Markup(
 def report(kind: str, *parts: Markup) -> Markup:
     """A report of tables, one below the other."""
     return tag("div", tag("style", _STYLE), *parts, class_=f"sima-{kind}")
+
+
+def document(title: str, body: Child) -> Markup:
+    """A whole page around a report, which needs nothing from elsewhere."""
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("title", title),
+    )
+    main = tag("main", body, style="max-width:72em;margin:1.5em auto;padding:0 1em;font-family:system-ui,sans-serif")
+    return Markup(f"<!DOCTYPE html>\n{tag('html', head, tag('body', main), lang='en')}\n")
 
 
 def pairs(caption: str, rows: Iterable[tuple[str, str]]) -> Markup:

@@ -2,6 +2,8 @@
 import { URLExt } from "@jupyterlab/coreutils";
 import { ServerConnection } from "@jupyterlab/services";
 
+import { translated, translatedTotals } from "../../model/translated.ts";
+import type { Words } from "../../model/words.ts";
 import { openParcel, type Parcel } from "../../parcel.ts";
 import type { Preview, PreviewRequest } from "../host.ts";
 import type { CheckReport, Job, JobRequest } from "./job.ts";
@@ -29,9 +31,11 @@ type Query = Readonly<Record<string, string | number | readonly string[]>>;
 
 export class Api {
   private readonly settings: ServerConnection.ISettings;
+  private readonly words: Words;
 
-  constructor(settings: ServerConnection.ISettings) {
+  constructor(settings: ServerConnection.ISettings, words: Words) {
     this.settings = settings;
+    this.words = words;
   }
 
   view(path: string, signal?: AbortSignal): Promise<Parcel> {
@@ -40,6 +44,12 @@ export class Api {
 
   comparison(before: string, after: string, signal?: AbortSignal): Promise<Parcel> {
     return this.parcel("comparison", { before, after }, signal);
+  }
+
+  /** The report as one offline page. */
+  async page(path: string): Promise<Blob> {
+    const response = await this.ask("GET", "page", { path });
+    return response.blob();
   }
 
   /** What changes whenever the file does; null where it is gone. */
@@ -54,6 +64,12 @@ export class Api {
 
   extract(path: string, members: readonly string[]): Promise<{ folder: string; files: readonly string[] }> {
     return this.json("POST", "extract", {}, { path, members });
+  }
+
+  /** The model that an archive was compiled from, or null where the server cannot tell. */
+  async source(path: string): Promise<string | null> {
+    const found = await this.json<{ path: string | null }>("GET", "source", { path });
+    return found.path;
   }
 
   /** What `simac check` says; `shapes` are `name=1x3x224x224`. */
@@ -82,7 +98,13 @@ export class Api {
 
   private async parcel(end: string, query: Query, signal?: AbortSignal): Promise<Parcel> {
     const response = await this.ask("GET", end, query, undefined, signal);
-    return openParcel(await response.arrayBuffer());
+    const parcel = openParcel(await response.arrayBuffer());
+    const { words } = this;
+    return {
+      ...parcel,
+      views: parcel.views.map(view => translated(view, words)),
+      compared: parcel.compared && translatedTotals(parcel.compared, words),
+    };
   }
 
   private async json<Value>(
@@ -106,9 +128,9 @@ export class Api {
       response = await ServerConnection.makeRequest(url, init, this.settings);
     } catch (error) {
       if (signal?.aborted) throw error;
-      throw new Refusal("NetworkError", "the server cannot be reached", "", 0);
+      throw new Refusal("NetworkError", this.words.__("the server cannot be reached"), "", 0);
     }
-    if (!response.ok) throw await refusalOf(response);
+    if (!response.ok) throw await refusalOf(response, this.words);
     return response;
   }
 }
@@ -123,13 +145,15 @@ function written(query: Query): string {
   return text && `?${text}`;
 }
 
-async function refusalOf(response: Response): Promise<Refusal> {
+async function refusalOf(response: Response, words: Words): Promise<Refusal> {
   const text = await response.text();
   try {
     const { type, message, hint } = (JSON.parse(text) as { error: Refusal }).error;
     return new Refusal(type, message, hint, response.status);
   } catch {
-    const missing = "the server side of sima-nb is not running: install it where Jupyter Server runs, and restart that";
+    const missing = words.__(
+      "the server side of sima-nb is not running: install it where Jupyter Server runs, and restart that",
+    );
     return new Refusal("HTTPError", response.status === 404 ? missing : response.statusText, "", response.status);
   }
 }

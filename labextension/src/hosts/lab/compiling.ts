@@ -1,11 +1,14 @@
 /** The plugin's commands around compiling: the form from the file browser, the palette and the launcher; the list of jobs. */
 import type { ILayoutRestorer, JupyterFrontEnd } from "@jupyterlab/application";
 import { type ICommandPalette, MainAreaWidget, WidgetTracker } from "@jupyterlab/apputils";
+import { PathExt } from "@jupyterlab/coreutils";
 import type { IDocumentManager } from "@jupyterlab/docmanager";
 import { FileDialog, type IFileBrowserFactory } from "@jupyterlab/filebrowser";
 import type { ILauncher } from "@jupyterlab/launcher";
 
+import { leaveAsked } from "./asked.ts";
 import { argumentsOf, chosenFiles, FILE_ROW } from "./choosing.ts";
+import { FileDocument } from "./factory.ts";
 import { compileIcon } from "./icons.ts";
 import { JobsPanel } from "./jobs_panel.tsx";
 import { COMMANDS, FACTORY, mayBeCompiled } from "./names.ts";
@@ -28,6 +31,7 @@ export function addCompiling(
 ): void {
   const { trans } = services;
   addCompileCommand(app, manager, services, places.browsers);
+  addRecompileCommand(app, manager, services);
   const panels = addJobsCommand(app, services);
   app.contextMenu.addItem({ command: COMMANDS.compile, selector: FILE_ROW, rank: 2, args: { fromBrowser: true } });
   const category = trans.__("SiMa");
@@ -62,10 +66,35 @@ function addCompileCommand(
   });
 }
 
-async function chooseModel(manager: IDocumentManager, { trans }: Services): Promise<string | null> {
+/** From an archive to its model's form, with another batch size filled in; says what it did. */
+function addRecompileCommand(app: JupyterFrontEnd, manager: IDocumentManager, services: Services): void {
+  const { api, trans } = services;
+  app.commands.addCommand(COMMANDS.recompile, {
+    label: trans.__("Compile the model of an archive at another batch size"),
+    icon: compileIcon,
+    execute: async args => {
+      const archive = String(args["path"] ?? "");
+      const path = (await api.source(archive)) ?? (await chooseModel(manager, services, PathExt.dirname(archive)));
+      if (!path) return trans.__("No model was chosen.");
+      const asked = { batch_size: Number(args["batch_size"]) };
+      const opened: unknown = await app.commands.execute("docmanager:open", { path, factory: FACTORY });
+      if (opened instanceof FileDocument) opened.content.prefill(asked);
+      else leaveAsked(path, asked);
+      return trans.__("The form of %1 is open.", path);
+    },
+    describedBy: argumentsOf({ path: trans.__("Path of the archive") }),
+  });
+}
+
+async function chooseModel(
+  manager: IDocumentManager,
+  { trans }: Services,
+  defaultPath?: string,
+): Promise<string | null> {
   const found = await FileDialog.getOpenFiles({
     manager,
     title: trans.__("Choose a model to compile"),
+    ...(defaultPath !== undefined && { defaultPath }),
     filter: model => (model.type === "directory" || mayBeCompiled(model.path) ? {} : null),
   });
   return found.value?.find(item => item.type !== "directory")?.path ?? null;

@@ -11,8 +11,8 @@ import type { Contents } from "@jupyterlab/services";
 import { refreshIcon, ToolbarButton } from "@jupyterlab/ui-components";
 
 import { FileView } from "./document.tsx";
-import { compareIcon } from "./icons.ts";
-import { COMMANDS, MODEL, mayBeCompared } from "./names.ts";
+import { compareIcon, detailsIcon } from "./icons.ts";
+import { COMMANDS, MODEL, mayBeCompared, mayBeCompiled } from "./names.ts";
 import type { Services } from "./services.ts";
 
 /**
@@ -60,6 +60,14 @@ export class FileFactory extends ABCWidgetFactory<FileDocument> {
       onClick: () => void content.reload(),
     });
     document.toolbar.addItem("reload", reload);
+    if (!mayBeCompiled(context.path)) {
+      const details = new ToolbarButton({
+        icon: detailsIcon,
+        tooltip: trans.__("Show the details of the selection"),
+        onClick: () => void commands.execute(COMMANDS.details),
+      });
+      document.toolbar.addItem("details", details);
+    }
     if (mayBeCompared(context.path)) {
       const compare = new ToolbarButton({
         icon: compareIcon,

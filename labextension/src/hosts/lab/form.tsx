@@ -2,12 +2,14 @@
 import { PathExt } from "@jupyterlab/coreutils";
 import { useEffect, useState } from "preact/hooks";
 
+import type { Store } from "../../model/store.ts";
 import { visible } from "../../model/text.ts";
 import { count } from "../../model/units.ts";
 import { useId } from "../../views/ids.ts";
 import { OWN_KEYS } from "../../views/keys.ts";
-import { Button, Section } from "../../views/ui.tsx";
+import { Button, Section, useStore } from "../../views/ui.tsx";
 import { Refusal } from "./api.ts";
+import { type Asked, NOTHING_ASKED } from "./asked.ts";
 import type { CheckReport, JobRequest } from "./job.ts";
 import { JobList } from "./job_list.tsx";
 import type { Services } from "./services.ts";
@@ -25,7 +27,7 @@ interface Fields extends CompileDefaults {
   readonly samples: "random" | "file";
 }
 
-export function ModelPage({ services, path }: Props) {
+export function ModelPage({ services, path, asked }: Props & { asked: Store<Asked> }) {
   const { trans, settings } = services;
   const [fields, setFields] = useState<Fields>({
     ...settings.values.compile,
@@ -33,6 +35,12 @@ export function ModelPage({ services, path }: Props) {
     input_shape: "",
     samples: "random",
   });
+  const { batch_size } = useStore(asked);
+  useEffect(() => {
+    if (batch_size === null) return;
+    setFields(typed => ({ ...typed, batch_size }));
+    asked.set(NOTHING_ASKED);
+  }, [batch_size]);
   const [checked, setChecked] = useState<readonly string[]>([]);
   const check = useCheck(services, path, checked);
   return (

@@ -21,4 +21,8 @@ export const modelIcon = icon(
   '<path d="M6 3.5a2.5 2.5 0 1 1 0 5 2.5 2.5 0 0 1 0-5zM6 15.5a2.5 2.5 0 1 1 0 5 2.5 2.5 0 0 1 0-5zM18 9.500a2.500 2.500 0 1 1 0 5 2.500 2.500 0 0 1 0-5zM8 6.800l8 4-.8 1.600-8-4zM8 17.200l8-4-.8-1.600-8 4z"/>',
 );
 export const compareIcon = icon("compare", '<path d="M3 4h8v16H3zm2 2v12h4V6zM13 4h8v16h-8z"/>');
+export const detailsIcon = icon(
+  "details",
+  '<path d="M4 3h16v18H4zm2 2v14h12V5zM8 8h2v2H8zM11.500 8H16v2h-4.500zM8 11.500h2v2H8zM11.500 11.500H16v2h-4.500zM8 15h2v2H8zM11.500 15H16v2h-4.500z"/>',
+);
 export const compileIcon = icon("compile", `${CHIP}<path d="M10 8.500l6 3.500-6 3.500z"/>`);

@@ -50,6 +50,20 @@ function stateLabel(state: JobState, trans: TranslationBundle): string {
   return labels[state];
 }
 
+/** Stages as the compiler names them; one that this release does not know is its own label. */
+function stageLabel(stage: string, trans: TranslationBundle): string {
+  const labels: Readonly<Record<string, string>> = {
+    read: trans.__("reading the model"),
+    quantize: trans.__("quantizing it"),
+    lower: trans.__("lowering"),
+    plan: trans.__("planning"),
+    levers: trans.__("planning what would help"),
+    encode: trans.__("encoding"),
+    archive: trans.__("writing the archive"),
+  };
+  return labels[stage] ?? stage;
+}
+
 function JobRow({ job, services, named }: { job: Job; services: Services; named: boolean }) {
   const { trans, commands, jobs } = services;
   const [log, setLog] = useState(false);
@@ -107,7 +121,9 @@ function Times({ job, trans }: { job: Job; trans: TranslationBundle }) {
 function Told({ job, trans }: { job: Job; trans: TranslationBundle }) {
   const last = job.stages[job.stages.length - 1];
   if (job.state === "running") {
-    const text = last ? `${last.stage} ${count(last.done)}/${count(last.total)}` : trans.__("starting");
+    const text = last
+      ? `${stageLabel(last.stage, trans)} ${count(last.done)}/${count(last.total)}`
+      : trans.__("starting");
     return (
       <div class="sima-progress">
         <progress max={1} value={shareOf(job)} aria-label={trans.__("Progress of the present stage")} />

@@ -7,9 +7,11 @@ import parts from "../../styles/parts.css";
 import { addStyles, type Mounted, mountView } from "../../views/mounting.tsx";
 import { JobList } from "./job_list.tsx";
 import type { Services } from "./services.ts";
+import { offerShortcuts } from "./shortcuts.ts";
 
 export class JobsPanel extends Widget {
   private readonly services: Services;
+  private readonly release: () => void;
   private mounted: Mounted | null = null;
 
   constructor(services: Services) {
@@ -17,10 +19,12 @@ export class JobsPanel extends Widget {
     this.addClass("sima-nb-document");
     this.addClass("sima-nb-comparison");
     this.services = services;
+    this.release = offerShortcuts(this.node);
   }
 
   override dispose(): void {
     if (this.isDisposed) return;
+    this.release();
     this.mounted?.dispose();
     super.dispose();
   }
@@ -29,6 +33,10 @@ export class JobsPanel extends Widget {
     super.onAfterAttach(message);
     addStyles(this.node, "parts", parts);
     const label = this.services.trans.__("Compiles");
-    this.mounted ??= mountView(this.node, label, () => <JobList services={this.services} />, lab, "lab");
+    this.mounted ??= mountView(this.node, label, () => <JobList services={this.services} />, {
+      styles: lab,
+      name: "lab",
+      words: this.services.trans,
+    });
   }
 }

@@ -2,26 +2,35 @@
 import type { IStateDB } from "@jupyterlab/statedb";
 import type { ReadonlyPartialJSONValue } from "@lumino/coreutils";
 
-import type { ViewState } from "../host.ts";
+import type { PageState, ViewState } from "../host.ts";
 
 export interface KeptState {
   readonly tab: string | null;
-  readonly view: Partial<ViewState>;
+  readonly view: Partial<ViewState & PageState>;
 }
 
 const NOTHING: KeptState = { tab: null, view: {} };
 /** A drag of the timeline changes the range for every frame. */
 const SETTLE_MS = 300;
 
+const keyOf = (path: string) => `sima-nb:document:${path}`;
+
 export class Kept {
   state: KeptState = NOTHING;
   private readonly states: IStateDB | null;
-  private readonly key: string;
+  private key: string;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(states: IStateDB | null, path: string) {
     this.states = states;
-    this.key = `sima-nb:document:${path}`;
+    this.key = keyOf(path);
+  }
+
+  /** The file has another name from now on, and what is kept of it too. */
+  move(path: string): void {
+    void this.states?.remove(this.key).catch(() => undefined);
+    this.key = keyOf(path);
+    this.save();
   }
 
   async load(): Promise<KeptState> {

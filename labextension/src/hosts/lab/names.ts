@@ -12,8 +12,12 @@ export const COMMANDS = {
   compare: "sima-nb:compare",
   compareWith: "sima-nb:compare-with",
   compile: "sima-nb:compile",
+  recompile: "sima-nb:recompile",
   jobs: "sima-nb:jobs",
+  details: "sima-nb:details",
+  dockDetails: "sima-nb:dock-details",
   reload: "sima-nb:reload",
+  savePage: "sima-nb:save-page",
   nextTab: "sima-nb:next-tab",
   previousTab: "sima-nb:previous-tab",
 } as const;
@@ -21,8 +25,8 @@ export const COMMANDS = {
 /** Kinds of files by name. Ours open here by default; the general ones only by *Open With*. */
 export const TYPES = {
   archive: { name: "sima-nb-archive", pattern: "^.*_mpk( ?\\(\\d+\\))?\\.(tar\\.gz|tgz)$" },
-  stats: { name: "sima-nb-stats", pattern: "^.*_mla_stats\\.ya?ml$" },
-  pipeline: { name: "sima-nb-pipeline", pattern: "^.*_mpk\\.json$" },
+  stats: { name: "sima-nb-stats", pattern: "^.*_mla_stats( ?\\(\\d+\\))?\\.ya?ml$" },
+  pipeline: { name: "sima-nb-pipeline", pattern: "^.*_mpk( ?\\(\\d+\\))?\\.json$" },
   model: { name: "sima-nb-model", pattern: "^.*\\.sima$" },
   onnx: { name: "sima-nb-onnx", pattern: "^.*\\.onnx$" },
   packed: { name: "sima-nb-packed", pattern: "^.*\\.(tar\\.gz|tgz)$" },

@@ -15,10 +15,12 @@ import { Api } from "./api.ts";
 import { argumentsOf, chosenFiles, FILE_ROW } from "./choosing.ts";
 import { ComparisonView } from "./comparing.ts";
 import { addCompiling } from "./compiling.ts";
+import { addDetails, type Trackers } from "./detailing.ts";
 import { type FileDocument, FileFactory, FileModelFactory } from "./factory.ts";
 import { archiveIcon, compareIcon, modelIcon, pipelineIcon, statsIcon } from "./icons.ts";
 import type { Job } from "./job.ts";
 import { COMMANDS, DOMAIN, FACTORY, MODEL, mayBeCompared, TYPES } from "./names.ts";
+import { translateSchema } from "./schema.ts";
 import type { Services } from "./services.ts";
 import { Settings } from "./settings.ts";
 import { JobsWatch } from "./watch_jobs.ts";
@@ -56,14 +58,10 @@ async function activate(
   addMenus(app, palette, services.trans);
   const others = (translator ?? nullTranslator).load("jupyterlab").__("Other");
   addCompiling(app, manager, services, { restorer, palette, launcher, browsers, others });
+  addDetails(app, services, trackers, restorer, palette);
   if (restorer) restore(restorer, trackers);
   // A compile that was running when the page was left is waited for again, whatever is open now.
   void app.restored.then(() => services.jobs.look());
-}
-
-interface Trackers {
-  readonly files: WidgetTracker<FileDocument>;
-  readonly comparisons: WidgetTracker<MainAreaWidget<ComparisonView>>;
 }
 
 function servicesOf(
@@ -73,11 +71,13 @@ function servicesOf(
   registry: ISettingRegistry | null,
   states: IStateDB | null,
 ): Services {
+  const trans = (translator ?? nullTranslator).load(DOMAIN);
   const settings = new Settings();
+  if (registry) translateSchema(registry, PLUGIN, trans);
   // Without the settings' own plugin, or with a broken file of settings, the defaults serve.
   void settings.follow(registry, PLUGIN).catch(() => undefined);
   const { contents } = manager.services;
-  const api = new Api(app.serviceManager.serverSettings);
+  const api = new Api(app.serviceManager.serverSettings, trans);
   const openResult = ({ result }: Job) => {
     if (!result || !settings.values.openResult) return;
     // Not while a workspace is being restored: that ends by showing what was in front before, and would hide the result.
@@ -87,7 +87,7 @@ function servicesOf(
     api,
     jobs: new JobsWatch(api, openResult),
     settings,
-    trans: (translator ?? nullTranslator).load(DOMAIN),
+    trans,
     commands: app.commands,
     states,
     localPath: path => (["", "RTC"].includes(contents.driveName(path)) ? contents.localPath(path) : null),
@@ -208,6 +208,9 @@ function addCommands(
       describedBy: argumentsOf({}),
     });
   onCurrent(COMMANDS.reload, trans.__("Read the file again"), document => void document.content.reload());
+  onCurrent(COMMANDS.savePage, trans.__("Download the report as one offline page"), document => {
+    void document.content.savePage();
+  });
   onCurrent(COMMANDS.nextTab, trans.__("Next view of the file"), document => document.content.moveTab(1));
   onCurrent(COMMANDS.previousTab, trans.__("Previous view of the file"), document => document.content.moveTab(-1));
 }
@@ -262,6 +265,7 @@ function addMenus(app: JupyterFrontEnd, palette: ICommandPalette | null, trans: 
     COMMANDS.compare,
     COMMANDS.compareWith,
     COMMANDS.reload,
+    COMMANDS.savePage,
     COMMANDS.nextTab,
     COMMANDS.previousTab,
   ]) {

@@ -4,6 +4,7 @@
  */
 import { createStore, type Store } from "../../model/store.ts";
 import type { Api } from "./api.ts";
+import { Claims } from "./claims.ts";
 import { isActive, type Job, type JobRequest } from "./job.ts";
 
 export interface JobsState {
@@ -23,6 +24,7 @@ export class JobsWatch {
   private readonly onDone: (job: Job) => void;
   /** Jobs that were active when this page looked last: their end is told, that of older ones is not. */
   private readonly awaited = new Set<string>(remembered());
+  private readonly claims = new Claims();
   private watchers = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -44,7 +46,7 @@ export class JobsWatch {
 
   async submit(request: JobRequest): Promise<Job> {
     const job = await this.api.submit(request);
-    this.awaited.add(job.id);
+    if (await this.claims.take(job.id)) this.awaited.add(job.id);
     remember(this.awaited);
     await this.look();
     return job;
@@ -61,7 +63,7 @@ export class JobsWatch {
     try {
       const jobs = await this.api.jobs();
       this.store.set({ jobs, problem: "" });
-      this.tellEnds(jobs);
+      await this.tellEnds(jobs);
     } catch (error) {
       this.store.set({ problem: error instanceof Error ? error.message : String(error) });
     }
@@ -70,10 +72,11 @@ export class JobsWatch {
     if (this.watchers > 0 || busy) this.timer = setTimeout(() => void this.look(), busy ? BUSY_MS : IDLE_MS);
   }
 
-  private tellEnds(jobs: readonly Job[]): void {
+  private async tellEnds(jobs: readonly Job[]): Promise<void> {
     for (const job of jobs) {
-      if (isActive(job)) this.awaited.add(job.id);
-      else if (this.awaited.delete(job.id) && job.state === "done") this.onDone(job);
+      if (isActive(job)) {
+        if (await this.claims.take(job.id)) this.awaited.add(job.id);
+      } else if (this.awaited.delete(job.id) && job.state === "done") this.onDone(job);
     }
     remember(this.awaited);
   }

@@ -1,0 +1,1 @@
+"""How each host operator is written in C: which kernels, with which tables, called how."""

@@ -1,0 +1,111 @@
+"""One point of a sweep, compiled in whatever process or machine this runs: all that a worker needs is its arguments.
+
+In: a `SweptNetwork` and a `SweepPoint`. Out: a `SweepRow`; one that failed says why. Always: an error of this package
+becomes a row, anything else is raised, for it says something about the process and not about the point.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from sima_compiler.archive.reader import Archive
+from sima_compiler.compilation import CompileOptions, CompileResult, compile_graph
+from sima_compiler.errors import OptionError, SimaError
+from sima_compiler.files.scratch import scratch_folder
+from sima_compiler.files.whole import write_whole
+from sima_compiler.ir.another_size import FixedSize, at_size, input_size
+from sima_compiler.ir.graph import Graph
+from sima_compiler.model import Model
+from sima_compiler.sweeping.points import SweepPoint, SweptNetwork
+from sima_compiler.view.sweep import SweepRow
+
+#: Networks that a worker keeps read: a sweep has one, and a worker serves few sweeps at a time.
+_KEPT_NETWORKS = 2
+
+
+def compile_point(network: SweptNetwork, point: SweepPoint, archives: Path | None = None) -> SweepRow:
+    """Compiles the point. ``archives``: a folder that takes the archive under its key; None throws it away."""
+    try:
+        return _compiled(network, point, archives)
+    except SimaError as error:
+        return _row(point, problem=error.message, problem_type=type(error).__name__, hint=error.hint)
+
+
+def failed_point(point: SweepPoint, problem: str, problem_type: str) -> SweepRow:
+    """The row of a point whose process did not come back."""
+    return _row(point, problem=problem, problem_type=problem_type)
+
+
+def _compiled(network: SweptNetwork, point: SweepPoint, archives: Path | None) -> SweepRow:
+    graph = _sized(_graph(network), point)
+    with scratch_folder("sweep") as folder:
+        options = CompileOptions(
+            output_path=folder,
+            batch_size=point.batch_size,
+            compress=point.compress,
+            machine=point.machine,
+            quads=point.quads,
+            source_checksum=point.checksum,
+        )
+        result = compile_graph(graph, options)
+        kept = _kept(result.path, archives / point.key) if archives else None
+        return _measured(point, result, str(kept or ""))
+
+
+@functools.lru_cache(maxsize=_KEPT_NETWORKS)
+def _graph(network: SweptNetwork) -> Graph:
+    # No source: its name would stand in the archive, whose size must not depend on where the network was read from.
+    return Model.from_bytes(network.read(), network.name).graph
+
+
+def _sized(graph: Graph, point: SweepPoint) -> Graph:
+    if point.input_size is None:
+        return graph
+    own = input_size(graph)
+    found = own if isinstance(own, FixedSize) else at_size(graph, own, *point.input_size)
+    if isinstance(found, FixedSize):
+        raise OptionError(f"{point.size_text}: the network is tied to its size: {found.reason}",
+                          hint="export the model at that size and sweep it on its own")  # fmt: skip
+    return found
+
+
+def _kept(archive: Path, folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / archive.name, archive.read_bytes())
+    return folder / archive.name
+
+
+def _measured(point: SweepPoint, result: CompileResult, archive: str) -> SweepRow:
+    report = Archive.open(result.path).report
+    built = result.actual_batch_size
+    latency_us = result.runtime_cycles / point.machine.clock_mhz
+    dram = report.dram if report else None
+    return _row(
+        point,
+        actual_batch_size=built,
+        runtime_cycles=result.runtime_cycles,
+        compute_cycles=result.compute_cycles,
+        bound_cycles=result.bound_cycles,
+        efficiency=result.efficiency,
+        latency_us=latency_us,
+        samples_per_second=built * 1e6 / latency_us if latency_us else None,
+        peak_on_chip_bytes=max((segment.peak_bytes or 0 for segment in report.segments), default=0) if report else None,
+        dram_bytes=dram.loaded_bytes + dram.stored_bytes if dram else None,
+        archive_bytes=result.path.stat().st_size,
+        archive=archive,
+        reason=result.reason,
+    )
+
+
+def _row(point: SweepPoint, **found: object) -> SweepRow:
+    return SweepRow(
+        key=point.key,
+        network=point.network,
+        input_size=point.size_text,
+        machine=point.machine.name,
+        quads=point.quads,
+        compress=point.compress,
+        desired_batch_size=point.batch_size,
+        **found,  # type: ignore[arg-type] - the fields of a row, by name
+    )

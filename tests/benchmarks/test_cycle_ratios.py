@@ -10,12 +10,13 @@ import pytest
 
 from sima_compiler import Machine, Model, quantize
 from sima_compiler.frontend.light_models import light_model
+from tests.benchmarks.alike import charged_alike
 from tests.benchmarks.networks import WITHOUT_FOLDER, efficientnet_b0, shared_folder, up_to_scores
 from tests.benchmarks.published import LAYER_CYCLES, OFFLINE_BATCH, OFFLINE_RATE, documented_layer
 from tests.benchmarks.scaling import synthetic
 from tests.benchmarks.sram import audit
 from tests.benchmarks.tables import Row, Section
-from tests.benchmarks.vela import MACHINES
+from tests.benchmarks.vela import CHARGES, MACHINES
 from tests.networks.topologies import mobilenet_v2
 from tests.support.qdq_writer import Style, random_inputs, write_qdq
 
@@ -131,6 +132,16 @@ def test_the_peers_machine_runs_mobilenet_and_the_audit_finds_nothing_to_add(qua
     found = audit(quantized(mobilenet_v2).compile(str(tmp_path), machine=machine).archive)
     assert found.runtime == found.audited <= 425_000
     assert not found.layers
+
+
+def test_charges_that_only_the_peer_makes_add_up_on_our_side_too(quantized, tmp_path: Path) -> None:
+    """No charge makes a program faster, none of them is nothing here, and all together are more than any of them."""
+    machine = str(MACHINES / "ethos_u85_2048.yaml")
+    found = charged_alike(quantized(mobilenet_v2).compile(str(tmp_path), machine=machine).archive)
+    assert set(found.each) == set(CHARGES)
+    assert all(found.runtime < cycles < found.together for cycles in found.each.values())
+    # 17,056 output channels of convolutions, ten bytes each at 0.41 bytes per cycle, and again for blocks of pixels.
+    assert found.each["scales"] > 17_056 * 10 / 0.41
 
 
 def test_the_audit_finds_what_a_machine_does_not_charge(quantized, tmp_path: Path) -> None:

@@ -33,8 +33,9 @@ plus whatever a second count of the bytes would still add to a layer (machines/R
 Vela charges more than that, and six of its charges have no field in a machine description: `+ ...` is our runtime over
 Vela's with one of them added, `charged alike` our runtime with all six. That is what the ratio judges, because only
 then do both sides pay for the same things. Our program was planned without them, so what it would do about them is not
-credited. A ratio above 1 is a comparison that we lose. `DRAM as a channel` is a harder reading of one of the six: all of DRAM
-delivers the 6 bytes per cycle of one DMA channel, maps included. ZigZag's figure is quoted from a run of version 3.9.0 (259 s, 674 MB): its weights are
+credited. A ratio above 1 is a comparison that we lose. `DRAM as a channel` is a harder reading of one of the six: all
+of DRAM delivers the 6 bytes per cycle of one DMA channel, maps included. ZigZag's figure is quoted from a run of
+version 3.9.0 (259 s, 674 MB) on its own TPU-like example machine, as a second opinion: its weights are
 raw, so ours are too (compress=False)."""
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.long.mutate.drawing import COUNT, SEED, Mutant, drawn
-from tests.long.mutate.judging import SURVIVED, duration, judge, load, prepare
+from tests.long.mutate.judging import SURVIVED, chosen, judge, load, prepare, reach
 from tests.long.mutate.sites import shown
 from tests.long.sections import write_section
 
@@ -33,7 +33,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--only", default=":", metavar="FIRST:END")
     parser.add_argument("--again", action="store_true", help="judge survivors again")
-    parser.add_argument("--times", type=Path, help="a file that keeps how long tests take, for several processes")
+    parser.add_argument("--times", type=Path, help="a file that keeps what tests call and how long they take")
     options = parser.parse_args()
     first, end = (int(text) if text else None for text in options.only.split(":"))
     prepare()
@@ -54,19 +54,19 @@ def key(mutant: Mutant) -> str:
 
 
 def _judge_all(mutants: list[Mutant], kept: Path | None, *, again: bool) -> None:
-    times: dict[str, float] = dict(load(kept)) if kept else {}
+    reached: dict[str, Any] = load(kept) if kept else {}
     for number, mutant in enumerate(mutants):
         known = load(MUTANTS).get(key(mutant))
         if known and not (again and known["status"] == SURVIVED):
             continue
-        tests = mutant.tests
-        for test in tests:
-            if test not in times:
-                times[test] = duration(test)
+        for file in mutant.tests:
+            if file not in reached:
+                reached[file] = reach(file)
                 if kept:
-                    kept.write_text(json.dumps({**load(kept), **times}), "utf-8")
-        tests = sorted(tests, key=times.__getitem__)
-        verdict = judge(mutant, tests, PATIENCE * sum(map(times.__getitem__, tests)) + SECONDS)
+                    kept.write_text(json.dumps({**load(kept), **reached}), "utf-8")
+        mine = {file: reached[file] for file in mutant.tests}
+        limit = PATIENCE * sum(found["seconds"] for found in mine.values()) + SECONDS
+        verdict = judge(mutant, chosen(mine, mutant), limit)
         change = shown(mutant.source, mutant.name)
         entry = {"change": change, "status": verdict.status, "killer": verdict.killer, "seconds": verdict.seconds}
         _write({key(mutant): entry})

@@ -49,6 +49,11 @@ class Mutant:
         return found
 
     @property
+    def function(self) -> str:
+        """The function or class that it stands in."""
+        return self.name.split(" ")[0]
+
+    @property
     def dotted(self) -> str:
         """The module's name in imports."""
         return ".".join(("sima_compiler", *Path(self.module).with_suffix("").parts)).removesuffix(".__init__")

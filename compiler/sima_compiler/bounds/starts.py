@@ -52,8 +52,6 @@ def starts_of(segment: Segment) -> tuple[int, ...]:
 
 #: So many maps may lie behind a copy until nothing is certain of it: a concatenation of thousands is read by few.
 MOST_MAPS = 32
-#: What may be any map.
-_ANY = None
 #: Stands for any map among those that a kind of layer has read.
 _UNCERTAIN = -1
 _Maps = frozenset[int] | None
@@ -73,8 +71,8 @@ class _Known:
     def passed(self, names: Sequence[str]) -> _Maps:
         """The maps that a program may read in place of what a copy or a table makes of these."""
         found = [self.of(name) for name in names]
-        joined = frozenset[int]().union(*(maps for maps in found if maps is not _ANY))
-        return _ANY if _ANY in found or len(joined) > MOST_MAPS else joined
+        joined = frozenset[int]().union(*(maps for maps in found if maps is not None))
+        return None if None in found or len(joined) > MOST_MAPS else joined
 
     def of(self, name: str) -> _Maps:
         """The maps that the machine may take for this one; an input of the network is one by itself."""
@@ -93,17 +91,17 @@ class _Known:
         sources = layer.inputs if isinstance(layer.kernel, Elementwise | Product) else layer.inputs[:1]
         read = self.passed(sources)
         before = self.begun.setdefault(done, {})
-        if read is _ANY:
-            self.maps[layer.output] = _ANY
+        if read is None:
+            self.maps[layer.output] = None
             certain = not before
-            before[_UNCERTAIN] = _ANY
+            before[_UNCERTAIN] = None
             return certain
         if _UNCERTAIN in before:
-            self.maps[layer.output] = _ANY
+            self.maps[layer.output] = None
             return False
         alike = frozenset[int]().union(*(before[one] or () for one in read if one in before))
         made = alike | {self.number((done, layer.output))}
-        self.maps[layer.output] = made if len(made) <= MOST_MAPS else _ANY
+        self.maps[layer.output] = made if len(made) <= MOST_MAPS else None
         before.update(dict.fromkeys(read, made))
         return not alike
 

@@ -6,19 +6,21 @@ the actual batch. Out: a `Run` with float32 outputs by name, the integers behind
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sima_compiler.a65.native import run_native
+from sima_compiler.archive.names import stage_order
 from sima_compiler.archive.programs import programs
 from sima_compiler.archive.reader import Archive
 from sima_compiler.ir.host import HostSegment, HostTensor
-from sima_compiler.ir.program import Role
+from sima_compiler.ir.program import Program, Role
 from sima_compiler.ir.schedule import STALLS
-from sima_compiler.sim.pipeline import Pipeline
+from sima_compiler.sim.pipeline import HostRunner, Pipeline
 from sima_compiler.sim.timing import Event, RuntimeTrace, replay_file
 
 #: Names of the stalls of a trace, in the order in which reports list them.
@@ -52,16 +54,21 @@ class Run:
         }
 
 
-def simulate(archive: Archive, inputs: Mapping[str, npt.ArrayLike]) -> Run:
+def simulate(archive: Archive, inputs: Mapping[str, npt.ArrayLike], *, native: bool = False) -> Run:
     """Runs what was compiled.
+
+    Host segments run in numpy, from what their libraries carry. With ``native`` their machine code runs under
+    qemu-aarch64: code out of the archive, with the rights of the caller.
 
     Raises:
         InputError: an input is missing, unknown, of another shape, or not finite.
         ArchiveError: the archive holds no `.lm` that this release wrote.
         LmError: a binary is damaged or does something illegal.
+        MissingExtraError: ``native`` without qemu or the cross compiler. HostError: the machine code did not run.
     """
     stages = programs(str(archive.path), archive.lm_files, archive.host_files, archive.read)
-    pipeline = Pipeline.of([stage if isinstance(stage, HostSegment) else stage.program for stage in stages])
+    found = [stage if isinstance(stage, HostSegment) else stage.program for stage in stages]
+    pipeline = Pipeline.of(found, _native_host(archive, found)) if native else Pipeline.of(found)
     values = pipeline.start(inputs)
     for stage in pipeline.stages:
         values = pipeline.after(stage, values)
@@ -71,6 +78,14 @@ def simulate(archive: Archive, inputs: Mapping[str, npt.ArrayLike]) -> Run:
         quantized={name: values.bytes[name] for name in names if name in values.bytes},
         trace=_joined([replay_file(stage) for stage in stages if not isinstance(stage, HostSegment)]),
     )
+
+
+def _native_host(archive: Archive, stages: Sequence[Program | HostSegment]) -> HostRunner:
+    """Runs the machine code of each segment's own library."""
+    segments = [stage for stage in stages if isinstance(stage, HostSegment)]
+    names = sorted(archive.host_files, key=stage_order)
+    libraries = {id(segment): archive.read(name) for segment, name in zip(segments, names, strict=True)}
+    return lambda segment, inputs: run_native(libraries[id(segment)], segment, inputs)
 
 
 def _outputs(archive: Archive, pipeline: Pipeline) -> list[str]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 
 from sima_compiler import Archive, Model, UnsupportedError, simulate
 from sima_compiler.archive.grammar import validate
+from sima_compiler.cli import main
+from sima_compiler.simulation import random_inputs
+from sima_compiler.view import view_of
 from tests.support import headed
 from tests.support.judges import assert_judges_agree, assert_reference_agrees, model_inputs
 
@@ -113,6 +118,25 @@ def test_the_mla_alone_leaves_the_tail_to_the_host_and_refuses_a_middle(tmp_path
     assert "--cut-at" in caught.value.hint
 
 
+def test_work_on_the_a65_that_counts_is_warned_about(judged: Judged) -> None:
+    report = judged.archive.report
+    assert report is not None
+    warned = [warning for warning in report.warnings if "multiply-accumulates run on the A65" in warning]
+    heavy = [layer for layer in report.host_layers if layer.share >= 0.01]
+    assert len(warned) == bool(heavy)
+    assert all(layer.node in warned[0] for layer in heavy)
+
+
+def test_the_profiler_says_what_a_switch_costs(judged: Judged) -> None:
+    """Its bytes are those of the segment's buffers, its steps those of the EV74 around it and its own."""
+    findings = [found for found in view_of(judged.archive).findings if found.kind == "host_segment"]
+    plugins = [plugin for plugin in judged.archive.mpk.plugins if plugin.processor == "A65"]
+    assert len(findings) == len(plugins)
+    sizes = [sum(port.size or 0 for port in (*plugin.inputs, *plugin.outputs)) for plugin in plugins]
+    assert sorted(found.bytes or 0 for found in findings) == sorted(sizes)
+    assert all((found.steps or 0) > 1 for found in findings)
+
+
 def test_a_network_ends_where_it_is_cut(tmp_path: Path) -> None:
     original = headed.detector()
     result = Model.from_onnx(original).compile(tmp_path, cut_at=["boxes", "scores"])
@@ -121,3 +145,19 @@ def test_a_network_ends_where_it_is_cut(tmp_path: Path) -> None:
     model = Model.from_onnx(original, cut_at=["boxes", "scores"])
     assert model.outputs == {"boxes": (4, 4, 4), "scores": (3, 4, 4)}
     assert_reference_agrees(original, model=model)
+
+
+@pytest.mark.needs_qemu_aarch64
+def test_machine_code_gives_the_same_bits_after_a_warning(
+    judged: Judged, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["simulate", str(judged.archive.path), "--output", str(tmp_path / "y.npz"), "--json"]
+    assert main([*command, "--native"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["native"] is True
+    assert printed.err.startswith("warning: running machine code out of the archive under qemu, with your rights: ")
+    assert judged.archive.host_files[0] in printed.err
+    wanted = simulate(judged.archive, random_inputs(judged.archive)).outputs
+    with np.load(tmp_path / "y.npz") as found:
+        assert sorted(found) == sorted(wanted)
+        assert all(found[name].tobytes() == value.tobytes() for name, value in wanted.items())

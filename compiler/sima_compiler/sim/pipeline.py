@@ -7,7 +7,7 @@ their channels last; what one MLA segment hands to another is never more than by
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,6 +22,8 @@ from sima_compiler.sim.execute import check_arrays, run_program
 from sima_compiler.sim.host.run import run
 
 Stage = Program | HostSegment
+#: Runs a host segment: inputs by name to outputs by name, as `sim.host.run` does.
+HostRunner = Callable[[HostSegment, Mapping[str, Array]], Mapping[str, Array]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,19 +36,20 @@ class Values:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pipeline:
-    """All stages; ``entering`` and ``leaving`` are the MLA's tensors by name."""
+    """All stages; ``entering`` and ``leaving`` are the MLA's tensors by name; ``host`` runs the A65's segments."""
 
     stages: tuple[Stage, ...]
     entering: Mapping[str, DramTensor]
     leaving: Mapping[str, DramTensor]
+    host: HostRunner = run
 
     @staticmethod
-    def of(stages: Sequence[Stage]) -> Pipeline:
+    def of(stages: Sequence[Stage], host: HostRunner = run) -> Pipeline:
         """The pipeline of these stages."""
         tensors = [tensor for stage in stages if isinstance(stage, Program) for tensor in stage.tensors]
         entering = {tensor.name: tensor for tensor in tensors if tensor.role is Role.INPUT}
         leaving = {tensor.name: tensor for tensor in tensors if tensor.role is Role.OUTPUT}
-        return Pipeline(tuple(stages), entering, leaving)
+        return Pipeline(tuple(stages), entering, leaving, host)
 
     @property
     def inputs(self) -> dict[str, HostTensor]:
@@ -78,7 +81,7 @@ class Pipeline:
 
     def _after_host(self, segment: HostSegment, values: Values) -> Values:
         given = {tensor.name: self._stored(tensor, values.reals[tensor.name]) for tensor in segment.inputs}
-        made = run(segment, given)
+        made = self.host(segment, given)
         return replace(values, reals={**values.reals, **{name: self._source(name, made[name]) for name in made}})
 
     def _stored(self, tensor: HostTensor, array: Array) -> Array:

@@ -65,17 +65,16 @@ function Summary({ data, host }: { data: ViewData; host: Host }) {
 }
 
 function HostLayers({ layers }: { layers: readonly HostLayer[] }) {
-  if (layers.length === 0) {
-    return null;
-  }
+  const words = useWords();
+  if (layers.length === 0) return null;
   return (
-    <Section title="Host layers">
+    <Section title={words.__("Host layers")}>
       <ul class="sima-list">
         {layers.map(layer => (
           <li key={layer.node}>
-            {layer.operator} <Name text={layer.node} longest={80} /> ({layer.segment}, {percent(layer.share)} of the
-            MACs): {visible(layer.reason)}
-            {layer.remedy && `. To move it to the MLA: ${visible(layer.remedy)}`}
+            {layer.operator} <Name text={layer.node} longest={80} />{" "}
+            {words.__("(%1, %2 of the MACs): %3", layer.segment, percent(layer.share), visible(layer.reason))}
+            {layer.remedy && `. ${words.__("To move it to the MLA: %1", visible(layer.remedy))}`}
           </li>
         ))}
       </ul>

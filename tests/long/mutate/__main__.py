@@ -2,7 +2,8 @@
 
 ``python -m tests.long.mutate [--count N] [--seed S] [--only FIRST:END] [--again]``: with ``--only`` that part of the
 list; verdicts that stand in the file are kept, but for survivors with ``--again``. Exits with 1 where a survivor is
-neither killed by a test nor told to be equivalent in ``equivalent.json``.
+neither killed by a test nor told to be equivalent in ``equivalent.json``. With ``--tenth`` nothing is drawn or written:
+every tenth mutant of the file that a test killed is judged by that test once more.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.long.mutate.drawing import COUNT, SEED, Mutant, drawn
-from tests.long.mutate.judging import SURVIVED, chosen, judge, load, prepare, reach
+from tests.long.mutate.judging import GONE, SURVIVED, chosen, judge, load, prepare, reach
 from tests.long.mutate.sites import shown
 from tests.long.sections import write_section
 
@@ -34,15 +35,19 @@ def main() -> int:
     parser.add_argument("--only", default=":", metavar="FIRST:END")
     parser.add_argument("--again", action="store_true", help="judge survivors again")
     parser.add_argument("--times", type=Path, help="a file that keeps what tests call and how long they take")
+    parser.add_argument("--tenth", action="store_true", help="every tenth of the file, by the test that killed it")
     options = parser.parse_args()
-    first, end = (int(text) if text else None for text in options.only.split(":"))
     prepare()
+    if options.tenth:
+        return _tenth()
+    first, end = (int(text) if text else None for text in options.only.split(":"))
     mutants = drawn(options.count, options.seed)
     _judge_all(mutants[first:end], options.times, again=options.again)
-    found = {key(mutant): load(MUTANTS).get(key(mutant)) for mutant in mutants}
-    if all(found.values()):
+    verdicts = load(MUTANTS)
+    found = {key(mutant): verdicts[key(mutant)] for mutant in mutants if key(mutant) in verdicts}
+    if len(found) == len(mutants):
         _write(found, replace=True)
-        write_section(report(found, options.seed))
+    write_section(report(found, options.seed, len(mutants)))
     return int(
         any(entry and entry["status"] == SURVIVED and name not in load(EQUIVALENT) for name, entry in found.items())
     )
@@ -83,7 +88,23 @@ def _write(entries: dict[str, Any], *, replace: bool = False) -> None:
         os.close(lock)
 
 
-def report(found: dict[str, Any], seed: int) -> str:
+def _tenth() -> int:
+    """What the tests run: nothing is drawn, so that a change of one module does not change the choice of others."""
+    names = [name for name, entry in load(MUTANTS).items() if "::" in entry["killer"]][::10]
+    wrong: list[str] = []
+    gone = 0
+    for name in names:
+        module, _, site = name.partition(" ")
+        verdict = judge(Mutant(module, site), [load(MUTANTS)[name]["killer"]], SECONDS)
+        gone += verdict.status == GONE
+        if verdict.status == SURVIVED:
+            wrong.append(name)
+        print(f"{verdict.status} {verdict.seconds} s: {name}", flush=True)
+    print(f"{len(names)} mutants, {gone} of them no longer in the sources; alive: {wrong}")
+    return int(bool(wrong) or 2 * gone > len(names))
+
+
+def report(found: dict[str, Any], seed: int, count: int) -> str:
     """The section of the results page."""
     equivalent = load(EQUIVALENT)
     rooms: dict[str, Counter[str]] = {}
@@ -94,8 +115,9 @@ def report(found: dict[str, Any], seed: int) -> str:
     rows = "\n".join(f"| {room} | {_numbers(counts)} |" for room, counts in sorted(rooms.items()))
     return f"""# Mutants
 
-`make mutate`, seed {seed}: one thing made wrong at a time, judged by the tests of its room alone
-(tests/long/mutate/drawing.py). *Equivalent*: no result can tell, for the reason in tests/long/mutate/equivalent.json.
+`make mutate`, seed {seed}, {len(found)} of {count} drawn were judged: one thing made wrong at a time, judged by the
+tests of its room alone (tests/long/mutate/drawing.py). *Equivalent*: no result can tell, for the reason in
+tests/long/mutate/equivalent.json. Survivors stand in tests/long/mutate/mutants.json.
 
 | Room | Mutants | Killed | Equivalent | Survived |
 |---|---|---|---|---|

@@ -79,7 +79,7 @@ class ArrayBlock:
         return array_parts(work, best_mapping(work, machine, quads), machine)
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=65_536)
 def array_cuts(block: ArrayBlock, machine: Machine, quads: int) -> tuple[Region, ...]:
     """The parts in which a block is fastest, itself where that is. Asked again for every block of a shape: a batch of
     ResNet-50 has 500 blocks of 40 shapes.

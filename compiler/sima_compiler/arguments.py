@@ -57,6 +57,7 @@ def add_model_arguments(
     parser.add_argument("model", metavar=metavar, help=accepts)
     add_calibration_arguments(parser)
     _add_input_shape(parser)
+    add_ending_arguments(parser)
     parser.add_argument("--name", default=None, metavar="NAME", help="name of the compiled model (default: the file's)")
 
 
@@ -82,6 +83,7 @@ def add_check_arguments(parser: argparse.ArgumentParser) -> None:
     """``simac check``: the model, and sizes that it leaves open."""
     parser.add_argument("model", metavar="MODEL", help=".sima file, or .onnx: quantized, float or neither")
     _add_input_shape(parser)
+    add_ending_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
 
 
@@ -116,6 +118,29 @@ def add_export_arguments(parser: argparse.ArgumentParser) -> None:
         help="uint8 activations: the form that onnxruntime computes with integers throughout",
     )
     add_report_arguments(parser)
+
+
+def add_ending_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where the network ends."""
+    parser.add_argument(
+        "--cut-at",
+        action="append",
+        default=None,
+        metavar="TENSOR",
+        help="end the network at this tensor of the file; for several ends, several times",
+    )
+    parser.add_argument(
+        "--mla-only",
+        action="store_true",
+        help="end at the last tensors of the MLA: layers of the A65 behind them are left to the host",
+    )
+
+
+def ending_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Keywords of `Model.from_onnx` and `quantize` that say where the network ends."""
+    cuts = tuple(getattr(arguments, "cut_at", None) or ())
+    mla_only = bool(getattr(arguments, "mla_only", False))
+    return ({"cut_at": cuts} if cuts else {}) | ({"mla_only": True} if mla_only else {})
 
 
 def _add_input_shape(parser: argparse.ArgumentParser) -> None:

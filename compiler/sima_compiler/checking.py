@@ -7,29 +7,31 @@ form is made of decides.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sima_compiler.errors import CalibrationError, ModelError, UnsupportedError
 from sima_compiler.frontend.calibration import calibration_random
 from sima_compiler.frontend.container import refuse_foreign
+from sima_compiler.frontend.cutting import with_cuts
 from sima_compiler.frontend.input_shapes import InputShapes, assumed_shapes, with_input_shapes
 from sima_compiler.frontend.loading import OnnxModel, first_bytes, is_quantized, load_onnx
 from sima_compiler.frontend.obstacles import obstacle_of, refused_operators
 from sima_compiler.frontend.quantize import DEQUANTIZED_SUFFIX, quantize_onnx
 from sima_compiler.frontend.refusals import DYNAMIC, whole_kind
 from sima_compiler.frontend.work import inferred_shapes, total_work
-from sima_compiler.ir.graph import Graph
+from sima_compiler.ir.network import Network
 from sima_compiler.machine.description import Machine
 from sima_compiler.obstacle import Obstacle
 from sima_compiler.pipeline import lower
+from sima_compiler.reporting.hosts import host_layers
 from sima_compiler.view.check import CheckReport, ModelKind, verdict_of
 
 #: Sizes that are tried for open ones, in this order: usual for classifiers, for detectors, for segmenters.
 ASSUMED_SIZES = (224, 320, 640)
 #: Reads a quantized model, called by a name and an origin, as `Model` does.
-Read = Callable[[OnnxModel, str, str], Graph]
+Read = Callable[[OnnxModel, str, str], Network]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +39,30 @@ class _Found:
     """What a look at a model gave: obstacles, or the graph. ``read`` is the quantized model of a float one."""
 
     obstacles: tuple[Obstacle, ...] = ()
-    graph: Graph | None = None
+    network: Network | None = None
     notes: tuple[str, ...] = ()
     read: OnnxModel | None = None
 
 
-def check_model(source: str | Path | OnnxModel, read: Read, *, input_shapes: InputShapes | None = None) -> CheckReport:
-    """Checks ``source``; ``input_shapes`` are whole shapes, by input name, for inputs with open sizes.
+def check_model(
+    source: str | Path | OnnxModel,
+    read: Read,
+    *,
+    input_shapes: InputShapes | None = None,
+    cut_at: Sequence[str] = (),
+) -> CheckReport:
+    """Checks ``source``, up to the tensors ``cut_at``; ``input_shapes`` are whole shapes, by input name, for inputs
+    with open sizes.
 
     Raises:
-        OptionError: ``input_shapes`` contradicts the file.
+        OptionError: ``input_shapes`` contradicts the file, or it has no tensor of a name in ``cut_at``.
     """
     label = source.graph.name or "model" if isinstance(source, OnnxModel) else str(source)
     try:
         loaded = _loaded(source)
     except ModelError as error:
         return _report(label, ModelKind.UNREADABLE, _Found((obstacle_of(error),)), None)
-    model = with_input_shapes(loaded, input_shapes or {})
+    model = with_cuts(with_input_shapes(loaded, input_shapes or {}), cut_at)
     kind = kind_of(model)
     look = _checked_float if kind is ModelKind.FLOAT else _checked
     found = look(model, label, read)
@@ -102,14 +111,15 @@ def _loaded(source: str | Path | OnnxModel) -> OnnxModel:
 def _checked(model: OnnxModel, label: str, read: Read) -> _Found:
     """Reads and lowers a quantized model."""
     try:
-        graph = read(model, "model", label)
+        network = read(model, "model", label)
     except ModelError as error:
         return _Found(error.obstacles or (obstacle_of(error), *refused_operators(model)))
     try:
-        lower(graph, Machine.load("mlsoc"))
+        for graph in network.graphs:
+            lower(graph, Machine.load("mlsoc"))
     except UnsupportedError as error:
-        return _Found((obstacle_of(error),), graph)
-    return _Found(graph=graph)
+        return _Found((obstacle_of(error),), network)
+    return _Found(network=network)
 
 
 def _checked_float(model: OnnxModel, label: str, read: Read) -> _Found:
@@ -129,8 +139,8 @@ def _in_the_files_names(obstacle: Obstacle) -> Obstacle:
 
 
 def _report(label: str, kind: ModelKind, found: _Found, model: OnnxModel | None) -> CheckReport:
-    graph, counted = found.graph, found.read or model
-    left = graph.cut if graph else ()
+    network, counted = found.network, found.read or model
+    left = network.cut if network else ()
     return CheckReport(
         path=label,
         kind=kind,
@@ -139,6 +149,8 @@ def _report(label: str, kind: ModelKind, found: _Found, model: OnnxModel | None)
         obstacles=found.obstacles,
         nodes=len(model.graph.node) if model else 0,
         macs=(total_work(counted, inferred_shapes(counted)) or None) if counted else None,
+        placement=network.verdict if network and not found.obstacles else "",
+        host_layers=host_layers(network) if network else (),
         left_to_host=left,
-        warnings=(*found.notes, *(graph.warnings if graph else ())),
+        warnings=(*found.notes, *(network.warnings if network else ())),
     )

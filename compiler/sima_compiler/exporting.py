@@ -84,7 +84,7 @@ def export_model(model: Model, target: str | Path | None = None, *, uint8: bool 
         bytes=len(data),
         inputs=tuple(model.inputs),
         outputs=tuple(model.outputs),
-        left_to_host=model.graph.cut,
+        left_to_host=model.network.cut,
     )
 
 

@@ -7,14 +7,15 @@ request only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from sima_compiler.agreement import agree
 from sima_compiler.errors import DoesNotFitError, UnsupportedError
 from sima_compiler.ir.another_size import FixedSize, smaller
 from sima_compiler.ir.graph import Graph
 from sima_compiler.machine.description import LIMITS
-from sima_compiler.negotiate import Negotiation, PlannedLever, negotiate
+from sima_compiler.negotiate import Negotiation, PlannedLever
 from sima_compiler.pipeline import ConstantStore, Target, lower
 
 #: On-chip memory of the machine that is only supposed. Twice is the step that answers "is it the memory?": where it
@@ -27,17 +28,17 @@ class _Trial:
     """What to plan, and for what; ``reason`` says why nothing can be. ``what_if``: another machine or network."""
 
     text: str
-    graph: Graph
+    graphs: tuple[Graph, ...]
     target: Target
     what_if: bool = False
     reason: str = ""
 
 
 def planned_levers(
-    graph: Graph, target: Target, desired: int, advance: Callable[[int, int], None]
+    graphs: Sequence[Graph], target: Target, desired: int, advance: Callable[[int, int], None]
 ) -> tuple[PlannedLever, ...]:
-    """Every lever with what it gave; ``advance(done, total)`` is called per lever."""
-    trials = [*_trials(graph, target), _smaller_input(graph, target)]
+    """Every lever with what it gave for all MLA segments; ``advance(done, total)`` is called per lever."""
+    trials = [*_trials(tuple(graphs), target), _smaller_input(tuple(graphs), target)]
     found: list[PlannedLever] = []
     for done, trial in enumerate(trials):
         advance(done, len(trials))
@@ -52,35 +53,35 @@ def with_levers(found: Negotiation, levers: tuple[PlannedLever, ...]) -> Negotia
     return replace(found, candidates=tuple(rows))
 
 
-def _trials(graph: Graph, target: Target) -> Iterator[_Trial]:
+def _trials(graphs: tuple[Graph, ...], target: Target) -> Iterator[_Trial]:
     """The same network: compiled differently, or for a machine that is only supposed."""
     machine, quads = target.machine, target.quads
     if quads < machine.quads:
-        yield _Trial(f"{machine.quads} quads instead of {quads}", graph, replace(target, quads=machine.quads))
+        yield _Trial(f"{machine.quads} quads instead of {quads}", graphs, replace(target, quads=machine.quads))
     if not target.compress:
-        yield _Trial("compressed weights", graph, replace(target, compress=True))
+        yield _Trial("compressed weights", graphs, replace(target, compress=True))
     per_quad = machine.sram_bytes_per_quad * MEMORY_FACTOR
     if per_quad <= LIMITS["sram_bytes_per_quad"][1]:
         larger = replace(machine, sram_bytes_per_quad=per_quad)
         more, own = larger.sram_bytes(quads), machine.sram_bytes(quads)
         text = f"a machine with {more:,} bytes on chip instead of {own:,}"
-        yield _Trial(text, graph, replace(target, machine=larger), what_if=True)
+        yield _Trial(text, graphs, replace(target, machine=larger), what_if=True)
 
 
-def _smaller_input(graph: Graph, target: Target) -> _Trial:
+def _smaller_input(graphs: tuple[Graph, ...], target: Target) -> _Trial:
     """The same layers on smaller maps: another network to export, so that it is a what-if too."""
-    found = smaller(graph)
+    found = smaller(graphs[0]) if len(graphs) == 1 else FixedSize(f"the MLA has {len(graphs)} segments")
     if isinstance(found, FixedSize):
         return _Trial(
             "an input of half the rows and columns",
-            graph,
+            graphs,
             target,
             what_if=True,
             reason=f"cannot be planned: {found.reason}",
         )
     small, before, after = found
     text = f"an input of {after.rows} x {after.columns} instead of {before.rows} x {before.columns}"
-    return _Trial(text, small, target, what_if=True)
+    return _Trial(text, (small,), target, what_if=True)
 
 
 def _planned(trial: _Trial, desired: int) -> PlannedLever:
@@ -90,10 +91,10 @@ def _planned(trial: _Trial, desired: int) -> PlannedLever:
     if trial.reason:
         return none
     try:
-        (segment,) = lower(trial.graph, trial.target.machine).segments
+        segments = [lower(graph, trial.target.machine).segments[0] for graph in trial.graphs]
         store = ConstantStore(compress=trial.target.compress)
-        found = negotiate(segment, trial.target, desired, store, lambda _done, _total: None)
+        found = agree(segments, trial.target, desired, store, lambda _done, _total: None)
     except (DoesNotFitError, UnsupportedError) as error:
         return replace(none, reason=error.message)
-    each = round(found.plan.schedule.runtime / found.actual, 3)
-    return PlannedLever(trial.text, found.actual == desired, found.actual, each, trial.what_if)
+    actual = found.whole.actual
+    return PlannedLever(trial.text, actual == desired, actual, round(found.runtime / actual, 3), trial.what_if)

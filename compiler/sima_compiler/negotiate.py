@@ -2,10 +2,11 @@
 
 In: a segment, what to plan for, the desired size. Out: the chosen plan and a row per candidate. A candidate is feasible
 when it spills no map to DRAM that batch 1 keeps on chip, and when its scheduled cycles per sample are at most 1 % above
-those of the best smaller feasible one. Inputs, and outputs that no layer reads, are in DRAM anyway: they are not
-spilled. Two kinds of candidates are refused without a schedule, because no plan could
-help: where the maps that a layer needs exceed the on-chip memory however it is run, and where samples must follow one
-another and each would take too long.
+those of the best smaller feasible one that was scheduled. Scheduled are the powers of two, the largest size, and every
+size above the one that is built; what lies between them is estimated and taken to be feasible. Inputs, and outputs
+that no layer reads, are in DRAM anyway: they are not spilled. Two kinds of candidates are refused without a schedule,
+because no plan could help: where the maps that a layer needs exceed the on-chip memory however it is run, and where
+samples must follow one another and each would take too long.
 """
 
 from __future__ import annotations
@@ -54,8 +55,8 @@ class PlannedLever:
 class Candidate:
     """One batch size: whether it is feasible, how that was found out, and what limits it.
 
-    ``status`` is ``scheduled``, ``estimated`` (from scheduled neighbours; whether it is feasible is known) or
-    ``does_not_fit``. ``cycles`` are of one run.
+    ``status`` is ``scheduled``, ``estimated`` (from scheduled neighbours; taken to be feasible below the built size,
+    known to spill above it) or ``does_not_fit``. ``cycles`` are of one run.
     """
 
     batch_size: int

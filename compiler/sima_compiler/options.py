@@ -1,7 +1,6 @@
 """The records and enumerations that `Model.compile` takes besides plain numbers.
 
-Names follow the vendor's API so that scripts can be kept; values other than the defaults are refused until the compiler
-implements them.
+Names follow the vendor's API so that scripts can be kept; what has no public meaning is refused.
 """
 
 from __future__ import annotations

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from sima_compiler.ir.graph import Graph
-from sima_compiler.ir.layers import LayerGraph, Segment
+from sima_compiler.ir.layers import LayerGraph, Layout, Segment
 from sima_compiler.ir.program import Constants, LoadConstants
 from sima_compiler.ir.schedule import Schedule
 from sima_compiler.ir.tiles import MemoryPlan, Misfit, Overflow, Tiling
@@ -91,15 +92,30 @@ class ConstantStore:
         return min(len(raw), self._compressor.stored_bytes(raw))
 
 
-def lower(graph: Graph, machine: Machine) -> LayerGraph:
-    """The network as numbered layers in segments.
+def lower(
+    graph: Graph,
+    machine: Machine,
+    *,
+    place: int = 0,
+    first: int = 0,
+    plain: Collection[str] = (),
+    layouts: Mapping[str, Layout] = MappingProxyType({}),
+) -> LayerGraph:
+    """One segment of the network, its number ``place``, as layers that count from ``first``.
+
+    Outputs that are ``plain`` are stored as an input of the MLA would be; inputs and outputs have the ``layouts`` in
+    DRAM that were asked for.
 
     Raises:
         UnsupportedError: a node that no kernel covers.
     """
     verify_graph(graph)
-    layers = _timed("legalize", lambda: legalize(graph, machine), verify_layers)
-    return _timed("partition", lambda: partition(layers, machine), verify_layers)
+    layers = _timed("legalize", lambda: legalize(graph, machine, plain, layouts), verify_layers)
+    return _timed(
+        "partition",
+        lambda: partition(layers, machine, place, first),
+        lambda found: verify_layers(found, first),
+    )
 
 
 def plan(

@@ -1,4 +1,4 @@
-"""Running an archive: every `.lm` executed bit for bit and replayed cycle by cycle.
+"""Running an archive: every `.lm` executed bit for bit and replayed cycle by cycle, every host segment in numpy.
 
 In: an `Archive` and float32 arrays by the model's input names, in the source's layout, the leading dimension equal to
 the actual batch. Out: a `Run` with float32 outputs by name, the integers behind them, and the runtime trace.
@@ -6,19 +6,21 @@ the actual batch. Out: a `Run` with float32 outputs by name, the integers behind
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sima_compiler.archive.programs import lm_programs
+from sima_compiler.a65.native import run_native
+from sima_compiler.archive.names import stage_order
+from sima_compiler.archive.programs import programs
 from sima_compiler.archive.reader import Archive
-from sima_compiler.errors import InputError
-from sima_compiler.ir.program import Role
+from sima_compiler.ir.host import HostSegment, HostTensor
+from sima_compiler.ir.program import Program, Role
 from sima_compiler.ir.schedule import STALLS
-from sima_compiler.sim.execute import dequantize_outputs, quantize_inputs, run_program
+from sima_compiler.sim.pipeline import HostRunner, Pipeline
 from sima_compiler.sim.timing import Event, RuntimeTrace, replay_file
 
 #: Names of the stalls of a trace, in the order in which reports list them.
@@ -27,11 +29,11 @@ STALL_NAMES = STALLS
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Run:
-    """One run of the whole batch. ``outputs`` are float32, ``quantized`` the int8 behind them, both (batch, ...) in the
-    source's layout; ``trace`` says where the cycles went.
+    """One run of the whole batch. ``outputs`` are float32 (of the A65 whatever it makes), ``quantized`` the int8 behind
+    those of the MLA, all (batch, ...) in the source's layout; ``trace`` says where the MLA's cycles went.
     """
 
-    outputs: Mapping[str, npt.NDArray[np.float32]]
+    outputs: Mapping[str, npt.NDArray[Any]]
     quantized: Mapping[str, npt.NDArray[np.int8]]
     trace: RuntimeTrace
 
@@ -52,25 +54,48 @@ class Run:
         }
 
 
-def simulate(archive: Archive, inputs: Mapping[str, npt.ArrayLike]) -> Run:
+def simulate(archive: Archive, inputs: Mapping[str, npt.ArrayLike], *, native: bool = False) -> Run:
     """Runs what was compiled.
+
+    Host segments run in numpy, from what their libraries carry. With ``native`` their machine code runs under
+    qemu-aarch64: code out of the archive, with the rights of the caller.
 
     Raises:
         InputError: an input is missing, unknown, of another shape, or not finite.
         ArchiveError: the archive holds no `.lm` that this release wrote.
         LmError: a binary is damaged or does something illegal.
+        MissingExtraError: ``native`` without qemu or the cross compiler. HostError: the machine code did not run.
     """
-    files = lm_programs(str(archive.path), archive.lm_files, archive.read)
-    _check_finite(inputs)
-    values: dict[str, npt.NDArray[np.int8]] = {}
-    outputs: dict[str, npt.NDArray[np.float32]] = {}
-    traces: list[RuntimeTrace] = []
-    for index, found in enumerate(files):
-        given = quantize_inputs(found.program, inputs) if index == 0 else values
-        values = run_program(found.program, given)
-        outputs = dequantize_outputs(found.program, values)
-        traces.append(replay_file(found))
-    return Run(outputs, values, _joined(traces))
+    stages = programs(str(archive.path), archive.lm_files, archive.host_files, archive.read)
+    found = [stage if isinstance(stage, HostSegment) else stage.program for stage in stages]
+    pipeline = Pipeline.of(found, _native_host(archive, found)) if native else Pipeline.of(found)
+    values = pipeline.start(inputs)
+    for stage in pipeline.stages:
+        values = pipeline.after(stage, values)
+    names = _outputs(archive, pipeline)
+    return Run(
+        outputs={name: values.reals[name] for name in names},
+        quantized={name: values.bytes[name] for name in names if name in values.bytes},
+        trace=_joined([replay_file(stage) for stage in stages if not isinstance(stage, HostSegment)]),
+    )
+
+
+def _native_host(archive: Archive, stages: Sequence[Program | HostSegment]) -> HostRunner:
+    """Runs the machine code of each segment's own library."""
+    segments = [stage for stage in stages if isinstance(stage, HostSegment)]
+    names = sorted(archive.host_files, key=stage_order)
+    libraries = {id(segment): archive.read(name) for segment, name in zip(segments, names, strict=True)}
+    return lambda segment, inputs: run_native(libraries[id(segment)], segment, inputs)
+
+
+def _outputs(archive: Archive, pipeline: Pipeline) -> list[str]:
+    """What the pipeline ends in; an archive that does not say so ends in what its last stage makes."""
+    last = archive.mpk.plugins[-1]
+    named = [port.name for port in last.outputs] if last.kernel == "pass_through" else []
+    stage = pipeline.stages[-1]
+    tensors = stage.outputs if isinstance(stage, HostSegment) else stage.tensors
+    made = [tensor.name for tensor in tensors if isinstance(tensor, HostTensor) or tensor.role is Role.OUTPUT]
+    return named or made
 
 
 def random_inputs(archive: Archive, seed: int = 0) -> dict[str, npt.NDArray[np.float32]]:
@@ -79,20 +104,13 @@ def random_inputs(archive: Archive, seed: int = 0) -> dict[str, npt.NDArray[np.f
     Raises:
         ArchiveError: the archive holds no `.lm` that this release wrote.
     """
-    first = lm_programs(str(archive.path), archive.lm_files, archive.read)[0].program
+    stages = programs(str(archive.path), archive.lm_files, archive.host_files, archive.read)
+    pipeline = Pipeline.of([stage if isinstance(stage, HostSegment) else stage.program for stage in stages])
     random = np.random.default_rng(seed)
-    inputs = (tensor for tensor in first.tensors if tensor.role is Role.INPUT)
     return {
-        tensor.name: random.standard_normal((tensor.samples, *tensor.source_shape), dtype=np.float32)
-        for tensor in inputs
+        name: random.standard_normal(tensor.shape, dtype=np.float32).astype(tensor.dtype.numpy)
+        for name, tensor in pipeline.inputs.items()
     }
-
-
-def _check_finite(inputs: Mapping[str, npt.ArrayLike]) -> None:
-    for name, value in inputs.items():
-        bad = int(np.sum(~np.isfinite(np.asarray(value, dtype=np.float32))))
-        if bad:
-            raise InputError(f"input {name!r} holds {bad} values that are not finite", hint="replace NaN and infinity")
 
 
 def _joined(traces: list[RuntimeTrace]) -> RuntimeTrace:

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sima_compiler.archive.names import is_archive_name
+from sima_compiler.arguments import ending_of
 from sima_compiler.errors import CalibrationError, InputError, ModelError, OptionError, SimaError
 from sima_compiler.files.nearby import meant
 from sima_compiler.folders import check_output_folder
@@ -65,7 +66,7 @@ def model_from_arguments(
     if calibrated:
         model = _calibrated_model(arguments, source, shapes, warn)
     else:
-        model = _read_model(source, arguments.name, shapes)
+        model = _read_model(source, arguments.name, shapes, ending_of(arguments))
     report(Progress(stage, 1, 1))
     return model
 
@@ -99,7 +100,7 @@ def check_from_arguments(arguments: argparse.Namespace) -> CheckReport:
     """
     from sima_compiler.model import Model
 
-    return Model.check(_file_or_model(arguments), input_shapes=input_shapes_of(arguments))
+    return Model.check(_file_or_model(arguments), input_shapes=input_shapes_of(arguments), **ending_of(arguments))
 
 
 def verify_from_arguments(arguments: argparse.Namespace, warn: Callable[[str], None] = warnings.warn) -> VerifyReport:
@@ -123,6 +124,7 @@ def verify_from_arguments(arguments: argparse.Namespace, warn: Callable[[str], N
         seed=arguments.seed,
         batch_size=arguments.batch_size,
         layers=arguments.layers,
+        **ending_of(arguments),
     )
 
 
@@ -206,24 +208,28 @@ def _calibrated_model(
     from sima_compiler.model import quantize
 
     samples = samples_of_arguments(arguments, source, shapes, warn)
-    return quantize(source, samples, model_name=arguments.name or source_name(source), input_shapes=shapes)
+    named = arguments.name or source_name(source)
+    return quantize(source, samples, model_name=named, input_shapes=shapes, **ending_of(arguments))
 
 
-def _read_model(source: Path | OnnxModel, name: str | None, shapes: InputShapes) -> Model:
+def _read_model(source: Path | OnnxModel, name: str | None, shapes: InputShapes, ending: Mapping[str, Any]) -> Model:
     from sima_compiler.model import Model
 
     if not isinstance(source, Path) or source.suffix.lower() == ".onnx":
-        return _quantized_model(source, name, shapes)
-    model = Model.load(source.name, source.parent)
-    return Model.from_onnx(source, name, input_shapes=shapes) if name or shapes else model
+        return _quantized_model(source, name, shapes, ending)
+    if name or shapes or ending:
+        return Model.from_onnx(source, name, input_shapes=shapes, **ending)
+    return Model.load(source.name, source.parent)
 
 
-def _quantized_model(source: Path | OnnxModel, name: str | None, shapes: InputShapes) -> Model:
+def _quantized_model(
+    source: Path | OnnxModel, name: str | None, shapes: InputShapes, ending: Mapping[str, Any]
+) -> Model:
     from sima_compiler.frontend.loading import is_quantized, load_onnx
     from sima_compiler.model import Model
 
     try:
-        return Model.from_onnx(source, name, input_shapes=shapes)
+        return Model.from_onnx(source, name, input_shapes=shapes, **ending)
     except ModelError as error:
         if is_quantized(load_onnx(source)):
             raise

@@ -27,9 +27,10 @@ from sima_compiler.frontend.original import Original, has_int8_activations
 from sima_compiler.frontend.unrounded import unrounded
 from sima_compiler.ir.graph import Float32Array, Graph, Node
 from sima_compiler.model import Model, quantize
-from sima_compiler.sim.reference import run_graph
+from sima_compiler.sim.network import run_all
 from sima_compiler.simulation import simulate
 from sima_compiler.view.verify import (
+    HOST_TOLERANCE,
     Form,
     FormComparison,
     LayerComparison,
@@ -55,6 +56,15 @@ class Subject:
     is_float: bool
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _SimulatedRun:
+    """One run of the archive; the first ``samples`` rows of its inputs are no repetitions."""
+
+    inputs: Mapping[str, Float32Array]
+    outputs: Mapping[str, Array]
+    samples: int
+
+
 def verify(
     source: str | Path | OnnxModel,
     samples: Mapping[str, npt.ArrayLike] | None = None,
@@ -65,12 +75,14 @@ def verify(
     seed: int = 0,
     batch_size: int = 1,
     layers: bool = False,
+    cut_at: Sequence[str] = (),
+    mla_only: bool = False,
 ) -> VerifyReport:
     """Simulate the archive of ``source`` beside the file itself in onnxruntime.
 
     ``samples``: arrays by input name, a sample per row; without them the first ``count`` of ``calibration_data``, which
     a float model needs, else ``count`` that are drawn with ``seed`` over the whole range of each input. ``layers`` also
-    ranks every layer by what rounding and saturation cost it.
+    ranks every layer by what rounding and saturation cost it. ``cut_at`` and ``mla_only`` are those of a compile.
 
     Raises:
         ModelError: the model does not compile, or is float and nothing is there to calibrate it with.
@@ -86,7 +98,8 @@ def verify(
         )
     listed = [] if calibration_data is None else list(samples_of(calibration_data))
     given = cast("list[Mapping[str, npt.ArrayLike]]", listed)  # `quantize` looks at each of them
-    model = quantize(file, given, name) if given else Model.from_onnx(file, name)
+    ending: dict[str, Any] = {"cut_at": cut_at, "mla_only": mla_only}
+    model = quantize(file, given, name, **ending) if given else Model.from_onnx(file, name, **ending)
     subject = Subject(name if isinstance(source, OnnxModel) else str(source), file, model, is_float)
     chosen = samples or first_rows(given, count) or random_samples(model, count, seed)
     return verify_model(subject, chosen, layers=layers, batch_size=batch_size)
@@ -113,8 +126,8 @@ def verify_model(
     count = len(next(iter(rows.values())))
     with scratch_folder("verify") as folder:
         result = subject.model.compile(output_path=folder, **options)
-        outputs = _simulated(Archive.open(result.path), rows, result.actual_batch_size, count)
-    forms = tuple(_forms(subject, rows, outputs))
+        runs = _simulated(Archive.open(result.path), rows, result.actual_batch_size, count)
+    forms = tuple(_forms(subject, runs))
     exact = any(form.is_exact for form in forms if form.form is not Form.FLOAT)
     listed = () if exact else _listed(subject, rows)
     int8 = not subject.is_float and has_int8_activations(subject.file)
@@ -138,10 +151,18 @@ def random_samples(model: Model, count: int, seed: int) -> dict[str, Float32Arra
     samples: dict[str, Float32Array] = {}
     for name, shape in model.inputs.items():
         check_drawable(name, shape)
-        quant = model.graph.tensors[name].quant
-        low, high = (-128 - quant.zero_point) * quant.scale, (127 - quant.zero_point) * quant.scale
+        low, high = _range(model, name)
         samples[name] = random.uniform(low, high, (count, *shape)).astype(np.float32)
     return samples
+
+
+def _range(model: Model, name: str) -> tuple[float, float]:
+    """What an input can hold; of one that only the A65 reads, numbers of every sign that are not large."""
+    tensor = model.graph.tensors.get(name)
+    if tensor is None:
+        return -1.0, 1.0
+    quant = tensor.quant
+    return (-128 - quant.zero_point) * quant.scale, (127 - quant.zero_point) * quant.scale
 
 
 def _checked(model: Model, samples: Mapping[str, npt.ArrayLike]) -> dict[str, Float32Array]:
@@ -159,23 +180,22 @@ def _checked(model: Model, samples: Mapping[str, npt.ArrayLike]) -> dict[str, Fl
     return rows
 
 
-def _simulated(archive: Archive, rows: Mapping[str, Float32Array], batch: int, count: int) -> dict[str, Float32Array]:
-    """Outputs for all samples, simulated batch by batch; a short last batch repeats its last sample."""
-    pieces = []
+def _simulated(archive: Archive, rows: Mapping[str, Float32Array], batch: int, count: int) -> tuple[_SimulatedRun, ...]:
+    """All samples, simulated batch by batch; a short last batch repeats its last sample."""
+    runs: list[_SimulatedRun] = []
     for start in range(0, count, batch):
         chosen = np.minimum(np.arange(start, start + batch), count - 1)
-        pieces.append(simulate(archive, {name: array[chosen] for name, array in rows.items()}).outputs)
-    return {name: np.concatenate([piece[name] for piece in pieces])[:count] for name in pieces[0]}
+        inputs = {name: array[chosen] for name, array in rows.items()}
+        runs.append(_SimulatedRun(inputs, simulate(archive, inputs).outputs, min(batch, count - start)))
+    return tuple(runs)
 
 
-def _forms(
-    subject: Subject, rows: Mapping[str, Float32Array], outputs: Mapping[str, Float32Array]
-) -> Iterator[FormComparison]:
+def _forms(subject: Subject, runs: Sequence[_SimulatedRun]) -> Iterator[FormComparison]:
     """The file as it is; unless that is exact, the uint8 form of the quantized network too."""
-    own = _compared(Form.FLOAT if subject.is_float else Form.ORIGINAL, subject.file, subject.model, rows, outputs)
+    own = _compared(Form.FLOAT if subject.is_float else Form.ORIGINAL, subject.file, subject.model, runs)
     yield own
     if subject.is_float or not own.is_exact:
-        yield _compared(Form.UINT8, subject.model.to_onnx(uint8=True), subject.model, rows, outputs)
+        yield _compared(Form.UINT8, subject.model.to_onnx(uint8=True), subject.model, runs)
 
 
 def _listed(subject: Subject, rows: Mapping[str, Float32Array]) -> tuple[ListedComparison, ...]:
@@ -183,7 +203,7 @@ def _listed(subject: Subject, rows: Mapping[str, Float32Array]) -> tuple[ListedC
     activations, in the uint8 form.
     """
     model = subject.model
-    if not listed_nodes(model.graph):
+    if model.network.parts or not listed_nodes(model.graph):
         return ()
     files = [] if subject.is_float else [subject.file]
     if subject.is_float or has_int8_activations(subject.file):
@@ -198,35 +218,56 @@ def _listed(subject: Subject, rows: Mapping[str, Float32Array]) -> tuple[ListedC
     return ()
 
 
-def _compared(
-    form: Form,
-    file: OnnxModel,
-    model: Model,
-    rows: Mapping[str, Float32Array],
-    outputs: Mapping[str, Float32Array],
-) -> FormComparison:
+def _compared(form: Form, file: OnnxModel, model: Model, runs: Sequence[_SimulatedRun]) -> FormComparison:
     quants = {name: tensor.quant for name, tensor in model.graph.tensors.items()}
     try:
-        original = Original(file, {name: model.origins[name] for name in model.graph.outputs}, quants)
-        expected = original.run(rows)
+        original = Original(file, {name: model.origins[name] for name in model.network.outputs}, quants)
+        expected = [original.run(run.inputs) for run in runs]
     except ModelError as error:
         return FormComparison(form, (), error.message)
-    compared = tuple(_output(name, array, outputs[name], quants[name].scale) for name, array in expected.items())
+    hosted = {name for part in model.network.parts for name in part.outputs}
+    compared = tuple(
+        _output(name, *_joined(name, expected, runs), None if name in hosted else quants[name].scale)
+        for name in expected[0]
+    )
     missing = ", ".join(original.missing)
     return FormComparison(form, compared, f"the file has no value for {missing}" if missing and not compared else "")
 
 
-def _output(name: str, expected: Array, found: Array, scale: float) -> OutputComparison:
+def _joined(name: str, expected: Sequence[Mapping[str, Array]], runs: Sequence[_SimulatedRun]) -> tuple[Array, Array]:
+    """An output of all runs, onnxruntime's and the archive's, without the samples that fill the last one.
+
+    Where onnxruntime selects fewer rows than the archive has place for, the rest is not compared.
+    """
+    pairs: list[tuple[Array, Array]] = []
+    for wanted, run in zip(expected, runs, strict=True):
+        there, here, batch = wanted[name], run.outputs[name], len(next(iter(run.inputs.values())))
+        fewer = there.ndim == here.ndim and there.shape[1:] == here.shape[1:] and len(there) < len(here)
+        here = here[: len(there)] if fewer else here
+        whole = there.ndim and len(there) == batch == len(here)
+        pairs.append((there[: run.samples], here[: run.samples]) if whole else (there, here))
+    alike = all(there.ndim and there.shape[1:] == here.shape[1:] for there, here in pairs)
+    if not alike:
+        return pairs[0]
+    return np.concatenate([there for there, _ in pairs]), np.concatenate([here for _, here in pairs])
+
+
+def _output(name: str, expected: Array, found: Array, scale: float | None) -> OutputComparison:
+    """``scale`` is that of an output's bytes; None for what the A65 makes."""
     if expected.shape != found.shape:
-        expected = expected.reshape(found.shape) if expected.size == found.size else np.full_like(found, np.nan)
+        expected = expected.reshape(found.shape) if expected.size == found.size else np.full(found.shape, np.nan)
+    spread = float(np.ptp(expected)) if expected.size and np.isfinite(expected).all() else 0.0
+    step = scale or spread * HOST_TOLERANCE or HOST_TOLERANCE
     difference = np.abs(expected.astype(np.float64) - found)
-    difference = np.nan_to_num(difference, nan=MOST_STEPS * scale, posinf=MOST_STEPS * scale)
+    difference = np.nan_to_num(difference, nan=MOST_STEPS * step, posinf=MOST_STEPS * step)
+    exact = scale is not None or found.dtype.kind != "f"
     return OutputComparison(
         name=name,
         elements=int(found.size),
-        differing=int(np.sum(expected != found)),
-        largest_steps=float((difference / scale).max(initial=0.0)),
+        differing=int(np.sum(expected != found if exact else difference > step)),
+        largest_steps=float((difference / (1.0 if scale is None else step)).max(initial=0.0)),
         snr_db=signal_to_noise(float(np.sum(np.square(expected, dtype=np.float64))), float(np.sum(difference**2))),
+        largest_share=None if exact else float(difference.max(initial=0.0)) / (spread or 1.0),
     )
 
 
@@ -268,7 +309,7 @@ def ranked_layers(subject: Subject, rows: Mapping[str, Float32Array]) -> tuple[L
     sums = {node.output: _Sums() for node in graph.nodes if node.output not in original.missing}
     for row in range(len(next(iter(rows.values())))):
         sample = {name: array[row : row + 1] for name, array in rows.items()}
-        reference, found = original.run(sample), run_graph(graph, sample, keep=True)
+        reference, found = original.run(sample), run_all(subject.model.network, sample)
         for name, total in sums.items():
             _add(total, reference[name], dequantize(found[name], graph.tensors[name].quant), graph, name)
     found_layers = [_layer(node, sums[node.output]) for node in graph.nodes if node.output in sums]

@@ -23,8 +23,8 @@ export interface Column {
 
 /** Everything that is shown. ``kind``: archive or stats; ``report_version`` is None without a report.
  * 
- * ``wordings`` are the sentences and words that views share, by key. ``host_sentence`` says what the archive leaves to
- * the host; it is empty where nothing is left. ``left_out`` says which rows a shortened View lacks,
+ * ``wordings`` are the sentences and words that views share, by key. ``host_sentence`` says how many
+ * segments and host layers there are and what the archive leaves to the host; ``host_layers`` are the nodes of the A65. ``left_out`` says which rows a shortened View lacks,
  * ``not_recorded`` what the file itself does not say, in sentences that may follow "not recorded:". */
 export interface View {
   readonly schema_version: string;
@@ -40,6 +40,7 @@ export interface View {
   readonly wordings: Readonly<Record<string, string>>;
   readonly left_to_host: readonly string[];
   readonly host_sentence: string;
+  readonly host_layers: readonly HostLayer[];
   readonly warnings: readonly string[];
   readonly findings: readonly Finding[];
   readonly left_out: readonly string[];
@@ -89,6 +90,21 @@ export interface Finding {
   readonly bytes: number | null;
   readonly steps: number | null;
   readonly layers: readonly number[];
+}
+
+/** A node of the source model that the MLA does not run: why, the ``rule`` that it breaks there (empty where it only
+ * follows another), and the ``remedy`` that would move it back.
+ * 
+ * ``macs`` are its multiply-accumulates in one run, ``share`` their part of the whole network's. */
+export interface HostLayer {
+  readonly node: string;
+  readonly operator: string;
+  readonly segment: string;
+  readonly reason: string;
+  readonly rule: string;
+  readonly remedy: string;
+  readonly macs: number;
+  readonly share: number;
 }
 
 /** A key of a closed set with what people read and see for it.

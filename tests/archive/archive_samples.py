@@ -9,7 +9,8 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from sima_compiler.archive.mpk import MlaSegment, MpkDescription, TensorDescription, build_mpk
+from sima_compiler.archive.mpk import build_mpk
+from sima_compiler.archive.mpk_description import MlaSegment, MpkDescription, TensorDescription
 
 STATS = (
     "1:\n  name: MLA_0/conv2d_add_relu_0\n  start_cycle: 0\n  end_cycle: 99\n"
@@ -111,7 +112,8 @@ def described() -> dict[str, Any]:
     ins = tuple(TensorDescription(f"in{i}", (2, 4, 4, 3), 0.02, i, packed=True) for i in range(2))
     outs = tuple(TensorDescription(f"out{i}", (2, 2, 2, 10), 0.3, -i) for i in range(2))
     segment = MlaSegment("MLA_0", "net_stage1_mla.elf", ins, outs)
-    return build_mpk(MpkDescription("net", "net.onnx", "00", 2, 2, 4, ins, outs, (segment,)))
+    reals, names = tuple(tensor.real for tensor in ins), tuple(tensor.name for tensor in outs)
+    return build_mpk(MpkDescription("net", "net.onnx", "00", 2, 2, 4, reals, names, (segment,)))
 
 
 def written(folder: Path, document: Any, binary: bytes = ELF, name: str = "net_mpk.tar.gz") -> Path:

@@ -7,20 +7,28 @@ import copy
 import itertools
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import prod
 from typing import Any
 
 import pytest
 
 from sima_compiler.archive.grammar import check_mpk, validate
-from sima_compiler.archive.mpk import MlaSegment, MpkDescription, TensorDescription, build_mpk, dump_mpk
+from sima_compiler.archive.mpk import build_mpk, dump_mpk
+from sima_compiler.archive.mpk_description import HostTensorDescription, MlaSegment, MpkDescription, TensorDescription
 from sima_compiler.archive.mpk_document import MpkDocument
 from sima_compiler.errors import InternalError, SchemaError
 
 
 def ports(plugin: dict[str, Any], side: str) -> list[tuple[str, int]]:
     return [(node["name"], node["size"]) for node in plugin[f"{side}_nodes"]]
+
+
+def ends(
+    inputs: Sequence[TensorDescription], outputs: Sequence[TensorDescription]
+) -> tuple[tuple[HostTensorDescription, ...], tuple[str, ...]]:
+    """What the model takes and gives where its inputs and outputs are those of the MLA."""
+    return tuple(tensor.real for tensor in inputs), tuple(tensor.name for tensor in outputs)
 
 
 def classifier(batch: int = 1, desired: int = 1) -> MpkDescription:
@@ -34,8 +42,8 @@ def classifier(batch: int = 1, desired: int = 1) -> MpkDescription:
         desired_batch_size=desired,
         actual_batch_size=batch,
         quads=4,
-        inputs=(image,),
-        outputs=(classes,),
+        inputs=(image.real,),
+        outputs=(classes.name,),
         segments=(MlaSegment("MLA_0", "resnet50_stage1_mla.lm", (image,), (classes,)),),
     )
 
@@ -48,7 +56,7 @@ def several(inputs: int, outputs: int, batch: int) -> MpkDescription:
     )
     outs = tuple(TensorDescription(f"out{i}", (batch, 2, 8, 9 + i), 0.3, -i, packed=i == 1) for i in range(outputs))
     return MpkDescription(
-        "net", "net.onnx", "00", 16, batch, 2, ins, outs, (MlaSegment("MLA_0", "net_stage1_mla.lm", ins, outs),)
+        "net", "net.onnx", "00", 16, batch, 2, *ends(ins, outs), (MlaSegment("MLA_0", "net_stage1_mla.lm", ins, outs),)
     )
 
 
@@ -59,7 +67,7 @@ def two_segments() -> MpkDescription:
     middle = TensorDescription("middle", (2, 4, 4, 20), 0.1, 0)
     result = TensorDescription("MLA_0", (2, 1, 1, 7), 0.3, 0)
     return MpkDescription(
-        "net", "net.onnx", "00", 2, 2, 4, (image, extra), (result,),
+        "net", "net.onnx", "00", 2, 2, 4, *ends((image, extra), (result,)),
         (MlaSegment("MLA_0", "a.lm", (image,), (middle,)), MlaSegment("MLA_1", "b.lm", (middle, extra), (result,))),
     )  # fmt: skip
 
@@ -107,10 +115,11 @@ def test_any_number_of_inputs_and_outputs_follows_the_grammar(inputs: int, outpu
     assert validate(json.loads(dump_mpk(document))) == []
     mla = next(plugin for plugin in document["plugins"] if plugin["processor"] == "MLA")
     assert len(mla["input_nodes"]) == len(mla["output_nodes"]) == 1
-    assert [name for name, _ in ports(document["plugins"][-1], "output")] == [t.name for t in description.outputs]
-    floats = [4 * prod(tensor.shape) for tensor in description.outputs]
-    assert [size for _, size in ports(document["plugins"][-1], "output")] == floats
+    assert [name for name, _ in ports(document["plugins"][-1], "output")] == list(description.outputs)
     segment = description.segments[0]
+    assert isinstance(segment, MlaSegment)
+    floats = [4 * prod(tensor.shape) for tensor in segment.outputs]
+    assert [size for _, size in ports(document["plugins"][-1], "output")] == floats
     for tensors, offsets, nodes in (
         (segment.inputs, segment.input_offsets, mla["input_nodes"]),
         (segment.outputs, segment.output_offsets, mla["output_nodes"]),
@@ -131,7 +140,7 @@ def test_a_shared_buffer_of_broken_units_is_a_bug_of_ours(side: str, batch: int,
     ins, outs = (odd, one) if side == "input" else (one, odd)
     segment = MlaSegment("MLA_0", "a.lm", ins, outs)
     with pytest.raises(InternalError, match="16-byte units"):
-        build_mpk(MpkDescription("n", "n.onnx", "0", batch, batch, 4, ins, outs, (segment,)))
+        build_mpk(MpkDescription("n", "n.onnx", "0", batch, batch, 4, *ends(ins, outs), (segment,)))
 
 
 SHARED = [
@@ -189,17 +198,18 @@ def test_plugins_are_read_in_the_order_of_their_sequence() -> None:
 
 def test_descriptions_that_contradict_themselves_are_bugs_of_ours() -> None:
     good = classifier()
-    image, classes = good.inputs[0], good.outputs[0]
+    segment = good.segments[0]
+    assert isinstance(segment, MlaSegment)
+    image, classes = segment.inputs[0], segment.outputs[0]
     orphan = TensorDescription("orphan", (1, 1, 1, 1), 1.0, 0)
     base = ("n", "n.onnx", "0")
-    segment = good.segments[0]
     for broken, words in (
-        (MpkDescription(*base, 1, 2, 4, (image,), (classes,), (segment,)), "actual batch 2"),
-        (MpkDescription(*base, 1, 1, 4, (image,), (orphan,), (segment,)), "produces the output orphan"),
-        (MpkDescription(*base, 1, 1, 4, (orphan,), (classes,), (segment,)), "nothing produces input"),
-        (MpkDescription(*base, 1, 1, 4, (image,), (image,), (segment,)), "share a name"),
-        (MpkDescription(*base, 2, 2, 4, (image,), (classes,), (segment,)), "input of shape"),
-        (MpkDescription(*base, 1, 1, 4, (image,), (classes,), ()), "needs inputs, segments"),
+        (MpkDescription(*base, 1, 2, 4, *ends((image,), (classes,)), (segment,)), "actual batch 2"),
+        (MpkDescription(*base, 1, 1, 4, *ends((image,), (orphan,)), (segment,)), "produces orphan"),
+        (MpkDescription(*base, 1, 1, 4, *ends((orphan,), (classes,)), (segment,)), "nothing produces input"),
+        (MpkDescription(*base, 1, 1, 4, *ends((image,), (image,)), (segment,)), "share a name"),
+        (MpkDescription(*base, 2, 2, 4, *ends((image,), (classes,)), (segment,)), "input of shape"),
+        (MpkDescription(*base, 1, 1, 4, *ends((image,), (classes,)), ()), "needs inputs, segments"),
     ):
         with pytest.raises(InternalError, match=words):
             build_mpk(broken)

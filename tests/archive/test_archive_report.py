@@ -15,6 +15,7 @@ from sima_compiler.archive.report_records import (
     BatchCandidate,
     CompileReport,
     DramTraffic,
+    HostLayer,
     Lever,
     LimitingTensor,
     MemoryBuffer,
@@ -69,11 +70,18 @@ def sample() -> dict[str, Any]:
             "name": "mlsoc", "clock_mhz": 1000.0, "quads": 4, "macs_per_cycle": 25, "dram_bytes_per_cycle": 64,
             "on_chip_bytes": 1000, "start_cycles": 9,
         },
-        "desired_batch_size": 2, "actual_batch_size": 1, "reason": "two do not fit", "compress": True,
+        "desired_batch_size": 2, "actual_batch_size": 1, "reason": "two do not fit",
+        "verdict": "1 MLA segment, 1 host layer in 1 A65 segment with 0 % of the MACs: TopK 'best'", "compress": True,
         "compute_cycles": 85, "runtime_cycles": 100, "bound_cycles": 40, "bound_by": "macs",
         "padded_bound_cycles": 50, "efficiency": 0.4, "macs": 1000, "work_cycles": work, "stall_cycles": STALLS,
         "segments": [segment], "layers": [layer], "candidates": [built, refused],
         "placements": [{"node": "Conv_0", "operator": "conv2d", "processor": "MLA", "reason": "has a kernel"}],
+        "host_layers": [
+            {
+                "node": "best", "operator": "TopK", "segment": "APU_1", "reason": "It sorts", "rule": "no sorting",
+                "remedy": "", "macs": 0, "share": 0.0,
+            }
+        ],
         "memory_map": [buffer],
         "dram": {
             "loaded_bytes": 15, "stored_bytes": 6, "loaded_parameter_bytes": 8, "loaded_spill_bytes": 0,
@@ -101,7 +109,8 @@ def test_the_schema_names_the_fields_of_the_records() -> None:
     schema = report_schema()
     parts = {
         CompileReport: schema, ReportLayer: schema["$defs"]["layer"], BatchCandidate: schema["$defs"]["candidate"],
-        Placement: schema["$defs"]["placement"], MemoryBuffer: schema["$defs"]["buffer"],
+        HostLayer: schema["$defs"]["host_layer"], Placement: schema["$defs"]["placement"],
+        MemoryBuffer: schema["$defs"]["buffer"],
         ReportSegment: schema["$defs"]["segment"], LimitingTensor: schema["$defs"]["limiting"],
         Lever: schema["$defs"]["lever"], TensorBytes: schema["$defs"]["tensor"],
         DramTraffic: schema["properties"]["dram"], ReportMachine: schema["properties"]["machine"],
@@ -132,7 +141,7 @@ def test_every_key_is_required(key: str) -> None:
     assert not is_valid(report)
 
 
-@pytest.mark.parametrize("part", ["layers", "segments", "candidates", "placements", "memory_map"])
+@pytest.mark.parametrize("part", ["layers", "segments", "candidates", "placements", "host_layers", "memory_map"])
 def test_every_key_of_every_row_is_required(part: str) -> None:
     for key in sample()[part][0]:
         report = sample()

@@ -21,6 +21,7 @@ from tests.support.small_models import small_float_model
 KEYS = {
     *("path", "desired_batch_size", "actual_batch_size", "compute_cycles", "runtime_cycles", "bound_cycles"),
     *("padded_bound_cycles", "padded_bound_assumes", "efficiency", "stall_cycles", "files", "plugins", "warnings"),
+    "verdict",
 }
 STALLS = {"weights", "input", "output", "instruction", "dependency"}
 
@@ -250,15 +251,22 @@ def test_html_needs_no_notebook_package(samples: Path, tmp_path: Path) -> None:
     assert "MLA_0" in (tmp_path / "r.html").read_text("utf-8")
 
 
-def test_a_last_softmax_of_reals_is_named_as_left_to_the_host(simac, samples: Path, tmp_path: Path) -> None:
+def test_a_last_softmax_of_reals_is_on_the_a65_or_left_to_the_host(simac, samples: Path, tmp_path: Path) -> None:
     model = onnx.load(samples / "small.onnx")
     logits = model.graph.output[0].name
     model.graph.node.append(onnx.helper.make_node("Softmax", [logits], ["probabilities"], axis=1))
     model.graph.output[0].name = "probabilities"
     onnx.save(model, tmp_path / "soft.onnx")
-    done = simac("compile", tmp_path / "soft.onnx", "-o", tmp_path)
+    placed = simac("check", tmp_path / "soft.onnx")
+    assert "1 MLA segment, 1 host layer in 1 A65 segment" in placed.out
+    assert "Softmax" in placed.out
+    whole = simac("compile", tmp_path / "soft.onnx", "-o", tmp_path, "--json").json
+    assert whole["verdict"].startswith("1 MLA segment, 1 host layer in 1 A65 segment")
+    assert whole["plugins"]["A65"] == 1
+    done = simac("compile", tmp_path / "soft.onnx", "-o", tmp_path, "--mla-only")
     assert done.code == 0, done.err
     assert any("left to host" in line and "Softmax" in line for line in done.out.splitlines())
+    assert any("1 MLA segment, 0 host layers" in line for line in done.out.splitlines())
     (operator,) = simac("inspect", tmp_path / "soft_mpk.tar.gz", "--json").json["left_to_host"]
     assert "Softmax" in operator
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from sima_compiler import Archive, Model
 from tests.extension.lab_page import LabPage, open_lab
@@ -103,8 +103,8 @@ def open_page(browser: Browser, shop: Lab, request: pytest.FixtureRequest) -> It
     """Opens JupyterLab in a workspace of the test's own; ``app="tree"`` opens Notebook 7's list of files."""
     with contextlib.ExitStack() as stack:
 
-        def opened(app: str = "lab") -> LabPage:
+        def opened(app: str = "lab", before: Callable[[Page], object] | None = None) -> LabPage:
             name = "".join(letter for letter in request.node.name if letter.isalnum())
-            return stack.enter_context(open_lab(browser, shop, name, app))
+            return stack.enter_context(open_lab(browser, shop, name, app, before=before))
 
         yield opened

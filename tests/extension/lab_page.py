@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,11 +98,22 @@ class LabPage:
 
 @contextlib.contextmanager
 def open_lab(
-    browser: Browser, lab: Lab, workspace: str, app: str = "lab", complaints: list[str] | None = None
+    browser: Browser,
+    lab: Lab,
+    workspace: str,
+    app: str = "lab",
+    *,
+    complaints: list[str] | None = None,
+    before: Callable[[Page], object] | None = None,
 ) -> Generator[LabPage]:
-    """The application; when the block ends, nothing may have complained, which ``complaints`` tells before."""
+    """The application; when the block ends, nothing may have complained, which ``complaints`` tells before.
+
+    ``before`` is called with the page while it is still empty.
+    """
     with quiet_page(browser, lab, [] if complaints is None else complaints) as page:
         opened = LabPage(page, lab)
+        if before is not None:
+            before(page)
         place = f"lab/workspaces/{workspace}" if app == "lab" else app
         page.goto(f"{lab.address}/{place}?token={lab.token}")
         opened.wait_ready()

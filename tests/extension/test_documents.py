@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.extension.conftest import ODD, Opened
 from tests.extension.lab_page import LabPage
 from tests.support.archives import stats_text
-from tests.support.jupyterlab import NOT_OURS, PATIENCE
+from tests.support.jupyterlab import NOT_OURS, PATIENCE, Lab
 
 ROOT = Path(__file__).parents[2]
 LAYERS = "[role=grid] [role=row]:not(:has([role=columnheader]))"
@@ -140,9 +140,15 @@ def test_a_file_that_changes_is_read_again(lab: LabPage) -> None:
     path.write_bytes(stats_text(["MLA_0/first", "MLA_0/second"]))
     expect(rows(lab.document)).to_have_count(2, timeout=15_000)
     expect(lab.document.get_by_role("searchbox")).to_have_value("MLA")
+    lab.command("sima-nb:compare", before="small_mla_stats.yaml", after=path.name)
+    expect(lab.document).to_contain_text("2 added, 4 gone", timeout=1000 * PATIENCE)
+    path.write_bytes(stats_text(["MLA_0/first", "MLA_0/second", "MLA_0/third"]))
+    expect(lab.document).to_contain_text("3 added, 4 gone", timeout=15_000)
+    lab.command("docmanager:open", path=path.name)
+    expect(rows(lab.document)).to_have_count(3, timeout=15_000)
     path.unlink()
     expect(lab.document).to_contain_text("The file is gone", timeout=15_000)
-    expect(rows(lab.document)).to_have_count(2)
+    expect(rows(lab.document)).to_have_count(3)
 
 
 def test_notebook_7_opens_the_same_documents(open_page: Opened) -> None:
@@ -173,34 +179,30 @@ def test_notebook_7_compiles_and_its_documents_find_each_other(open_page: Opened
     assert (lab.lab.folder / "seven" / "small_mpk.tar.gz").is_file()
 
 
-def test_it_speaks_german(open_page: Opened) -> None:
+def test_it_speaks_german(open_page: Opened, shop: Lab) -> None:
     """The words that the package ships, in a JupyterLab whose language pack is played by the test."""
     words = json.loads((ROOT / "sima_nb" / "locale" / "de_DE" / "LC_MESSAGES" / "sima_nb.json").read_text("utf-8"))
-    lab = open_page()
     reply = json.dumps({"data": {"sima_nb": words}, "message": ""})
-    lab.page.route("**/api/translations/**", lambda route: route.fulfill(body=reply, content_type="application/json"))
-    setting = """async () => {
-      const { serviceManager } = window.jupyterapp;
-      await serviceManager.settings.save("@jupyterlab/translation-extension:plugin", '{"locale": "de_DE"}');
-    }"""
-    lab.page.evaluate(setting)
+
+    def pack(page: Page) -> None:
+        page.route("**/api/translations/**", lambda route: route.fulfill(body=reply, content_type="application/json"))
+
+    shop.save_settings("@jupyterlab/translation-extension:plugin", {"locale": "de_DE"})
     try:
-        lab.page.reload()
-        lab.wait_ready()
-        lab.command("sima-nb:open", path="small_mpk.tar.gz")
-        expect(lab.document.get_by_role("tab")).to_have_text(["Bericht", "Gantt", "Archiv", "Stapel"])
-        expect(lab.page.get_by_role("button", name="Vergleichen mit …")).to_be_visible()
-        lab.command("docmanager:open", path="small.sima")
-        expect(lab.document.get_by_label("Größter Stapel")).to_be_visible(timeout=1000 * PATIENCE)
-        lab.command("docmanager:open", path="small_mpk.tar.gz")
-        lab.tab("Gantt").click()
-        expect(lab.document.get_by_role("combobox", name="Reihenfolge")).to_be_visible()
-        expect(lab.document.get_by_role("button", name="Faltung")).to_be_visible()
-        expect(lab.document).to_contain_text("4 von 4 Schichten")
-        lab.command("settingeditor:open", query="SiMa")
-        expect(lab.page.locator(".jp-SettingsPanel")).to_contain_text("Einheit von Dauern", timeout=1000 * PATIENCE)
+        lab = open_page(before=pack)
     finally:
-        lab.page.evaluate(setting.replace("de_DE", "default"))
+        shop.save_settings("@jupyterlab/translation-extension:plugin", {})
+    lab.command("docmanager:open", path="small.sima")
+    expect(lab.document.get_by_label("Größter Stapel")).to_be_visible(timeout=1000 * PATIENCE)
+    lab.command("sima-nb:open", path="small_mpk.tar.gz")
+    expect(lab.document.get_by_role("tab")).to_have_text(["Bericht", "Gantt", "Archiv", "Stapel"])
+    expect(lab.page.get_by_role("button", name="Vergleichen mit …")).to_be_visible()
+    lab.tab("Gantt").click()
+    expect(lab.document.get_by_role("combobox", name="Reihenfolge")).to_be_visible()
+    expect(lab.document.get_by_role("button", name="Faltung")).to_be_visible()
+    expect(lab.document).to_contain_text("4 von 4 Schichten")
+    lab.command("settingeditor:open", query="SiMa")
+    expect(lab.page.locator(".jp-SettingsPanel")).to_contain_text("Einheit von Dauern", timeout=1000 * PATIENCE)
 
 
 DRIVE = """() => {
@@ -229,29 +231,22 @@ def test_a_file_of_another_drive_is_a_sentence_and_keys_choose_tabs(lab: LabPage
     expect(lab.tab("Report")).to_have_attribute("aria-selected", "true")
 
 
-SETTINGS = """async raw => {
-  await window.jupyterapp.serviceManager.settings.save("sima-nb:documents", raw);
-}"""
-
-
-def test_settings_and_the_dark_theme(open_page: Opened) -> None:
+def test_settings_and_the_dark_theme(open_page: Opened, shop: Lab) -> None:
     """What the user prefers is what documents and forms begin with."""
-    lab = open_page()
     chosen = {"unit": "share", "colour": "cause", "order": "cycles", "compile": {"batch_size": 7, "compress": False}}
-    lab.page.evaluate(SETTINGS, json.dumps(chosen))
+    shop.save_settings("sima-nb:documents", chosen)
     try:
-        lab.page.reload()
-        lab.wait_ready()
-        lab.command("apputils:change-theme", theme="JupyterLab Dark")
-        lab.double_click("small_mpk.tar.gz")
-        for tab in ("Report", "Archive", "Batch", "Gantt"):
-            lab.tab(tab).click()
-            lab.accessible()
-        for label, value in {"Unit": "share", "Colour": "cause", "Order": "cycles"}.items():
-            expect(lab.document.get_by_role("combobox", name=label)).to_have_value(value)
-        lab.command("docmanager:open", path="small.sima")
-        expect(lab.document.get_by_label("Largest batch")).to_have_value("7", timeout=1000 * PATIENCE)
-        expect(lab.document.get_by_label("Compress the weights")).not_to_be_checked()
-        expect(lab.document.get_by_label("Machine")).to_have_value("mlsoc")
+        lab = open_page()
     finally:
-        lab.page.evaluate(SETTINGS, "{}")
+        shop.save_settings("sima-nb:documents", {})
+    lab.command("apputils:change-theme", theme="JupyterLab Dark")
+    lab.double_click("small_mpk.tar.gz")
+    for tab in ("Report", "Archive", "Batch", "Gantt"):
+        lab.tab(tab).click()
+        lab.accessible()
+    for label, value in {"Unit": "share", "Colour": "cause", "Order": "cycles"}.items():
+        expect(lab.document.get_by_role("combobox", name=label)).to_have_value(value)
+    lab.command("docmanager:open", path="small.sima")
+    expect(lab.document.get_by_label("Largest batch")).to_have_value("7", timeout=1000 * PATIENCE)
+    expect(lab.document.get_by_label("Compress the weights")).not_to_be_checked()
+    expect(lab.document.get_by_label("Machine")).to_have_value("mlsoc")

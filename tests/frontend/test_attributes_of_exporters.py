@@ -11,6 +11,7 @@ import pytest
 
 from sima_compiler import Model, ModelError, UnsupportedError
 from tests.support.judges import assert_reference_agrees
+from tests.support.on_mla import on_mla
 from tests.support.qdq_graph import INT8, UINT8, QdqGraph
 
 Build = Callable[[QdqGraph], str]
@@ -36,7 +37,7 @@ def exact_or_refused(build: Build, *, kind: type = UINT8, opset: int = 17, batch
     net = QdqGraph(kind, seed=1, opset=opset, batch=batch)
     net.output(net.pair(build(net), 0.0213, 3))
     try:
-        model = Model.from_onnx(net.model())
+        model = on_mla(net.model())
     except UnsupportedError:
         return False
     assert_reference_agrees(net.model(), batch=5, model=model)

@@ -7,21 +7,38 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from sima_compiler import Model, ModelError, UnsupportedError, quantize
+from sima_compiler.frontend.canonical import canonical
+from sima_compiler.frontend.onnx_qdq import graph_from_onnx
 from tests.support.judges import assert_reference_agrees, model_inputs
 from tests.support.oracle import run_onnxruntime
 from tests.support.qdq_graph import INT8, QdqGraph
 
 
-def test_a_last_softmax_that_gives_reals_is_cut_under_the_name_of_what_goes_into_it() -> None:
+def softmax_at_the_end() -> tuple[QdqGraph, str, str]:
+    """A network, its logits and its output."""
     net = QdqGraph()
     logits = net.op("MatMul", net.input((6,)), net.weights((6, 5)))
     probability = net.op("Softmax", net.pair(logits, 0.02, 4))
-    net.output(net.op("Reshape", probability, net.constant([-1, 5, 1])))
+    return net, logits, net.output(net.op("Reshape", probability, net.constant([-1, 5, 1])))
+
+
+def test_a_last_softmax_that_gives_reals_runs_on_the_a65_and_keeps_its_name() -> None:
+    net, logits, output = softmax_at_the_end()
     model = Model.from_onnx(net.model())
+    assert model.network.outputs == (output,)
     assert model.graph.outputs == (logits,)
-    assert len(model.graph.cut) == 1
-    assert "Softmax" in model.graph.cut[0]
-    assert logits in model.graph.cut[0]
+    assert [found.operator for found in model.network.placements] == ["Softmax", "Reshape"]
+    assert model.network.verdict.startswith("1 MLA segment, 2 host layers in 1 A65 segment")
+    assert model.outputs == {output: (5, 1)}
+    assert_reference_agrees(net.model(), model=model)
+
+
+def test_with_the_mla_alone_a_network_ends_under_the_name_of_the_last_tensor() -> None:
+    net, logits, _ = softmax_at_the_end()
+    model = Model.from_onnx(net.model(), mla_only=True)
+    assert model.network.outputs == model.graph.outputs == (logits,)
+    assert len(model.graph.cut) == 2
+    assert all(logits in found for found in model.graph.cut)
     assert not any(node.op_type == "Softmax" for node in model.to_onnx().graph.node)
     assert_reference_agrees(net.model(), model=model)
 
@@ -40,10 +57,11 @@ def test_a_last_softmax_that_is_quantized_runs_under_the_name_of_the_output() ->
 def test_softmax_beside_the_logits_it_was_made_from() -> None:
     net = QdqGraph()
     logits = net.pair(net.op("MatMul", net.input((6,)), net.weights((6, 5))), 0.02, 4)
-    net.output(net.op("Softmax", logits))
+    probability = net.output(net.op("Softmax", logits))
     net.output(logits)
     model = Model.from_onnx(net.model())
     assert model.graph.outputs == (logits,)
+    assert model.network.outputs == (probability, logits)
     assert_reference_agrees(net.model(), model=model)
 
 
@@ -54,11 +72,15 @@ def test_softmax_in_the_middle() -> None:
     assert_reference_agrees(net.model())
 
 
-def test_an_unquantized_softmax_in_the_middle_is_refused() -> None:
+def test_an_unquantized_softmax_in_the_middle_is_the_a65s_with_what_reads_its_reals() -> None:
     net = QdqGraph()
-    net.output(net.pair(net.op("MatMul", net.op("Softmax", net.input((6,))), net.weights((6, 5)))))
+    output = net.output(net.pair(net.op("MatMul", net.op("Softmax", net.input((6,))), net.weights((6, 5)))))
     with pytest.raises(UnsupportedError, match="QuantizeLinear"):
-        Model.from_onnx(net.model())
+        graph_from_onnx(canonical(net.model()), "net")
+    model = Model.from_onnx(net.model())
+    assert [found.operator for found in model.network.placements] == ["Softmax", "MatMul"]
+    assert all("QuantizeLinear" in found.reason for found in model.network.placements)
+    assert model.network.outputs == (output,)
 
 
 def bytes_network(kind: type) -> QdqGraph:
@@ -139,9 +161,12 @@ def test_an_operator_without_quantization_behind_it() -> None:
     x = net.op("Tanh", net.op("Gemm", net.input((4,)), net.weights((4, 5))))
     net.output(net.pair(x))
     with pytest.raises(UnsupportedError, match="without a QuantizeLinear") as caught:
-        Model.from_onnx(net.model())
+        graph_from_onnx(canonical(net.model()), "net")
     assert caught.value.operator == "Tanh"
     assert caught.value.hint
+    placed = Model.from_onnx(net.model()).network.placements
+    assert [found.operator for found in placed] == ["Gemm", "Tanh"]
+    assert all(found.remedy for found in placed)
 
 
 def test_a_constant_output_is_refused() -> None:
@@ -178,7 +203,7 @@ def test_an_input_that_is_cut_before_it_is_quantized_keeps_to_one_scale() -> Non
 
     assert_reference_agrees(halves(0.02).model())
     with pytest.raises(UnsupportedError) as caught:
-        Model.from_onnx(halves(0.03).model())
+        graph_from_onnx(canonical(halves(0.03).model()), "halves")
     assert caught.value.rule == "an input of the network is quantized with one scale and one zero point"
     assert "simac quantize MODEL" in caught.value.hint
 

@@ -13,6 +13,7 @@ from onnx import TensorProto, helper
 from sima_compiler import Model
 from sima_compiler.errors import UnsupportedError
 from tests.support.judges import assert_judges_agree, assert_reference_agrees
+from tests.support.on_mla import on_mla
 from tests.support.oracle import run_onnxruntime
 from tests.support.qdq_graph import INT8, UINT8, QdqGraph
 
@@ -180,4 +181,4 @@ def test_what_is_no_limit_is_refused(build: Build, rule: str) -> None:
         assert_reference_agrees(net.model())
         return
     with pytest.raises(UnsupportedError, match=rule):
-        Model.from_onnx(net.model())
+        on_mla(net.model())

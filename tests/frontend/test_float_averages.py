@@ -18,6 +18,7 @@ from sima_compiler.frontend.float_inside import FLOAT_INSIDE
 from sima_compiler.ir.graph import Op, RealAverageAttributes, SumOrder
 from sima_compiler.sim.reference import run_node
 from tests.support.judges import assert_judges_agree, assert_reference_agrees
+from tests.support.on_mla import on_mla
 from tests.support.qdq_graph import INT8, UINT8, QdqGraph
 
 
@@ -134,7 +135,7 @@ def test_a_function_that_falls_has_no_maximum_in_bytes() -> None:
     x = net.op("Div", net.input((3, 8, 8)), net.constant(-6, np.float32))
     model = finished(net, net.op("GlobalAveragePool", net.op("MaxPool", x, kernel_shape=(2, 2))))
     with pytest.raises(UnsupportedError, match="every activation is quantized"):
-        Model.from_onnx(model)
+        on_mla(model)
 
 
 @pytest.mark.parametrize("order", [order for order in SumOrder if order is not SumOrder.PAIRS])

@@ -14,6 +14,7 @@ from sima_compiler.ir.graph import ConvAttributes, Op
 from sima_compiler.sim.reference import run_node
 from tests.support.exporter_forms import Build, Forms, integers, real
 from tests.support.judges import assert_judges_agree, assert_reference_agrees
+from tests.support.on_mla import on_mla
 from tests.support.qdq_graph import INT8, QdqGraph
 
 form = FORMS = Forms()
@@ -248,4 +249,4 @@ def test_refused_by_a_rule(name: str) -> None:
     net = QdqGraph()
     net.output(net.pair(build(net)))
     with pytest.raises(UnsupportedError, match=rule):
-        Model.from_onnx(net.model())
+        on_mla(net.model())

@@ -15,6 +15,7 @@ import pytest
 from sima_compiler import Model
 from sima_compiler.errors import UnsupportedError
 from tests.support.judges import assert_judges_agree, assert_reference_agrees
+from tests.support.on_mla import on_mla
 from tests.support.qdq_graph import INT8, UINT8, QdqGraph
 
 Build = Callable[[QdqGraph, str], str]
@@ -311,4 +312,4 @@ REFUSED: dict[str, tuple[Build, str]] = {
 def test_refused_by_a_rule(name: str) -> None:
     build, rule = REFUSED[name]
     with pytest.raises(UnsupportedError, match=rule):
-        Model.from_onnx(network(name, build).model())
+        on_mla(network(name, build).model())

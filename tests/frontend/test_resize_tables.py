@@ -12,6 +12,7 @@ from onnx import TensorProto, helper
 
 from sima_compiler import Model, UnsupportedError
 from sima_compiler.frontend.resizing import COORDINATES, ROUNDING, nearest_indices
+from tests.support.on_mla import on_mla
 from tests.support.oracle import run_onnxruntime
 from tests.support.qdq_graph import QdqGraph
 
@@ -82,7 +83,7 @@ def test_other_modes_are_refused(attributes: dict[str, Any], word: str) -> None:
     up = net.op("Resize", net.input((2, 3, 4)), "", net.constant([1, 1, 2, 2], np.float32), **attributes)
     net.output(net.pair(up, 0.02, 3))
     with pytest.raises(UnsupportedError, match=word):
-        Model.from_onnx(net.model())
+        on_mla(net.model())
 
 
 def test_channels_are_not_resized() -> None:
@@ -90,4 +91,4 @@ def test_channels_are_not_resized() -> None:
     up = net.op("Resize", net.input((2, 3, 4)), "", net.constant([1, 2, 2, 2], np.float32), mode="nearest")
     net.output(net.pair(up, 0.02, 3))
     with pytest.raises(UnsupportedError, match="rows and columns only"):
-        Model.from_onnx(net.model())
+        on_mla(net.model())

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
-from sima_compiler import Model, UnsupportedError
+from sima_compiler import UnsupportedError
 from tests.support.judges import assert_judges_agree, assert_reference_agrees
+from tests.support.on_mla import on_mla
 from tests.support.qdq_graph import INT8, UINT8, QdqGraph
 
 Build = Callable[[QdqGraph], None]
@@ -140,7 +141,7 @@ def test_a_size_that_is_calculated_from_the_batch_is_refused(name: str) -> None:
     target = net.op("Concat", REFUSED[name](net, x, batch), ints(net, -1), axis=0)
     net.output(net.pair(net.op("Reshape", x, target), 0.02, 3))
     with pytest.raises(UnsupportedError) as caught:
-        Model.from_onnx(net.model())
+        on_mla(net.model())
     assert "batch" in caught.value.message
     assert caught.value.rule == "the first dimension of every tensor is the batch"
 

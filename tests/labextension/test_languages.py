@@ -86,7 +86,7 @@ def test_every_text_is_a_literal() -> None:
 
 #: String literals that nobody reads: classes, keys, tags, events, parts of drawings, errors for developers.
 _UNREAD = re.compile(
-    r"^(sima-|jp-|lm-|\.|#|/|@|application/|Arrow|Enter$|Escape$|Home$|End$|Page(Up|Down)$|Error$|NetworkError$|"
+    r"^(sima-|jp-|lm-|\.\w|#|/|@|application/|Arrow|Enter$|Escape$|Home$|End$|Page(Up|Down)$|Error$|NetworkError$|"
     r"HTTPError$|NotLocalError$|Editor$)"
 )
 #: Keys of closed sets, the factory's own name (its label is translated), and what the application says by itself.
@@ -137,6 +137,7 @@ def said_in(line: str) -> Iterator[str]:
         if re.search(r"[A-Za-z]{3,} [A-Za-z]|[A-Za-z]{3,}[:,] |[ ][a-z]{3,}", plain):
             yield text
     yield from bare_text(line)
+    yield from mixed_text(line)
     yield from (text for text in re.findall(r">([A-Za-z][A-Za-z ,.?]+)</", line) if not text.endswith("Props"))
 
 
@@ -147,6 +148,19 @@ def bare_text(line: str) -> Iterator[str]:
         return
     if not re.match(r"(?:return|export|private|readonly|const|case|else)\b", found[1]):
         yield found[1]
+
+
+def mixed_text(line: str) -> Iterator[str]:
+    """Text between expressions and tags on one line."""
+    if "{" not in line and "/>" not in line and "</" not in line:
+        return
+    rest, before = line, ""
+    while rest != before:
+        rest, before = re.sub(r"\{[^{}]*\}|</?[A-Za-z][^<>]*>", " ", rest), rest
+    if re.search(r"\w\.\w|\bnew\b|^\s*(?:export|const)\b", rest):
+        return
+    if re.fullmatch(r"[\w\s,.:()'?!-]*", rest) and re.search(r"[a-z]{2,}\W+[a-z]{2,}|\b[A-Z]\w+\)?:", rest):
+        yield rest.strip()
 
 
 def test_there_is_a_language_beside_english() -> None:

@@ -113,3 +113,14 @@ def test_equal_tables_at_equal_distances_share_a_move() -> None:
     assert isinstance(kernel, Copy)
     assert called[-1] == "sub_sigmoid"
     assert len(kernel.moves) <= 6 + 8 + 6
+
+
+def test_a_constant_for_every_value_is_one_convolution() -> None:
+    """4,096 places, each a line: as channels, between two copies, and not 4,096 moves."""
+    net = QdqGraph(seed=1)
+    value = net.op("Add", net.input((16, 16, 16)), net.constant(net.random.uniform(-1, 1, (1, 16, 16, 16)), np.float32))
+    net.output(net.pair(value, 0.0217, 3))
+    layers = agreed(graph_from_onnx(net.model(), "net"))
+    kernels = [layer.kernel for layer in layers.segments[0].layers]
+    assert sum(isinstance(kernel, Convolution) for kernel in kernels) == 1
+    assert all(len(kernel.moves) <= 1 for kernel in kernels if isinstance(kernel, Copy))

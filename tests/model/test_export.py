@@ -10,6 +10,7 @@ import pytest
 
 from sima_compiler import Model, OutputError
 from sima_compiler.exporting import export_model
+from tests.support import headed
 from tests.support.judges import model_inputs
 from tests.support.oracle import run_onnxruntime
 from tests.support.qdq_graph import UINT8, QdqGraph
@@ -40,10 +41,22 @@ def test_the_int8_form_is_read_back_as_the_same_network(model: Model, tmp_path: 
 def test_a_network_that_ends_early_is_written_up_to_there(tmp_path: Path) -> None:
     pen = QdqGraph(UINT8)
     pen.output(pen.op("Softmax", pen.pair(pen.op("Gemm", pen.input((6,)), pen.weights((6, 4)))), axis=1))
-    result = export_model(Model.from_onnx(pen.model(), "net"), tmp_path, uint8=True)
+    result = export_model(Model.from_onnx(pen.model(), "net", mla_only=True), tmp_path, uint8=True)
     assert result.left_to_host
     assert "Softmax" not in [node.op_type for node in onnx.load(result.path).graph.node]
     assert tuple(run_onnxruntime(onnx.load(result.path), {"image": np.zeros((2, 6), np.float32)})) == result.outputs
+
+
+def test_a_network_with_host_layers_is_written_whole(tmp_path: Path) -> None:
+    model = Model.from_onnx(headed.detector(), "net")
+    result = export_model(model, tmp_path, uint8=True)
+    assert not result.left_to_host
+    inputs = model_inputs(model, 3, 0)
+    expected = run_onnxruntime(onnx.load(result.path), inputs)
+    found = dict(zip(model.network.outputs, model.execute(inputs), strict=True))
+    assert set(expected) == set(found)
+    for name, array in expected.items():
+        assert np.allclose(array, found[name][: len(array)], rtol=1e-5, atol=1e-6), name
 
 
 def test_the_models_own_file_is_never_overwritten(model: Model, tmp_path: Path) -> None:

@@ -224,7 +224,9 @@ def test_every_fact_stands_in_every_form() -> None:
         for layer in report.layers:
             assert layer.node in form
     assert [form["form"] for form in data["forms"]] == ["float", "uint8"]
-    assert set(data["forms"][0]["outputs"][0]) == {"name", "elements", "differing", "largest_steps", "snr_db"}
+    assert set(data["forms"][0]["outputs"][0]) == {
+        "name", "elements", "differing", "largest_steps", "snr_db", "largest_share",
+    }  # fmt: skip
     assert set(data["layers"][0]) == {"node", "operator", "tensor", "snr_db", "saturated"}
 
 

@@ -20,7 +20,7 @@ RECORDS = BASE | {"folders", "files", "ir", "arithmetic", "realsums", "rowwise",
 DEVICES = RECORDS | {"machine", "lm", "a65"}
 PLANNING = DEVICES | {"stages", "sim"}
 ABOUT_A_COMPILE = RECORDS | {"machine", "lm", "archive", "bounds", "negotiate", "pipeline"}
-WHOLE = PLANNING | ABOUT_A_COMPILE | {"frontend", "reporting", "compilation", "simulation"}
+WHOLE = PLANNING | ABOUT_A_COMPILE | {"frontend", "reporting", "compilation", "simulation", "tessellation"}
 
 #: Room (first name below `sima_compiler`) -> rooms that it may import besides itself. Order is data order.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -32,6 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "files": {"errors", "folders"},
     "progress": BASE,
     "options": BASE,
+    "keywords": BASE | {"options"},
     "ir": BASE,
     "arithmetic": BASE | {"ir"},
     "realsums": BASE | {"ir", "arithmetic"},
@@ -46,18 +47,22 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bounds": RECORDS | {"machine", "lm"},
     "pipeline": PLANNING,
     "negotiate": PLANNING | {"pipeline"},
-    "levers": PLANNING | {"pipeline", "negotiate"},
+    "agreement": PLANNING | {"pipeline", "negotiate"},
+    "levers": PLANNING | {"pipeline", "negotiate", "agreement"},
     "reporting": ABOUT_A_COMPILE,
-    "compilation": ABOUT_A_COMPILE | {"reporting", "levers"},
-    "simulation": RECORDS | {"machine", "lm", "archive", "sim"},
+    "tessellation": BASE | {"ir", "options"},
+    "building": ABOUT_A_COMPILE | {"a65", "agreement", "reporting", "tessellation"},
+    "compilation": ABOUT_A_COMPILE | {"reporting", "levers", "agreement", "building"},
+    "simulation": RECORDS | {"machine", "lm", "a65", "archive", "sim"},
     "checking": WHOLE | {"view"},
-    "model": WHOLE | {"checking", "view"},
+    "accuracy": WHOLE | {"view"},
+    "model": WHOLE | {"keywords", "checking", "view", "accuracy"},
     "feeding": WHOLE | {"view"},
     "verification": WHOLE | {"feeding", "model", "view"},
     "exporting": WHOLE | {"model", "view"},
     "sweeping": WHOLE | {"model", "view"},
     "arguments": WHOLE | {"model"},
-    "sources": WHOLE | {"model", "verification", "exporting", "view"},
+    "sources": WHOLE | {"model", "verification", "exporting", "view", "arguments"},
     "__init__": WHOLE | {"model", "sweeping", "arguments", "sources", "verification", "exporting", "view"},
     "view": BASE | {"archive", "files", "lm"},
     "cli": WHOLE | {"view", "model", "sweeping", "__init__", "arguments", "sources"},

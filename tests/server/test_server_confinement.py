@@ -16,6 +16,8 @@ READERS = {
     "tree": {"path": GOOD},
     "member": {"path": GOOD, "member": "small_mpk.json"},
     "comparison": {"before": GOOD, "after": GOOD},
+    "source": {"path": GOOD},
+    "page": {"path": GOOD},
 }
 
 
@@ -28,10 +30,14 @@ def test_without_the_right_token_nothing_is_read(server: Server, end: str, token
 
 
 @pytest.mark.parametrize("token", ["", "0" * 32], ids=["no token", "wrong token"])
-def test_without_the_right_token_nothing_is_written(server: Server, token: str) -> None:
+def test_without_the_right_token_nothing_is_written_or_started(server: Server, token: str) -> None:
     refused = server.post("extract", {"path": GOOD, "members": ["small_stage1_mla_stats.yaml"]}, token=token)
     assert (refused.status, refused.error["type"]) == (403, "Forbidden")
     assert not (server.folder / "small" / "small_stage1_mla_stats.yaml").exists()
+    for end, query in {"check": {"path": "small.onnx"}, "jobs": {}, "jobs/abc": {}, "jobs/abc/log": {}}.items():
+        assert server.get(end, token=token, **query).error["type"] == "Forbidden"
+    assert server.post("jobs", {"path": "small.onnx"}, token=token).error["type"] == "Forbidden"
+    assert server.get("jobs").json == {"jobs": []}
 
 
 def test_a_cookie_alone_reads_but_does_not_write(server: Server) -> None:

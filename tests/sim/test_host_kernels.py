@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.strategies import DataObject, data, integers, lists, sampled_from
 
+from sima_compiler.a65.lowering.table import LOWERINGS
 from sima_compiler.a65.onnx_form import to_onnx_bytes
 from sima_compiler.errors import HostError, InputError
 from sima_compiler.ir.host import HostSegment
@@ -48,7 +49,7 @@ def error(found: np.ndarray, wanted: np.ndarray) -> float:
 
 
 def test_every_operator_has_a_kernel_a_rule_and_cases() -> None:
-    assert set(HOST_RULES) == set(KERNELS) == set(CASES)
+    assert set(HOST_RULES) == set(KERNELS) == set(LOWERINGS) == set(CASES)
 
 
 @pytest.mark.parametrize("op", sorted(HOST_RULES))

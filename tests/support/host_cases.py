@@ -316,6 +316,16 @@ def _resizes(draw: _Draw) -> Iterator[Case]:
                     coordinate_transformation_mode=mode,
                     nearest_mode=rounding,
                 )
+        for sizes in ((1, 2, 8, 10), (1, 2, 3, 7), (1, 2, 4, 9)):
+            more = {"mode": "linear", "coordinate_transformation_mode": mode}
+            yield one(f"linear {mode} {sizes}", "Resize", [x, None, None, ints(*sizes)], constants=[3], **more)
+    yield one(
+        "three axes",
+        "Resize",
+        [draw.real(1, 2, 3, 4, 3), None, None, ints(1, 2, 5, 6, 7)],
+        constants=[3],
+        mode="linear",
+    )
     yield one("scales", "Resize", [x, None, np.array([1, 1, 2, 1.7], np.float32)], constants=[2], mode="nearest")
 
 
@@ -482,6 +492,18 @@ def _products(draw: _Draw) -> Iterator[Case]:
     )
     yield one("2-D lower", "Conv", [draw.real(1, 2, 6, 7), draw.real(3, 2, 2, 4)], auto_pad="SAME_LOWER")
     yield one("3-D", "Conv", [draw.real(1, 2, 4, 5, 6), draw.real(3, 2, 2, 3, 2)], dilations=(1, 1, 2))
+    yield one("2-D", "ConvTranspose", [draw.real(2, 4, 3, 5), draw.real(4, 3, 2, 2), draw.real(3)], strides=(2, 2))
+    yield one(
+        "groups, pads and more",
+        "ConvTranspose",
+        [draw.real(2, 4, 5, 4), draw.real(4, 2, 3, 2)],
+        group=2,
+        strides=(2, 3),
+        pads=(1, 0, 1, 1),
+        output_padding=(1, 2),
+        dilations=(2, 1),
+    )
+    yield one("1-D", "ConvTranspose", [draw.real(1, 3, 7), draw.real(3, 2, 4), draw.real(2)], strides=(3,), pads=(2, 1))
     x = draw.real(2, 3, 7, 8)
     for op in ("MaxPool", "AveragePool"):
         yield one("plain", op, [x], kernel_shape=(2, 3), strides=(2, 1))

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,17 @@ class Lab:
         path = self.folder / name
         nbformat.write(notebook, path)
         return path
+
+    def save_settings(self, plugin: str, settings: Mapping[str, Any]) -> None:
+        """What a user has set of a plugin; pages that are opened from now on begin with it."""
+        request = urllib.request.Request(
+            f"{self.address}/lab/api/settings/{quote(plugin, safe='@')}",
+            data=json.dumps({"raw": json.dumps(settings)}).encode(),
+            headers={"Authorization": f"token {self.token}"},
+            method="PUT",
+        )
+        with urllib.request.urlopen(request, timeout=PATIENCE):
+            pass
 
     def url(self, name: str, app: str = "lab") -> str:
         """Where a notebook opens: in JupyterLab, or in Notebook 7 with ``app="notebook"``."""

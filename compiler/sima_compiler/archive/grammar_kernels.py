@@ -12,7 +12,9 @@ from typing import Any
 
 _SHAPES = {"input_shapes", "output_shapes"}
 #: Bytes of one value of each type that a document may name.
-TYPE_BYTES = {"int8": 1, "uint8": 1, "int16": 2, "bfloat16": 2, "float16": 2, "int32": 4, "float32": 4}
+TYPE_BYTES = {
+    "int8": 1, "uint8": 1, "bool": 1, "int16": 2, "bfloat16": 2, "float16": 2, "int32": 4, "float32": 4, "int64": 8,
+}  # fmt: skip
 _ALIGNMENT = 16
 _CARRIED_TYPES = ("int8", "bfloat16")
 _SHARED_BUFFERS = ("pack_transform", "unpack_transform")

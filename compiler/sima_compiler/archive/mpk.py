@@ -1,8 +1,9 @@
 """Building `*_mpk.json`: the plugins that carry float tensors to the MLA and back.
 
-Before: an `MpkDescription`, model inputs and outputs, MLA segments and the tensors between them. After: the published
-document, per model input ``quantize -> tessellate``, then each MLA segment, per model output ``detessellate ->
-dequantize``, and one ``pass_through`` at the end that gives the outputs their names.
+Before: an `MpkDescription`, model inputs and outputs, segments of the MLA and the A65 and the tensors between them.
+After: the published document, per float tensor that enters the MLA ``quantize -> tessellate``, the segments in order,
+per tensor that leaves it ``detessellate -> dequantize``, and one ``pass_through`` at the end that gives the outputs
+their names. What one MLA segment hands to another stays as it is.
 
 An MLA plugin has one input and one output buffer. Several inputs are joined by a ``pack_transform`` and several outputs
 parted by an ``unpack_transform``, the grammar's own way from several tensors to one buffer and back: parts follow in
@@ -16,85 +17,26 @@ actual batch in NHWC, EV74 plugins carry the actual batch twice. A quantization 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import accumulate
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
+from sima_compiler.archive.grammar_kernels import TYPE_BYTES
+from sima_compiler.archive.mpk_description import (
+    ALIGNMENT,
+    HostSegmentDescription,
+    HostTensorDescription,
+    MlaSegment,
+    MpkDescription,
+    TensorDescription,
+)
 from sima_compiler.archive.strict_json import dump_json
 from sima_compiler.errors import InternalError
 
-#: Version of the published grammar that the documents follow.
-SDK_VERSION = "2.1.0"
-#: Bytes to which padded channels and parts of a shared buffer are aligned.
-ALIGNMENT = 16
-
 _EXECUTABLE = "kernel_name_tbd"
-_FLOAT_BYTES = 4
+_FLOAT_BYTES = TYPE_BYTES["float32"]
 
-Shape = tuple[int, int, int, int]
 Json = dict[str, Any]
-
-
-def aligned(size: int) -> int:
-    """``size`` rounded up to whole 16-byte units."""
-    return -(-size // ALIGNMENT) * ALIGNMENT
-
-
-@dataclass(frozen=True, slots=True)
-class TensorDescription:
-    """An int8 tensor of the MLA. ``shape`` is (actual batch, rows, columns, channels).
-
-    real = (q - zero_point) * scale. ``packed``: channels lie densely (HWC); otherwise each pixel's channels are padded
-    to 16 bytes.
-    """
-
-    name: str
-    shape: Shape
-    scale: float
-    zero_point: int
-    packed: bool = False
-
-    @property
-    def mla_bytes(self) -> int:
-        """Bytes of the whole batch as the MLA holds it."""
-        return prod(self.shape[:3]) * (self.shape[3] if self.packed else aligned(self.shape[3]))
-
-
-@dataclass(frozen=True, slots=True)
-class MlaSegment:
-    """One MLA plugin, ``MLA_0``: its binary's name in the archive and its tensors in order."""
-
-    name: str
-    file: str
-    inputs: tuple[TensorDescription, ...]
-    outputs: tuple[TensorDescription, ...]
-
-    @property
-    def input_offsets(self) -> tuple[int, ...]:
-        """Where each input begins in the plugin's input buffer, in bytes."""
-        return _offsets(self.inputs)
-
-    @property
-    def output_offsets(self) -> tuple[int, ...]:
-        """Where each output begins in the plugin's output buffer, in bytes."""
-        return _offsets(self.outputs)
-
-
-@dataclass(frozen=True, slots=True)
-class MpkDescription:
-    """Everything that a document says. ``model_path`` is a base name; ``inputs`` and ``outputs`` are the model's."""
-
-    name: str
-    model_path: str
-    model_checksum: str
-    desired_batch_size: int
-    actual_batch_size: int
-    quads: int
-    inputs: tuple[TensorDescription, ...]
-    outputs: tuple[TensorDescription, ...]
-    segments: tuple[MlaSegment, ...]
-    model_sdk_version: str = SDK_VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +57,19 @@ def build_mpk(description: MpkDescription) -> Json:
     _check(description)
     builder = _Builder(description)
     for segment in description.segments:
-        builder.segment(segment)
-    ends = [builder.output(tensor) for tensor in description.outputs]
-    builder.pass_through(ends, [tensor.name for tensor in description.outputs])
+        if isinstance(segment, MlaSegment):
+            builder.segment(segment)
+        else:
+            builder.host_segment(segment)
+    ends = [builder.real(name) for name in description.outputs]
+    builder.pass_through(ends, description.outputs)
     return {
         "name": description.name,
         "model_path": description.model_path,
         "model_checksum": description.model_checksum,
         "model_sdk_version": description.model_sdk_version,
         "sequence": 1,
-        "input_nodes": [_output_node(_float_buffer(tensor.name, tensor)) for tensor in description.inputs],
+        "input_nodes": [_output_node(_real_buffer(tensor)) for tensor in description.inputs],
         "plugins": builder.plugins,
     }
 
@@ -139,10 +84,11 @@ class _Builder:
 
     def __init__(self, description: MpkDescription) -> None:
         self._description = description
-        self._inputs = {tensor.name: tensor for tensor in description.inputs}
-        self._on_mla: dict[str, _Buffer] = {}
+        self._reals = {tensor.name: _real_buffer(tensor) for tensor in description.inputs}
+        self._on_mla: dict[str, tuple[TensorDescription, _Buffer]] = {}
+        self._dense: dict[str, _Buffer] = {}
         self._conversions = 0
-        reserved = {tensor.name for tensor in (*description.inputs, *description.outputs)}
+        reserved = {*(tensor.name for tensor in description.inputs), *description.outputs}
         self._taken = reserved | {segment.name for segment in description.segments}
         self.plugins: list[Json] = []
 
@@ -157,24 +103,63 @@ class _Builder:
         self._mla(segment, source, target)
         parted = [target] if len(results) == 1 else self._unpack(segment, target, results)
         for tensor, buffer in zip(segment.outputs, parted, strict=True):
-            self._on_mla[tensor.name] = buffer
+            self._on_mla[tensor.name] = (tensor, buffer)
 
-    def output(self, tensor: TensorDescription) -> _Buffer:
-        """Detessellation and dequantization of a model output; returns the float buffer."""
-        source = self._on_mla.get(tensor.name)
-        if source is None:
-            raise InternalError(f"mpk: no segment produces the output {tensor.name}")
-        dense = _Buffer(
-            self._fresh(f"detessellate_{source.name}_detessellation_transform"), prod(tensor.shape), tensor.shape
-        )
-        flags = _layout_flags(tensor)
-        frame = {"slice_shape": list(tensor.shape[1:]), "frame_shape": list(tensor.shape)}
-        self._ev74(dense.name, "detessellation_transform", {**frame, **flags}, [source], [dense])
+    def host_segment(self, segment: HostSegmentDescription) -> None:
+        """The A65's plugin on real tensors of segments in front of it and of the model's inputs."""
+        sources = [self.real(tensor.name) for tensor in segment.inputs]
+        targets = [
+            replace(_real_buffer(tensor), name=self._fresh(f"{segment.name}/{tensor.name}"))
+            for tensor in segment.outputs
+        ]
+        config = {
+            "input_names": [tensor.name for tensor in segment.inputs],
+            "input_types": [_typed(tensor) for tensor in segment.inputs],
+            "output_types": [_typed(tensor) for tensor in segment.outputs],
+        }
+        self._plugin(segment.name, "A65", config, sources, targets, executable=segment.file)
+        self._reals |= {tensor.name: target for tensor, target in zip(segment.outputs, targets, strict=True)}
+
+    def real(self, name: str) -> _Buffer:
+        """The float buffer of a tensor; what the MLA made is detessellated and dequantized once."""
+        if name not in self._reals:
+            if name not in self._on_mla:
+                raise InternalError(f"mpk: no segment produces {name}")
+            self._reals[name] = self._dequantized(self._on_mla[name][0])
+        return self._reals[name]
+
+    def _dequantized(self, tensor: TensorDescription) -> _Buffer:
+        dense = self._detessellated(tensor)
         name = self._conversion("dequantize")
         real = _float_buffer(f"{name}/output", tensor)
         params = {"channel_params": _channel_params(tensor), "input_data_type": "int8"}
         self._ev74(name, "dequantization_transform", params, [dense], [real])
         return real
+
+    def _detessellated(self, tensor: TensorDescription) -> _Buffer:
+        """The dense bytes of a tensor that an MLA segment made."""
+        if tensor.name not in self._dense:
+            made, source = self._on_mla[tensor.name]
+            if made.direct:
+                self._dense[tensor.name] = self._sliced(made, source)
+                return self._dense[tensor.name]
+            name = self._fresh(f"detessellate_{source.name}_detessellation_transform")
+            dense = _Buffer(name, prod(made.shape), made.shape)
+            frame = {"slice_shape": list(made.shape[1:]), "frame_shape": list(made.shape)}
+            self._ev74(name, "detessellation_transform", {**frame, **_layout_flags(made)}, [source], [dense])
+            self._dense[tensor.name] = dense
+        return self._dense[tensor.name]
+
+    def _sliced(self, tensor: TensorDescription, source: _Buffer) -> _Buffer:
+        """The bytes of a tensor that the MLA wrote as it is, without its padding."""
+        whole = replace(source, shape=tensor.stored_shape)
+        if tensor.stored_shape == tensor.shape:
+            return whole
+        dense = _Buffer(self._fresh(f"slice_{source.name}"), prod(tensor.shape), tensor.shape)
+        shapes = {"input_shape": list(whole.shape), "output_shape": list(tensor.shape)}
+        sides = {"begin": [0] * len(tensor.shape), "end": list(tensor.shape)}
+        self._ev74(dense.name, "slice_transform", {**sides, **shapes}, [whole], [dense])
+        return dense
 
     def pass_through(self, sources: Sequence[_Buffer], names: Sequence[str]) -> None:
         """The last plugin: the same bytes under the model's own output names."""
@@ -183,17 +168,26 @@ class _Builder:
 
     def _mla_input(self, segment: MlaSegment, index: int) -> _Buffer:
         tensor = segment.inputs[index]
-        if tensor.name not in self._on_mla:
-            if tensor.name not in self._inputs:
-                raise InternalError(f"mpk: nothing produces {tensor.name}, an input of {segment.name}")
-            self._on_mla[tensor.name] = self._quantized(tensor, f"{segment.name}/placeholder_{index}_0")
-        return self._on_mla[tensor.name]
+        place = f"{segment.name}/placeholder_{index}_0"
+        known = self._on_mla.get(tensor.name)
+        if known is not None:
+            as_it_is = known[0].packed == tensor.packed and known[0].shape == tensor.shape
+            return known[1] if as_it_is else self._tessellated(tensor, self._detessellated(tensor), place)
+        if tensor.name not in self._reals:
+            raise InternalError(f"mpk: nothing produces {tensor.name}, an input of {segment.name}")
+        tiles = self._quantized(tensor, place)
+        self._on_mla[tensor.name] = (tensor, tiles)
+        return tiles
 
     def _quantized(self, tensor: TensorDescription, place: str) -> _Buffer:
         dense = _Buffer(self._conversion("quantize"), prod(tensor.shape), tensor.shape)
         params = {"channel_params": _channel_params(tensor), "num_bits": 8, "rounding": "TONEAREST"}
         params["output_data_type"] = "int8"
-        self._ev74(dense.name, "quantization_transform", params, [_float_buffer(tensor.name, tensor)], [dense])
+        source = replace(self._reals[tensor.name], shape=tensor.shape)
+        self._ev74(dense.name, "quantization_transform", params, [source], [dense])
+        return dense if tensor.direct else self._tessellated(tensor, dense, place)
+
+    def _tessellated(self, tensor: TensorDescription, dense: _Buffer, place: str) -> _Buffer:
         tiles = _mla_buffer(tensor, self._fresh(f"tessellate_{dense.name}_{place}_tessellation_transform"))
         params = {"slice_shape": list(tensor.shape[1:]), **_layout_flags(tensor)}
         self._ev74(tiles.name, "tessellation_transform", params, [dense], [tiles])
@@ -217,6 +211,11 @@ class _Builder:
             "actual_batch_size": self._description.actual_batch_size,
             "number_of_quads_to_user": self._description.quads,
         }
+        if any(tensor.direct for tensor in (*segment.inputs, *segment.outputs)):
+            config |= {
+                "input_types": [_bytes_of(segment.inputs, source)],
+                "output_types": [_bytes_of(segment.outputs, target)],
+            }
         self._plugin(segment.name, "MLA", config, [source], [target], executable=segment.file)
 
     def _ev74(
@@ -262,7 +261,7 @@ class _Builder:
 
     def _tensor_name(self, segment_name: str) -> str:
         """A segment's output is called like the segment unless the model's own tensors are."""
-        model_names = {tensor.name for tensor in (*self._description.inputs, *self._description.outputs)}
+        model_names = {*(tensor.name for tensor in self._description.inputs), *self._description.outputs}
         return self._fresh(f"{segment_name}/output") if segment_name in model_names else segment_name
 
     def _fresh(self, name: str) -> str:
@@ -284,15 +283,25 @@ def _float_buffer(name: str, tensor: TensorDescription) -> _Buffer:
     return _Buffer(name, prod(tensor.shape) * _FLOAT_BYTES, tensor.shape)
 
 
+def _bytes_of(tensors: Sequence[TensorDescription], buffer: _Buffer) -> Json:
+    """What a buffer of the MLA holds: one tensor as it lies there, or the bytes of several."""
+    shape = tensors[0].stored_shape if len(tensors) == 1 else buffer.shape
+    return {"scalar": "int8", "shape": list(shape)}
+
+
+def _real_buffer(tensor: HostTensorDescription) -> _Buffer:
+    return _Buffer(tensor.name, tensor.bytes, tensor.listed_shape)
+
+
+def _typed(tensor: HostTensorDescription) -> Json:
+    return {"scalar": tensor.scalar, "shape": list(tensor.listed_shape)}
+
+
 def _joined(parts: Sequence[_Buffer], name: str = "") -> _Buffer:
     """The buffer that holds all parts; its first dimension is the batch."""
     total = sum(part.size for part in parts)
     batch = parts[0].shape[0]
     return _Buffer(name, total, (batch, total // batch))
-
-
-def _offsets(tensors: Sequence[TensorDescription]) -> tuple[int, ...]:
-    return (0, *accumulate(tensor.mla_bytes for tensor in tensors[:-1]))
 
 
 def _output_node(buffer: _Buffer) -> Json:
@@ -308,7 +317,7 @@ def _channel_params(tensor: TensorDescription) -> list[list[float | int]]:
 
 
 def _check(description: MpkDescription) -> None:
-    names = [tensor.name for tensor in (*description.inputs, *description.outputs)]
+    names = [*(tensor.name for tensor in description.inputs), *description.outputs]
     if len(set(names)) != len(names):
         raise InternalError(f"mpk: model inputs and outputs share a name: {', '.join(names)}")
     if not description.segments or not description.inputs or not description.outputs:
@@ -317,13 +326,17 @@ def _check(description: MpkDescription) -> None:
         raise InternalError(
             f"mpk: actual batch {description.actual_batch_size} must lie in 1..{description.desired_batch_size}"
         )
-    tensors = [t for segment in description.segments for t in (*segment.inputs, *segment.outputs)]
-    for tensor in (*description.inputs, *description.outputs, *tensors):
-        if tensor.shape[0] != description.actual_batch_size or min(tensor.shape) < 1 or not tensor.scale > 0:
-            raise InternalError(f"mpk: {tensor.name} of shape {tensor.shape} and scale {tensor.scale} in this batch")
     for segment in description.segments:
-        _check_parts(segment.inputs)
-        _check_parts(segment.outputs)
+        if isinstance(segment, MlaSegment):
+            _check_tensors(segment, description.actual_batch_size)
+
+
+def _check_tensors(segment: MlaSegment, batch: int) -> None:
+    for tensor in (*segment.inputs, *segment.outputs):
+        if tensor.shape[0] != batch or min(tensor.shape) < 1 or not tensor.scale > 0:
+            raise InternalError(f"mpk: {tensor.name} of shape {tensor.shape} and scale {tensor.scale} in this batch")
+    _check_parts(segment.inputs)
+    _check_parts(segment.outputs)
 
 
 def _check_parts(parts: Sequence[TensorDescription]) -> None:

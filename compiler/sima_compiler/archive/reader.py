@@ -128,6 +128,11 @@ class Archive:
         return tuple(_names_of(self.files, FileKind.MLA))
 
     @property
+    def host_files(self) -> tuple[str, ...]:
+        """Names of the A65's libraries, in the order of their stages."""
+        return tuple(_names_of(self.files, FileKind.A65))
+
+    @property
     def plugins(self) -> dict[str, int]:
         """How many plugins run on each processor."""
         return self.mpk.processors

@@ -19,7 +19,7 @@ from sima_compiler.archive.typed_json import decode
 from sima_compiler.errors import SchemaError, UnsupportedVersionError
 
 #: Version of the report's shape: the major number changes when old readers would misread it.
-REPORT_SCHEMA_VERSION = "2.0"
+REPORT_SCHEMA_VERSION = "2.1"
 
 _VERSION = re.compile(r"([0-9]{1,6})\.([0-9]{1,6})")
 

@@ -161,6 +161,24 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
+class HostLayer:
+    """A node of the source model that the MLA does not run: why, the ``rule`` that it breaks there (empty where it only
+    follows another), and the ``remedy`` that would move it back.
+
+    ``macs`` are its multiply-accumulates in one run, ``share`` their part of the whole network's.
+    """
+
+    node: str
+    operator: str
+    segment: str
+    reason: str = ""
+    rule: str = ""
+    remedy: str = ""
+    macs: int = 0
+    share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class MemoryBuffer:
     """A range of on-chip memory that a buffer holds from ``first_step`` to ``last_step``, both included.
 
@@ -213,6 +231,7 @@ class CompileReport:
     desired_batch_size: int | None = None
     actual_batch_size: int | None = None
     reason: str = ""
+    verdict: str = ""
     compress: bool | None = None
     compute_cycles: int | None = None
     runtime_cycles: int | None = None
@@ -227,6 +246,7 @@ class CompileReport:
     layers: tuple[ReportLayer, ...] = ()
     candidates: tuple[BatchCandidate, ...] = ()
     placements: tuple[Placement, ...] = ()
+    host_layers: tuple[HostLayer, ...] = ()
     memory_map: tuple[MemoryBuffer, ...] = ()
     dram: DramTraffic | None = None
     cut: tuple[str, ...] = ()

@@ -64,12 +64,29 @@ def describe(result: CompileResult, report: str | None = None) -> str:
         *(("", line) for line in textwrap.wrap(wordings.padded_bound(result.padded_bound_cycles), 100)),
         ("efficiency", f"{units.percent(result.efficiency)} of the bound"),
         ("plugins", plugins),
+        *plain_lines("placement", result.verdict),
         *_files(result.files),
         *(("left to host", operator) for operator in (compiled.cut if compiled else ())),
+        *_hosted(compiled),
         *_advice(result),
         ("report", report or ""),
     ]
     return pairs(facts)
+
+
+def _hosted(compiled: CompileReport | None) -> list[tuple[str, str]]:
+    """Every host layer, why, and what would move it back."""
+    lines: list[tuple[str, str]] = []
+    for layer in compiled.host_layers if compiled else ():
+        remedy = f"; to move it back: {layer.remedy}" if layer.remedy else ""
+        text = f"{layer.operator} {layer.node!r}: {layer.reason}{remedy}"
+        lines += plain_lines("" if lines else "on the A65", text)
+    return lines
+
+
+def plain_lines(label: str, text: str) -> list[tuple[str, str]]:
+    """A long text in lines, the first of them labelled."""
+    return [("" if number else label, line) for number, line in enumerate(textwrap.wrap(text, 100))]
 
 
 def _advice(result: CompileResult) -> list[tuple[str, str]]:

@@ -11,12 +11,15 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from sima_compiler.archive.reader import Archive
-from sima_compiler.cli.command import Command, Output, add_json_argument
+from sima_compiler.cli.command import Command, Output, add_json_argument, say
 from sima_compiler.cli.layout import pairs
 from sima_compiler.errors import InputError, OutputError
 from sima_compiler.files.whole import check_target, write_whole
 from sima_compiler.sources import Array, read_npz
 from sima_compiler.view import units
+
+#: Said before machine code runs; its members follow.
+NATIVE_WARNING = "running machine code out of the archive under qemu, with your rights"
 
 
 def prepare(parser: argparse.ArgumentParser) -> None:
@@ -30,11 +33,19 @@ def prepare(parser: argparse.ArgumentParser) -> None:
         "it: random numbers, the same every time",
     )
     parser.add_argument("--output", default=None, metavar="FILE.npz", help="write the outputs by model output name")
+    parser.add_argument(
+        "--native",
+        action="store_true",
+        help="run the machine code of host segments under qemu-aarch64 in place of the numpy reference: code out of "
+        "the archive, with your rights",
+    )
     add_json_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> Output:
-    """Simulate; JSON: path, actual_batch_size, runtime_cycles, compute_cycles, stall_cycles, outputs {name: shape}."""
+    """Simulate; JSON: path, actual_batch_size, runtime_cycles, compute_cycles, stall_cycles, native, outputs {name:
+    shape}.
+    """
     from sima_compiler.simulation import random_inputs, simulate
 
     archive = _opened(arguments.archive)
@@ -43,7 +54,10 @@ def run(arguments: argparse.Namespace) -> Output:
         if target.is_dir():
             raise OutputError(f"{target}: a folder", hint=f"name a file: --output {target / 'outputs.npz'}")
         check_target(target)
-    result = simulate(archive, random_inputs(archive) if arguments.input is None else _inputs(arguments.input))
+    if arguments.native and archive.host_files:
+        say(f"warning: {NATIVE_WARNING}: {', '.join(archive.host_files)}")
+    inputs = random_inputs(archive) if arguments.input is None else _inputs(arguments.input)
+    result = simulate(archive, inputs, native=arguments.native)
     if target is not None:
         write_outputs(target, result.outputs)
     trace = result.trace
@@ -55,6 +69,7 @@ def run(arguments: argparse.Namespace) -> Output:
         "stall_cycles": {str(name): int(cycles) for name, cycles in trace.stall_cycles.items()},
         "outputs": {name: list(array.shape) for name, array in result.outputs.items()},
         "output_path": arguments.output,
+        "native": arguments.native,
     }
     return Output(data, _text(data), value=result)
 
@@ -109,7 +124,8 @@ COMMAND = Command(
     "simulate",
     "run an archive on the simulated machine, bit for bit and cycle by cycle",
     "  simac simulate out/resnet50_mpk.tar.gz --input x.npz --output y.npz\n"
-    "  simac simulate out/resnet50_mpk.tar.gz --json",
+    "  simac simulate out/resnet50_mpk.tar.gz --json\n"
+    "  simac simulate out/recogniser_mpk.tar.gz --native",
     prepare,
     run,
 )

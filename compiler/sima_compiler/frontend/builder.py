@@ -8,7 +8,7 @@ pending operation becomes a node as soon as its quantization is known, and the s
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -251,18 +251,25 @@ class GraphBuilder:
         self._inputs[entry.name] = activation.tensor
         return activation
 
-    def finish(self, name: str, inputs: Sequence[str], results: Sequence[tuple[str, Value]], batch: int) -> Graph:
+    def finish(
+        self,
+        name: str,
+        inputs: Sequence[str],
+        results: Sequence[tuple[str, Value]],
+        batch: int,
+        taken: Collection[str] = (),
+    ) -> Graph:
         """The graph whose outputs are ``results``: ONNX output names with their values.
 
         A cut output is the tensor in front of the cut, under its own name, and listed once. Nodes, tensors and inputs
-        that no output needs are left out.
+        that no output needs are left out. Names that are ``taken`` are given to no tensor inside.
         """
         outputs: dict[str, str] = {}
         for label, value in results:
             if not isinstance(value, Cut):
                 outputs[label] = self._output(label, value, {*self._inputs.values(), *outputs.values()})
         called = {tensor: label for label, tensor in (*self._inputs.items(), *outputs.items())}
-        names = Names(called.values())
+        names = Names((*called.values(), *taken))
         for label, value in results:
             if isinstance(value, Cut):
                 tensor = outputs[label] = self._output(label, value.value, set(self._inputs.values()))
@@ -280,7 +287,7 @@ class GraphBuilder:
             cut=tuple(cut),
             warnings=tuple(dict.fromkeys(self.warnings)),
         )
-        result = structural(graph, called)
+        result = structural(graph, called, taken)
         before = {node.name: node.output for node in self.nodes}
         self.origins = {node.output: before[node.name] for node in result.nodes}
         return result

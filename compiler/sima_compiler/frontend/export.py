@@ -20,6 +20,7 @@ from sima_compiler.frontend.frames import with_activations
 from sima_compiler.frontend.integers import BYTE_MOVEMENTS
 from sima_compiler.frontend.onnx_qdq import Reading
 from sima_compiler.ir.graph import Quantization
+from sima_compiler.ir.network import output_shapes
 
 #: What onnxruntime computes with integers only where quantizations stand right beside it.
 PRODUCTS = frozenset({"Conv", "Gemm", "MatMul"})
@@ -148,8 +149,12 @@ class _Boundary:
         kept = {entry.name: entry for entry in model.graph.input}
         del model.graph.input[:]
         front: list[onnx.NodeProto] = []
-        for name in self.reading.graph.inputs:
-            tensor = self.reading.graph.tensors[name]
+        for port in self.reading.network.inputs:
+            name, tensor = port.name, self.reading.graph.tensors.get(port.name)
+            if tensor is None:  # the A65's alone, of whatever type the file has
+                kind = kept[name].type.tensor_type.elem_type
+                model.graph.input.append(helper.make_tensor_value_info(name, kind, [BATCH, *port.shape]))
+                continue
             if kept[name].type.tensor_type.elem_type in BYTES:  # wider integers are read as the reals that they are
                 stored = self.names.fresh(f"{name}_quantized")
                 _rename(model, {name: stored})
@@ -163,8 +168,13 @@ class _Boundary:
         graph = self.model.graph
         integers = {entry.name for entry in graph.output if entry.type.tensor_type.elem_type in BYTES}
         counts = {entry.name for entry in graph.output if entry.type.tensor_type.elem_type == TensorProto.INT64}
+        kinds = {entry.name: entry.type.tensor_type.elem_type for entry in graph.output}
+        hosted = output_shapes(self.reading.network)
         del graph.output[:]
         for name, source in self.reading.ends.items():
+            if name in hosted:
+                graph.output.append(helper.make_tensor_value_info(name, kinds[name], [*hosted[name]]))
+                continue
             tensor = self.reading.graph.tensors[name]
             if source in integers:
                 stored = self.names.fresh(f"{source}_quantized")

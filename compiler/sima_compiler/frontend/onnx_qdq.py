@@ -8,7 +8,7 @@ sample. Always: values are read in file order, each exactly once; anything that 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import onnx
@@ -36,12 +36,14 @@ from sima_compiler.frontend import (
     weighted,
     windows,
 )
+from sima_compiler.frontend.assembly import Assembly
 from sima_compiler.frontend.batch import source_batch
 from sima_compiler.frontend.builder import output_node
 from sima_compiler.frontend.canonical import canonical, kept_warnings
 from sima_compiler.frontend.constants.evaluation import UNREPEATABLE
 from sima_compiler.frontend.constants.tensors import Constants
-from sima_compiler.frontend.integers import BYTE_MOVEMENTS, integer_values, read_values, scale_and_zero_point
+from sima_compiler.frontend.hosting import Hosting
+from sima_compiler.frontend.integers import BYTE_MOVEMENTS, integer_values, read_values
 from sima_compiler.frontend.loading import default_opset, is_quantized
 from sima_compiler.frontend.obstacles import Obstacles
 from sima_compiler.frontend.onnx_node import SourceNode, source_node
@@ -52,12 +54,14 @@ from sima_compiler.frontend.values import (
     Constant,
     Cut,
     GraphInput,
+    Hosted,
     QuantizedConstant,
     ShapeVector,
     Unknown,
     Value,
 )
 from sima_compiler.ir.graph import Graph
+from sima_compiler.ir.network import Network, mla_alone
 
 Converter = Callable[[SourceNode, Reader], Sequence[Value]]
 
@@ -69,16 +73,19 @@ DAMAGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A graph, and what an exporter needs to write the model for any batch and to end where the graph ends.
+    """A network, and what an exporter needs to write the model for any batch and to end where the network ends.
 
-    ``reshapes``: per-sample shape of each ONNX value that a Reshape or its like makes. ``ends``: ONNX value name of
-    each graph output. ``origins``: ONNX value name of each tensor that a node of the graph makes.
+    ``graph`` has the nodes of the MLA, of all its segments. ``reshapes``: per-sample shape of each ONNX value that a
+    Reshape or its like makes. ``ends``: ONNX value name of each output. ``origins``: ONNX value name of each tensor
+    that a node of the graph makes. ``crossing``: ONNX value name of each tensor of the graph that the A65 reads.
     """
 
+    network: Network
     graph: Graph
     reshapes: Mapping[str, tuple[int, ...]]
     ends: Mapping[str, str]
     origins: Mapping[str, str]
+    crossing: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def graph_from_onnx(model: onnx.ModelProto, name: str) -> Graph:
@@ -91,10 +98,11 @@ def graph_from_onnx(model: onnx.ModelProto, name: str) -> Graph:
     return read_onnx(canonical(model), name).graph
 
 
-def read_onnx(model: onnx.ModelProto, name: str, origin: str = "") -> Reading:
+def read_onnx(model: onnx.ModelProto, name: str, origin: str = "", *, hosts: bool = False) -> Reading:
     """`graph_from_onnx` for a model in its canonical spelling, with what an exporter needs.
 
-    ``origin`` is how messages call the file.
+    ``origin`` is how messages call the file. ``hosts``: what the MLA cannot run is the A65's; without, a last Softmax
+    of reals is left out and everything else is an obstacle.
     """
     if not is_quantized(model):
         if all(entry.type.tensor_type.elem_type in BYTES for entry in model.graph.input) and model.graph.input:
@@ -114,21 +122,33 @@ def read_onnx(model: onnx.ModelProto, name: str, origin: str = "") -> Reading:
     reader.readers.update(read_values(model, constants))
     for entry in inputs:
         reader.values[entry.name] = _input_value(entry, reader)
-    obstacles = Obstacles(model)
+    obstacles, hosting = Obstacles(model), Hosting(model) if hosts else None
     for index, proto in enumerate(model.graph.node):
-        _read_node(proto, source_node(proto, index), reader, obstacles)
+        _read_node(proto, source_node(proto, index), reader, obstacles, hosting)
     try:
-        results = _results(model, reader, obstacles)
+        results = _results(model, reader, obstacles, hosting)
         obstacles.raise_if_any(origin or name)
-        graph = reader.builder.finish(name, tuple(entry.name for entry in inputs), results, batch)
+        made = Assembly(model, reader, hosting, name, [entry.name for entry in inputs], batch).network(results)
     except RecursionError as error:
         raise _too_deep() from error
-    graph = _without_idle_inputs(graph, [entry.name for entry in inputs])
-    ends = {
-        reader.builder.output_names[label]: value.source if isinstance(value, Cut) else label
-        for label, value in results
-    }
-    return Reading(graph, dict(reader.reshapes), ends, dict(reader.builder.origins))
+    network, graph, crossing = made
+    network = _without_idle_inputs(network, [entry.name for entry in inputs])
+    called = reader.builder.output_names
+    ends = {called.get(label, label): value.source if isinstance(value, Cut) else label for label, value in results}
+    graph = replace(graph, warnings=network.warnings)
+    return Reading(network, graph, dict(reader.reshapes), ends, dict(reader.builder.origins), crossing)
+
+
+def ending_on_mla(reading: Reading) -> Reading:
+    """What was read, up to the last tensors of the MLA.
+
+    Raises:
+        UnsupportedError: the MLA reads what the A65 makes.
+    """
+    network = mla_alone(reading.network)
+    (graph,) = network.graphs
+    ends = {name: reading.ends.get(name, reading.crossing.get(name, name)) for name in network.outputs}
+    return replace(reading, network=network, graph=graph, ends=ends)
 
 
 def _too_deep() -> UnsupportedError:
@@ -142,22 +162,24 @@ def _input_value(entry: GraphInput, reader: Reader) -> Value:
     return entry if quant is None else reader.builder.input(entry, quant)
 
 
-def _without_idle_inputs(graph: Graph, declared: Sequence[str]) -> Graph:
-    idle = [entry for entry in declared if entry not in graph.inputs]
+def _without_idle_inputs(network: Network, declared: Sequence[str]) -> Network:
+    used = {port.name for port in network.inputs}
+    idle = [entry for entry in declared if entry not in used]
     if len(idle) == len(declared):
         raise ModelError("no input of the model reaches an output")
-    warnings = (f"input {entry!r} does not reach any output and is left out" for entry in idle)
-    return replace(graph, warnings=(*graph.warnings, *warnings))
+    warnings = tuple(f"input {entry!r} does not reach any output and is left out" for entry in idle)
+    return replace(network, warnings=(*network.warnings, *warnings))
 
 
-def _results(model: onnx.ModelProto, reader: Reader, obstacles: Obstacles) -> list[tuple[str, Value]]:
+def _results(
+    model: onnx.ModelProto, reader: Reader, obstacles: Obstacles, hosting: Hosting | None
+) -> list[tuple[str, Value]]:
     """Every output with its value; those that cannot be one are obstacles."""
     results: list[tuple[str, Value]] = []
     for entry in model.graph.output:
         try:
             value = _result(entry.name, reader)
-            if not isinstance(value, Unknown | Cut):
-                reader.builder.check_settles(value, output_node(entry.name))
+            value = _end(value, entry.name, reader, hosting)
         except ModelError as error:
             obstacles.record(error)
         else:
@@ -171,13 +193,31 @@ def _result(name: str, reader: Reader) -> Value:
         raise ModelError(f"output {name!r} is produced by no node")
     if isinstance(value, Constant | QuantizedConstant | ShapeVector):
         raise ModelError(f"output {name!r} does not depend on any input", hint="remove constant outputs")
-    return rows.as_end(value, reader)
+    return value
 
 
-def _read_node(proto: onnx.NodeProto, node: SourceNode, reader: Reader, obstacles: Obstacles) -> None:
-    """Convert one node; what cannot be converted is recorded, and reading goes on behind it."""
+def _end(value: Value, name: str, reader: Reader, hosting: Hosting | None) -> Value:
+    """What an output ends in: bytes of the MLA, or reals that the A65 makes."""
+    value = value if hosting else rows.as_end(value, reader)
+    if isinstance(value, Hosted):
+        return Hosting.checked_end(name, value, output_node(name))
+    if isinstance(value, Unknown | Cut):
+        return value
     try:
-        results = _convert(proto, node, reader) or obstacles.unknown(node)
+        reader.builder.check_settles(value, output_node(name))
+    except UnsupportedError as error:
+        if hosting is None:
+            raise
+        return Hosting.checked_end(name, hosting.end(name, output_node(name), reader, error), output_node(name))
+    return value
+
+
+def _read_node(
+    proto: onnx.NodeProto, node: SourceNode, reader: Reader, obstacles: Obstacles, hosting: Hosting | None
+) -> None:
+    """Convert one node; what cannot be converted is the A65's or recorded, and reading goes on behind it."""
+    try:
+        results = _converted(proto, node, reader, hosting) or obstacles.unknown(node)
     except ModelError as error:
         results = obstacles.record(error, node)
     except RecursionError as error:
@@ -189,11 +229,24 @@ def _read_node(proto: onnx.NodeProto, node: SourceNode, reader: Reader, obstacle
             reader.values[name] = value
 
 
-def _convert(proto: onnx.NodeProto, node: SourceNode, reader: Reader) -> Sequence[Value]:
-    """The values of the node's outputs; none at all where an obstacle in front hides them."""
+def _converted(proto: onnx.NodeProto, node: SourceNode, reader: Reader, hosting: Hosting | None) -> Sequence[Value]:
+    """The values of the node's outputs on the MLA, or else on the A65."""
     given = [reader.values[name] for name in node.inputs if name in reader.values]
     if any(isinstance(value, Unknown) for value in given):
-        return _behind_obstacle(node, reader)
+        return _behind_obstacle(node, reader, hosting)
+    if hosting is None:
+        return _convert(proto, node, reader, given)
+    try:
+        if any(isinstance(value, Hosted) for value in given):
+            _converter(node)  # what the MLA has not at all says so, rather than that it follows another
+            return hosting.follow(node, reader)
+        return _convert(proto, node, reader, given)
+    except UnsupportedError as error:
+        return hosting.take(node, reader, error)
+
+
+def _convert(proto: onnx.NodeProto, node: SourceNode, reader: Reader, given: Sequence[Value]) -> Sequence[Value]:
+    """The values of the node's outputs."""
     if _is_constant(node, given):
         return _folded(proto, node, reader)
     if constant_reals.are_constants(node, given) and not node.domain and node.operator not in UNREPEATABLE:
@@ -216,13 +269,12 @@ def _converter(node: SourceNode) -> Converter:
     return converter
 
 
-def _behind_obstacle(node: SourceNode, reader: Reader) -> Sequence[Value]:
+def _behind_obstacle(node: SourceNode, reader: Reader, hosting: Hosting | None) -> Sequence[Value]:
     """A node with an unknown input: QuantizeLinear states a scale again, of others only the operator can be judged."""
     value = reader.value(node, 0)
     if node.operator == "QuantizeLinear" and isinstance(value, Unknown) and value.shape is not None:
-        quant, _ = scale_and_zero_point(node, _constants(node, reader))
-        return [reader.builder.tensor(node.inputs[0], value.shape, quant)]
-    if node.operator not in shapes.SHAPE_OPERATORS:
+        return [reader.builder.tensor(node.inputs[0], value.shape, reader.quantization(node))]
+    if node.operator not in shapes.SHAPE_OPERATORS and not (hosting and hosting.knows(node)):
         _converter(node)
     return ()
 
@@ -236,7 +288,7 @@ def _is_constant(node: SourceNode, given: Sequence[Value]) -> bool:
 
 def convert_quantize(node: SourceNode, reader: Reader) -> Sequence[Value]:
     """QuantizeLinear completes what stands in front of it."""
-    quant, _ = scale_and_zero_point(node, _constants(node, reader))
+    quant = reader.quantization(node)
     value, name = reader.activation(node), node.inputs[0]
     return [reader.builder.quantized(value, quant, name, node, direct=reader.readers[name] == 1)]
 
@@ -246,7 +298,7 @@ def convert_dequantize(node: SourceNode, reader: Reader) -> Sequence[Value]:
     value = reader.value(node, 0)
     if isinstance(value, Constant):
         return [_dequantized_constant(node, reader, value)]
-    quant, _ = scale_and_zero_point(node, _constants(node, reader))
+    quant = reader.quantization(node)
     if not isinstance(value, Activation):
         raise node.invalid("its input holds real values already")
     known = reader.builder.quant(value)

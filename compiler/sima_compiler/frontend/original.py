@@ -58,7 +58,9 @@ class Original:
         step = self._batch() or count
         pieces = [self._piece(inputs, start, step, count) for start in range(0, count, step)]
         names = list(self._values)
-        joined = [np.concatenate([piece[place] for piece in pieces])[:count] for place in range(len(names))]
+        joined = [np.concatenate([piece[place] for piece in pieces]) for place in range(len(names))]
+        # What has a row per sample loses those that fill the last piece; other rows are results, however many.
+        joined = [array[:count] if len(array) == step * len(pieces) else array for array in joined]
         return {name: self._real(name, array) for name, array in zip(names, joined, strict=True)}
 
     def _batch(self) -> int:

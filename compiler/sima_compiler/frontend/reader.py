@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sima_compiler.frontend.builder import GraphBuilder
+from sima_compiler.frontend.integers import scale_and_zero_point
 from sima_compiler.frontend.onnx_node import SourceNode
 from sima_compiler.frontend.rules import BATCH_FIRST, QUANTIZED, REQUANTIZE_HINT
 from sima_compiler.frontend.values import (
@@ -123,6 +124,14 @@ class Reader:
         if axis % rank == 0:
             raise node.unsupported("it works along dimension 0, the batch", rule=BATCH_FIRST.sentence)
         return axis % rank - 1
+
+    def quantization(self, node: SourceNode) -> Quantization:
+        """What a QuantizeLinear or DequantizeLinear of an activation states.
+
+        Raises:
+            UnsupportedError: several scales, or another type than int8 and uint8.
+        """
+        return scale_and_zero_point(node, [self.constant(node, place) for place in (1, 2) if self.has(node, place)])[0]
 
     def quantized_constant(self, node: SourceNode, position: int) -> QuantizedConstant:
         """A constant that went through DequantizeLinear."""

@@ -29,8 +29,13 @@ SHAPE_OPERATORS = frozenset({"Gather", "Slice", "Concat", "Unsqueeze", "Squeeze"
 def convert_shape(node: SourceNode, reader: Reader) -> Sequence[Value]:
     """Shape of an activation: the batch, then what is known."""
     shape = reader.shape(node)
-    part = slice(node.integer("start", 0), int(node.attributes.get("end", len(shape) + 1)))
-    return [_value([np.array((batch, *shape)[part], np.int64) for batch in BATCHES])]
+    return [sizes_of(node, [(batch, *shape) for batch in BATCHES])]
+
+
+def sizes_of(node: SourceNode, shapes: Sequence[tuple[int, ...]]) -> Value:
+    """What a Shape gives of a value that has these whole shapes at `BATCHES`."""
+    part = slice(node.integer("start", 0), int(node.attributes.get("end", len(shapes[0]))))
+    return _value([np.array(shape[part], np.int64) for shape in shapes])
 
 
 def fold_constants(proto: onnx.NodeProto, node: SourceNode, reader: Reader) -> Sequence[Value]:

@@ -8,20 +8,20 @@ same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from sima_compiler.frontend.constants.names import Names
 from sima_compiler.ir.graph import Graph, Node
 
 
-def structural(graph: Graph, boundary: Mapping[str, str]) -> Graph:
+def structural(graph: Graph, boundary: Mapping[str, str], taken: Collection[str] = ()) -> Graph:
     """``graph`` in structural order, without nodes, tensors and inputs that no output needs.
 
-    ``boundary``: what each input and output is called from here on.
+    ``boundary``: what each input and output is called from here on; nothing else gets a name that is ``taken``.
     """
     nodes = _ordered(graph)
-    names, called = Names(boundary.values()), dict(boundary)
+    names, called = Names((*boundary.values(), *taken)), dict(boundary)
     for place, node in enumerate(nodes):
         if node.output not in called:
             called[node.output] = names.fresh(f"{node.op.value.lower()}_{place}")

@@ -19,7 +19,7 @@ import numpy as np
 
 from sima_compiler.arithmetic import quantize_result
 from sima_compiler.frontend.values import Activation, RealFunction
-from sima_compiler.ir.graph import Float32Array, Node, Op, Quantization, ShapeAttributes, TableAttributes
+from sima_compiler.ir.graph import Float32Array, Int8Array, Node, Op, Quantization, ShapeAttributes, TableAttributes
 
 if TYPE_CHECKING:
     from sima_compiler.frontend.builder import GraphBuilder
@@ -62,23 +62,38 @@ def _table(
     name: str,
 ) -> Activation:
     """The node: a row of ``rows`` for each place along ``axis``, or one for all."""
-    origin = builder.quant(source).zero_point + 128
-    line, below = (_lines(rows, origin, last) if len(rows) > 1 else None for last in (255, origin))
-    attributes = TableAttributes(quantize_result(rows, quant), axis, value.steps, value.nodes, line, below)
+    given, tables = builder.quant(source), quantize_result(rows, quant)
+    line, below = (_lines(rows, tables, given, last, quant) if len(rows) > 1 else None for last in (255, None))
+    attributes = TableAttributes(tables, axis, value.steps, value.nodes, line, below)
     target, label = builder.tensor(name, source.shape, quant), value.nodes[-1]
     builder.append(Node(label, Op.TABLE, (source.tensor,), target.tensor, attributes, source=label))
     return target
 
 
-def _lines(values: Float32Array, origin: int, last: int) -> tuple[Float32Array, Float32Array] | None:
-    """Slope of each row up to its place ``last`` and offset at ``origin``, as if rows were lines there; whether they
-    are, the tables tell.
+def _lines(
+    values: Float32Array, tables: Int8Array, given: Quantization, last: int | None, quant: Quantization
+) -> tuple[Float32Array, Float32Array] | None:
+    """Slope of each row up to its place ``last`` (None: up to the zero point) and offset at the zero point, as if rows
+    were lines there; whether they are, the tables tell.
+
+    A slope out of two rounded ends may lie beside that which the file computes with: of its neighbours and the
+    tensor's own scale, each row takes what gives most of its table.
     """
+    origin = given.zero_point + 128
+    last = origin if last is None else last
     ends = values[:, [0, last]].astype(np.float64)
     if last == 0 or not np.isfinite(ends).all():
         return None
     slopes = ((ends[:, 1] - ends[:, 0]) / last).astype(np.float32)
-    return slopes, np.ascontiguousarray(values[:, origin])
+    offsets = np.ascontiguousarray(values[:, origin])
+    steps = np.arange(-origin, last + 1 - origin, dtype=np.float32)
+    own = np.full_like(slopes, given.scale)
+    best, fewest = slopes, np.full(len(slopes), 257)
+    for found in (slopes, np.nextafter(slopes, np.inf), np.nextafter(slopes, -np.inf), own, -own):
+        wrong = quantize_result(steps * found[:, np.newaxis] + offsets[:, np.newaxis], quant) != tables[:, : last + 1]
+        count = wrong.sum(axis=1)
+        best, fewest = np.where(count < fewest, found, best), np.minimum(count, fewest)
+    return best.astype(np.float32), offsets
 
 
 def _moved(

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sima_compiler.ir.graph import Attributes, ConstantOperand, Float32Array, Op, Quantization, Weights
+from sima_compiler.ir.host import HostTensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +153,45 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True)
+class Hosted:
+    """The result of a node of the A65: what it is at each of `BATCHES`, batch included.
+
+    ``selected``: its rows are what a NonMaxSuppression found, of all samples.
+    """
+
+    types: tuple[HostTensor, ...]
+    selected: bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """Per sample; None where the first dimension is not the batch."""
+        first, *others = (tensor.shape for tensor in self.types)
+        stands = all(
+            found[:1] == (batch,) and found[1:] == first[1:]
+            for found, batch in zip((first, *others), BATCHES, strict=True)
+        )
+        return first[1:] if stands else None
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """A result that an obstacle in front of it hides; ``shape`` is per sample, None when it cannot be told."""
 
     shape: tuple[int, ...] | None
 
 
-Value = Constant | ShapeVector | QuantizedConstant | GraphInput | Activation | Pending | RealFunction | Cut | Unknown
+Value = (
+    Constant
+    | ShapeVector
+    | QuantizedConstant
+    | GraphInput
+    | Activation
+    | Pending
+    | RealFunction
+    | Cut
+    | Hosted
+    | Unknown
+)
 #: Values that depend on the network's inputs and have a shape.
 Moving = Activation | Pending | GraphInput | RealFunction
 

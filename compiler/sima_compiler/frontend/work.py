@@ -16,6 +16,8 @@ Shapes = Mapping[str, tuple[int | None, ...]]
 
 #: Constants up to this size may be shapes, which inference looks into.
 MOST_BYTES = 4096
+#: Recurrent operators; how many rows of weights they have per hidden value shows in their weights.
+GATES = frozenset({"LSTM", "GRU", "RNN"})
 #: Operators that multiply and accumulate -> the position of their weights among the inputs.
 WEIGHTS_AT = {
     "Conv": 1, "ConvTranspose": 1, "Gemm": 1, "MatMul": 1, "ConvInteger": 1, "MatMulInteger": 1,
@@ -66,6 +68,8 @@ def _constant_shapes(model: onnx.ModelProto) -> Shapes:
 
 def node_work(node: onnx.NodeProto, shapes: Shapes) -> int:
     """Multiply-accumulates of one sample; 0 for other operators and where shapes are unknown."""
+    if node.op_type in GATES:
+        return _recurrent_work(node, shapes)
     place = WEIGHTS_AT.get(node.op_type)
     if place is None or place >= len(node.input) or not node.output:
         return 0
@@ -79,6 +83,15 @@ def node_work(node: onnx.NodeProto, shapes: Shapes) -> int:
     if "Conv" in node.op_type:
         return prod(int(size or 1) for size in result[1:]) * prod(sizes[1:])
     return prod(int(size or 1) for size in result[1:]) * int(data[-1] or 1)
+
+
+def _recurrent_work(node: onnx.NodeProto, shapes: Shapes) -> int:
+    """Every step of a sequence multiplies its input and the state in front of it."""
+    data, weights, states = (shapes.get(name) for name in node.input[:3])
+    if not data or not weights or not states or None in (data[0], *weights, *states):
+        return 0
+    directions, rows, inputs = (int(size or 0) for size in weights)
+    return int(data[0] or 0) * directions * rows * (inputs + int(states[2] or 0))
 
 
 def total_work(model: onnx.ModelProto, shapes: Shapes) -> int:

@@ -41,8 +41,9 @@ def verify_graph(graph: Graph) -> None:
     promises.require(bool(graph.outputs), "no output")
 
 
-def verify_layers(layers: LayerGraph) -> None:
-    """Names, order, maps and kernels of a legalized network, before partition (segment "") and after.
+def verify_layers(layers: LayerGraph, first: int = 0) -> None:
+    """Names, order, maps and kernels of a legalized network, before partition (segment "") and after; its layers count
+    from ``first``.
 
     Raises:
         InternalError: `legalize` or `partition` broke a promise.
@@ -52,7 +53,7 @@ def verify_layers(layers: LayerGraph) -> None:
     promises.require(bool(layers.segments), "no segment")
     promises.unique("segment", (segment.name for segment in layers.segments))
     if is_partitioned:
-        _check_names(layers, promises)
+        _check_names(layers, promises, first)
     made = set(layers.inputs)
     for segment in layers.segments:
         promises.at(f"segment {segment.name}").known("input", segment.inputs, made)
@@ -63,11 +64,11 @@ def verify_layers(layers: LayerGraph) -> None:
     promises.require(not set(layers.outputs) & set(layers.inputs), "an output's map is an input's")
 
 
-def _check_names(layers: LayerGraph, promises: Promises) -> None:
+def _check_names(layers: LayerGraph, promises: Promises, first: int) -> None:
     """``MLA_0/conv2d_add_relu_3``: the segment, then one counter over all layers."""
     found = [(segment, layer) for segment in layers.segments for layer in segment.layers]
     promises.unique("layer", (layer.name for _, layer in found))
-    for number, (segment, layer) in enumerate(found):
+    for number, (segment, layer) in enumerate(found, first):
         here = promises.at(f"layer {layer.name}")
         here.require(layer.name.startswith(f"{segment.name}/"), f"does not begin with its segment {segment.name}")
         here.equal("number", layer.name.rsplit("_", 1)[-1], str(number))

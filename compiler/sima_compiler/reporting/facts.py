@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sima_compiler.archive.report_records import HostLayer
 from sima_compiler.bounds.loads import LayerLoad
 from sima_compiler.bounds.total import Bounds
 from sima_compiler.ir.layers import Segment
@@ -20,8 +21,17 @@ from sima_compiler.negotiate import Negotiation
 
 
 @dataclass(frozen=True, slots=True)
+class HostFacts:
+    """A segment of the A65: ``so`` is the name of its binary in the archive."""
+
+    name: str
+    so: str
+    layers: tuple[HostLayer, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ReportFacts:
-    """The facts of one compile. ``lm`` is the name of the segment's binary in the archive."""
+    """The facts of one MLA segment. ``lm``: the name of its binary in the archive; its layers count from ``first``."""
 
     name: str
     machine: Machine
@@ -31,9 +41,8 @@ class ReportFacts:
     negotiation: Negotiation
     loads: tuple[LayerLoad, ...]
     bounds: Bounds
-    cut: tuple[str, ...]
-    warnings: tuple[str, ...]
     lm: str
+    first: int = 0
 
     @property
     def schedule(self) -> Schedule:

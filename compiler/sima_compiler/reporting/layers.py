@@ -33,7 +33,7 @@ def report_layers(facts: ReportFacts, run: ReportRun) -> tuple[ReportLayer, ...]
     blocks = _blocks(program)
     return tuple(
         ReportLayer(
-            id=index + 1,
+            id=facts.first + index + 1,
             name=layer.name,
             operator=layer.operator,
             segment=facts.segment.name,

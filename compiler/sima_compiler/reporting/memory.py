@@ -28,7 +28,7 @@ def memory_map(facts: ReportFacts, run: ReportRun) -> tuple[MemoryBuffer, ...]:
             last_use_step=use.last_step,
             start_cycle=use.start,
             end_cycle=max(use.end - 1, 0),
-            layers=tuple(layer + 1 for layer in use.layers),
+            layers=tuple(facts.first + layer + 1 for layer in use.layers),
         )
         for buffer, address, use in zip(memory.tiling.buffers, memory.addresses, uses, strict=True)
     )

@@ -1,10 +1,12 @@
-"""The compile report: everything about one compile that the archive's other members do not say.
+"""The compile report of one MLA segment: what the archive's other members do not say.
 
-In: the facts of a compile. Out: a `CompileReport`. Always holds: per layer and in total, work cycles sum up to compute
-cycles, and those with the stalls to runtime cycles.
+In: the facts of the segment. Out: a `CompileReport`; `reporting.joining` makes one of several. Always holds: per layer
+and in total, work cycles sum up to compute cycles, and those with the stalls to runtime cycles.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from sima_compiler.archive.report import REPORT_SCHEMA_VERSION
 from sima_compiler.archive.report_records import (
@@ -26,8 +28,8 @@ from sima_compiler.reporting.layers import WORK_CAUSES, report_layers
 from sima_compiler.reporting.memory import dram_traffic, memory_map
 
 
-def report_of(facts: ReportFacts) -> CompileReport:
-    """The report of a compile."""
+def segment_report(facts: ReportFacts) -> CompileReport:
+    """What one MLA segment contributes to the report of a compile, its cycles from 0."""
     schedule, negotiation, run = facts.schedule, facts.negotiation, run_of(facts)
     layers = report_layers(facts, run)
     return CompileReport(
@@ -49,12 +51,10 @@ def report_of(facts: ReportFacts) -> CompileReport:
         stall_cycles={name: sum(layer.stalls[name] for layer in schedule.layers) for name in STALLS},
         segments=(_segment(facts),),
         layers=layers,
-        candidates=tuple(_candidate(row, facts.machine) for row in negotiation.candidates),
+        candidates=candidate_rows(negotiation.candidates, facts.machine),
         placements=tuple(_placement(layer, source) for layer in facts.segment.layers for source in layer.sources),
         memory_map=memory_map(facts, run),
         dram=dram_traffic(facts, run),
-        cut=facts.cut,
-        warnings=facts.warnings,
     )
 
 
@@ -93,6 +93,11 @@ def _bound_by(facts: ReportFacts) -> str:
     """Which of the two quotients the bound is."""
     macs = sum(load.macs for load in facts.loads)
     return "macs" if facts.bounds.bound_cycles == -(-macs // facts.peak) else "dram"
+
+
+def candidate_rows(rows: Sequence[Candidate], machine: Machine) -> tuple[BatchCandidate, ...]:
+    """Rows of a negotiation as reports have them."""
+    return tuple(_candidate(row, machine) for row in rows)
 
 
 def _candidate(row: Candidate, machine: Machine) -> BatchCandidate:

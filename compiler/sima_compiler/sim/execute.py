@@ -8,7 +8,7 @@ as their waits allow, in one of several adversarial orders; a missing wait that 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import StrEnum
 
 import numpy as np
@@ -83,21 +83,30 @@ def quantize_inputs(program: Program, inputs: Mapping[str, npt.ArrayLike]) -> di
         InputError: an input is missing, unknown, not float, or of another shape.
     """
     tensors = {tensor.name: tensor for tensor in program.tensors if tensor.role is Role.INPUT}
-    _check_names(tensors, inputs)
-    for name, tensor in tensors.items():
-        _check_real(name, np.asarray(inputs[name]), tensor)
+    check_arrays({name: (tensor.samples, *tensor.source_shape) for name, tensor in tensors.items()}, inputs)
     return {name: arithmetic.quantize(inputs[name], tensor.quant) for name, tensor in tensors.items()}
 
 
-def _check_real(name: str, values: npt.NDArray[np.generic], tensor: DramTensor) -> None:
-    expected = (tensor.samples, *tensor.source_shape)
-    if values.dtype.kind != "f":
-        raise InputError(f"input {name}: expected float32, found {values.dtype}", hint="pass real values as float32")
-    if values.shape != expected:
-        raise InputError(
-            f"input {name}: expected shape {expected}, found {values.shape}",
-            hint=f"the leading dimension is the batch that was compiled, {tensor.samples}; the rest is the model's",
-        )
+def check_arrays(
+    expected: Mapping[str, tuple[int, ...]], inputs: Mapping[str, npt.ArrayLike], integers: Collection[str] = ()
+) -> None:
+    """Names, types and shapes of the arrays of a run; those of ``integers`` may hold whole numbers.
+
+    Raises:
+        InputError: an input is missing, unknown, not float, or of another shape.
+    """
+    _check_names(expected, inputs)
+    for name, shape in expected.items():
+        values = np.asarray(inputs[name])
+        if values.dtype.kind != "f" and (name not in integers or values.dtype.kind not in "iub"):
+            raise InputError(
+                f"input {name}: expected float32, found {values.dtype}", hint="pass real values as float32"
+            )
+        if values.shape != shape:
+            raise InputError(
+                f"input {name}: expected shape {shape}, found {values.shape}",
+                hint=f"the leading dimension is the batch that was compiled, {shape[0]}; the rest is the model's",
+            )
 
 
 def dequantize_outputs(program: Program, outputs: Mapping[str, Int8Array]) -> dict[str, Float32Array]:

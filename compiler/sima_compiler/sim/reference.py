@@ -16,7 +16,7 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
 from sima_compiler import arithmetic, realsums, rowwise
-from sima_compiler.errors import InputError, InternalError
+from sima_compiler.errors import InternalError
 from sima_compiler.ir.graph import (
     PRODUCT_OPS,
     REDUCING_OPS,
@@ -38,6 +38,8 @@ from sima_compiler.ir.graph import (
     Tensor,
     Weights,
 )
+from sima_compiler.ir.network import Port
+from sima_compiler.sim.inputs import checked_inputs
 
 Number = TypeVar("Number", bound=np.generic)
 
@@ -63,42 +65,7 @@ def run_graph(graph: Graph, inputs: Mapping[str, npt.ArrayLike], *, keep: bool =
 
 def check_inputs(graph: Graph, inputs: Mapping[str, npt.ArrayLike]) -> dict[str, Float32Array]:
     """The inputs as float32 arrays, each checked against the graph; all share one batch of at least 1."""
-    _check_names(graph, inputs)
-    arrays = {name: _as_float(name, inputs[name]) for name in graph.inputs}
-    for name, array in arrays.items():
-        _check_shape(name, array.shape, graph.tensors[name])
-        if not np.isfinite(array).all():
-            raise InputError(f"input {name}: holds NaN or infinity", hint="pass finite real values")
-    batches = {array.shape[0] for array in arrays.values()}
-    if len(batches) > 1:
-        found = ", ".join(f"{name}: {array.shape[0]}" for name, array in arrays.items())
-        raise InputError(f"the inputs' leading dimensions differ ({found})", hint="every input needs the same batch")
-    return arrays
-
-
-def _check_names(graph: Graph, inputs: Mapping[str, npt.ArrayLike]) -> None:
-    missing = [name for name in graph.inputs if name not in inputs]
-    unknown = [str(name) for name in inputs if name not in graph.inputs]
-    if missing or unknown:
-        parts = [f"missing {', '.join(missing)}"] if missing else []
-        parts += [f"unknown {', '.join(unknown)}"] if unknown else []
-        raise InputError(f"input names: {'; '.join(parts)}", hint=f"this model takes {', '.join(graph.inputs)}")
-
-
-def _as_float(name: str, value: npt.ArrayLike) -> Float32Array:
-    array = np.asarray(value)
-    if array.dtype.kind != "f":
-        raise InputError(f"input {name}: expected float32, found {array.dtype}", hint="pass real values as float32")
-    return array.astype(np.float32, copy=False)
-
-
-def _check_shape(name: str, found: tuple[int, ...], tensor: Tensor) -> None:
-    if found[1:] != tensor.shape or not found or found[0] < 1:
-        expected = ("batch", *tensor.shape)
-        raise InputError(
-            f"input {name}: expected shape ({', '.join(map(str, expected))}), found {found}",
-            hint="the leading dimension is the batch, at least 1; the others are the source model's",
-        )
+    return checked_inputs((Port(name, graph.tensors[name].shape) for name in graph.inputs), inputs)
 
 
 def run_node(node: Node, inputs: list[Int8Array], tensors: Mapping[str, Tensor]) -> Int8Array:

@@ -12,13 +12,14 @@ is an input; no layer is there for a node that only renames bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 
 import numpy as np
 
 from sima_compiler import arithmetic
 from sima_compiler.ir.graph import PRODUCT_OPS, ROW_OPS, Graph, Op
-from sima_compiler.ir.layers import LayerGraph, Lookup, Segment
+from sima_compiler.ir.layers import LayerGraph, Layout, Lookup, Segment
 from sima_compiler.machine.description import Machine
 from sima_compiler.stages.lowering.builder import Builder, Draft
 from sima_compiler.stages.lowering.byte_functions import Step, fold_byte_functions
@@ -28,7 +29,7 @@ from sima_compiler.stages.lowering.convolutions import lower_convolution, lower_
 from sima_compiler.stages.lowering.copies import lower_concat, lower_pad, lower_view
 from sima_compiler.stages.lowering.elementwise import lower_elementwise
 from sima_compiler.stages.lowering.naming import layer_of, renamed_maps
-from sima_compiler.stages.lowering.outputs import claim_outputs, packed_outputs
+from sima_compiler.stages.lowering.outputs import claim_outputs, laid_out, packed_outputs
 from sima_compiler.stages.lowering.pads import fold_pads
 from sima_compiler.stages.lowering.pads_behind import pads_behind_transposes
 from sima_compiler.stages.lowering.products import lower_product
@@ -61,8 +62,14 @@ _RULES: dict[Op, Callable[[Builder, Step], None]] = {
 }
 
 
-def legalize(graph: Graph, machine: Machine) -> LayerGraph:
-    """Lower a verified graph.
+def legalize(
+    graph: Graph,
+    machine: Machine,
+    plain: Collection[str] = (),
+    layouts: Mapping[str, Layout] = MappingProxyType({}),
+) -> LayerGraph:
+    """Lower a verified graph; outputs that are ``plain`` are stored as an input would be, and inputs and outputs in the
+    ``layouts`` that were asked for.
 
     Raises:
         UnsupportedError: operands that broadcast along anything but channels, a window on something that is no image,
@@ -73,12 +80,14 @@ def legalize(graph: Graph, machine: Machine) -> LayerGraph:
     builder = Builder.start(graph, steps, machine.lanes)
     for step in steps:
         _lower(builder, step)
-    outputs, names = claim_outputs(builder)
+    outputs, names = claim_outputs(builder, plain)
+    called = dict(zip(graph.outputs, outputs, strict=True))
+    asked = {called.get(name, name): layout for name, layout in layouts.items()}
     segment = Segment(
         name="",
         processor="MLA",
         layers=tuple(layer_of(draft, names) for draft in builder.drafts),
-        maps=packed_outputs(renamed_maps(builder.maps, names), outputs, machine.lanes),
+        maps=laid_out(packed_outputs(renamed_maps(builder.maps, names), outputs, machine.lanes), asked),
         inputs=graph.inputs,
         outputs=outputs,
     )

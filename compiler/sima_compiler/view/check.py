@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from sima_compiler.archive.report_records import HostLayer
+from sima_compiler.archive.typed_json import encode
 from sima_compiler.obstacle import Obstacle
 from sima_compiler.screen import printable
 from sima_compiler.view import plain, units
+from sima_compiler.view.hosts import host_markup, host_text
 from sima_compiler.view.html import plain as markup
 
 #: Nodes of one kind of obstacle that are named; the rest is counted.
@@ -35,8 +38,9 @@ class CheckReport:
     """Whether a model compiles, and everything that stands in the way.
 
     ``compiles``: no obstacle is left (a float model still has to be quantized with samples). ``nodes`` counts the
-    file's nodes, ``macs`` the multiply-accumulates of one sample (None: shapes are unknown). ``left_to_host`` names
-    operators at the end that the archive does not hold.
+    file's nodes, ``macs`` the multiply-accumulates of one sample (None: shapes are unknown). ``placement``: segments
+    and host layers in one line, empty while obstacles are left; ``host_layers``: nodes that the A65 runs.
+    ``left_to_host`` names operators at the end that the archive does not hold.
     """
 
     path: str
@@ -46,6 +50,8 @@ class CheckReport:
     obstacles: tuple[Obstacle, ...]
     nodes: int
     macs: int | None
+    placement: str = ""
+    host_layers: tuple[HostLayer, ...] = ()
     left_to_host: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -58,6 +64,8 @@ class CheckReport:
             "verdict": self.verdict,
             "nodes": self.nodes,
             "macs": self.macs,
+            "placement": self.placement,
+            "host_layers": [encode(layer) for layer in self.host_layers],
             "obstacles": [obstacle.to_dict() for obstacle in self.obstacles],
             "left_to_host": list(self.left_to_host),
             "warnings": list(self.warnings),
@@ -78,6 +86,8 @@ def check_text(report: CheckReport) -> str:
         for label, value in _details(group, report.macs):
             lines.append(f"   {label}: {printable(value)}")
         parts.append("\n".join(lines))
+    if report.host_layers:
+        parts.append(host_text(report.host_layers))
     return "\n\n".join(parts)
 
 
@@ -88,8 +98,9 @@ def check_markup(report: CheckReport) -> str:
         for group in _groups(report.obstacles)
     ]
     columns = ("Where", "What is there", "Rule", "What to do", "Multiply-accumulates")
-    obstacles = [markup.table(f"Obstacles ({len(report.obstacles)})", columns, rows)] if rows else []
-    return markup.report("check", markup.pairs("Check", _facts(report)), *obstacles)
+    tables = [markup.table(f"Obstacles ({len(report.obstacles)})", columns, rows)] if rows else []
+    tables += [host_markup(report.host_layers)] if report.host_layers else []
+    return markup.report("check", markup.pairs("Check", _facts(report)), *tables)
 
 
 def _facts(report: CheckReport) -> list[tuple[str, str]]:
@@ -98,6 +109,7 @@ def _facts(report: CheckReport) -> list[tuple[str, str]]:
         *plain.paragraph("verdict", report.verdict),
         ("nodes", units.count(report.nodes) if report.nodes else ""),
         ("work", f"{units.short_count(report.macs)} multiply-accumulates per sample" if report.macs else ""),
+        *plain.paragraph("placement", report.placement),
         *(("left to host", operator) for operator in report.left_to_host),
         *(("warning", warning) for warning in report.warnings),
     ]

@@ -81,7 +81,8 @@ def view_of(archive: Archive, warnings: Sequence[str] = ()) -> View:
         plugins=plugin_table(archive),
         links=link_table(archive),
         left_to_host=report.cut,
-        host_sentence=wordings.host_sentence(report.cut),
+        host_sentence=wordings.host_sentence(report.cut, report.verdict),
+        host_layers=report.host_layers,
         warnings=wordings.other_warnings([*warnings, *archive.warnings, *report.warnings], report.cut),
         not_recorded=archive_lacks(archive),
     )

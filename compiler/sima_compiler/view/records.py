@@ -14,7 +14,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sima_compiler.archive.report_records import BatchCandidate, DramTraffic, MemoryBuffer, Placement, TensorBytes
+from sima_compiler.archive.report_records import (
+    BatchCandidate,
+    DramTraffic,
+    HostLayer,
+    MemoryBuffer,
+    Placement,
+    TensorBytes,
+)
 from sima_compiler.view.tables import Table
 
 #: Version of the View's shape: the major number changes when old readers would misread it.
@@ -258,9 +265,10 @@ class Finding:
 class View:
     """Everything that is shown. ``kind``: archive or stats; ``report_version`` is None without a report.
 
-    ``wordings`` are the sentences and words that views share, by key. ``host_sentence`` says what the archive leaves to
-    the host; it is empty where nothing is left. ``left_out`` says which rows a shortened View lacks,
-    ``not_recorded`` what the file itself does not say, in sentences that may follow "not recorded:".
+    ``wordings`` are the sentences and words that views share, by key. ``host_sentence`` says how many segments and host
+    layers there are, and what the archive leaves to the host; ``host_layers`` are the nodes of the A65. ``left_out``
+    says which rows a shortened View lacks, ``not_recorded`` what the file itself does not say, in sentences that may
+    follow "not recorded:".
     """
 
     schema_version: str
@@ -284,6 +292,7 @@ class View:
     links: Table[Link]
     left_to_host: tuple[str, ...] = ()
     host_sentence: str = ""
+    host_layers: tuple[HostLayer, ...] = ()
     warnings: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     left_out: tuple[str, ...] = ()

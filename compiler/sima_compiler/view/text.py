@@ -12,6 +12,7 @@ from sima_compiler.screen import printable
 from sima_compiler.view import units, wordings
 from sima_compiler.view.batch_text import batch_text
 from sima_compiler.view.details import layer_share
+from sima_compiler.view.hosts import host_text
 from sima_compiler.view.layers import longest_layers, scheduled_count
 from sima_compiler.view.plain import paragraph, table
 from sima_compiler.view.records import View
@@ -24,7 +25,8 @@ _WIDTH = 100
 
 def view_text(view: View) -> str:
     """Facts, advice, longest layers, archive tree and batch table."""
-    parts = [facts_text(view), advice_text(view), gantt_text(view), tree_text(view), batch_text(view)]
+    hosts = host_text(view.host_layers) if view.host_layers else ""
+    parts = [facts_text(view), hosts, advice_text(view), gantt_text(view), tree_text(view), batch_text(view)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -40,8 +42,9 @@ def facts_text(view: View) -> str:
         *([("batch", _batch(view))] if view.kind == "archive" else []),
         *(("", line) for line in textwrap.wrap(view.batch.sentence, _WIDTH)),
     ]
-    if view.host_sentence:
-        rows.append(("host", view.host_sentence))
+    rows += [
+        ("host" if not place else "", line) for place, line in enumerate(textwrap.wrap(view.host_sentence, _WIDTH))
+    ]
     rows += _time_rows(view)
     if view.totals.efficiency is not None:
         rows.append(("efficiency", f"{units.percent(view.totals.efficiency)} of the bound{_bound(view)}"))

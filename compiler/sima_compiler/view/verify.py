@@ -15,6 +15,9 @@ from sima_compiler.view import plain, units
 from sima_compiler.view.html import plain as markup
 from sima_compiler.view.html.markup import Markup
 
+#: Largest difference of float32 that the A65 computes from onnxruntime's, as a share of the output's range: both sum in
+#: float32, each in its own order.
+HOST_TOLERANCE = 1e-5
 #: Layers in the text and HTML forms; the JSON holds all.
 TOP_LAYERS = 12
 
@@ -50,6 +53,9 @@ LISTED_SENTENCE = (
 class OutputComparison:
     """One output against one form. ``differing`` of ``elements`` values differ, by up to ``largest_steps`` quantization
     steps; ``snr_db`` is the signal-to-noise ratio in decibels, None where nothing differs.
+
+    Reals that the A65 computes have no steps: they count as differing beyond `HOST_TOLERANCE` of the output's range,
+    and ``largest_share`` is the largest difference as a share of it. None of what the MLA computes.
     """
 
     name: str
@@ -57,6 +63,7 @@ class OutputComparison:
     differing: int
     largest_steps: float
     snr_db: float | None
+    largest_share: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The keys of ``--json``."""
@@ -66,6 +73,7 @@ class OutputComparison:
             "differing": self.differing,
             "largest_steps": self.largest_steps,
             "snr_db": self.snr_db,
+            "largest_share": self.largest_share,
         }
 
 
@@ -238,7 +246,7 @@ def verdict_of(forms: tuple[FormComparison, ...], *, int8: bool, listed: tuple[L
     """The verdict in one line."""
     exact = next((form for form in forms if form.is_exact and form.form is not Form.FLOAT), None)
     if exact and exact.form is Form.ORIGINAL:
-        return "exact: every element equals onnxruntime on your file"
+        return f"exact: every element equals onnxruntime on your file{_of_hosts(exact)}"
     original = next((form for form in forms if form.form is Form.ORIGINAL), None)
     if exact and int8 and original and not original.problem:
         differing = sum(output.differing for output in original.outputs)
@@ -247,7 +255,7 @@ def verdict_of(forms: tuple[FormComparison, ...], *, int8: bool, listed: tuple[L
             "your int8 file as it is, where most convolutions run in float"
         )
     if exact:
-        return "exact: every element equals onnxruntime on the uint8 form of the quantized network"
+        return f"exact: every element equals onnxruntime on the uint8 form of the quantized network{_of_hosts(exact)}"
     differing = sum(output.differing for form in forms[-1:] for output in form.outputs)
     if not any(form.outputs for form in forms):
         return "not compared: onnxruntime runs no form of this network"
@@ -258,6 +266,14 @@ def verdict_of(forms: tuple[FormComparison, ...], *, int8: bool, listed: tuple[L
             f"step off at most; {units.count(differing)} elements of the outputs differ for it"
         )
     return f"differs: {units.count(differing)} elements are not what onnxruntime computes"
+
+
+def _of_hosts(form: FormComparison) -> str:
+    """What "equal" means for reals of the A65."""
+    shares = [output.largest_share for output in form.outputs if output.largest_share is not None]
+    if not any(shares):
+        return ""
+    return f"; what the A65 computes in float32 lies within {max(shares):.2g} of its range ({HOST_TOLERANCE:g} allowed)"
 
 
 def decibels(value: float | None) -> str:
@@ -294,11 +310,17 @@ def _rows(form: FormComparison) -> list[tuple[str, ...]]:
             output.name,
             units.count(output.elements),
             units.count(output.differing),
-            f"{output.largest_steps:.3g} steps",
+            _largest(output),
             decibels(output.snr_db),
         )
         for output in form.outputs
     ]
+
+
+def _largest(output: OutputComparison) -> str:
+    if output.largest_share is None:
+        return f"{output.largest_steps:.3g} steps"
+    return f"{output.largest_share:.2g} of the range"
 
 
 def _rankings(report: VerifyReport) -> list[tuple[str, list[LayerComparison]]]:

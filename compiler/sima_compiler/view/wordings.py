@@ -53,9 +53,12 @@ def padded_bound(cycles: int | None) -> str:
     )
 
 
-def host_sentence(left_to_host: Sequence[str]) -> str:
-    """What the archive leaves to the host, as one sentence; empty when it leaves nothing."""
-    return f"Left to the host: {'; '.join(left_to_host)}." if left_to_host else ""
+def host_sentence(left_to_host: Sequence[str], verdict: str = "") -> str:
+    """Where the network runs: segments and host layers, and what the archive leaves to the host; empty where neither is
+    recorded.
+    """
+    left = f"Left to the host: {'; '.join(left_to_host)}." if left_to_host else ""
+    return " ".join(part for part in (f"{verdict}." if verdict else "", left) if part)
 
 
 def other_warnings(warnings: Sequence[str], left_to_host: Sequence[str]) -> tuple[str, ...]:

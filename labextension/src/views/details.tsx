@@ -13,7 +13,14 @@ import { Button, Facts, Name, Section, useStore } from "./ui.tsx";
 /** Names listed one by one before "and so many more". */
 const LISTED = 12;
 
-export function Details({ derived, copy }: { derived: Derived; copy: (text: string) => Promise<void> }) {
+interface Props {
+  readonly derived: Derived;
+  readonly copy: (text: string) => Promise<void>;
+  /** How to come by details, where none are shown. */
+  readonly hint: string;
+}
+
+export function Details({ derived, copy, hint }: Props) {
   const words = useWords();
   const state = useStore(derived.store);
   const box = useRef<HTMLDivElement>(null);
@@ -45,9 +52,7 @@ export function Details({ derived, copy }: { derived: Derived; copy: (text: stri
         aria-label={words.__("Details of the selection")}
         {...OWN_KEYS}
       >
-        {chosen.length === 0 && (
-          <p class="sima-note">{words.__("Select a layer in the timeline, the table or the memory map.")}</p>
-        )}
+        {chosen.length === 0 && <p class="sima-note">{hint}</p>}
         {chosen.length === 1 && <One derived={derived} layer={chosen[0] as number} />}
         {chosen.length > 1 && <Several derived={derived} chosen={chosen} />}
       </div>

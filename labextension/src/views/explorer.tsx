@@ -89,7 +89,11 @@ function Explorer({ data, store, host }: { data: ViewData; store: Store<Explorer
               <Section title={words.__("Layers")}>
                 <LayerTable derived={derived} printing={printing} />
               </Section>
-              <Details derived={derived} copy={text => navigator.clipboard.writeText(text)} />
+              <Details
+                derived={derived}
+                copy={text => navigator.clipboard.writeText(text)}
+                hint={words.__("Select a layer in the timeline, the table or the memory map.")}
+              />
             </div>
             <Whole derived={derived} />
             <Findings

@@ -11,7 +11,8 @@ export function mount(element: HTMLElement, data: ViewData, host: Host): Handle 
   const { words = ENGLISH } = host;
   const store = createExplorerStore(host.state);
   const derived = derive(profileOf(data, words), store, words);
-  const content = () => <Details derived={derived} copy={text => navigator.clipboard.writeText(text)} />;
+  const copy = (text: string) => navigator.clipboard.writeText(text);
+  const content = () => <Details derived={derived} copy={copy} hint={words.__("Select a layer in the document.")} />;
   const mounted = mountView(element, words.__("Selection"), content, { words });
   return {
     update: patch => store.set(understood({ ...patch })),

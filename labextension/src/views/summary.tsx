@@ -1,6 +1,7 @@
 /** The report: all that the static one says but its list of layers, which is the explorer. */
 
 import type { ViewData } from "../columns.ts";
+import type { HostLayer } from "../contract.ts";
 import type { Handle, Host } from "../hosts/host.ts";
 import { labelOf } from "../model/profile.ts";
 import { visible } from "../model/text.ts";
@@ -34,6 +35,7 @@ function Summary({ data, host }: { data: ViewData; host: Host }) {
       <Tiles data={data} />
       <p class="sima-lead">{visible(view.batch.sentence)}</p>
       {view.host_sentence && <p>{visible(view.host_sentence)}</p>}
+      <HostLayers layers={view.host_layers ?? []} />
       <Processors data={data} />
       {(view.warnings ?? []).length > 0 && (
         <Section title={words.__("Warnings")}>
@@ -59,6 +61,24 @@ function Summary({ data, host }: { data: ViewData; host: Host }) {
       )}
       {host.simulate && <Action label={words.__("Simulate")} run={host.simulate} />}
     </>
+  );
+}
+
+function HostLayers({ layers }: { layers: readonly HostLayer[] }) {
+  const words = useWords();
+  if (layers.length === 0) return null;
+  return (
+    <Section title={words.__("Host layers")}>
+      <ul class="sima-list">
+        {layers.map(layer => (
+          <li key={layer.node}>
+            {layer.operator} <Name text={layer.node} longest={80} />{" "}
+            {words.__("(%1, %2 of the MACs): %3", layer.segment, percent(layer.share), visible(layer.reason))}
+            {layer.remedy && `. ${words.__("To move it to the MLA: %1", visible(layer.remedy))}`}
+          </li>
+        ))}
+      </ul>
+    </Section>
   );
 }
 

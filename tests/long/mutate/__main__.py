@@ -2,7 +2,8 @@
 
 ``python -m tests.long.mutate [--count N] [--seed S] [--only FIRST:END] [--again]``: with ``--only`` that part of the
 list; verdicts that stand in the file are kept, but for survivors with ``--again``. Exits with 1 where a survivor is
-neither killed by a test nor told to be equivalent in ``equivalent.json``.
+neither killed by a test nor told to be equivalent in ``equivalent.json``. With ``--tenth`` nothing is drawn or written:
+every tenth mutant of the file that a test killed is judged by that test once more.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.long.mutate.drawing import COUNT, SEED, Mutant, drawn
-from tests.long.mutate.judging import SURVIVED, duration, judge, load, prepare
+from tests.long.mutate.judging import GONE, SURVIVED, chosen, judge, load, prepare, reach
 from tests.long.mutate.sites import shown
 from tests.long.sections import write_section
 
@@ -33,16 +34,20 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--only", default=":", metavar="FIRST:END")
     parser.add_argument("--again", action="store_true", help="judge survivors again")
-    parser.add_argument("--times", type=Path, help="a file that keeps how long tests take, for several processes")
+    parser.add_argument("--times", type=Path, help="a file that keeps what tests call and how long they take")
+    parser.add_argument("--tenth", action="store_true", help="every tenth of the file, by the test that killed it")
     options = parser.parse_args()
-    first, end = (int(text) if text else None for text in options.only.split(":"))
     prepare()
+    if options.tenth:
+        return _tenth()
+    first, end = (int(text) if text else None for text in options.only.split(":"))
     mutants = drawn(options.count, options.seed)
     _judge_all(mutants[first:end], options.times, again=options.again)
-    found = {key(mutant): load(MUTANTS).get(key(mutant)) for mutant in mutants}
-    if all(found.values()):
+    verdicts = load(MUTANTS)
+    found = {key(mutant): verdicts[key(mutant)] for mutant in mutants if key(mutant) in verdicts}
+    if len(found) == len(mutants):
         _write(found, replace=True)
-        write_section(report(found, options.seed))
+    write_section(report(found, options.seed, len(mutants)))
     return int(
         any(entry and entry["status"] == SURVIVED and name not in load(EQUIVALENT) for name, entry in found.items())
     )
@@ -54,19 +59,19 @@ def key(mutant: Mutant) -> str:
 
 
 def _judge_all(mutants: list[Mutant], kept: Path | None, *, again: bool) -> None:
-    times: dict[str, float] = dict(load(kept)) if kept else {}
+    reached: dict[str, Any] = load(kept) if kept else {}
     for number, mutant in enumerate(mutants):
         known = load(MUTANTS).get(key(mutant))
         if known and not (again and known["status"] == SURVIVED):
             continue
-        tests = mutant.tests
-        for test in tests:
-            if test not in times:
-                times[test] = duration(test)
+        for file in mutant.tests:
+            if file not in reached:
+                reached[file] = reach(file)
                 if kept:
-                    kept.write_text(json.dumps({**load(kept), **times}), "utf-8")
-        tests = sorted(tests, key=times.__getitem__)
-        verdict = judge(mutant, tests, PATIENCE * sum(map(times.__getitem__, tests)) + SECONDS)
+                    kept.write_text(json.dumps({**load(kept), **reached}), "utf-8")
+        mine = {file: reached[file] for file in mutant.tests}
+        limit = PATIENCE * sum(found["seconds"] for found in mine.values()) + SECONDS
+        verdict = judge(mutant, chosen(mine, mutant), limit)
         change = shown(mutant.source, mutant.name)
         entry = {"change": change, "status": verdict.status, "killer": verdict.killer, "seconds": verdict.seconds}
         _write({key(mutant): entry})
@@ -83,7 +88,23 @@ def _write(entries: dict[str, Any], *, replace: bool = False) -> None:
         os.close(lock)
 
 
-def report(found: dict[str, Any], seed: int) -> str:
+def _tenth() -> int:
+    """What the tests run: nothing is drawn, so that a change of one module does not change the choice of others."""
+    names = [name for name, entry in load(MUTANTS).items() if "::" in entry["killer"]][::10]
+    wrong: list[str] = []
+    gone = 0
+    for name in names:
+        module, _, site = name.partition(" ")
+        verdict = judge(Mutant(module, site), [load(MUTANTS)[name]["killer"]], SECONDS)
+        gone += verdict.status == GONE
+        if verdict.status == SURVIVED:
+            wrong.append(name)
+        print(f"{verdict.status} {verdict.seconds} s: {name}", flush=True)
+    print(f"{len(names)} mutants, {gone} of them no longer in the sources; alive: {wrong}")
+    return int(bool(wrong) or 2 * gone > len(names))
+
+
+def report(found: dict[str, Any], seed: int, count: int) -> str:
     """The section of the results page."""
     equivalent = load(EQUIVALENT)
     rooms: dict[str, Counter[str]] = {}
@@ -94,8 +115,9 @@ def report(found: dict[str, Any], seed: int) -> str:
     rows = "\n".join(f"| {room} | {_numbers(counts)} |" for room, counts in sorted(rooms.items()))
     return f"""# Mutants
 
-`make mutate`, seed {seed}: one thing made wrong at a time, judged by the tests of its room alone
-(tests/long/mutate/drawing.py). *Equivalent*: no result can tell, for the reason in tests/long/mutate/equivalent.json.
+`make mutate`, seed {seed}, {len(found)} of {count} drawn were judged: one thing made wrong at a time, judged by the
+tests of its room alone (tests/long/mutate/drawing.py). *Equivalent*: no result can tell, for the reason in
+tests/long/mutate/equivalent.json. Survivors stand in tests/long/mutate/mutants.json.
 
 | Room | Mutants | Killed | Equivalent | Survived |
 |---|---|---|---|---|

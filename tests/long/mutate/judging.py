@@ -15,17 +15,17 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 import pytest
 
-from tests.long.mutate.drawing import Mutant
+from tests.long.mutate.drawing import ENGINE, Mutant
 from tests.long.mutate.sites import mutated_source
 
 KILLED, SURVIVED, HANGS, GONE = "killed", "survived", "hangs", "gone"
@@ -42,8 +42,8 @@ class Verdict:
     seconds: float
 
 
-def judge(mutant: Mutant | None, tests: Sequence[str], limit: float) -> Verdict:
-    """Run ``tests`` until one fails; without a mutant they are run as they are."""
+def judge(mutant: Mutant | None, tests: Sequence[str], limit: float, watching: Path | None = None) -> Verdict:
+    """Run ``tests``, files or tests in order, until one fails; without a mutant they are run as they are."""
     source = None if mutant is None else mutated_source(mutant.source, mutant.name)
     if mutant is not None and source is None:
         return Verdict(GONE, "", 0.0)
@@ -51,7 +51,7 @@ def judge(mutant: Mutant | None, tests: Sequence[str], limit: float) -> Verdict:
     folder = Path(tempfile.mkdtemp(prefix="mutant-"))
     child = os.fork()
     if not child:
-        _run(mutant, source, tests, folder)
+        _run(mutant, source, tests, folder, watching)
     status = _waited(child, limit)
     seconds = round(time.monotonic() - started, 1)
     killer = (folder / "killer").read_text("utf-8") if (folder / "killer").exists() else ""
@@ -67,12 +67,33 @@ def judge(mutant: Mutant | None, tests: Sequence[str], limit: float) -> Verdict:
     return Verdict(KILLED, killer or f"exit code {code}", seconds)
 
 
-def duration(file: str) -> float:
-    """Seconds of a test file without any mutant, which must pass."""
-    verdict = judge(None, [file], 900)
+def reach(file: str) -> dict[str, Any]:
+    """A test file without any mutant, in which all must pass: its seconds, and per test seconds and what it calls.
+
+    Functions of the engine are named ``module function``. What fixtures and helpers keep is called by the first test
+    alone, so that a file counts as one that calls a function if any of its tests does.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="mutant-"))
+    verdict = judge(None, [file], 1800, watching=folder / "reach")
     if verdict.status != SURVIVED:
         raise RuntimeError(f"{file} fails without a mutant: {verdict.killer}")
-    return verdict.seconds
+    found = json.loads((folder / "reach").read_text("utf-8"))
+    shutil.rmtree(folder, ignore_errors=True)
+    return {"seconds": verdict.seconds, "tests": found}
+
+
+def chosen(reached: dict[str, dict[str, Any]], mutant: Mutant) -> list[str]:
+    """The tests that judge a mutant, of the files that call its function: those that do so themselves first."""
+    function = f"{mutant.module} {mutant.function}"
+    called = {name for found in reached.values() for _, names in found["tests"].values() for name in names}
+    everywhere = function not in called
+    first: list[tuple[float, str]] = []
+    then: list[tuple[float, str]] = []
+    for found in reached.values():
+        if everywhere or any(function in names for _, names in found["tests"].values()):
+            for test, (seconds, names) in found["tests"].items():
+                (first if function in names else then).append((seconds, test))
+    return [test for _, test in [*sorted(first), *sorted(then)]]
 
 
 def prepare() -> None:
@@ -100,7 +121,7 @@ def _waited(child: int, limit: float) -> int | None:
     return None
 
 
-def _run(mutant: Mutant | None, source: str | None, tests: Sequence[str], folder: Path) -> None:
+def _run(mutant: Mutant | None, source: str | None, tests: Sequence[str], folder: Path, watching: Path | None) -> None:
     code = 70
     try:
         os.setsid()
@@ -111,7 +132,10 @@ def _run(mutant: Mutant | None, source: str | None, tests: Sequence[str], folder
         if mutant is not None and source is not None:
             sys.meta_path.insert(0, _Finder(mutant.dotted, source))
         options = ("-x", "-q", "--tb=no", "-p", "no:cacheprovider", f"--basetemp={folder / 'tmp'}")
-        code = int(pytest.main([*options, *tests], plugins=[_First(folder / "killer")]))
+        files = dict.fromkeys(test.partition("::")[0] for test in tests)
+        plugins: list[object] = [_First(folder / "killer"), _InOrder(tests)]
+        plugins += [_Watching(watching)] if watching else []
+        code = int(pytest.main([*options, *files], plugins=plugins))
     finally:
         os._exit(code)
 
@@ -129,6 +153,56 @@ class _First:
     def pytest_collectreport(self, report: Any) -> None:
         if report.failed and not self._path.exists():
             self._path.write_text(report.nodeid, "utf-8")
+
+
+class _InOrder:
+    """Leaves the chosen tests, in their order; where only files are given, everything."""
+
+    def __init__(self, tests: Sequence[str]) -> None:
+        self._places = {test: place for place, test in enumerate(tests) if "::" in test}
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        if self._places:
+            items[:] = sorted(
+                (item for item in items if item.nodeid in self._places), key=lambda item: self._places[item.nodeid]
+            )
+
+
+class _Watching:
+    """Notes what every test calls, and how long it takes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._found: dict[str, tuple[float, list[str]]] = {}
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        seen: set[CodeType] = set()
+
+        def note(frame: FrameType, _event: str, _value: object) -> None:
+            seen.add(frame.f_code)
+
+        started = time.monotonic()
+        sys.setprofile(note)
+        try:
+            return (yield)
+        finally:
+            sys.setprofile(None)
+            names = {name for name in map(_function, seen) if name}
+            self._found[item.nodeid] = (round(time.monotonic() - started, 3), sorted(names))
+
+    def pytest_sessionfinish(self) -> None:
+        self._path.write_text(json.dumps(self._found), "utf-8")
+
+
+def _function(code: CodeType) -> str:
+    """``module function`` of a piece of the engine; what stands in a function counts as the function."""
+    path = Path(code.co_filename)
+    if not path.is_relative_to(ENGINE):
+        return ""
+    names = [name for name in code.co_qualname.split(".") if not name.startswith("<")]
+    return f"{path.relative_to(ENGINE)} {'.'.join(names)}"
 
 
 class _Finder(MetaPathFinder):

@@ -128,7 +128,7 @@ static inline float sima_tanh(float x)
     const float size = sima_abs(x);
     if (size < 0.625f) {
         const float square = x * x;
-        return (sima_polynomial(square, SIMA_TANH, 5) * square) * x + x;
+        return sima_signed((sima_polynomial(square, SIMA_TANH, 5) * square) * x + x, x);
     }
     const float far = 1.0f - 2.0f / (sima_exp(size + size) + 1.0f);
     return x < 0.0f ? -far : far;

@@ -33,6 +33,43 @@ typedef struct {
         }                                                                                                              \
     }
 
+/* For every axis of the result two places of the operand and what each counts; `blended` lists the axes where they differ. */
+typedef struct {
+    int axes, blended_count, blended[SIMA_AXES];
+    int64_t sizes[SIMA_AXES];
+    const int64_t *places[2][SIMA_AXES];
+    const float *weights[2][SIMA_AXES];
+} sima_blends;
+
+/* Corner by corner, the last blended axis fastest; a sum in double is rounded once. */
+SIMA_KERNEL void sima_blend(const float *values, float *results, const sima_blends *b)
+{
+    int64_t count = 1, at[SIMA_AXES] = {0};
+    for (int axis = 0; axis < b->axes; axis++)
+        count *= b->sizes[axis];
+    for (int64_t result = 0; result < count; result++) {
+        double sum = 0.0;
+        for (int corner = 0; corner < 1 << b->blended_count; corner++) {
+            int is_far[SIMA_AXES] = {0};
+            double weight = 1.0;
+            int64_t place = 0;
+            for (int k = 0; k < b->blended_count; k++)
+                is_far[b->blended[k]] = corner >> (b->blended_count - 1 - k) & 1;
+            for (int k = 0; k < b->blended_count; k++)
+                weight *= (double)b->weights[is_far[b->blended[k]]][b->blended[k]][at[b->blended[k]]];
+            for (int axis = 0; axis < b->axes; axis++)
+                place += b->places[is_far[axis]][axis][at[axis]];
+            sum += (double)values[place] * weight;
+        }
+        results[result] = (float)sum;
+        for (int axis = b->axes - 1; axis >= 0; axis--) {
+            if (++at[axis] < b->sizes[axis])
+                break;
+            at[axis] = 0;
+        }
+    }
+}
+
 /* One operand of a Concat: rows of `bytes` into rows of `row_bytes`, from `first` on. */
 SIMA_KERNEL void sima_join(const void *values, void *results, int64_t rows, int64_t bytes, int64_t row_bytes, int64_t first)
 {

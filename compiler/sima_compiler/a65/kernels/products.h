@@ -102,6 +102,44 @@ SIMA_KERNEL void sima_conv(const float *values, const float *weights, const floa
     }
 }
 
+/* The flat place in the map whose window's cell falls on a result, -1 where there is none. */
+static inline int64_t sima_spread_from(const sima_windows *w, const int64_t *result, const int64_t *cell)
+{
+    int64_t place = 0;
+    for (int axis = 0; axis < w->axes; axis++) {
+        const int64_t at = result[axis] + w->pads[axis] - cell[axis] * w->dilations[axis];
+        if (at < 0 || at % w->strides[axis] || at / w->strides[axis] >= w->map[axis])
+            return -1;
+        place = place * w->map[axis] + at / w->strides[axis];
+    }
+    return place;
+}
+
+SIMA_KERNEL void sima_conv_transpose(const float *values, const float *weights, const float *bias, float *results,
+                                     const sima_windows *w, int64_t samples, int64_t groups, int64_t inputs, int64_t outputs)
+{
+    for (int64_t map = 0; map < samples * groups * outputs; map++) {
+        const int64_t output = map % outputs, group = map / outputs % groups;
+        const float *maps = values + map / outputs * inputs * w->map_size;
+        int64_t at[SIMA_AXES] = {0};
+        for (int64_t result = 0; result < w->result_size; result++) {
+            double sum = bias ? (double)bias[group * outputs + output] : 0.0;
+            for (int64_t channel = 0; channel < inputs; channel++) {
+                const float *kernel = weights + ((group * inputs + channel) * outputs + output) * w->window_size;
+                int64_t cell[SIMA_AXES] = {0};
+                for (int64_t place = 0; place < w->window_size; place++) {
+                    const int64_t from = sima_spread_from(w, at, cell);
+                    if (from >= 0)
+                        sum += (double)maps[channel * w->map_size + from] * (double)kernel[place];
+                    sima_step(w->window, w->axes, cell);
+                }
+            }
+            *results++ = (float)sum;
+            sima_step(w->result, w->axes, at);
+        }
+    }
+}
+
 SIMA_KERNEL void sima_max_pool(const float *values, float *results, const sima_windows *w, int64_t maps)
 {
     for (int64_t map = 0; map < maps; map++, values += w->map_size) {

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from functools import reduce
 from math import prod
 
-from sima_compiler.a65.lowering.site import C_TYPES, Code, Lowering, Site, lines_of
+from sima_compiler.a65.lowering.site import C_TYPES, Code, Lowering, Site, lines_of, real
 from sima_compiler.ir.host import Dtype
+from sima_compiler.ir.host_rules.blending import blends
 from sima_compiler.ir.host_rules.moves import moves, steps
 
 #: Operators whose result has the operand's values in their order.
@@ -44,6 +45,29 @@ def _moved(site: Site) -> Code:
             )
         )
     return reduce(lambda one, other: one + other, parts)
+
+
+def _resize(site: Site) -> Code:
+    """Linear: tables of two places and two weights for every axis."""
+    if site.use.node.attributes.get("mode", "nearest") != "linear":
+        return _moved(site)
+    axes, code = blends(site.use), Code()
+    for number, axis in enumerate(axes):
+        for side, places, weights in (("near", axis.near, axis.near_weights), ("far", axis.far, axis.far_weights)):
+            code += site.table(f"{side}{number}", places.tolist())
+            if axis.is_blended:
+                code += site.table(f"{side}_weights{number}", map(real, weights), "float")
+    blended = [number for number, axis in enumerate(axes) if axis.is_blended]
+    places = [", ".join(site.named(f"{side}{number}") for number in range(len(axes))) for side in ("near", "far")]
+    weights = [
+        ", ".join(site.named(f"{side}_weights{n}") if n in blended else "NULL" for n in range(len(axes)))
+        for side in ("near", "far")
+    ]
+    sizes = ", ".join(str(len(axis.near)) for axis in axes)
+    counts = f"{len(axes)}, {len(blended)}, {{{', '.join(map(str, blended or [0]))}}}, {{{sizes}}}"
+    pointers = ", ".join("{" + ", ".join(f"{{{row}}}" for row in rows) + "}" for rows in (places, weights))
+    record = f"static const sima_blends {site.named('blends')} = {{{counts}, {pointers}}};"
+    return code + Code(tables=(record,)) + site.call("sima_blend", site.operand(0), site.results[0], site.at("blends"))
 
 
 def viewed(site: Site) -> Code:
@@ -138,10 +162,11 @@ def _scatter_nd(site: Site) -> Code:
     return code + site.made(f"sima_scatter_nd_{kind}", definition, *pointers, *sizes, site.count * width)
 
 
-_MOVED = ("Transpose", "Slice", "Split", "Expand", "Tile", "Pad", "DepthToSpace", "SpaceToDepth", "Resize")
+_MOVED = ("Transpose", "Slice", "Split", "Expand", "Tile", "Pad", "DepthToSpace", "SpaceToDepth")
 
 LOWERINGS: Mapping[str, Lowering] = {
     **dict.fromkeys(_MOVED, _moved),
+    "Resize": _resize,
     **dict.fromkeys(VIEWS, viewed),
     "Concat": _concat,
     "Trilu": _trilu,

@@ -10,7 +10,7 @@ from math import prod
 
 from sima_compiler.a65.lowering.site import Code, Lowering, Site, broadcast_steps, real
 from sima_compiler.ir.host_rules.moves import steps
-from sima_compiler.ir.host_rules.products import Windows, conv_windows, pool_counts, pool_windows
+from sima_compiler.ir.host_rules.products import Windows, conv_windows, pool_counts, pool_windows, transposed_windows
 
 
 def _matmul(site: Site) -> Code:
@@ -64,6 +64,13 @@ def _conv(site: Site) -> Code:
     pointers = (site.operand(0), site.operand(1), site.operand(2), site.results[0], site.at("windows"))
     sizes = (site.value(0).shape[0], groups, weights[1], weights[0] // groups)
     return _windows(site, conv_windows(site.use)) + site.call("sima_conv", *pointers, *sizes)
+
+
+def _conv_transpose(site: Site) -> Code:
+    weights, groups = site.value(1).shape, site.use.integer("group", 1)
+    pointers = (site.operand(0), site.operand(1), site.operand(2), site.results[0], site.at("windows"))
+    sizes = (site.value(0).shape[0], groups, weights[0] // groups, weights[1])
+    return _windows(site, transposed_windows(site.use)) + site.call("sima_conv_transpose", *pointers, *sizes)
 
 
 def _max_pool(site: Site) -> Code:
@@ -128,6 +135,7 @@ LOWERINGS: Mapping[str, Lowering] = {
     "MatMul": _matmul,
     "Gemm": _gemm,
     "Conv": _conv,
+    "ConvTranspose": _conv_transpose,
     "MaxPool": _max_pool,
     "GlobalMaxPool": _max_pool,
     "AveragePool": _average_pool,

@@ -13,7 +13,7 @@ import numpy as np
 from sima_compiler.ir.host import Dtype
 from sima_compiler.ir.host_rules.use import BOOLS, BYTES, FLOATS, INDICES, NUMBERS, Infer, Use, Value
 
-#: Coordinates of a nearest Resize that host kernels know.
+#: Coordinates of a Resize that host kernels know.
 COORDINATES = ("half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel")
 ROUNDINGS = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
 PAD_MODES = ("constant", "edge", "reflect", "wrap")
@@ -218,10 +218,10 @@ def _resize(use: Use) -> tuple[Value, ...]:
     use.knows(
         "mode", "coordinate_transformation_mode", "nearest_mode", "cubic_coeff_a", "extrapolation_value", "antialias"
     )
-    use.text("mode", "nearest", ("nearest",))
+    mode = use.text("mode", "nearest", ("nearest", "linear"))
     use.text("coordinate_transformation_mode", "half_pixel", COORDINATES)
     use.text("nearest_mode", "round_prefer_floor", ROUNDINGS)
-    value = use.value(0, FLOATS | BYTES | {Dtype.INT32})
+    value = use.value(0, FLOATS if mode == "linear" else FLOATS | BYTES | {Dtype.INT32})
     sizes, _ = nearest_sizes(use)
     use.require(0 not in value.shape and min(sizes, default=1) > 0, f"{value.shape} becomes {sizes}")
     return (Value(sizes, value.dtype),)

@@ -152,20 +152,24 @@ def _resize(use: Use) -> Moves:
     return _taken(use, [_nearest(use, *axis) for axis in zip(use.value(0).shape, sizes, scales, strict=True)])
 
 
-def _nearest(use: Use, size: int, wanted: int, scale: np.float32) -> Table:
-    """Source places along one axis, in the float32 arithmetic of onnxruntime."""
+def source_places(use: Use, size: int, wanted: int, scale: np.float32) -> npt.NDArray[np.float32]:
+    """Of a Resize: where each of ``wanted`` places of an axis lies among ``size``, in onnxruntime's float32."""
     place, half = np.arange(wanted).astype(np.float32), np.float32(0.5)
-    if size == wanted:
-        return np.arange(size)
     match use.node.attributes.get("coordinate_transformation_mode", "half_pixel"):
         case "asymmetric":
-            found = place / scale
+            return place / scale
         case "align_corners":
-            found = place * np.float32(size - 1) / np.float32(wanted - 1) if wanted > 1 else place * 0
+            return place * np.float32(size - 1) / np.float32(wanted - 1) if wanted > 1 else place * 0
         case "pytorch_half_pixel":
-            found = (place + half) / scale - half if wanted > 1 else place * 0
+            return (place + half) / scale - half if wanted > 1 else place * 0
         case _:
-            found = (place + half) / scale - half
+            return (place + half) / scale - half
+
+
+def _nearest(use: Use, size: int, wanted: int, scale: np.float32) -> Table:
+    if size == wanted:
+        return np.arange(size)
+    found, half = source_places(use, size, wanted, scale), np.float32(0.5)
     match use.node.attributes.get("nearest_mode", "round_prefer_floor"):
         case "round_prefer_ceil":
             index = np.floor(found + half)

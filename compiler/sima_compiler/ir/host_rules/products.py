@@ -114,6 +114,42 @@ def _conv(use: Use) -> tuple[Value, ...]:
     return (Value((value.shape[0], outputs, *conv_windows(use).sizes), Dtype.FLOAT32),)
 
 
+def transposed_windows(use: Use) -> Windows:
+    """The window of a ConvTranspose: ``pads`` are the places that the result leaves out, in front and behind."""
+    places, weights = use.value(0, FLOATS).shape[2:], use.value(1, FLOATS)
+    rank, kernel = len(places), weights.shape[2:]
+    use.require(use.listed("kernel_shape", kernel) == kernel, f"kernel_shape and weights of {weights.shape}")
+    strides = use.listed("strides", (1,) * rank, rank)
+    dilations = use.listed("dilations", (1,) * rank, rank)
+    more = use.listed("output_padding", (0,) * rank, rank)
+    pads = use.listed("pads", (0,) * 2 * rank, 2 * rank)
+    use.text("auto_pad", "NOTSET", ("NOTSET",))
+    use.require(min((*strides, *dilations, *kernel), default=1) > 0, "sizes, strides and dilations are positive")
+    use.require(min((*pads, *more), default=0) >= 0, f"pads {pads} and output_padding {more}: one is negative")
+    sizes = tuple(
+        strides[k] * (places[k] - 1) + more[k] + dilations[k] * (kernel[k] - 1) + 1 - pads[k] - pads[k + rank]
+        for k in range(rank)
+    )
+    use.require(min(sizes) > 0, f"pads {pads} leave {sizes}")
+    return Windows(kernel, strides, dilations, tuple(zip(pads[:rank], pads[rank:], strict=True)), sizes)
+
+
+def _conv_transpose(use: Use) -> tuple[Value, ...]:
+    use.arity(2, 3)
+    use.knows("auto_pad", "dilations", "group", "kernel_shape", "output_padding", "pads", "strides")
+    value, weights = use.value(0, FLOATS), use.value(1, FLOATS)
+    use.require(
+        value.rank == weights.rank >= 3 and 0 not in value.shape, f"{value.shape} and weights of {weights.shape}"
+    )
+    groups = use.integer("group", 1)
+    fits = groups > 0 and value.shape[1] == weights.shape[0] and weights.shape[0] % groups == 0
+    use.require(fits, f"{value.shape[1]} channels in {groups} groups and weights of {weights.shape}")
+    outputs = weights.shape[1] * groups
+    if use.has(2):
+        use.require(use.value(2, FLOATS).shape == (outputs,), f"a bias of {use.value(2).shape} for {outputs} channels")
+    return (Value((value.shape[0], outputs, *transposed_windows(use).sizes), Dtype.FLOAT32),)
+
+
 def pool_windows(use: Use) -> Windows:
     """The window of a pool; of a global one the whole map."""
     places = use.value(0).shape[2:]
@@ -196,6 +232,7 @@ RULES: Mapping[str, Infer] = {
     "MatMul": _matmul,
     "Gemm": _gemm,
     "Conv": _conv,
+    "ConvTranspose": _conv_transpose,
     "MaxPool": _pool(*_WINDOW, "storage_order"),
     "AveragePool": _pool(*_WINDOW, "count_include_pad"),
     "GlobalMaxPool": _pool(),

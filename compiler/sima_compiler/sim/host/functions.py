@@ -96,7 +96,7 @@ def tanh(x: Reals) -> Reals:
     x = np.asarray(x, np.float32)
     size = np.abs(x)
     square = x * x
-    near = (_polynomial(square, TANH) * square) * x + x
+    near = np.copysign((_polynomial(square, TANH) * square) * x + x, x)
     far = _f(1) - _f(2) / (exp(size + size) + _f(1))
     return np.where(size < _f(0.625), near, np.where(x < _f(0), -far, far))
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from sima_compiler.ir.host import Array
+from sima_compiler.ir.host_rules.blending import blends
 from sima_compiler.ir.host_rules.moves import FILL, Moves, moves, steps
 from sima_compiler.ir.host_rules.table import HOST_RULES
 from sima_compiler.ir.host_rules.use import Use
@@ -24,6 +25,26 @@ def _moved(use: Use, operands: Operands) -> tuple[Array, ...]:
     return tuple(
         _taken(value, found, value.dtype.type(0) if fill is None else fill.reshape(())) for found in moves(use)
     )
+
+
+def _resize(use: Use, operands: Operands) -> tuple[Array, ...]:
+    """Linear: in float64, corner by corner, the last blended axis fastest; rounded once."""
+    if use.node.attributes.get("mode", "nearest") != "linear":
+        return _moved(use, operands)
+    value, axes = present(operands, 0).reshape(-1).astype(np.float64), blends(use)
+    sums = np.zeros([len(axis.near) for axis in axes])
+    blended = [place for place, axis in enumerate(axes) if axis.is_blended]
+    for corner in np.ndindex(*(2,) * len(blended)):
+        is_far = dict(zip(blended, corner, strict=True))
+        place, weight = np.zeros((), np.int64), np.ones(())
+        for number, axis in enumerate(axes):
+            shape = [-1 if other == number else 1 for other in range(len(axes))]
+            place = place + (axis.far if is_far.get(number) else axis.near).reshape(shape)
+            if axis.is_blended:
+                weights = axis.far_weights if is_far[number] else axis.near_weights
+                weight = weight * weights.astype(np.float64).reshape(shape)
+        sums += value[place] * weight
+    return (sums.astype(np.float32),)
 
 
 def _taken(value: Array, found: Moves, fill: object) -> Array:
@@ -114,11 +135,12 @@ def _scatter_elements(use: Use, operands: Operands) -> Array:
     return result.reshape(value.shape)
 
 
-_MOVED = ("Transpose", "Slice", "Split", "Expand", "Tile", "Pad", "DepthToSpace", "SpaceToDepth", "Resize")
+_MOVED = ("Transpose", "Slice", "Split", "Expand", "Tile", "Pad", "DepthToSpace", "SpaceToDepth")
 _VIEWS = ("Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze")
 
 KERNELS: Mapping[str, Kernel] = {
     **dict.fromkeys(_MOVED, _moved),
+    "Resize": _resize,
     **dict.fromkeys(_VIEWS, _viewed),
     "Concat": _concat,
     "Trilu": _trilu,

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sima_compiler.ir.host import Array
-from sima_compiler.ir.host_rules.products import Windows, conv_windows, pool_counts, pool_windows
+from sima_compiler.ir.host_rules.products import Windows, conv_windows, pool_counts, pool_windows, transposed_windows
 from sima_compiler.ir.host_rules.use import Use
 from sima_compiler.sim.host.kernel import Kernel, Operands, optional, present
 
@@ -84,6 +84,27 @@ def _conv(use: Use, operands: Operands) -> Array:
     return sums.astype(np.float32).reshape(value.shape[0], outputs, *found.sizes)
 
 
+def _conv_transpose(use: Use, operands: Operands) -> Array:
+    """Each input value spreads its window; a result adds channel by channel, then cell by cell."""
+    value, weights, bias = present(operands, 0), present(operands, 1), optional(operands, 2)
+    found, groups = transposed_windows(use), use.integer("group", 1)
+    # What a Conv of the result would read: the same cells, the other way round.
+    turned = Windows(found.kernel, found.strides, found.dilations, found.pads, value.shape[2:])
+    inputs, outputs = weights.shape[0] // groups, weights.shape[1]
+    grouped = value.astype(np.float64).reshape(value.shape[0], groups, inputs, *value.shape[2:])
+    kernel = weights.astype(np.float64).reshape(groups, inputs, *weights.shape[1:])
+    ones = (1,) * len(found.sizes)
+    sums = np.zeros((value.shape[0], groups, outputs, *found.sizes))
+    if bias is not None:
+        sums += bias.reshape(groups, outputs, *ones)
+    windows = list(cells(turned, found.sizes))
+    for channel in range(inputs):
+        for cell, read, written in windows:
+            factors = kernel[(slice(None), channel, slice(None), *cell)].reshape(1, groups, outputs, *ones)
+            sums[(..., *written)] += grouped[(slice(None), slice(None), channel, *read)][:, :, None] * factors
+    return sums.astype(np.float32).reshape(value.shape[0], groups * outputs, *found.sizes)
+
+
 def _max_pool(use: Use, operands: Operands) -> Array:
     value, found = present(operands, 0), pool_windows(use)
     result = np.full((*value.shape[:2], *found.sizes), -np.inf, np.float32)
@@ -105,6 +126,7 @@ KERNELS: Mapping[str, Kernel] = {
     "MatMul": _matmul,
     "Gemm": _gemm,
     "Conv": _conv,
+    "ConvTranspose": _conv_transpose,
     "MaxPool": _max_pool,
     "GlobalMaxPool": _max_pool,
     "AveragePool": _average_pool,

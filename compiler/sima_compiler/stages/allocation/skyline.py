@@ -42,7 +42,7 @@ Flags = npt.NDArray[np.bool_]
 def build_up(buffers: Sequence[Buffer], orders: Sequence[Order], limit: int, work: int) -> Solution | None:
     """A solution with a peak of at most ``limit``, or None where that much work finds none."""
     lower, upper = (np.array(column, np.int64) for column in zip(*((b.lower, b.upper) for b in buffers), strict=True))
-    moments = _moments(lower, upper)
+    moments = crowd_moments(lower, upper)
     left = work // (STEP_WORK + len(buffers) * len(moments) // CELLS)
     if left < len(buffers):
         return None
@@ -50,7 +50,7 @@ def build_up(buffers: Sequence[Buffer], orders: Sequence[Order], limit: int, wor
     steps, dice = PATIENCE * len(buffers), Dice(1)
     for turn in count():
         for order in orders:
-            descent = _Descent(tables, _preference(order, SHUFFLE * turn, dice))
+            descent = _Descent(tables, shuffled(order, turn, dice))
             left -= descent.run(min(steps, left))
             if descent.found:
                 return solution_of(buffers, descent.offsets)
@@ -60,9 +60,10 @@ def build_up(buffers: Sequence[Buffer], orders: Sequence[Order], limit: int, wor
     raise AssertionError("every descent takes a step")
 
 
-def _preference(order: Order, reach: int, dice: Dice) -> list[int]:
-    """The rank of every buffer; with a ``reach``, up to that many places later than it stands."""
+def shuffled(order: Order, turn: int, dice: Dice) -> list[int]:
+    """The rank of every buffer; from the second ``turn`` on later than it stands, by `SHUFFLE` places more each."""
     ranks = [0] * len(order)
+    reach = SHUFFLE * turn
     for place, index in enumerate(order):
         ranks[index] = 64 * place + (dice.below(64 * reach) if reach else 0)
     return ranks
@@ -91,7 +92,7 @@ class _Tables:
         return _Tables(lives, together, sizes, alignments, limit)
 
 
-def _moments(lower: Integers, upper: Integers) -> Integers:
+def crowd_moments(lower: Integers, upper: Integers) -> Integers:
     """One moment of every crowd: the beginnings of lives after which one ends before another begins."""
     begins, ends = np.unique(lower), np.unique(upper)
     following = np.append(begins[1:], ends[-1])

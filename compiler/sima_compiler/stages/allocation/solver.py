@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sima_compiler.stages.allocation.arrangement import first_fit
+from sima_compiler.stages.allocation.backjump import fitted
 from sima_compiler.stages.allocation.conflicts import Neighbours, neighbours_of, pairs_of
 from sima_compiler.stages.allocation.orders import Order, greedy_orders
 from sima_compiler.stages.allocation.problem import Problem
@@ -26,19 +27,21 @@ class Effort:
 
     ``build`` is for branch and bound, once for the lower bound and once for the capacity, when the best greedy order
     ends above the capacity; ``lower`` likewise when it fits and ends above the lower bound. What is not solved then is
-    left to local search: ``fit`` for the capacity, ``best`` for the lower bound. Where more than ``pairs`` pairs of
+    left, for the capacity, to the search that turns back further (``jump``) and to local search (``fit``), which also
+    goes on to the lower bound (``best``). Where more than ``pairs`` pairs of
     buffers live together, they are placed in order of time alone.
     """
 
     build: int = 600_000
     lower: int = 600_000
     fit: int = 600_000
+    jump: int = 0
     best: int = 0
     pairs: int = 300_000
 
 
 #: What somebody who asks for the lowest peak, and not for a quick answer, gets.
-THOROUGH = Effort(build=6_000_000, lower=6_000_000, fit=3_000_000, best=3_000_000, pairs=1 << 62)
+THOROUGH = Effort(build=6_000_000, lower=6_000_000, jump=60_000_000, fit=3_000_000, best=3_000_000, pairs=1 << 62)
 
 
 def solve(problem: Problem, effort: Effort = THOROUGH) -> Solution:
@@ -57,6 +60,9 @@ def solve(problem: Problem, effort: Effort = THOROUGH) -> Solution:
         tried.append((found, order))
     best = min((found for found, _ in tried), key=_peak)
     best = _built(problem, [order for _, order in tried], best, effort)
+    if effort.jump and problem.lower_bound <= problem.capacity < best.peak:
+        found = fitted(buffers, neighbours, [order for _, order in tried], problem.capacity, effort.jump)
+        best = found or best
     tried.sort(key=lambda entry: entry[0].peak)
     return _searched(problem, neighbours, [order for _, order in tried], best, effort)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -64,7 +65,7 @@ def _as_convolution(builder: Builder, step: Step, attributes: TableAttributes) -
 
     None where for any byte of any channel this gives another result than its table.
     """
-    if not _lies_as_channels(builder, step, attributes.axis):
+    if not _may_be_channels(builder, step, attributes):
         return None
     source, target = builder.tensor(step.inputs[0]).quant, builder.tensor(step.output).quant
     straight = _line(attributes.line, target)
@@ -82,12 +83,17 @@ def _as_convolution(builder: Builder, step: Step, attributes: TableAttributes) -
     return None
 
 
-def _lies_as_channels(builder: Builder, step: Step, axis: int) -> bool:
-    """Whether the places are channels: the first axis of an image; elsewhere the last one, where it is stored so."""
+#: Moves that cost more than a copy to channels and one back: each starts anew, some 30 cycles, for a place or few.
+MANY_MOVES = 16
+
+
+def _may_be_channels(builder: Builder, step: Step, attributes: TableAttributes) -> bool:
+    """Whether the places are channels, or worth a copy there: the first axis of an image, elsewhere the last one."""
     rank = len(builder.tensor(step.output).shape)
     if rank == 3:
-        return axis == 0
-    return axis == rank - 1 and canonical(builder, step.inputs[0])
+        return attributes.axis == 0
+    many = sum(1 for _ in islice(_runs(attributes.tables), MANY_MOVES + 1)) > MANY_MOVES
+    return attributes.axis == rank - 1 and (many or canonical(builder, step.inputs[0]))
 
 
 def _line(line: tuple[Float32Array, Float32Array] | None, target: Quantization) -> Convolution | None:

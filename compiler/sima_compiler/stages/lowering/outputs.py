@@ -12,7 +12,7 @@ Always holds: an output's map is whole, is no input, serves no other output, and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from sima_compiler.ir.layers import Copy, FeatureMap, Layout
@@ -22,11 +22,14 @@ from sima_compiler.stages.lowering.feature_maps import new_map, packed_where_it_
 from sima_compiler.stages.lowering.views import View, is_whole, reshaped, storage_axes
 
 
-def claim_outputs(builder: Builder) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Names of the outputs' maps in the graph's order, and the maps to rename (old name -> new name)."""
+def claim_outputs(builder: Builder, plain: Collection[str] = ()) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Names of the outputs' maps in the graph's order, and the maps to rename (old name -> new name).
+
+    Outputs that are ``plain`` are stored in the order of axes that inputs have.
+    """
     claimed: dict[str, str] = {}
     names: list[str] = []
-    owners = _owners(builder)
+    owners = _owners(builder, plain)
     for position, name in enumerate(builder.graph.outputs):
         view = _home(builder, name)
         if owners.get(view.source) == position:
@@ -47,6 +50,11 @@ def packed_outputs(maps: Mapping[str, FeatureMap], outputs: tuple[str, ...], lan
     }
 
 
+def laid_out(maps: Mapping[str, FeatureMap], layouts: Mapping[str, Layout]) -> dict[str, FeatureMap]:
+    """The maps, those of inputs and outputs in the layouts that were asked for."""
+    return {name: replace(found, layout=layouts[name]) if name in layouts else found for name, found in maps.items()}
+
+
 def _home(builder: Builder, name: str) -> View:
     """Where an output lies: on the map of its own name if there is one, else wherever it was found last."""
     own = builder.maps.get(name)
@@ -65,7 +73,7 @@ def _claim(builder: Builder, name: str, view: View) -> None:
         builder.drafts[index] = replace(draft, sources=draft.sources + view.sources)
 
 
-def _owners(builder: Builder) -> dict[str, int]:
+def _owners(builder: Builder, plain: Collection[str]) -> dict[str, int]:
     """Which output (by position) each map may become: the one of its own name first, else the first that fits."""
     owners: dict[str, int] = {}
     order = sorted(enumerate(builder.graph.outputs), key=lambda pair: pair[1] not in builder.maps)
@@ -73,6 +81,8 @@ def _owners(builder: Builder) -> dict[str, int]:
         view = _home(builder, name)
         found = builder.maps[view.source]
         stands_alone = is_whole(view, found.elements) and storage_axes(view) is not None
+        if name in plain:
+            stands_alone = stands_alone and storage_axes(view) == new_map(builder.tensor(name)).source_axes
         if stands_alone and found.layout is Layout.HWC16 and view.source not in builder.graph.inputs:
             owners.setdefault(view.source, position)
     return owners

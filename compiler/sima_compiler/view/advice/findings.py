@@ -12,6 +12,7 @@ from __future__ import annotations
 from sima_compiler.view.advice.channels import idle_lanes
 from sima_compiler.view.advice.depthwise import large_kernels, many_channels
 from sima_compiler.view.advice.evidence import LEAST_SHARE
+from sima_compiler.view.advice.hosts import host_switches
 from sima_compiler.view.advice.larger_batch import larger_batch
 from sima_compiler.view.advice.limits import batch_limit, padded_outputs, spills
 from sima_compiler.view.records import Finding, View
@@ -31,6 +32,7 @@ def findings_of(view: View) -> tuple[Finding, ...]:
         spills(view, layers),
         batch_limit(view),
         padded_outputs(view),
+        *host_switches(view),
     )
     kept = [one for one in found if one is not None and (one.cycles is None or one.cycles >= runtime * LEAST_SHARE)]
     return tuple(sorted(kept, key=lambda one: (-(one.cycles or 0), -(one.bytes or 0))))

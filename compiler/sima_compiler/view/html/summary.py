@@ -10,6 +10,7 @@ from __future__ import annotations
 from importlib import resources
 
 from sima_compiler.view import units, wordings
+from sima_compiler.view.hosts import host_markup
 from sima_compiler.view.html.archive import archive_html
 from sima_compiler.view.html.batch import batch_html
 from sima_compiler.view.html.causes import causes_html
@@ -35,6 +36,7 @@ def summary_html(view: View) -> Markup:
         _header(view),
         _facts(view),
         *(tag("p", sentence) for sentence in (view.batch.sentence, view.host_sentence) if sentence),
+        host_markup(view.host_layers) if view.host_layers else "",
         _notes("Warnings", view.warnings),
         tag("section", *explorer, data_sima_upgrade="explorer"),
         tag("section", tag("h4", "Batch sizes"), batch_html(view)) if view.kind == "archive" else "",

@@ -41,9 +41,8 @@ WIDGETS: tuple[type[ViewWidget], ...] = (StatsExplorer, ArchiveTree, BatchNegoti
 
 
 def in_a_notebook(forms: Any) -> int:
-    """Bytes that an output takes in a notebook's file without its indentation: texts are lists of lines."""
-    lines = {kind: form.splitlines(keepends=True) if isinstance(form, str) else form for kind, form in forms.items()}
-    return len(json.dumps(lines, ensure_ascii=False).encode())
+    """Bytes that an output takes in a notebook's file, without the file's own layout."""
+    return len(json.dumps(forms, ensure_ascii=False).encode())
 
 
 def crowded(layers: int, rows: int, letters: int, seed: int = 0) -> View:

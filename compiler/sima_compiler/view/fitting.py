@@ -75,10 +75,5 @@ def most_bytes(layers: int) -> int:
 
 
 def saved_bytes(forms: Forms) -> int:
-    """Bytes of an output in a notebook's file, where a text is a list of lines; the file's indentation is not ours."""
-    text = json.dumps(forms, ensure_ascii=False)
-    return len(text.encode("utf-8", "surrogatepass")) + _LINE_BYTES * text.count("\\n") + _LIST_BYTES * len(forms)
-
-
-#: What a line of text costs beside its letters: quotes, a comma and a blank; and a list of lines its brackets.
-_LINE_BYTES, _LIST_BYTES = 4, 2
+    """Bytes of an output in a notebook's file; how the file is indented and splits its texts is not ours."""
+    return len(json.dumps(forms, ensure_ascii=False).encode("utf-8", "surrogatepass"))

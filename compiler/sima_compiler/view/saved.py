@@ -189,7 +189,7 @@ def _used(view: View) -> Palette:
 
 #: Wordings of the static form, and of the views of batch sizes and archives.
 _WORDS_OF_OTHERS = {
-    *("clock_assumed", "cycles_run", "cycles_static", "levers_not_planned", "no_candidates", "unknown_batch"),
+    *("clock_assumed", "cycles_run", "cycles_static", "levers_not_planned", "no_candidates", "run", "unknown_batch"),
 }
 
 

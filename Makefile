@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-long mutate test-wheel lint lab bench bench-ui gallery views clean
+.PHONY: help demo test test-long mutate test-wheel lint lab bench bench-ui gallery views digits clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +48,9 @@ gallery: .venv/.stamp-dev ## Try real networks from public packages (needs the n
 
 views: .venv/.stamp-dev ## Build the browser side from labextension/src (only needed after changing it)
 	@for step in contract format build pack; do $(BIN)/python -m tests.support.node $$step || exit 1; done
+
+digits: .venv/.stamp-dev ## Train the digit network of the tutorials again (half a minute)
+	@$(BIN)/python notebooks/digits/train.py
 
 clean: ## Remove the environment, caches and build products
 	@rm -rf .venv build dist demo labextension/node_modules .pytest_cache .ruff_cache .hypothesis

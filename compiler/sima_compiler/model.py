@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import warnings
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +25,10 @@ from sima_compiler.frontend.frames import with_activations
 from sima_compiler.frontend.input_shapes import InputShapes, with_input_shapes
 from sima_compiler.frontend.loading import OnnxModel, first_bytes, load_onnx, parse_onnx
 from sima_compiler.frontend.onnx_qdq import Reading, ending_on_mla, read_onnx
-from sima_compiler.ir.graph import Graph
+from sima_compiler.ir.graph import Float32Array, Graph
 from sima_compiler.ir.host import Array
 from sima_compiler.ir.network import Network, host_segments, output_shapes
+from sima_compiler.keywords import check_name, check_options, log_level_of_call, refuse_caching, warn_ignored
 from sima_compiler.machine.description import Machine
 from sima_compiler.options import L2CachingMode, TensorTessellateParameters
 from sima_compiler.progress import ProgressCallback
@@ -38,6 +36,7 @@ from sima_compiler.tessellation import direct_layouts
 
 if TYPE_CHECKING:
     from sima_compiler.frontend.calibration import CalibrationData
+    from sima_compiler.view.accuracy import LayerErrors
     from sima_compiler.view.check import CheckReport
 
 
@@ -60,7 +59,7 @@ class Model:
         Raises:
             ModelError: float, damaged, or beyond this compiler; OptionError: the name is no file name.
         """
-        _check_name(name)
+        check_name(name)
         self._name = name
         self._source = source
         self._mla_only = mla_only
@@ -149,7 +148,7 @@ class Model:
             OutputError: with the system's reason; nothing half-written is left.
         """
         chosen = str(name or self._name).removesuffix(SUFFIX)
-        _check_name(chosen)
+        check_name(chosen)
         return write_sima(self._onnx, chosen, self._source, Path(output_directory))
 
     def renamed(self, name: str) -> Model:
@@ -223,6 +222,47 @@ class Model:
         results = run_network(self.network, inputs)
         return [results[name] for name in self.network.outputs]
 
+    def evaluate(
+        self,
+        data: Iterable[tuple[Mapping[str, npt.ArrayLike], Any]],
+        criterion: Callable[[list[Array], Any], float],
+    ) -> float:
+        """The mean over all samples of ``criterion(outputs, labels)``, a number for the samples of one piece of data.
+
+        ``data``: pairs of ({input name: array, samples in front}, labels), the labels being whatever the criterion
+        takes.
+
+        Raises:
+            InputError: there is no data, or it does not fit.
+        """
+        from sima_compiler.accuracy import evaluate
+
+        return evaluate(self.execute, data, criterion)
+
+    def analyze_quantization_error(
+        self,
+        data: Iterable[Mapping[str, npt.ArrayLike]],
+        error_metric: Callable[[Float32Array, Float32Array], float],
+        *,
+        local_feed: bool = False,
+    ) -> LayerErrors:
+        """``error_metric(reference, ours)`` of every layer, averaged over all samples of ``data``.
+
+        The reference is this network without rounding, its ranges limited as they are. ``local_feed``: every layer
+        reads the reference's values, so that the error is its own; else what the quantized network gave.
+
+        Raises:
+            InputError: there is no data, or it does not fit.
+            UnsupportedError: host layers stand between those of the MLA.
+        """
+        from sima_compiler.accuracy import exact_values, layer_errors
+
+        if len([segment for segment in self.network.segments if isinstance(segment, Graph)]) != 1:
+            raise UnsupportedError("layers of the MLA stand on both sides of host layers: their errors mix",
+                                   hint="cut the network: model.ending(cut_at=[...])")  # fmt: skip
+        exact = exact_values(self.graph, self.to_onnx(), self.origins)
+        return layer_errors(self.graph, exact, data, error_metric, local_feed=local_feed)
+
     def to_onnx(self, uint8: bool = False) -> OnnxModel:
         """The network as QDQ ONNX: float32 in and out, symbolic batch, ending where the archive ends.
 
@@ -266,11 +306,11 @@ class Model:
                 the MLA reads what host layers make. MissingExtraError: host layers, and no cross compiler for them.
             MachineError, DoesNotFitError, OutputError, CompileInterrupted: as their names say.
         """
-        _check_options(
+        check_options(
             batch_size, {"compress": compress, "exact": exact, "levers": levers, "mla_only": mla_only}, quads, log_level
         )
-        _refuse_caching(l2_caching_mode)
-        _warn_ignored(preserve, sdk_keywords)
+        refuse_caching(l2_caching_mode)
+        warn_ignored(preserve, sdk_keywords)
         ended = self.ending(cut_at, mla_only=mla_only) if cut_at or mla_only else self
         chosen = machine if isinstance(machine, Machine) else Machine.load(machine)
         options = CompileOptions(
@@ -285,7 +325,7 @@ class Model:
             levers=levers,
             layouts=direct_layouts(ended.network, tessellate_parameters or {}),
         )
-        with _log_level(log_level):
+        with log_level_of_call(log_level):
             return compile_network(ended.network, options)
 
     def to_bytes(self) -> bytes:
@@ -336,51 +376,6 @@ def _names_of(tensors: object) -> tuple[str, ...]:
     if isinstance(tensors, str) or not isinstance(tensors, Sequence):
         raise OptionError(f"cut_at is {tensors!r}, expected a list of tensor names", hint="cut_at=[NAME]")
     return tuple(str(name) for name in tensors)
-
-
-def _check_name(name: str) -> None:
-    if not name or name in (".", "..") or any(mark in name for mark in "/\\\0"):
-        raise OptionError(f"model name {name!r} cannot be a file name", hint="use letters, digits, '-', '_' and '.'")
-
-
-def _check_options(batch_size: object, switches: Mapping[str, object], quads: object, log_level: object) -> None:
-    numbers = {"batch_size": batch_size} | ({} if quads is None else {"quads": quads})
-    for label, value in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-            raise OptionError(f"{label} is {value!r}, expected a whole number of at least 1")
-    for label, value in switches.items():
-        if not isinstance(value, bool):
-            raise OptionError(f"{label} is {value!r}, expected True or False")
-    if log_level is not None and (isinstance(log_level, bool) or not isinstance(log_level, int) or log_level < 0):
-        raise OptionError(f"log_level is {log_level!r}, expected a level of the logging module")
-
-
-def _refuse_caching(l2_caching_mode: object) -> None:
-    if l2_caching_mode is not L2CachingMode.NONE:
-        raise UnsupportedError(
-            f"l2_caching_mode {l2_caching_mode!r} has no public meaning, and this machine has no L2 cache",
-            hint="use L2CachingMode.NONE",
-        )
-
-
-def _warn_ignored(preserve: object, sdk_keywords: Mapping[str, object]) -> None:
-    ignored = [*sorted(sdk_keywords), *(["preserve"] if preserve is not True else [])]
-    if ignored:
-        warnings.warn(f"Model.compile ignores {', '.join(ignored)}: the vendor's SDK has it, this compiler does not",
-                      stacklevel=3)  # fmt: skip
-
-
-@contextmanager
-def _log_level(level: int | None) -> Generator[None, None, None]:
-    """Set the package's logger for the duration of a call."""
-    logger = logging.getLogger("sima_compiler")
-    before = logger.level
-    if level:
-        logger.setLevel(level)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
 
 
 __all__ = ["CompileResult", "Model", "quantize"]

@@ -31,12 +31,13 @@ FIRST, SECOND, TINY = 0.9, 0.999, 1e-8
 
 
 def main() -> int:
+    """Train, say how good it became, and write both files."""
     images, labels = _digits()
     order = np.random.default_rng(SEED).permutation(len(images))
     kept, rest = order[:KEPT_BACK], order[KEPT_BACK:]
     parameters = _trained(images[rest], labels[rest])
     accuracy = float((_scores(parameters, images[kept]).argmax(1) == labels[kept]).mean())
-    print(f"{accuracy:.1%} of {KEPT_BACK} images that were kept back are recognised")
+    sys.stdout.write(f"{accuracy:.1%} of {KEPT_BACK} images that were kept back are recognised\n")
     onnx.save(_onnx(parameters), FOLDER / "digits.onnx")
     np.savez_compressed(
         FOLDER / "digits.npz",
@@ -104,7 +105,7 @@ def _forward(parameters: Parameters, images: Array) -> dict[str, Array]:
     kept: dict[str, Array] = {"x0": images}
     for index in (1, 2, 3):
         before = kept[f"x{index - 1}"]
-        if index == 3:  # noqa: PLR2004
+        if index == 3:
             kept["pooled"] = before = _blocks(before).max((3, 5))
         sums = _convolved(before, parameters[f"w{index}"])
         kept[f"x{index}"] = np.maximum(sums + parameters[f"b{index}"][:, None, None], 0)
@@ -123,13 +124,13 @@ def _gradients(parameters: Parameters, images: Array, labels: npt.NDArray[np.int
     back = (wrong @ parameters["w4"]).reshape(kept["x3"].shape)
     for index in (3, 2, 1):
         back = back * (kept[f"x{index}"] > 0)
-        before = kept["pooled"] if index == 3 else kept[f"x{index - 1}"]  # noqa: PLR2004
+        before = kept["pooled"] if index == 3 else kept[f"x{index - 1}"]
         weights = parameters[f"w{index}"]
         by_output = back.transpose(1, 0, 2, 3).reshape(len(weights), -1)
         found[f"w{index}"] = (by_output @ _windows(before)).reshape(weights.shape)
         found[f"b{index}"] = by_output.sum(1)
         back = _convolved(back, weights[:, :, ::-1, ::-1].transpose(1, 0, 2, 3))
-        if index == 3:  # noqa: PLR2004
+        if index == 3:
             back = _unpooled(back, kept["x2"], kept["pooled"])
     return found
 

@@ -10,12 +10,13 @@ import functools
 from pathlib import Path
 
 from sima_compiler.archive.reader import Archive
-from sima_compiler.compilation import CompileOptions, CompileResult, compile_graph
+from sima_compiler.compilation import CompileOptions, CompileResult, compile_network
 from sima_compiler.errors import OptionError, SimaError
 from sima_compiler.files.scratch import scratch_folder
 from sima_compiler.files.whole import write_whole
 from sima_compiler.ir.another_size import FixedSize, at_size, input_size
 from sima_compiler.ir.graph import Graph
+from sima_compiler.ir.network import Network, network_of
 from sima_compiler.model import Model
 from sima_compiler.sweeping.points import SweepPoint, SweptNetwork
 from sima_compiler.view.sweep import SweepRow
@@ -38,7 +39,7 @@ def failed_point(point: SweepPoint, problem: str, problem_type: str) -> SweepRow
 
 
 def _compiled(network: SweptNetwork, point: SweepPoint, archives: Path | None) -> SweepRow:
-    graph = _sized(_graph(network), point)
+    sized = _sized(_network(network), point)
     with scratch_folder("sweep") as folder:
         options = CompileOptions(
             output_path=folder,
@@ -48,26 +49,33 @@ def _compiled(network: SweptNetwork, point: SweepPoint, archives: Path | None) -
             quads=point.quads,
             source_checksum=point.checksum,
         )
-        result = compile_graph(graph, options)
+        result = compile_network(sized, options)
         kept = _kept(result.path, archives / point.key) if archives else None
         return _measured(point, result, str(kept or ""))
 
 
 @functools.lru_cache(maxsize=_KEPT_NETWORKS)
-def _graph(network: SweptNetwork) -> Graph:
+def _network(network: SweptNetwork) -> Network:
     # No source: its name would stand in the archive, whose size must not depend on where the network was read from.
-    return Model.from_bytes(network.read(), network.name).graph
+    return Model.from_bytes(network.read(), network.name).network
 
 
-def _sized(graph: Graph, point: SweepPoint) -> Graph:
+def _sized(network: Network, point: SweepPoint) -> Network:
     if point.input_size is None:
-        return graph
-    own = input_size(graph)
-    found = own if isinstance(own, FixedSize) else at_size(graph, own, *point.input_size)
+        return network
+    found = _told(network, *point.input_size)
     if isinstance(found, FixedSize):
         raise OptionError(f"{point.size_text}: the network is tied to its size: {found.reason}",
                           hint="export the model at that size and sweep it on its own")  # fmt: skip
-    return found
+    return network_of(found)
+
+
+def _told(network: Network, rows: int, columns: int) -> Graph | FixedSize:
+    (graph, *others) = network.segments
+    if others or not isinstance(graph, Graph):
+        return FixedSize("host layers of it have shapes of their own")
+    own = input_size(graph)
+    return own if isinstance(own, FixedSize) else at_size(graph, own, rows, columns)
 
 
 def _kept(archive: Path, folder: Path) -> Path:

@@ -29,6 +29,7 @@ from sima_compiler.ir.host import HostSegment, HostTensor
 from sima_compiler.ir.host_layout import in_storage_order
 from sima_compiler.ir.layers import FeatureMap, Layout, Segment
 from sima_compiler.ir.network import HostPart, Network, host_segments
+from sima_compiler.ir.verdict import MOST_NAMED
 from sima_compiler.machine.description import Machine
 from sima_compiler.negotiate import Negotiation
 from sima_compiler.pipeline import ConstantStore, Target, assemble, lower
@@ -38,6 +39,8 @@ from sima_compiler.reporting.joining import WholeCompile
 from sima_compiler.tessellation import check_layouts
 
 Member = tuple[str, bytes]
+#: Part of the network's multiply-accumulates from which a host layer is warned about: below it, it is a tail's.
+HEAVY_SHARE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +165,22 @@ def _whole(network: Network, found: Agreement, stages: Sequence[BuiltMla | Built
         negotiation=found.whole,
         verdict=network.verdict,
         cut=network.cut,
-        warnings=(*network.warnings, *(f"left to the host: {cut}" for cut in network.cut)),
+        warnings=(
+            *network.warnings,
+            *_heavy_host_layers(network),
+            *(f"left to the host: {cut}" for cut in network.cut),
+        ),
     )
+
+
+def _heavy_host_layers(network: Network) -> Iterator[str]:
+    """A sentence where the A65, a thousand times slower at products, has a part of the work that counts."""
+    heavy = [found for found in network.placements if found.share >= HEAVY_SHARE]
+    if heavy:
+        share = 100 * sum(found.share for found in heavy)
+        named = ", ".join(f"{found.operator} {found.node!r}" for found in heavy[:MOST_NAMED])
+        more = f" and {len(heavy) - MOST_NAMED} more" if len(heavy) > MOST_NAMED else ""
+        yield f"{share:.3g} % of the multiply-accumulates run on the A65: {named}{more}"
 
 
 # --- members ----------------------------------------------------------------------------------------------------------

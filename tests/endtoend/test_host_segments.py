@@ -15,6 +15,7 @@ from sima_compiler import Archive, Model, UnsupportedError, simulate
 from sima_compiler.archive.grammar import validate
 from sima_compiler.cli import main
 from sima_compiler.simulation import random_inputs
+from sima_compiler.view import view_of
 from tests.support import headed
 from tests.support.judges import assert_judges_agree, assert_reference_agrees, model_inputs
 
@@ -115,6 +116,25 @@ def test_the_mla_alone_leaves_the_tail_to_the_host_and_refuses_a_middle(tmp_path
     with pytest.raises(UnsupportedError, match="between segments of the MLA") as caught:
         Model.from_onnx(headed.interrupted(), mla_only=True)
     assert "--cut-at" in caught.value.hint
+
+
+def test_work_on_the_a65_that_counts_is_warned_about(judged: Judged) -> None:
+    report = judged.archive.report
+    assert report is not None
+    warned = [warning for warning in report.warnings if "multiply-accumulates run on the A65" in warning]
+    heavy = [layer for layer in report.host_layers if layer.share >= 0.01]
+    assert len(warned) == bool(heavy)
+    assert all(layer.node in warned[0] for layer in heavy)
+
+
+def test_the_profiler_says_what_a_switch_costs(judged: Judged) -> None:
+    """Its bytes are those of the segment's buffers, its steps those of the EV74 around it and its own."""
+    findings = [found for found in view_of(judged.archive).findings if found.kind == "host_segment"]
+    plugins = [plugin for plugin in judged.archive.mpk.plugins if plugin.processor == "A65"]
+    assert len(findings) == len(plugins)
+    sizes = [sum(port.size or 0 for port in (*plugin.inputs, *plugin.outputs)) for plugin in plugins]
+    assert sorted(found.bytes or 0 for found in findings) == sorted(sizes)
+    assert all((found.steps or 0) > 1 for found in findings)
 
 
 def test_a_network_ends_where_it_is_cut(tmp_path: Path) -> None:

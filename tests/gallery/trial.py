@@ -107,7 +107,7 @@ def _broken(network: str, form: str, error: Exception) -> Outcome:
 
 
 def _attempt(network: str, form: str, original: Path, values: tuple[float, float]) -> Outcome:
-    model = Model.from_onnx(original)
+    model = Model.from_onnx(original, mla_only=True)  # host layers have judges of their own
     judge = Outside(original, model.graph.outputs)
     batches = tuple(_batch(original, model, judge, size, values) for size in BATCHES)
     inside = _inside(original, model, judge, values)

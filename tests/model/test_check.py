@@ -172,10 +172,25 @@ def test_types_of_other_widths_are_called_by_their_names(
 def test_an_obstacle_without_advice_of_its_own_says_how_to_end_in_front_of_it() -> None:
     pen = QdqGraph()
     first = convolution(pen, pen.input((4, 8, 8)))
-    pen.output(pen.pair(pen.op("MaxPool", first, kernel_shape=[2, 2], dilations=[3, 3])))
+    pen.output(pen.pair(pen.op("Sinh", first)))
     (obstacle,) = Model.check(pen.model()).obstacles
-    assert obstacle.rule == "pooling dilations are 1"
+    assert obstacle.rule.startswith("the operator is one that this compiler lowers")
     assert f"onnx.utils.extract_model(MODEL, 'front.onnx', ['image'], ['{first}'], check_model=False)" in obstacle.hint
+
+
+def test_the_placement_stands_in_every_form_of_a_check() -> None:
+    pen = QdqGraph()
+    pen.output(pen.pair(pen.op("MaxPool", pen.input((4, 8, 8)), kernel_shape=[2, 2], dilations=[3, 3])))
+    report = Model.check(pen.model())
+    assert report.compiles
+    assert report.placement.startswith("1 MLA segment, 1 host layer") or report.placement.startswith("2 MLA segments")
+    (layer,) = report.host_layers
+    assert layer.rule == "pooling dilations are 1"
+    data = report.to_dict()
+    assert (data["placement"], data["host_layers"][0]["rule"]) == (report.placement, layer.rule)
+    for form in (repr(report), report._repr_html_()):
+        assert layer.rule in form
+        assert "host layer" in form
 
 
 def test_dynamic_quantization_is_called_that_with_the_next_step() -> None:

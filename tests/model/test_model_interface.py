@@ -119,9 +119,9 @@ def test_an_unknown_machine(model: Model, tmp_path: Path) -> None:
         model.compile(tmp_path, machine="abacus")
 
 
-def test_reserved_options_are_refused(model: Model, tmp_path: Path) -> None:
+def test_options_without_a_meaning_here_are_refused(model: Model, tmp_path: Path) -> None:
     straight = {"image": TensorTessellateParameters(dram_layout=TensorDRAMLayout.HWC16)}
-    with pytest.raises(UnsupportedError, match="tessellate_parameters"):
+    with pytest.raises(UnsupportedError, match="3 channels, which no EV74 kernel"):
         model.compile(tmp_path, tessellate_parameters=straight)
     with pytest.raises(UnsupportedError, match="l2_caching_mode"):
         model.compile(tmp_path, l2_caching_mode=L2CachingMode.SINGLE_MODEL)

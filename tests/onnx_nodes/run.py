@@ -23,6 +23,7 @@ from sima_compiler.sim.reference import run_graph
 from tests.onnx_nodes.behind_batch import behind_batch
 from tests.onnx_nodes.cases import Case, cases
 from tests.support.fed_nodes import assert_fed_nodes_agree
+from tests.support.on_mla import on_mla
 from tests.support.oracle import differing
 from tests.support.outside import session
 
@@ -51,7 +52,7 @@ def outcome(case: Case, folder: Path, *, lift: bool = True) -> Outcome:
     if not _runs(case):
         return Outcome(case.operator, NOT_RUN)
     try:
-        model = Model.from_onnx(case.model, case.name)
+        model = on_mla(case.model, case.name)
         model.compile(output_path=str(folder), batch_size=1)
     except ModelError as error:
         lifted = behind_batch(case) if lift and _is_about_the_batch(error) else None

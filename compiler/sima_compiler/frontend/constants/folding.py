@@ -17,6 +17,7 @@ import onnx
 from onnx import helper
 
 from sima_compiler.errors import ModelError
+from sima_compiler.frontend.constants.byte_arithmetic import sums_on_bytes
 from sima_compiler.frontend.constants.checks import check_finite, check_parameters
 from sima_compiler.frontend.constants.evaluation import UNREPEATABLE, evaluate
 from sima_compiler.frontend.constants.known import Dequantized, Known, Value
@@ -49,12 +50,14 @@ class _Folding:
     kept: list[onnx.NodeProto] = field(default_factory=list[onnx.NodeProto])
     pending: list[onnx.NodeProto] = field(default_factory=list[onnx.NodeProto])
     awaited: set[str] = field(default_factory=set[str])
+    on_bytes: frozenset[str] = frozenset()
 
     def run(self, nodes: Sequence[onnx.NodeProto]) -> None:
         graph = self.model.graph
         self.values.update({entry.name: Known(entry) for entry in graph.initializer})
         for entry in graph.sparse_initializer:
             self.values[entry.values.name] = Known(value=decode_sparse(entry))
+        self.on_bytes = sums_on_bytes(nodes, graph)
         constant = [node for node in nodes if self._is_constant(node)]
         # Level by level, so that all weights of a network that stand behind Q are computed in one run.
         for level in _levels(constant):
@@ -64,6 +67,7 @@ class _Folding:
 
     def _is_constant(self, node: onnx.NodeProto) -> bool:
         constant = node.op_type not in UNREPEATABLE and not any(subgraphs(node))
+        constant = constant and not self.on_bytes.intersection(node.output)
         constant = constant and all(name in self.values or name in self.awaited for name in operands(node))
         if constant:
             self.awaited.update(name for name in node.output if name)

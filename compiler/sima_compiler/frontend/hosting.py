@@ -192,7 +192,7 @@ class Hosting:
         if isinstance(value, GraphInput) and value.name == name and asking.outputs:
             self.reads[name] = value
             return _typed(name, value.shape, self.dtype(name))
-        if (isinstance(value, Activation) and not value.integer) or self._settles(value, asking, reader):
+        if isinstance(value, Activation | Pending) and self._stays(value, asking, reader):
             settled = reader.builder.settled(value, name, asking)
             if settled.tensor not in self._entered_tensors():
                 self.reads[name] = settled
@@ -205,10 +205,10 @@ class Hosting:
             return next(found for found, output in zip(results, producer.outputs, strict=True) if output == name)
         raise HostError(f"{name!r} is nothing that it can read")
 
-    def _settles(self, value: Value | None, asking: SourceNode, reader: Reader) -> bool:
-        """Whether a movement of bytes may stay on the MLA: not where the A65 made them."""
-        if not isinstance(value, Pending):
-            return False
+    def _stays(self, value: Activation | Pending, asking: SourceNode, reader: Reader) -> bool:
+        """Whether the MLA gives it: reals of its bytes, or a movement of them, but not where the A65 made them."""
+        if isinstance(value, Activation):
+            return not value.integer
         root: Value = value
         while isinstance(root, Pending):
             root = root.inputs[0]

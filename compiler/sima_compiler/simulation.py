@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from sima_compiler.a65.native import run_native
 from sima_compiler.archive.names import stage_order
-from sima_compiler.archive.programs import programs
 from sima_compiler.archive.reader import Archive
 from sima_compiler.ir.host import HostSegment, HostTensor
 from sima_compiler.ir.program import Program, Role
@@ -66,7 +65,7 @@ def simulate(archive: Archive, inputs: Mapping[str, npt.ArrayLike], *, native: b
         LmError: a binary is damaged or does something illegal.
         MissingExtraError: ``native`` without qemu or the cross compiler. HostError: the machine code did not run.
     """
-    stages = programs(str(archive.path), archive.lm_files, archive.host_files, archive.read)
+    stages = archive.decoded()
     found = [stage if isinstance(stage, HostSegment) else stage.program for stage in stages]
     pipeline = Pipeline.of(found, _native_host(archive, found)) if native else Pipeline.of(found)
     values = pipeline.start(inputs)
@@ -104,7 +103,7 @@ def random_inputs(archive: Archive, seed: int = 0) -> dict[str, npt.NDArray[np.f
     Raises:
         ArchiveError: the archive holds no `.lm` that this release wrote.
     """
-    stages = programs(str(archive.path), archive.lm_files, archive.host_files, archive.read)
+    stages = archive.decoded()
     pipeline = Pipeline.of([stage if isinstance(stage, HostSegment) else stage.program for stage in stages])
     random = np.random.default_rng(seed)
     return {

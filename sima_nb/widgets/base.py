@@ -21,10 +21,10 @@ import traitlets
 from sima_compiler import OptionError, SimaError, printable
 from sima_compiler.view import (
     View,
+    output_of,
     packed_json,
-    report_forms,
     saved_forms,
-    short_enough,
+    short_text,
     summary_html,
     to_binary,
     to_json,
@@ -124,15 +124,13 @@ class ViewWidget(anywidget.AnyWidget):
         """
         return saved_forms(self.view, self._forms), {}
 
-    def _forms(self, kept: View) -> dict[str, Any]:
+    def _forms(self, kept: View, is_text_whole: bool) -> dict[str, Any]:
         """Everything that a notebook keeps of a View."""
-        forms = (
-            report_forms(kept) if self.UPGRADED else {"text/html": summary_html(kept), "text/plain": view_text(kept)}
-        )
-        if self._text and short_enough(self._text, len(kept.layers)):
-            forms["text/plain"] = self._text
+        text = (self._text or view_text(kept)) if is_text_whole else short_text(kept)
+        html = output_of(kept) if self.UPGRADED else summary_html(kept)
         data = {} if self.UPGRADED else {"packed": packed_json(to_json(kept))}
-        return {VIEW_MIME: {"model_id": self.model_id, "view": self.KIND, **data}, **forms}
+        saved = {"model_id": self.model_id, "view": self.KIND, **data}
+        return {VIEW_MIME: saved, "text/html": html, "text/plain": text}
 
     def _receive(self, _widget: object, content: Any, _buffers: object) -> None:
         """A message from the browser: an error of its own, or a question that gets exactly one answer."""

@@ -11,11 +11,11 @@ from sima_compiler.view import Comparison as Changes
 from sima_compiler.view import (
     View,
     compare_views,
+    comparison_facts,
     comparison_html,
     comparison_text,
     packed_json,
     saved_comparison_forms,
-    short_enough,
     to_json,
 )
 from sima_nb.widgets.base import VIEW_MIME, ViewWidget, packed
@@ -85,13 +85,13 @@ class Comparison(ViewWidget):
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         return saved_comparison_forms(self.changes, self._pair_forms), {}
 
-    def _pair_forms(self, kept: Changes) -> dict[str, Any]:
+    def _pair_forms(self, kept: Changes, is_text_whole: bool) -> dict[str, Any]:
         """Everything that a notebook keeps of the two Views."""
         over = self._compared["over"]
         saved = {"before": to_json(kept.before), "after": to_json(kept.after), **kept.to_browser(), "over": over}
-        text = self._text if short_enough(self._text, len(kept.layers)) else ""
+        whole = self._text or comparison_text(kept, over or None)
         return {
             VIEW_MIME: {"model_id": self.model_id, "view": self.KIND, "packed": packed_json(saved)},
             "text/html": comparison_html(kept),
-            "text/plain": text or comparison_text(kept, over or None),
+            "text/plain": whole if is_text_whole else comparison_facts(kept),
         }

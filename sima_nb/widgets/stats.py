@@ -75,7 +75,7 @@ class StatsExplorer(ViewWidget):
         """The command with random inputs: what a run takes does not depend on the numbers."""
         if self._archive is None:
             raise OptionError("there is no archive to run")
-        arguments = argparse.Namespace(archive=self._archive, input=None, output=None, json=False)
+        arguments = argparse.Namespace(archive=self._archive, input=None, output=None, json=False, native=False)
         self.run = subcommand("simulate").run(arguments).value
         cycles, recorded = self.run.trace.runtime_cycles, self.view.totals.runtime_cycles
         agrees = ", as recorded" if cycles == recorded else f"; the archive records {recorded or 0:,}"

@@ -17,6 +17,7 @@ from sima_compiler.archive import package
 from sima_compiler.archive.names import archive_name, kind_of
 from sima_compiler.archive.package import write_archive
 from sima_compiler.archive.reader import Archive
+from sima_compiler.archive.strict_json import LARGEST_JSON
 from sima_compiler.errors import InvalidArchiveError, SizeLimitError, UnsupportedExtensionError
 from tests.archive.archive_samples import (
     NEXT_STATS,
@@ -240,3 +241,7 @@ def test_zip_tools_take_the_members(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         monkeypatch.undo()
         time.tzset()
     assert time.gmtime(package.MEMBER_DATE)[:3] == (1980, 1, 1)
+
+
+def test_json_may_have_as_many_bytes_as_the_vendors_loader_takes() -> None:
+    assert LARGEST_JSON == 32 * 1024 * 1024

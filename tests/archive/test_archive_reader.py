@@ -195,3 +195,18 @@ def test_extraction_replaces_nothing_and_follows_no_link(tmp_path: Path) -> None
     assert not (folder / "net_stage1_mla.lm").exists()
     with pytest.raises(OutputError, match="no such folder"):
         archive.extract(["net_mpk.json"], tmp_path / "missing")
+
+
+def test_a_report_of_the_first_layout_has_its_one_segment(tmp_path: Path) -> None:
+    """Its numbers stood in the report itself; what it did not record is None."""
+    old = {
+        "schema_version": "1.0", "compute_cycles": 5, "memory": {"capacity_bytes": 64, "peak_bytes": 48},
+        "layers": [{"id": 1, "name": "MLA_0/add_0", "segment": "MLA_0"}],
+    }  # fmt: skip
+    report = Archive.open(
+        write_gz(tmp_path, plain_tar((header("net_compile_report.json"), json.dumps(old).encode())))
+    ).report
+    assert report is not None
+    (segment,) = report.segments
+    assert (segment.name, segment.processor, segment.compute_cycles) == ("MLA_0", "MLA", 5)
+    assert (segment.on_chip_bytes, segment.peak_bytes, segment.runtime_cycles) == (64, 48, None)

@@ -16,11 +16,14 @@ from tests.benchmarks.peers import install_peers, run_vela
 from tests.benchmarks.tables import Row, Section
 
 REPEATS = 3
-TIME_LIMIT, MEMORY_LIMIT, BATCH_LIMIT = 1 / 3, 300.0, 3.0
+TIME_LIMIT, MEMORY_LIMIT = 1 / 3, 300.0
+#: Wall time of a compile that is asked for so many samples, over that for one.
+BATCH_LIMITS = {16: 3.0, 32: 4.0}
 
 TEXT = f"""\
 The whole process `simac compile`, interpreter start and imports included, one thread; of {REPEATS} interleaved runs the
-one with the least wall time. Vela compiles the same network in between. Asking for batch 16 tries every candidate."""
+one with the least wall time. Vela compiles the same network in between. Asking for a large batch
+tries the candidates below it."""
 
 
 def section() -> Section:
@@ -36,10 +39,12 @@ def _rows() -> Iterator[Row]:
         yield from _against_vela(folder)
     generated("light_resnet50")
     source = CACHE / "light_resnet50.sima"
-    pairs = [(_simac(source, 1), _simac(source, 16)) for _ in range(REPEATS)]
-    one, sixteen = least([first for first, _ in pairs]), least([second for _, second in pairs])
-    yield Row("light_resnet50, batch 1", _facts(one), one.megabytes, MEMORY_LIMIT)
-    yield Row("light_resnet50, batch 16 over batch 1", _facts(sixteen), sixteen.wall / one.wall, BATCH_LIMIT)
+    rounds = [{size: _simac(source, size) for size in (1, *BATCH_LIMITS)} for _ in range(REPEATS)]
+    best = {size: least([usages[size] for usages in rounds]) for size in rounds[0]}
+    yield Row("light_resnet50, batch 1", _facts(best[1]), best[1].megabytes, MEMORY_LIMIT)
+    for size, limit in BATCH_LIMITS.items():
+        facts = _facts(best[size])
+        yield Row(f"light_resnet50, batch {size} over batch 1", facts, best[size].wall / best[1].wall, limit)
 
 
 def _against_vela(folder: Path) -> Iterator[Row]:

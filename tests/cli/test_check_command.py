@@ -12,7 +12,7 @@ from tests.model.test_check import blocked
 def test_a_model_that_compiles_ends_with_0(simac, samples: Path) -> None:
     done = simac("check", samples / "small.onnx")
     assert done.code == 0
-    assert "verdict  compiles" in done.out
+    assert "verdict    compiles" in done.out
     data = simac("check", samples / "small.onnx", "--json").json
     assert (data["compiles"], data["obstacles"]) == (True, [])
     assert "error" not in data

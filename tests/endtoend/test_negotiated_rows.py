@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -129,6 +130,26 @@ def test_sizes_that_would_spill_are_told_without_a_plan_as_planning_tells_them()
         assert set(row.spilled) == {name for name, _ in row.limiting_tensors}
         assert row.cycles is None  # batch 4 costs a third of batch 3 per sample: neighbours tell nothing
         assert f"{sum(size for _, size in row.limiting_tensors):,} bytes that batch 1 keeps on chip" in row.reason
+
+
+def test_few_sizes_are_planned_however_many_would_spill(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked for 32, a sixth is written: powers of two that fit, the built one, and the smallest that would spill."""
+    machine = Machine.load("tiny")
+    net = FloatNet(3)
+    value = net.conv(net.input((16, 32, 32)), 16, 3, stride=4, pads=(1, 1, 1, 1))
+    model = net.model([_head(net, net.conv(net.conv(value, 128, 3), 16, 3))], "wide")
+    (segment,) = lower(Model.from_onnx(write_qdq(model, 3, Style()), "wide").graph, machine).segments
+    planned: list[int] = []
+
+    def noted(segment: Segment, target: Target, batch: int, *rest: Any) -> Plan | Misfit:
+        planned.append(batch)
+        return plan(segment, target, batch, *rest)
+
+    monkeypatch.setattr("sima_compiler.negotiate.plan", noted)
+    target, store = Target(machine, 1, compress=False), ConstantStore(compress=False)
+    found = negotiate(segment, target, 32, store, lambda done, total: None)
+    assert planned == [1, found.actual + 1]
+    assert [row.batch_size for row in found.candidates] == list(range(1, 33))
 
 
 @pytest.mark.parametrize(

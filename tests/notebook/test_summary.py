@@ -330,6 +330,9 @@ def test_a_saved_output_of_a_small_network_is_small(small_archive: Archive) -> N
     for bundle in (summary._repr_mimebundle_(), StatsExplorer(summary)._repr_mimebundle_()[0]):
         size = len(json.dumps(bundle, ensure_ascii=False).encode("utf-8"))
         assert size <= 60_000 + 450 * len(summary.layers)
+        for lost in ("Not listed", "are cut", "left out"):
+            assert lost not in bundle["text/html"], "an ordinary network leaves room for all its rows"
+        assert bundle["text/plain"] == view_text(summary.view)
 
 
 def test_the_efficiency_is_explained_by_its_largest_loss(small_archive: Archive) -> None:

@@ -51,8 +51,16 @@ VIEW_NAMES = {
     *("BatchCandidate", "FileRow", "Finding", "Label", "Layer", "Markup", "MemberPreviews", "MemoryBuffer", "Plugin"),
     *("Table", "View", "check_page", "layer_details", "output_html", "page_html", "saved_view", "summary_html"),
     *("first_layers", "tag", "to_binary", "to_json", "Comparison", "compare_paths", "compare_views", "comparison_html"),
-    *("comparison_text", "saved_comparison", "Preview", "saved_comparison_forms", "saved_forms", "short_enough"),
-    *("output_forms", "packed_json", "report_forms"),
+    *(
+        "comparison_text",
+        "saved_comparison",
+        "Preview",
+        "saved_comparison_forms",
+        "saved_forms",
+        "short_text",
+        "comparison_facts",
+    ),
+    *("output_forms", "packed_json", "output_of", "short_text", "comparison_facts"),
     *("view_of", "view_of_path", "view_of_stats", "view_text", "write_page"),
 }
 #: Modules of numbers, words and colours that hosts use as a whole.

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from sima_compiler.archive.typed_json import encode
-from sima_compiler.view.columns import to_binary, to_json
+from sima_compiler.view.columns import _list_layout, to_binary, to_json  # pyright: ignore[reportPrivateUsage]
 from sima_compiler.view.reading import view_of_path
 from sima_compiler.view.records import Finding, View
 from sima_compiler.view.schema import committed_schema, schema_text
@@ -145,3 +145,16 @@ def test_a_table_is_read_only() -> None:
     table: Any = Table(Part, 1, {"size": integers(np.array([3]))})
     with pytest.raises(TypeError):
         table.columns["size"] = integers([4])
+
+
+def test_lists_of_one_length_are_written_without_their_starts() -> None:
+    """A million intervals have two numbers each: their starts would be as long as a third of them."""
+
+    def place(values: np.ndarray) -> dict[str, object]:
+        return {"at": values.tolist()}
+
+    assert _list_layout(np.array([0, 2, 4, 6]), place) == {"width": 2}
+    starts = _list_layout(np.array([0, 2, 3]), place)["starts"]
+    assert isinstance(starts, dict)
+    assert starts["at"] == [0, 2, 3]
+    assert "starts" in _list_layout(np.array([0]), place)

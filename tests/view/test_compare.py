@@ -221,3 +221,11 @@ def test_an_archive_and_itself_are_the_same(compiled: tuple[Path, Path]) -> None
     assert all(row.before == row.after for row in (*found.totals, *found.files))
     assert found.notes == ("before and after are the same file",)
     assert compare_views(view, replace(view, path="copy_mpk.tar.gz")).notes == ()
+
+
+def test_a_share_says_how_many_layers_it_shows() -> None:
+    before = view_of_stats(MlaStats.from_columns((1, 2), ("MLA_0/add_0", "MLA_0/mul_1"), (0, 100), (99, 199)), "a.yaml")
+    after = view_of_stats(MlaStats.from_columns((1, 2), ("MLA_0/add_0", "MLA_0/mul_1"), (0, 100), (99, 259)), "b.yaml")
+    found = compare_views(before, after)
+    assert "; 1 over 50 % shown" in comparison_text(found, 50)
+    assert "shown" not in comparison_text(found)

@@ -41,13 +41,8 @@ WIDGETS: tuple[type[ViewWidget], ...] = (StatsExplorer, ArchiveTree, BatchNegoti
 
 
 def in_a_notebook(forms: Any) -> int:
-    """Bytes that an output takes in a notebook's file, counted as nbformat writes it: texts as lists of lines."""
-    lines = {kind: form.splitlines(keepends=True) if isinstance(form, str) else form for kind, form in forms.items()}
-    cell = {"cells": [{"outputs": [{"data": lines}]}]}
-    empty = {"cells": [{"outputs": [{"data": {}}]}]}
-    return sum(
-        sign * len(json.dumps(value, ensure_ascii=False, indent=1).encode()) for sign, value in ((1, cell), (-1, empty))
-    )
+    """Bytes that an output takes in a notebook's file, without the file's own layout."""
+    return len(json.dumps(forms, ensure_ascii=False).encode())
 
 
 def crowded(layers: int, rows: int, letters: int, seed: int = 0) -> View:

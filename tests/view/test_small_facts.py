@@ -12,6 +12,7 @@ from sima_compiler.obstacle import Obstacle
 from sima_compiler.view.advice.replay import Changed, recovered_cycles
 from sima_compiler.view.check import CheckReport, ModelKind, check_markup
 from sima_compiler.view.records import Layer, View
+from sima_compiler.view.text import tree_text
 
 
 def record(kind: type, **values: Any) -> Any:
@@ -53,3 +54,11 @@ def test_obstacles_that_are_alike_are_told_with_the_hint_of_the_first() -> None:
     assert "--cut-at a" in text
     assert "--cut-at b" not in text
     assert "2 nodes a, b" in text
+
+
+def test_sizes_of_files_stand_below_each_other() -> None:
+    files = [SimpleNamespace(name="a.so", bytes=1), SimpleNamespace(name="a_long_name.lm", bytes=2)]
+    lines = tree_text(record(View, files=files, path="x/net_mpk.tar.gz", name="net")).splitlines()
+    assert lines[0] == "net_mpk.tar.gz"
+    assert len(lines[1]) == len(lines[2])
+    assert lines[1].endswith("1 bytes") or lines[1].endswith("1 byte")

@@ -34,6 +34,8 @@ from sima_compiler.errors import (
 from sima_compiler.files.nearby import meant
 
 if TYPE_CHECKING:
+    from sima_compiler.ir.host import HostSegment
+    from sima_compiler.lm.reader import LmFile
     from sima_compiler.sim.trace_columns import TraceColumns
 
 #: What is read of every archive; the rest is kept as far as the budget allows, and read again when it is asked for.
@@ -69,6 +71,7 @@ class Archive:
     _identity: tuple[int, ...] = field(repr=False)
     _limits: Limits = field(repr=False)
     _watch: Watch = field(default=unwatched, repr=False)
+    _decoded: list[LmFile | HostSegment] = field(default_factory=list["LmFile | HostSegment"], init=False, repr=False)
 
     @staticmethod
     def open(path: str | Path, *, limits: Limits = Limits(), watch: Watch = unwatched) -> Archive:
@@ -149,6 +152,18 @@ class Archive:
         chunks: list[bytes] = []
         self._stream(lambda member: chunks.append if member.name == name else None)
         return b"".join(chunks)
+
+    def decoded(self) -> tuple[LmFile | HostSegment, ...]:
+        """The programs of all segments in the order of execution; they are decoded once, by the first who asks.
+
+        Raises:
+            ArchiveError: the archive holds no `.lm` that this compiler wrote. LmError, HostError: one is damaged.
+        """
+        from sima_compiler.archive.programs import programs
+
+        if not self._decoded:
+            self._decoded.extend(programs(str(self.path), self.lm_files, self.host_files, self.read))
+        return tuple(self._decoded)
 
     def trace(self) -> TraceColumns:
         """When every command of the MLA programs runs, for which layer, and what it waited for; needs no inputs.

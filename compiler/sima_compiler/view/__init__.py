@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from sima_compiler.view import palette, units, wordings
     from sima_compiler.view.columns import to_binary, to_json
     from sima_compiler.view.compare import Comparison, compare_paths, compare_views
-    from sima_compiler.view.compare_text import comparison_text
+    from sima_compiler.view.compare_text import comparison_facts, comparison_text
     from sima_compiler.view.details import layer_details
-    from sima_compiler.view.fitting import saved_comparison_forms, saved_forms, short_enough
+    from sima_compiler.view.fitting import saved_comparison_forms, saved_forms
     from sima_compiler.view.html.comparison import comparison_html
     from sima_compiler.view.html.markup import Markup, tag
     from sima_compiler.view.html.summary import summary_html
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
         check_page,
         output_forms,
         output_html,
+        output_of,
         packed_json,
         page_html,
-        report_forms,
         write_page,
     )
     from sima_compiler.view.previews import MemberPreviews, Preview
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from sima_compiler.view.saved import first_layers, saved_view
     from sima_compiler.view.saved_pair import saved_comparison
     from sima_compiler.view.tables import Table
-    from sima_compiler.view.text import view_text
+    from sima_compiler.view.text import short_text, view_text
 
 #: Public name -> module that defines it.
 _HOMES: dict[str, str] = {
@@ -61,6 +61,7 @@ _HOMES: dict[str, str] = {
     "check_page": "sima_compiler.view.page",
     "compare_paths": "sima_compiler.view.compare",
     "compare_views": "sima_compiler.view.compare",
+    "comparison_facts": "sima_compiler.view.compare_text",
     "comparison_html": "sima_compiler.view.html.comparison",
     "comparison_text": "sima_compiler.view.compare_text",
     "first_layers": "sima_compiler.view.saved",
@@ -69,12 +70,12 @@ _HOMES: dict[str, str] = {
     "output_html": "sima_compiler.view.page",
     "packed_json": "sima_compiler.view.page",
     "page_html": "sima_compiler.view.page",
-    "report_forms": "sima_compiler.view.page",
+    "output_of": "sima_compiler.view.page",
     "saved_comparison": "sima_compiler.view.saved_pair",
     "saved_comparison_forms": "sima_compiler.view.fitting",
     "saved_forms": "sima_compiler.view.fitting",
     "saved_view": "sima_compiler.view.saved",
-    "short_enough": "sima_compiler.view.fitting",
+    "short_text": "sima_compiler.view.text",
     "summary_html": "sima_compiler.view.html.summary",
     "tag": "sima_compiler.view.html.markup",
     "to_binary": "sima_compiler.view.columns",
@@ -115,21 +116,22 @@ __all__ = [
     "check_page",
     "compare_paths",
     "compare_views",
+    "comparison_facts",
     "comparison_html",
     "comparison_text",
     "first_layers",
     "layer_details",
     "output_forms",
     "output_html",
+    "output_of",
     "packed_json",
     "page_html",
     "palette",
-    "report_forms",
     "saved_comparison",
     "saved_comparison_forms",
     "saved_forms",
     "saved_view",
-    "short_enough",
+    "short_text",
     "summary_html",
     "tag",
     "to_binary",

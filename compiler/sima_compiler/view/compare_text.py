@@ -21,6 +21,12 @@ def comparison_text(found: Comparison, over: float | None = None) -> str:
     return "\n\n".join(part for part in (head, _totals(found), _layers(found, over), _files(found)) if part)
 
 
+def comparison_facts(found: Comparison) -> str:
+    """Totals and notes, and where the rest is: for outputs that hold the HTML too."""
+    head = pairs([("before", found.before.path), ("after", found.after.path), *_notes(found)])
+    return f"{head}\n\n{_totals(found)}\n\n{layers_sentence(found)}\n\nThe layers are in the HTML form of this output."
+
+
 def _notes(found: Comparison) -> list[tuple[str, str]]:
     return [line for note in found.notes for line in paragraph("note", note)]
 

@@ -21,7 +21,7 @@ from sima_compiler.view.html.markup import Markup, join, tag
 from sima_compiler.view.html.summary import summary_html
 from sima_compiler.view.records import View
 from sima_compiler.view.saved import explorer_view
-from sima_compiler.view.text import view_text
+from sima_compiler.view.text import short_text, view_text
 
 #: Letters of base85 that an HTML reader might take for its own -> letters that base85 does not use.
 _PLAIN_LETTERS = str.maketrans("<>&", ",:.")
@@ -45,7 +45,7 @@ def page_html(view: View) -> Markup:
 
 def output_html(view: View) -> Markup:
     """The report as a notebook keeps it: as much of a large View as fits, data and script in compressed form."""
-    return saved_forms(view, lambda kept: {"text/html": _output(kept)})["text/html"]
+    return saved_forms(view, lambda kept, _: {"text/html": output_of(kept)})["text/html"]
 
 
 def output_forms(view: View) -> dict[str, Any]:
@@ -53,12 +53,13 @@ def output_forms(view: View) -> dict[str, Any]:
     return saved_forms(view, report_forms)
 
 
-def report_forms(kept: View) -> dict[str, Any]:
-    """The report of all that is in the View, by MIME type."""
-    return {"text/html": _output(kept), "text/plain": view_text(kept)}
+def report_forms(kept: View, is_text_whole: bool = True) -> dict[str, Any]:
+    """The report of all that is in the View, by MIME type; the plain form may have to be short."""
+    return {"text/html": output_of(kept), "text/plain": view_text(kept) if is_text_whole else short_text(kept)}
 
 
-def _output(kept: View) -> Markup:
+def output_of(kept: View) -> Markup:
+    """All that is in the View, data and script in compressed form."""
     script, boot = (_script(name).strip() for name in ("inline.packed", "boot.js"))
     data = packed_json(to_json(explorer_view(kept)))
     return tag(

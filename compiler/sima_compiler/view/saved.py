@@ -18,9 +18,9 @@ from sima_compiler.archive.report_records import BatchCandidate, MemoryBuffer, P
 from sima_compiler.errors import OptionError
 from sima_compiler.view import units
 from sima_compiler.view.folding import folded
-from sima_compiler.view.records import Event, FileRow, Layer, Link, Plugin, View
+from sima_compiler.view.records import Event, FileRow, Label, Layer, Link, Palette, Plugin, View
 from sima_compiler.view.shortening import Lengths, shortened
-from sima_compiler.view.tables import Table
+from sima_compiler.view.tables import Column, Table
 
 #: Layers that a saved output holds.
 MOST_LAYERS = 2000
@@ -36,13 +36,15 @@ class Limits:
     A buffer takes 26 bytes of a saved output, a layer 450 in all: ResNet-50 at batch 8 has 56 layers and 252 buffers,
     of which those below a few KiB are not drawn anyway; a U-Net that runs in hundreds of stripes has 24 layers and 750.
     ``rows``: of every other table, batch sizes that say the same being one, and of every list of sentences. ``lengths``
-    of texts and of the lists inside a row, None for any.
+    of texts and of the lists inside a row, None for any. ``plain``: whether the plain form says all that the HTML
+    beside it says; else it has the facts alone.
     """
 
     events: tuple[int, int] = (140, 4)
     buffers: tuple[int, int] = (40, 2)
     rows: int = 512
     lengths: Lengths | None = None
+    plain: bool = True
 
 
 def saved_view(view: View, limits: Limits | None = None) -> View:
@@ -149,8 +151,9 @@ def explorer_view(view: View) -> View:
     }
     return replace(
         view,
-        palette=replace(view.palette, roles=(), statuses=(), processors=()),
-        wordings={key: text for key, text in view.wordings.items() if key not in _WORDS_OF_OTHERS},
+        palette=_used(view),
+        path="",
+        wordings={key: text for key, text in view.wordings.items() if key not in _unsaid(view)},
         batch=replace(view.batch, reason="", sentence="", why_not_more="", why_not_faster="", would_help=()),
         left_to_host=(),
         host_sentence="",
@@ -159,9 +162,34 @@ def explorer_view(view: View) -> View:
     )
 
 
+def _unsaid(view: View) -> set[str]:
+    """Wordings that the explorer of this View has no place for."""
+    there = {"no_stats": view.layers, "no_memory_map": view.memory_map, "no_events": view.events}
+    return _WORDS_OF_OTHERS | {key for key, rows in there.items() if rows}
+
+
+def _used(view: View) -> Palette:
+    """The labels that something in the explorer has; causes stay, for cycles follow their order."""
+
+    def known(labels: tuple[Label, ...], column: Column | None) -> tuple[Label, ...]:
+        texts = set() if column is None else set(column.texts)
+        return tuple(label for label in labels if label.key in texts)
+
+    layers, found = view.layers.columns, view.palette
+    return replace(
+        found,
+        families=known(found.families, layers.get("family")),
+        bounds=known(found.bounds, layers.get("bound_by")),
+        buffers=known(found.buffers, view.memory_map.columns.get("kind")),
+        roles=(),
+        statuses=(),
+        processors=(),
+    )
+
+
 #: Wordings of the static form, and of the views of batch sizes and archives.
 _WORDS_OF_OTHERS = {
-    *("clock_assumed", "cycles_run", "cycles_static", "levers_not_planned", "no_candidates", "unknown_batch"),
+    *("clock_assumed", "cycles_run", "cycles_static", "levers_not_planned", "no_candidates", "run", "unknown_batch"),
 }
 
 

@@ -30,6 +30,11 @@ def view_text(view: View) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
+def short_text(view: View) -> str:
+    """The facts, and where the rest is: for outputs that hold the HTML too."""
+    return f"{facts_text(view)}\n\nLayers, memory, files and batch sizes are in the HTML form of this output."
+
+
 def facts_text(view: View) -> str:
     """The facts on top: batch, time, efficiency, causes, plugins, warnings."""
     rows = [

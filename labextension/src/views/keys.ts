@@ -1,8 +1,10 @@
 /**
  * Keys typed in a view stay in the view.
  *
- * JupyterLab listens while the event is still on its way down and asks only the focused element whether it wants its keys
- * for itself: so each focusable element carries the attribute. Everything else that listens further up never hears them.
+ * There are two guards, for hosts listen in two places. Notebook 7 (and JupyterLab before it heard keys on their way up)
+ * listens while the event is still on its way down, before any listener of ours, and asks only the focused element whether it
+ * wants its keys for itself: so each focusable element carries the attribute. VS Code and any other page listen further up
+ * and know no such attribute: they never hear what is stopped at the view's root.
  */
 
 export const OWN_KEYS = { "data-lm-suppress-shortcuts": "true" } as const;

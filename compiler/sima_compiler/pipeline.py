@@ -28,8 +28,9 @@ from sima_compiler.ir.verify import verify_graph, verify_layers
 from sima_compiler.ir.verify_mappings import TileShape, verify_mappings
 from sima_compiler.ir.verify_plan import verify_memory, verify_schedule, verify_tiling
 from sima_compiler.lm.compression import Compressor
-from sima_compiler.machine.cost import box_cycles, compute_cycles
+from sima_compiler.machine.cost import box_cycles
 from sima_compiler.machine.description import Machine
+from sima_compiler.machine.runs import durations
 from sima_compiler.machine.starts import entries
 from sima_compiler.stages.allocate import AllocateOptions, allocate
 from sima_compiler.stages.encode import encode
@@ -253,8 +254,8 @@ def least_cycles_per_sample(
 def _cycles_of_sample(one: Tiling, target: Target) -> int:
     """The longer of the compute of a sample and its maps' time on the DRAM."""
     machine = target.machine
-    entered = sum(entry.cycles(machine) for entry in entries(one.steps, one.transfers, one.tensors, one.constants))
-    compute = sum(compute_cycles(step, machine, target.quads) for step in one.steps) + entered
+    entered = entries(one.steps, one.transfers, one.tensors, one.constants)
+    compute = sum(durations(one.steps, entered, machine, target.quads))
     moved = sum(box_cycles(each.box, machine) for each in one.transfers if not isinstance(each, LoadConstants))
     return max(compute, moved)
 

@@ -60,7 +60,7 @@ def audit(archive: Archive) -> SramAudit:
     machine = Machine.parse(found.program.machine)
     moved = np.zeros((len(found.program.layers), 5), np.int64)
     for command in found.program.compute:
-        moved[command.layer] += _bytes_of(command, machine)
+        moved[command.layer] += bytes_of(command, machine)
     _Placing(trace, moved, machine).all_of(found.program, found.stored_bytes)
     port = moved.sum(axis=1) / PORT_BYTES
     channel = moved[:, :DMA_READS].max(axis=1) / CHANNEL_BYTES
@@ -70,7 +70,8 @@ def audit(archive: Archive) -> SramAudit:
     return SramAudit(trace.runtime_cycles, trace.runtime_cycles + int(extra.sum()), stretched)
 
 
-def _bytes_of(command: ComputeCommand, machine: Machine) -> Bytes:
+def bytes_of(command: ComputeCommand, machine: Machine) -> Bytes:
+    """Inputs, weights, second operands and results of a command, as the peer counts them."""
     counted = np.zeros(5, np.int64)
     match command:
         case Gather():

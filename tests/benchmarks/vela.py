@@ -10,14 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sima_compiler import Model
+from tests.benchmarks.alike import charged_alike
 from tests.benchmarks.networks import WITHOUT_FOLDER, generated, shared_folder
 from tests.benchmarks.peers import install_peers, run_vela
 from tests.benchmarks.sram import SramAudit, audit
 from tests.benchmarks.tables import Row, Section
 
 MACHINES = Path(__file__).parent / "machines"
-#: Our runtime over Vela's total cycles.
-LIMITS = {"resnet50": 0.48, "mobilenetv2": 0.28, "efficientnetb0": 0.35}
+#: Our runtime over Vela's total cycles, both charged alike: not slower. A comparison that is lost stays in the table.
+LIMITS = {"resnet50": 1.0, "mobilenetv2": 1.0, "efficientnetb0": 1.0}
+#: The charges of `alike`, in the order of the columns.
+CHARGES = ("scales", "weight channel", "microblocks", "sums", "bursts", "folding")
 #: ZigZag 3.9.0 on its own TPU-like machine and its own ResNet-50; it takes more than four minutes, so it is quoted.
 ZIGZAG_CYCLES, ZIGZAG_LIMIT = 8_002_606, 0.7
 
@@ -25,9 +28,14 @@ TEXT = """\
 Machine descriptions: machines/*.yaml; machines/README.md pairs every parameter with its source. Vela's figures are
 those of its summary file (`cycles_total`), made in this very run. Our runtime has every on-chip byte charged, transfers
 included, on one shared port of 64 bytes per cycle with 40.96 for each channel, as Vela does. `audited` is that runtime
-plus whatever a second count of the bytes would still add to a layer (machines/README.md); it is what the ratio judges.
-`DRAM as a channel` is our runtime when DRAM delivers only the 6 bytes per cycle that Vela grants one DMA channel
-instead of the 24 of the port. ZigZag's figure is quoted from a run of version 3.9.0 (259 s, 674 MB): its weights are
+plus whatever a second count of the bytes would still add to a layer (machines/README.md).
+
+Vela charges more than that, and six of its charges have no field in a machine description: `+ ...` is our runtime over
+Vela's with one of them added, `charged alike` our runtime with all six. That is what the ratio judges, because only
+then do both sides pay for the same things. Our program was planned without them, so what it would do about them is not
+credited. A ratio above 1 is a comparison that we lose. `DRAM as a channel` is a harder reading of one of the six: all
+of DRAM delivers the 6 bytes per cycle of one DMA channel, maps included. ZigZag's figure is quoted from a run of
+version 3.9.0 (259 s, 674 MB) on its own TPU-like example machine, as a second opinion: its weights are
 raw, so ours are too (compress=False)."""
 
 
@@ -45,16 +53,20 @@ def _vela_rows(folder: Path) -> Iterator[Row]:
     for name, limit in LIMITS.items():
         theirs = run_vela(folder / f"{name}_int8.tflite")
         model = Model.from_onnx(folder / f"{name}_int8_qdq.onnx")
-        ours = compiled(model, "ethos_u85_2048")
+        with tempfile.TemporaryDirectory() as output:
+            result = model.compile(output_path=output, machine=str(MACHINES / "ethos_u85_2048.yaml"))
+            ours, alike = audit(result.archive), charged_alike(result.archive)
         narrow = compiled(model, "ethos_u85_2048_channel")
         facts = {
             "peer": f"{theirs.total:,}",
             "peer's array alone": f"{theirs.array:,}",
             "ours": f"{ours.runtime:,} ({ours.runtime / theirs.total:.3f})",
             "audited": f"{ours.audited:,}",
+            **{f"+ {charge}": f"{alike.each[charge] / theirs.total:.3f}" for charge in CHARGES},
             "DRAM as a channel": f"{narrow.runtime:,} ({narrow.runtime / theirs.total:.3f})",
+            "charged alike": f"{alike.together:,}",
         }
-        yield Row(name, facts, ours.audited / theirs.total, limit)
+        yield Row(name, facts, alike.together / theirs.total, limit)
 
 
 def zigzag_row() -> Row:

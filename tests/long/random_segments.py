@@ -20,7 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--first", type=int, default=1000)
-    parser.add_argument("--archives", type=int, default=10, help="every so-manieth is compiled too; 0: none")
+    parser.add_argument("--archives", type=int, default=10, help="compile one in so many too; 0: none")
     given = parser.parse_args()
     segments = skipped = elements = archives = 0
     for seed in range(given.first, given.first + given.count):

@@ -13,7 +13,8 @@ def test_one_pass_streams_and_then_drains() -> None:
     """As many pixels as half the accumulators hold, on one tile, 9 window cells: then as many vectors leave."""
     half = TINY.accumulator_pixels // 2
     work = array_parts(ArrayWork(pixels=half, outputs=1, contraction=9), ArrayMapping(1, 1), TINY)
-    assert work == CommandWork(array=9 * half, vector=0, filling=TINY.fill_cycles + half)
+    filling = TINY.fill_cycles + half
+    assert work == CommandWork(array=9 * half, vector=0, filling=filling, draining=half, entering=9 * half)
     assert work.cycles == 10 * half + TINY.fill_cycles
 
 

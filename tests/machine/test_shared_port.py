@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import onnx
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from sima_compiler import Archive, DoesNotFitError, Machine, Model
 from sima_compiler.lm.reader import read
-from sima_compiler.machine.cost import compute_cycles
+from sima_compiler.machine.cost import command_work
 from sima_compiler.sim.timing import replay_lm
 from tests.networks.float_net import FloatNet
 from tests.strategies import Drawn, networks
@@ -68,9 +69,16 @@ def test_compute_cycles_do_not_depend_on_transfers(tmp_path: Path) -> None:
     (name,) = result.archive.lm_files
     program = read(result.archive.read(name)).program
     machine = Machine.parse(program.machine)
-    alone = sum(compute_cycles(command, machine, program.quads) for command in program.compute)
+    works = [command_work(command, machine, program.quads) for command in program.compute]
     layers = len({command.layer for command in program.compute})
-    assert result.compute_cycles == alone + layers * machine.layer_sync_cycles
+    runs = zip(pairwise(program.compute), pairwise(works), strict=True)
+    common = sum(
+        machine.fill_cycles + min(before.draining, work.entering)
+        for (one, two), (before, work) in runs
+        if one.layer == two.layer
+    )
+    assert result.compute_cycles == sum(work.cycles for work in works) + layers * machine.layer_sync_cycles - common
+    assert common
 
 
 def test_the_padded_bound_knows_how_fast_windows_are(tmp_path: Path) -> None:
@@ -90,5 +98,9 @@ def test_the_padded_bound_knows_how_fast_windows_are(tmp_path: Path) -> None:
     machine.write_text(yaml.safe_dump(fast | {"sram_bytes_per_quad": 1 << 20}), "utf-8")
     result = Model.from_onnx(tmp_path / "windows.onnx").compile(str(tmp_path), machine=str(machine))
     vectors = 2 * 24 * 24
-    assert result.padded_bound_cycles == 4 * 2 * (4 * 2 + 88 * 4 + 22 * 22 * 6) // 8
+    chip = Machine.parse(machine.read_text("utf-8"))
+    # Fetched and loaded before anything is computed, stored behind it.
+    edges = 3 * (chip.dma_latency_cycles + -(-chip.dram_burst_bytes // chip.dram_bytes_per_cycle))
+    work = 4 * 2 * (4 * 2 + 88 * 4 + 22 * 22 * 6) // 8
+    assert result.padded_bound_cycles == work + 4 * chip.fill_cycles + edges
     assert result.padded_bound_cycles <= result.compute_cycles < 4 * (vectors // 8) * 9

@@ -11,12 +11,13 @@ from sima_compiler.ir.graph import ConvAttributes, Op
 from sima_compiler.ir.layers import Window
 from sima_compiler.ir.program import Convolve, Operand, Pool
 from sima_compiler.ir.tiles import Tiling
-from sima_compiler.machine.cost import compute_cycles, worked_window
+from sima_compiler.machine.cost import command_work, worked_window
 from sima_compiler.machine.description import Machine
+from sima_compiler.machine.runs import run_cycles
 from sima_compiler.machine.traffic import cells_on_map
 from sima_compiler.stages.tile import TileOptions, tile
 from sima_compiler.stages.tiling.block.geometry import Region
-from sima_compiler.stages.tiling.block.margins import MOST_BANDS, margin_cuts
+from sima_compiler.stages.tiling.block.margins import MOST_BANDS, ArrayBlock, margin_ways
 from tests.lowering.agreement import lowered
 from tests.lowering.graph_pen import Pen
 
@@ -68,8 +69,8 @@ def test_margins_are_cut_where_that_is_faster(op: str) -> None:
     """14 x 14 with 3 x 3 windows: an edge in seven is over padding."""
     cut, whole = (windows_of(tiling(machine, (64, 14, 14), 16, op)) for machine in (MLSOC, WITHOUT))
     cycles, before = (
-        sum(compute_cycles(command, MLSOC, 4) for command in cut),
-        sum(compute_cycles(command, WITHOUT, 4) for command in whole),
+        run_cycles([command_work(command, MLSOC, 4) for command in cut], MLSOC),
+        run_cycles([command_work(command, WITHOUT, 4) for command in whole], WITHOUT),
     )
     assert len(cut) > len(whole)
     assert cycles < before
@@ -102,28 +103,24 @@ def test_cuts_cover_a_region_once_and_each_part_sees_one_window(kernel: int, str
     pad, size = kernel // 2, 12
     window = Window((kernel, kernel), (stride, stride), (1, 1), (pad, pad, pad, pad))
     outputs = (size + 2 * pad - kernel) // stride + 1
-    source = next(iter(lowered_maps(size)))
-    ways = list(margin_cuts(Region((0, 1), (0, outputs), (0, outputs), (0, 16)), window, source))
-    for regions in ways:
-        np.testing.assert_array_equal(covered(regions, outputs, outputs), 1)
-    for region in ways[-1]:
-        cells = {
-            tuple(sorted(seen(replace(window, pads=(pad - row * stride, 0, 0, 0)), 0, 1, size)))
-            for row in range(*region.rows)
-        }
-        assert len(cells) == 1
-
-
-def lowered_maps(size: int):
-    pen = Pen()
-    (segment,) = lowered(pen.graph(pen.conv(pen.input(16, size, size), 16, (1, 1)))).segments
-    return segment.maps.values()
+    ways = list(margin_ways(Region((0, 1), (0, outputs), (0, outputs), (0, 16)), window, (size, size)))
+    assert len(ways) == 2
+    for bands in ways:
+        for pick in (0, -1):
+            regions = [region for choices in bands for region in choices[pick]]
+            np.testing.assert_array_equal(covered(regions, outputs, outputs), 1)
+        for region in (region for choices in bands for region in choices[-1]):
+            for low, high in (region.rows, region.columns):
+                cells = {
+                    tuple(sorted(seen(replace(window, pads=(pad - place * stride, 0, 0, 0)), 0, 1, size)))
+                    for place in range(low, high)
+                }
+                assert len(cells) == 1
 
 
 def test_a_window_as_large_as_its_map_is_not_cut_into_single_rows() -> None:
     window = Window((12, 1), (1, 1), (1, 1), (6, 0, 6, 0))
-    source = next(iter(lowered_maps(12)))
-    assert list(margin_cuts(Region((0, 1), (0, 13), (0, 12), (0, 16)), window, source)) == []
+    assert list(margin_ways(Region((0, 1), (0, 13), (0, 12), (0, 16)), window, (12, 12))) == []
     assert MOST_BANDS < 12
 
 
@@ -142,3 +139,30 @@ def test_what_a_command_leaves_out_depends_on_all_of_its_results() -> None:
     two = replace(top, source=replace(operand, rows=3), target=replace(operand, rows=2))
     assert worked_window(two, TINY).kernel == (3, 3)
     assert worked_window(top, Machine.load("tiny")).kernel == (3, 3)
+
+
+@pytest.mark.parametrize("case", [(64, 14, 3, 1, 1), (3, 20, 7, 2, 3), (24, 9, 5, 1, 2), (40, 7, 3, 2, 1)])
+def test_cuts_that_are_told_by_a_blocks_shape_cost_what_their_commands_cost(case: tuple[int, ...]) -> None:
+    """The shape knows the cells of each part without making its command."""
+    channels, size, kernel, stride, pad = case
+    pen = Pen(2)
+    graph = pen.graph(
+        pen.conv(pen.input(channels, size, size), 48, (kernel, kernel), strides=(stride,) * 2, pads=(pad,) * 4)
+    )
+    (segment,) = lowered(graph).segments
+    found = tile(segment, MLSOC, TileOptions(4, 8, MLSOC.sram_bytes(4), 1))
+    assert isinstance(found, Tiling)
+    window = segment.layers[0].kernel.window  # type: ignore[union-attr]
+    for command in found.steps:
+        assert isinstance(command, Convolve)
+        target = command.target
+        rows = offset_of(target.offset % target.sample_stride // target.row_stride, target.rows)
+        columns = offset_of(target.offset % target.row_stride // target.pixel_stride, target.columns)
+        region = Region((0, target.samples), rows, columns, (0, target.channels))
+        outputs = -(-target.channels // 16)
+        block = ArrayBlock(region, window, (size, size), channels, outputs, 0, command.mapping.folded)
+        assert block.work(region, MLSOC, 4) == command_work(command, MLSOC, 4)
+
+
+def offset_of(first: int, count: int) -> tuple[int, int]:
+    return first, first + count

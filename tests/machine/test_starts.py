@@ -15,7 +15,7 @@ import pytest
 
 from sima_compiler.errors import UnsupportedError
 from sima_compiler.ir.graph import Graph, Op
-from sima_compiler.ir.program import Fill, Gather, Program
+from sima_compiler.ir.program import Convolve, Fill, Gather, Program, Wait
 from sima_compiler.lm.reader import decode
 from sima_compiler.lm.writer import encode
 from sima_compiler.machine.description import Machine
@@ -162,3 +162,28 @@ def test_one_command_for_several_samples_pays_for_each(tmp_path: Path) -> None:
     begun = [entry.begun for entry in entries_of(program)]
     assert sum(begun) == 4
     assert np.count_nonzero(begun) == len({command.target.offset for command in program.compute})  # type: ignore[union-attr]
+
+
+def gather(source: int, target: int, size: int) -> Gather:
+    return Gather(0, Wait(), source, 0, target, 0, (size,), (1,), (1,), None)
+
+
+def test_a_byte_moved_in_front_of_two_copies_does_not_make_their_readers_one_layer() -> None:
+    """Two maps are copied behind a byte of a third one, and the same product reads each: two layers begin. Told by
+    what was moved there first, the copies would be one map and the second start spared.
+    """
+    layer = next(command for command in compiled("chain", 6, 1).compute if isinstance(command, Convolve))
+    region = replace(layer.source, offset=0)
+    size = region.sample_stride
+    maps = (gather(0, 10, size), gather(1, 11, size), gather(2, 12, size))
+    honest = [
+        replace(layer, source=replace(region, buffer=one), target=replace(layer.target, buffer=20 + one))
+        for one in (10, 11)
+    ]
+    copies = (gather(12, 13, 1), gather(10, 13, size), gather(12, 14, 1), gather(11, 14, size))
+    hidden = [replace(one, source=replace(region, buffer=buffer)) for one, buffer in zip(honest, (13, 14), strict=True)]
+    for commands in ((*maps, *honest), (*maps, *copies, *hidden)):
+        found = entries(commands, (), (), ())
+        assert [entry.begun for entry in found[-2:]] == [1, 1]
+    again = [replace(honest[0], target=replace(layer.target, buffer=40)), honest[0]]
+    assert [entry.begun for entry in entries((*maps, *again), (), (), ())[-2:]] == [1, 0]

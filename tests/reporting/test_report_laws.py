@@ -15,6 +15,7 @@ from sima_compiler.ir.program import Convolve, Engine, LoadConstants
 from sima_compiler.lm.reader import LmFile, read
 from sima_compiler.machine.cost import command_work
 from sima_compiler.machine.description import Machine
+from sima_compiler.machine.runs import leads
 from sima_compiler.machine.starts import entries
 from sima_compiler.view.reading import view_of
 
@@ -68,16 +69,17 @@ def test_each_unit_has_the_cycles_of_its_commands(compiled: Archive) -> None:
     found, report = program_of(compiled), report_of(compiled)
     machine = Machine.parse(found.program.machine)
     array, vector, fills = Counter[int](), Counter[int](), Counter[int]()
-    for command in found.program.compute:
-        work = command_work(command, machine, found.program.quads)
+    works = [command_work(command, machine, found.program.quads) for command in found.program.compute]
+    for command, work in zip(found.program.compute, works, strict=True):
         works_on_array = isinstance(command, Convolve) and on_array(command)
         (array if works_on_array else vector)[command.layer] += work.cycles - work.filling
         fills[command.layer] += work.filling
     program, entered = found.program, Counter[int]()
     transfers = (*program.dma_in, *program.dma_out)
     begun = entries(program.compute, transfers, program.tensors, program.constants)
-    for command, entry in zip(program.compute, begun, strict=True):
-        entered[command.layer] += entry.cycles(machine)
+    ahead = leads(program.compute, works, begun, machine)
+    for command, entry, lead in zip(program.compute, begun, ahead, strict=True):
+        entered[command.layer] += entry.cycles(machine) - lead
     for index, layer in enumerate(report.layers):
         work = layer.work_cycles
         assert work["start"] == fills[index] + entered[index], layer.name

@@ -34,6 +34,8 @@ MACHINE = replace(
     Machine.load("tiny"), dma_latency_cycles=10, dram_bytes_per_cycle=64, dram_burst_bytes=64, fill_cycles=8
 )
 FIRST, LATER = 16 + 8 + 1, 8 + 1
+#: Two fills of one layer, one behind the other, are a run: the second begins so long before the first ends.
+FILL = 8
 PIXEL = Operand(0, 0, 1, 1, 1, 16, 16, 16, 16)
 BOX = Box((1, 1, 1, 6400), (6400, 6400, 6400), (6400, 6400, 6400))
 
@@ -81,8 +83,8 @@ def store(**wait: int) -> StoreTensor:
 
 def test_layers_without_transfers_have_no_stalls() -> None:
     found = run(fill(0), fill(0), fill(1))
-    assert [layer.compute for layer in found.layers] == [FIRST + LATER, FIRST, 0]
-    assert [layer.intervals for layer in found.layers] == [((0, 34),), ((34, 59),), ()]
+    assert [layer.compute for layer in found.layers] == [FIRST + LATER - FILL, FIRST, 0]
+    assert [layer.intervals for layer in found.layers] == [((0, 26),), ((26, 51),), ()]
     assert all(not any(layer.stalls[name] for name in STALLS) for layer in found.layers)
     assert {layer.bound_by for layer in found.layers} == {"compute"}
 
@@ -116,14 +118,16 @@ def test_room_that_a_store_holds_and_the_last_results_are_output() -> None:
 
 
 def test_waiting_while_nothing_moves_is_latency() -> None:
-    """A load of one burst after each computation: one cycle of transfer in eleven, ten of latency."""
+    """A load of one burst after each computation: one cycle of transfer in eleven, ten of latency. The second fill
+    would have begun before the first was done.
+    """
     small = replace(load(compute=1), box=Box((1, 1, 1, 64), (64, 64, 64), (64, 64, 64)))
     found = run(fill(0), fill(0, dma_in=1), loads=(small,))
-    assert stalls(found, 0) == {"input": 11}
+    assert stalls(found, 0) == {"input": 11 + FILL}
     assert found.layers[0].bound_by == "compute"
     slow = replace(MACHINE, dma_latency_cycles=300)
     late = trace(two_fills(small), [6400], [[0], [], [0, 0]], slow)
-    assert late.layers[0].stalls["input"] == 301
+    assert late.layers[0].stalls["input"] == 301 + FILL
     assert late.layers[0].bound_by == "latency"
 
 

@@ -18,6 +18,18 @@ def window_cells(window: Window, source: FeatureMap, target: FeatureMap) -> tupl
     return _inside(window, 0, target.rows, source.rows), _inside(window, 1, target.columns, source.columns)
 
 
+def outputs_met(window: Window, source: FeatureMap, target: FeatureMap) -> tuple[Counts, Counts]:
+    """Output rows that see each window row on the map, and output columns that see each window column."""
+    return _met(window, 0, target.rows, source.rows), _met(window, 1, target.columns, source.columns)
+
+
+def _met(window: Window, axis: int, outputs: int, size: int) -> Counts:
+    first = np.arange(window.kernel[axis], dtype=np.int64) * window.dilations[axis] - window.pads[axis]
+    stride = window.strides[axis]
+    low, high = np.maximum(0, -(first // stride)), np.minimum(outputs - 1, (size - 1 - first) // stride)
+    return np.maximum(0, high - low + 1)
+
+
 def _inside(window: Window, axis: int, outputs: int, size: int) -> Counts:
     """How many cells of each output's window lie on the map along an axis."""
     starts = np.arange(outputs, dtype=np.int64) * window.strides[axis] - window.pads[axis]

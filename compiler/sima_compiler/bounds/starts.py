@@ -10,6 +10,8 @@ more channels, because they do the same to the same map. Where it is not certain
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from sima_compiler.bounds.repeats import only_repeats
@@ -31,22 +33,77 @@ from sima_compiler.ir.layers import (
 
 def starts_of(segment: Segment) -> tuple[int, ...]:
     """Starts of every layer for one sample."""
-    maps: dict[str, object] = {}
-    begun: set[object] = set()
+    known = _Known()
     nodes: set[str] = set()
     found: list[int] = []
     for layer in segment.layers:
-        source = layer.inputs[0]
-        done = None if only_repeats(layer.kernel, segment.maps[source]) else _operation(layer)
-        # What lies behind a copy or a table is any such map: which of them a program reads is not certain.
-        made = type(layer.kernel) if done is None else (done, maps.get(source, source))
-        maps[layer.output] = made
-        counts = done is not None and made not in begun and nodes.isdisjoint(layer.sources)
+        repeats = only_repeats(layer.kernel, segment.maps[layer.inputs[0]])
+        done = None if repeats else _operation(layer)
+        if done is None:
+            known.maps[layer.output] = known.passed(layer.inputs)
+            counts = False
+        else:
+            counts = known.begins(layer, done) and nodes.isdisjoint(layer.sources)
         found.append(int(counts))
         if counts:
-            begun.add(made)
             nodes.update(layer.sources)
     return tuple(found)
+
+
+#: So many maps may lie behind a copy until nothing is certain of it: a concatenation of thousands is read by few.
+MOST_MAPS = 32
+#: Stands for any map among those that a kind of layer has read.
+_UNCERTAIN = -1
+_Maps = frozenset[int] | None
+
+
+@dataclass(slots=True)
+class _Known:
+    """For each map, the layers of which the machine may see it as a result, by number; None where it may be any.
+
+    A copy or a table is passed through: a program may read what lies behind it, or one of the maps that it joins.
+    """
+
+    maps: dict[str, _Maps] = field(default_factory=dict[str, _Maps])
+    begun: dict[object, dict[int, _Maps]] = field(default_factory=dict[object, dict[int, frozenset[int] | None]])
+    numbers: dict[object, int] = field(default_factory=dict[object, int])
+
+    def passed(self, names: Sequence[str]) -> _Maps:
+        """The maps that a program may read in place of what a copy or a table makes of these."""
+        found = [self.of(name) for name in names]
+        joined = frozenset[int]().union(*(maps for maps in found if maps is not None))
+        return None if None in found or len(joined) > MOST_MAPS else joined
+
+    def of(self, name: str) -> _Maps:
+        """The maps that the machine may take for this one; an input of the network is one by itself."""
+        if name not in self.maps:
+            self.maps[name] = frozenset((self.number(("input", name)),))
+        return self.maps[name]
+
+    def number(self, key: object) -> int:
+        return self.numbers.setdefault(key, len(self.numbers))
+
+    def begins(self, layer: Layer, done: object) -> bool:
+        """Whether no layer in front did the same to what may be the same map; the layer's result is put down: one more
+        map, or one of those that the layers made of which it may be one.
+        """
+        # A sum may be turned round, so that either operand is the one that tells it.
+        sources = layer.inputs if isinstance(layer.kernel, Elementwise | Product) else layer.inputs[:1]
+        read = self.passed(sources)
+        before = self.begun.setdefault(done, {})
+        if read is None:
+            self.maps[layer.output] = None
+            certain = not before
+            before[_UNCERTAIN] = None
+            return certain
+        if _UNCERTAIN in before:
+            self.maps[layer.output] = None
+            return False
+        alike = frozenset[int]().union(*(before[one] or () for one in read if one in before))
+        made = alike | {self.number((done, layer.output))}
+        self.maps[layer.output] = made if len(made) <= MOST_MAPS else None
+        before.update(dict.fromkeys(read, made))
+        return not alike
 
 
 def _operation(layer: Layer) -> object:

@@ -1,21 +1,22 @@
 """The least cycles that each layer keeps the compute queue busy, whatever the mapping: whole vectors and blocks.
 
-In: a segment, the machine, the batch. Out: cycles per layer, with those that it takes to begin it. Left out are
-filling, loading of weights, ports and the way out behind the array, which schedules may hide; window cells over
-padding, which smaller windows at a border spare; copies, which the right layout spares. A product or a table counts at
-the price of computing its neighbour a second time with it on the way out, where that is cheaper.
+In: a segment, the machine, the batch. Out: cycles per layer, with those that it takes to begin it and to fill once.
+Left out are ports and the way out behind the array, which schedules may hide; window cells over padding, which smaller
+windows at a border spare; copies, which the right layout spares. A block of weights takes at least as long as it loads.
+A product or a table counts at the price of computing its neighbour a second time with it on the way out, where that is
+cheaper.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 import numpy as np
 
-from sima_compiler.bounds.cells import window_cells
+from sima_compiler.bounds.cells import outputs_met, window_cells
 from sima_compiler.bounds.repeats import only_repeats
 from sima_compiler.bounds.starts import starts_of
 from sima_compiler.ir.kernels import Reach, facts
@@ -24,6 +25,7 @@ from sima_compiler.ir.layers import (
     Convolution,
     Copy,
     Elementwise,
+    FeatureMap,
     Layer,
     Lookup,
     Normalization,
@@ -66,27 +68,39 @@ def padded_work(segment: Segment, machine: Machine, *, quads: int, batch: int) -
     """Least compute cycles of every layer for the whole batch."""
     place = _Place(segment, machine, quads, batch)
     begun = starts_of(segment)
-    own = {
-        layer.output: _own_cycles(layer, place) + starts * batch * machine.start_cycles
-        for layer, starts in zip(segment.layers, begun, strict=True)
-    }
-    makers = {layer.output: layer for layer in segment.layers}
-    return tuple(_least(layer, own, makers) for layer in segment.layers)
+    entry = batch * machine.start_cycles + machine.fill_cycles  # a run of commands is one layer's, and fills once
+    begins = {layer.output: starts * entry for layer, starts in zip(segment.layers, begun, strict=True)}
+    own = {layer.output: _own_cycles(layer, place) for layer in segment.layers}
+    made = _Made(place, own, begins, {layer.output: layer for layer in segment.layers})
+    return tuple(_least(layer, made) for layer in segment.layers)
 
 
-def _least(layer: Layer, own: Mapping[str, int], makers: Mapping[str, Layer]) -> int:
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """By the name of a map: who makes it, in how many cycles, and what it takes to begin that."""
+
+    place: _Place
+    own: Mapping[str, int]
+    begins: Mapping[str, int]
+    makers: Mapping[str, Layer]
+
+
+def _least(layer: Layer, made: _Made) -> int:
     """A layer's own cycles, or those of a neighbour that is computed again to carry it."""
+    cycles = made.own[layer.output] + made.begins[layer.output]
     if facts(layer.kernel).reach is not Reach.PLACE:
-        return own[layer.output]
-    carried = [_computed_again(name, layer, own, makers) for name in layer.inputs]
-    return min([own[layer.output], *(cycles for cycles in carried if cycles is not None)])
+        return cycles
+    carried = [_computed_again(name, layer, made) for name in layer.inputs]
+    return min([cycles, *(found for found in carried if found is not None)])
 
 
-def _computed_again(name: str, rider: Layer, own: Mapping[str, int], makers: Mapping[str, Layer]) -> int | None:
+def _computed_again(name: str, rider: Layer, made: _Made) -> int | None:
     """Cycles of computing a map once more with ``rider`` on its way out; through tables and copies, of what they read.
 
-    None where nothing can carry it: an input of the network is not computed.
+    None where nothing can carry it: an input of the network is not computed. Of a larger map the part that is needed
+    may be a small one; of a smaller one, which the rider spreads, every place is computed for each of its results.
     """
+    makers = made.makers
     cycles, waiting, seen = 0, [name], {name}
     while waiting:
         maker = makers.get(waiting.pop())
@@ -97,10 +111,22 @@ def _computed_again(name: str, rider: Layer, own: Mapping[str, int], makers: Map
             seen.update(fresh)
             waiting.extend(fresh)
         elif _carries(maker, rider):
-            cycles += own[maker.output]
+            cycles += made.begins[maker.output] + _work_again(maker, rider, made, direct=maker.output == name)
         else:
             return None
     return cycles
+
+
+def _work_again(maker: Layer, rider: Layer, made: _Made, *, direct: bool) -> int:
+    """Cycles of the maker's work where its results are those of the rider."""
+    maps = made.place.segment.maps
+    source, target = maps[maker.output], maps[rider.output]
+    if source.elements > target.elements:
+        return 0
+    spread = target.rows * target.columns // (source.rows * source.columns)
+    if spread <= 1 or not direct:
+        return made.own[maker.output]
+    return _own_cycles(maker, replace(made.place, batch=made.place.batch * spread))
 
 
 def _carries(maker: Layer, rider: Layer) -> bool:
@@ -118,7 +144,7 @@ def _own_cycles(layer: Layer, place: _Place) -> int:
         case Copy():
             return 0
         case Convolution() as kernel if not kernel.is_depthwise:
-            return place.batch * _blocks(layer, kernel, place) // place.tiles
+            return _array_cycles(layer, kernel, place)
         case Convolution() as kernel:
             operand = kernel.binary is not None and kernel.binary.operand is not None
             return _window_cycles(layer, kernel, lambda cells: _depthwise(cells, place.machine) + operand, place)
@@ -176,15 +202,60 @@ def _window_cycles(layer: Layer, kernel: Convolution | Pooling, steps: Callable[
     return max(ceil_div(total * per_pixel, place.tiles), ceil_div(place.vectors(layer), place.tiles) * (least or 0))
 
 
-def _blocks(layer: Layer, kernel: Convolution, place: _Place) -> int:
-    """Fewest weight blocks that the pixels of one sample pass, row folding included."""
+def _array_cycles(layer: Layer, kernel: Convolution, place: _Place) -> int:
+    """The fewest cycles of tiles, spread over all of them; but not before the sums of one pixel are done: a result's
+    products are summed in one row of tiles, block after block, and a block takes at least as long as its weights.
+    """
     source, target = place.segment.maps[layer.inputs[0]], place.segment.maps[layer.output]
-    lanes, inputs = place.machine.lanes, kernel.weights.shape[3]
+    machine, inputs = place.machine, kernel.weights.shape[3]
     rows, columns = window_cells(kernel.window, source, target)
+    macs = int(rows.sum()) * int(columns.sum()) * target.channels * inputs * place.batch
+    least = min(_block_cycles(kernel, source, target, place), _vector_macs(macs, machine))
+    if _turns(kernel):
+        least = min(least, macs // machine.lanes**2)
+    contraction = int(rows.max()) * int(columns.max()) * inputs
+    blocks = ceil_div(ceil_div(contraction, machine.lanes), machine.tile_row)
+    chain = min(blocks * machine.weight_load_cycles, _vector_macs(contraction * machine.lanes, machine))
+    return max(least // place.tiles, chain)
+
+
+def _vector_macs(macs: int, machine: Machine) -> int:
+    """Cycles of one tile's vector unit for so many products, as if none of its lanes ever idled."""
+    return macs * machine.depthwise_step_cycles // (machine.depthwise_cells_per_step * machine.lanes)
+
+
+def _turns(kernel: Convolution) -> bool:
+    """Whether it could be the product of two maps: one factor for all, and nothing that is added per channel. Then
+    either side may take the place of the weights, and lie in whole blocks.
+    """
+    plain = kernel.real_bias is None and not kernel.bias.any()
+    return plain and kernel.groups == 1 and bool((kernel.multipliers == kernel.multipliers[0]).all())
+
+
+def _block_cycles(kernel: Convolution, source: FeatureMap, target: FeatureMap, place: _Place) -> int:
+    """Fewest cycles of tiles: a block of weights for each pixel that meets it, row folding included, and no block for
+    less than it takes to load.
+    """
+    machine, inputs = place.machine, kernel.weights.shape[3]
+    lanes = machine.lanes
     # A map can be laid out packed wherever that pays.
-    folds = source.channels < lanes and kernel.groups == 1 and kernel.window.dilations[1] == 1
-    across = (-(-columns * inputs // lanes)).sum() if folds else columns.sum() * ceil_div(inputs, lanes)
-    cells, channels = int(rows.sum()) * int(across), target.channels // kernel.groups
+    if source.channels < lanes and kernel.groups == 1 and kernel.window.dilations[1] == 1:
+        rows, columns = window_cells(kernel.window, source, target)
+        cells = int(rows.sum()) * int((-(-columns * inputs // lanes)).sum()) * place.batch
+    else:
+        met = np.multiply.outer(*outputs_met(kernel.window, source, target)) * place.batch
+        cells = int(np.maximum(met, machine.weight_load_cycles)[met > 0].sum())
     if kernel.shares_blocks:  # what does not fill its last block may stand beside another layer's outputs
-        return cells * kernel.groups * channels // lanes
-    return cells * kernel.groups * ceil_div(channels, lanes)
+        return cells * ceil_div(inputs, lanes) * target.channels // lanes
+    return cells * _cell_blocks(kernel, target.channels, lanes)
+
+
+def _cell_blocks(kernel: Convolution, channels: int, lanes: int) -> int:
+    """Fewest blocks of weights of one window cell. Groups may share blocks, with zeros where they differ."""
+    inputs, outputs = kernel.weights.shape[3], channels // kernel.groups
+    apart = kernel.groups * ceil_div(outputs, lanes) * ceil_div(inputs, lanes)
+    if kernel.groups == 1:
+        return apart
+    together = range(1, min(kernel.groups, ceil_div(lanes, outputs)) + 1)
+    shared = (ceil_div(channels * ceil_div(count * inputs, lanes), min(lanes, count * outputs)) for count in together)
+    return min(apart, *shared)

@@ -58,11 +58,16 @@ from sima_compiler.machine.traffic import (
 
 @dataclass(frozen=True, slots=True)
 class CommandWork:
-    """Cycles of a command: the array's or the vector unit's own, and those to fill and drain around them."""
+    """Cycles of a command: the array's or the vector unit's own, and those to fill and drain around them.
+
+    ``draining``: of the latter, the last pass's way out; ``entering``: the first pass's stream (`runs`).
+    """
 
     array: int
     vector: int
     filling: int
+    draining: int = 0
+    entering: int = 0
 
     @property
     def cycles(self) -> int:
@@ -193,15 +198,15 @@ def array_parts(work: ArrayWork, mapping: ArrayMapping, machine: Machine) -> Com
     half = machine.accumulator_pixels // 2
     full_passes, rest = divmod(per_tile, half)
     sizes = [(half, full_passes * outputs), (rest, outputs if rest else 0)]
-    stream = last = 0
+    stream = last = entering = 0
     for pixels, count in sizes:
         if count:
             passing = blocks * max(pixels, machine.weight_load_cycles)
             leaving = ceil_div(pixels * machine.lanes, machine.output_bytes_per_tile) * mapping.contraction
             stream += count * max(passing, leaving)
-            last = leaving
+            entering, last = entering or passing, leaving
     moved = port_cycles(array_traffic(work, mapping, machine), machine)
-    return CommandWork(max(stream, moved), 0, machine.fill_cycles + last)
+    return CommandWork(max(stream, moved), 0, machine.fill_cycles + last, draining=last, entering=entering)
 
 
 def array_traffic(work: ArrayWork, mapping: ArrayMapping, machine: Machine) -> Traffic:

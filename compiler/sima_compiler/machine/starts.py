@@ -100,12 +100,14 @@ def entries(
 @dataclass(frozen=True, slots=True)
 class _Content:
     """What lies in a range of a buffer: a map, and ``count`` of its samples from ``first`` on, ``stride`` bytes apart;
-    the first of them begins at ``origin``.
+    the first of them begins at ``origin``. ``told``: what tells the map to those who read it, which for a copy is the
+    map that was moved there last.
     """
 
     low: int
     high: int
     map: int
+    told: int
     first: int
     count: int
     stride: int
@@ -160,28 +162,32 @@ class _Walk:
         first, last = command.dram_offset // sample, (command.dram_offset + length - 1) // sample
         where = (command.buffer, command.chip_offset, command.chip_offset + span)
         stride = box.chip_strides[0] if box.sizes[0] == last + 1 - first else None
-        self._write(where, self._number(("tensor", command.tensor)), range(first, last + 1), stride)
+        number = self._number(("tensor", command.tensor))
+        self._write(where, (number, number), range(first, last + 1), stride)
 
     def layer(self, command: ComputeCommand) -> tuple[int, range]:
         """The layer that a command belongs to and the samples that it computes; its results are put down."""
+        told: int | None = None
         match command:
             case Gather():
                 source, target = _moved(command, target=False), _moved(command, target=True)
-                samples = self._samples(source)
+                samples, told = self._samples(source), self._told(source)
                 layer = self._carried(command, source)
-                layer = self._copy(command.target_buffer) if layer is None else layer
+                if layer is None:
+                    layer, told = self._copy(command.target_buffer), self._number(("of", told, _channel(command)))
             case Fill():
                 target = _bytes(command.target)
                 layer, samples = self._copy(command.target.buffer), self._filled(command)
             case Convolve() | Pool() | Combine() | Translate() | Resample() | Interpolate() | Normalize() | Multiply():
                 source, target = _bytes(command.source), _bytes(command.target)
                 samples, done = self._samples(source), operation(command)
-                layer = self._number((done, self._map(source), self._table(command)))
+                layer = self._number((done, self._told(source), self._table(command)))
                 self._operations[layer] = done
             case _:
                 assert_never(command)
         if facts(command).part.finishes:
-            self._write(target, layer, samples, _stride(command, len(samples)))
+            told = layer if told is None else told
+            self._write(target, (layer, told), samples, _stride(command, len(samples)))
         return layer, samples
 
     def _carried(self, command: Gather, source: Range) -> int | None:
@@ -235,6 +241,14 @@ class _Walk:
         found = self._at(buffer, high - 1)
         return self._number(("buffer", buffer)) if found is None else found.map
 
+    def _told(self, where: Range) -> int:
+        """What tells that map to a reader. A copy is told by what it holds, else moving another map's byte in front of
+        it would make two layers on two maps one.
+        """
+        buffer, _, high = where
+        found = self._at(buffer, high - 1)
+        return self._number(("buffer", buffer)) if found is None else found.told
+
     def _samples(self, where: Range) -> range:
         buffer, low, high = where
         first, last = (self._at(buffer, byte) for byte in (low, high - 1))
@@ -242,13 +256,20 @@ class _Walk:
         end = start if last is None else last.sample(high - 1)
         return range(min(start, end), max(start, end) + 1)
 
-    def _write(self, where: Range, number: int, samples: range, stride: int | None) -> None:
-        """Puts samples of a map into a range; without a known distance between them, evenly."""
+    def _write(self, where: Range, numbers: tuple[int, int], samples: range, stride: int | None) -> None:
+        """Puts samples of a map, and what tells it, into a range; without a known distance between them, evenly."""
         buffer, low, high = where
         count = len(samples)
         stride = stride or -(-(high - low) // count)
         new = _Content(
-            low=low, high=high, map=number, first=samples.start, count=count, stride=max(1, stride), origin=low
+            low=low,
+            high=high,
+            map=numbers[0],
+            told=numbers[1],
+            first=samples.start,
+            count=count,
+            stride=max(1, stride),
+            origin=low,
         )
         kept: list[_Content] = []
         for held in self._contents.get(buffer, ()):
@@ -303,6 +324,20 @@ def operation(command: Reading) -> object:
             return (Normalize, command.kind, command.input, command.output, command.epsilon, command.clamp, flags)
         case _:
             assert_never(command)
+
+
+def written_range(command: ComputeCommand) -> Range:
+    """The bytes from the first to the last one that a command writes."""
+    return _moved(command, target=True) if isinstance(command, Gather) else _bytes(command.target)
+
+
+def read_ranges(command: ComputeCommand) -> list[Range]:
+    """Likewise those of the maps that it reads."""
+    if isinstance(command, Gather):
+        return [_moved(command, target=False)]
+    second = facts(command).second
+    first = [] if isinstance(command, Fill) else [_bytes(command.source)]
+    return first if second is None else [*first, _bytes(second)]
 
 
 def _stride(command: ComputeCommand, count: int) -> int | None:

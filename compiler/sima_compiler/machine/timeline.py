@@ -5,6 +5,7 @@ The schedule stage asks it for a prediction and the timing simulator for a repla
 commands as `Job`s, so the rules of time stand in one place.
 
 Rules. A job starts when it is fetched, its waits are met, its engine has started the job before and has a place free.
+One with a ``lead`` begins its work so long before its own start, so its command and waits must be there by then.
 The compute engine has one place, a DMA engine ``dma_outstanding``; a job keeps its place until it ends. A transfer
 asks for the DRAM ``dma_latency_cycles`` after its start. The DRAM serves one request at a time, in order of asking
 (ties: DMA in, DMA out, instructions in order of engine). A load ends when its last byte has arrived and the
@@ -40,6 +41,7 @@ class Job:
 
     ``cycles``: compute time, or the decompressor's time of a load. ``dram_cycles``: DRAM time of a transfer, and
     ``chip_bytes`` what it moves on chip. ``ports``: the on-chip ports that a compute job shares with transfers.
+    ``lead``: so many cycles before its start its waits must be met (`runs`: its work begins behind another's end).
     """
 
     wait: Wait
@@ -48,6 +50,7 @@ class Job:
     dram_cycles: int = 0
     chip_bytes: int = 0
     ports: SharedPorts = NO_PORTS
+    lead: int = 0
 
 
 class Cause(IntEnum):
@@ -142,7 +145,7 @@ class _Queue:
 class _Replay:
     """A discrete-event simulation; events are (time, kind, engine, index)."""
 
-    FREE, DONE, FETCHED, ASK, FETCH_ASK = range(5)
+    FREE, DONE, FETCHED, ASK, FETCH_ASK, LED = range(6)
 
     def __init__(self, streams: Sequence[Sequence[Job]], machine: Machine) -> None:
         places = (machine.dma_outstanding, machine.dma_outstanding, 1)
@@ -199,12 +202,12 @@ class _Replay:
             self.pace(now)
         elif kind == self.FETCHED:
             self.queues[engine].arrivals.append(now)
-        else:
+        elif kind != self.LED:
             heapq.heappush(self.waiting, (now, engine if kind == self.ASK else 2 + engine, index))
 
     def start_all(self, now: int) -> None:
         for engine in range(len(self.queues)):
-            while self.can_start(engine):
+            while self.can_start(engine) and self.led(engine, now):
                 self.start(engine, now)
 
     def can_start(self, engine: int) -> bool:
@@ -221,6 +224,17 @@ class _Replay:
             and queue.bursts_for(index) <= len(queue.arrivals)
         )
 
+    def led(self, engine: int, now: int) -> bool:
+        """Whether the waits of the next job were met long enough ago; if not, an event comes when they will be."""
+        queue = self.queues[engine]
+        index = len(queue.starts)
+        if not queue.jobs[index].lead:
+            return True
+        earliest = self.met(queue, index)[0]
+        if earliest > now:
+            heapq.heappush(self.events, (earliest, self.LED, engine, index))
+        return earliest <= now
+
     def start(self, engine: int, now: int) -> None:
         queue = self.queues[engine]
         index = len(queue.starts)
@@ -235,14 +249,20 @@ class _Replay:
 
     def cause(self, queue: _Queue, index: int) -> Cause:
         """What was there last, if it came after the engine was free; ties go to the cause named first."""
-        wait, bursts = queue.jobs[index].wait, queue.bursts_for(index)
-        latest, cause = queue.free_at(index), Cause.NONE
+        latest, cause = self.met(queue, index)
+        return cause if latest > queue.free_at(index) else Cause.NONE
+
+    def met(self, queue: _Queue, index: int) -> tuple[int, Cause]:
+        """When a job that waits for nothing more may start for all of that, and what came last."""
+        job, bursts = queue.jobs[index], queue.bursts_for(index)
+        latest, cause = 0, Cause.NONE
+        wait = job.wait
         for one, counted, other in zip(_CAUSES, (wait.dma_in, wait.dma_out, wait.compute), self.queues, strict=True):
             if counted and other.ends[counted - 1] > latest:
                 latest, cause = other.ends[counted - 1], one
         if bursts and queue.arrivals[bursts - 1] > latest:
-            return Cause.FETCH
-        return cause
+            latest, cause = queue.arrivals[bursts - 1], Cause.FETCH
+        return latest + job.lead, cause
 
     def fetch(self, engine: int, now: int) -> None:
         """Asks for instruction bursts while the FIFO has room for a whole one."""

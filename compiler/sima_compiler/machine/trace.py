@@ -36,6 +36,7 @@ from sima_compiler.machine.cost import (
     macs,
 )
 from sima_compiler.machine.description import Machine
+from sima_compiler.machine.runs import leads
 from sima_compiler.machine.starts import entries
 from sima_compiler.machine.timeline import NO_PORTS, Cause, Job, Span, Timeline, replay
 from sima_compiler.machine.traffic import shared_ports, shares_ports, transfer_cycles
@@ -89,12 +90,14 @@ def _moved(command: LoadTensor | StoreTensor, size: int, program: Program, machi
 def _compute_jobs(program: Program, sizes: Sequence[int], works: Sequence[CommandWork], machine: Machine) -> list[Job]:
     jobs: list[Job] = []
     entered = entries(program.compute, (*program.dma_in, *program.dma_out), program.tensors, program.constants)
-    for command, size, work, entry in zip(program.compute, sizes, works, entered, strict=True):
-        cycles = work.cycles + entry.cycles(machine)
+    ahead = leads(program.compute, works, entered, machine)
+    rows = zip(program.compute, sizes, works, entered, ahead, strict=True)
+    for command, size, work, entry, lead in rows:
+        cycles = work.cycles + entry.cycles(machine) - lead
         ports = NO_PORTS
         if shares_ports(machine):
             ports = shared_ports(command_traffic(command, machine, program.quads), cycles, machine, program.quads)
-        jobs.append(Job(command.wait, size, cycles, ports=ports))
+        jobs.append(Job(command.wait, size, cycles, ports=ports, lead=lead))
     return jobs
 
 

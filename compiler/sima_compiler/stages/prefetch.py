@@ -17,8 +17,9 @@ import numpy as np
 
 from sima_compiler.ir.program import LoadConstants, LoadTensor, StoreTensor
 from sima_compiler.ir.tiles import Lifetime, Load, Tiling
-from sima_compiler.machine.cost import box_cycles, compute_cycles, constants_cycles
+from sima_compiler.machine.cost import box_cycles, constants_cycles
 from sima_compiler.machine.description import Machine
+from sima_compiler.machine.runs import durations
 from sima_compiler.machine.starts import entries
 
 
@@ -36,11 +37,8 @@ def prefetch(tiling: Tiling, stored: Sequence[int], machine: Machine, options: P
         return tiling
     occupied = _occupancy(tiling)
     entered = entries(tiling.steps, tiling.transfers, tiling.tensors, tiling.constants)
-    durations = [
-        compute_cycles(step, machine, options.quads) + entry.cycles(machine)
-        for step, entry in zip(tiling.steps, entered, strict=True)
-    ]
-    starts = np.zeros(len(durations) + 1, np.int64)
+    taken = durations(tiling.steps, entered, machine, options.quads)
+    starts = np.zeros(len(taken) + 1, np.int64)
     clock, reached, floor = 0, 0, 0
     buffers = list(tiling.buffers)
     loads: list[Load] = []
@@ -48,7 +46,7 @@ def prefetch(tiling: Tiling, stored: Sequence[int], machine: Machine, options: P
     for load in tiling.loads:
         buffer = buffers[load.command.buffer]
         for step in range(reached, load.needed):
-            starts[step + 1] = starts[step] + durations[step]
+            starts[step + 1] = starts[step] + taken[step]
         reached = max(reached, load.needed)
         floor = max(floor, _written_before(load, written))
         earliest = max(floor, _free_since(occupied, load.needed, buffer, options.limit))

@@ -57,7 +57,7 @@ def tile(
     if residency.spilled:
         decided = (options.batch, residency.spilled, residency.storage, options.capacity)
         groups = choose_groups(FusionProblem(stripes, *decided, options.longest_group))
-        residency = with_groups(residency, groups, segment)
+        residency = with_groups(residency, groups, segment, machine)
     if options.allowed is not None and not residency.spilled <= options.allowed:
         tensors = dram_tensors(segment, options.batch, residency.spilled, machine)
         spilled = sorted((tensor.name, tensor.bytes) for tensor in tensors if tensor.name in residency.spilled)

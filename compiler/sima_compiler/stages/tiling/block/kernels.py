@@ -12,6 +12,7 @@ from itertools import product
 from typing import assert_never
 
 from sima_compiler.errors import InternalError
+from sima_compiler.ir.commands import on_array
 from sima_compiler.ir.kernels import Reduction, facts
 from sima_compiler.ir.layers import (
     Binary,
@@ -44,14 +45,22 @@ from sima_compiler.ir.program import (
     Wait,
     WayOut,
 )
-from sima_compiler.machine.cost import array_work, ceil_div, compute_cycles, product_work
+from sima_compiler.machine.cost import array_work, ceil_div, command_work, compute_cycles, product_work
 from sima_compiler.machine.description import Machine
+from sima_compiler.machine.runs import run_cycles
 from sima_compiler.stages.tiling.block.blend import blend_command
 from sima_compiler.stages.tiling.block.contraction import Extent, WindowPart, part_region
 from sima_compiler.stages.tiling.block.copies import CoordinateMove, byte_dimensions
 from sima_compiler.stages.tiling.block.geometry import Held, Range, Region, block_window, operand_of
 from sima_compiler.stages.tiling.block.mapping import best_mapping, folds_rows, holding_mapping
-from sima_compiler.stages.tiling.block.margins import fewest_cuts, margin_cuts, margin_share
+from sima_compiler.stages.tiling.block.margins import (
+    ArrayBlock,
+    array_cuts,
+    cheapest,
+    fewest_cuts,
+    margin_share,
+    margin_ways,
+)
 from sima_compiler.stages.tiling.block.reach import input_region
 from sima_compiler.stages.tiling.block.rows import row_command
 
@@ -156,21 +165,45 @@ def block_commands(block: Block) -> Sequence[ComputeCommand]:
 
 def _least(block: Block, window: Window, command: Callable[[Block], Convolve | Pool]) -> Sequence[Convolve | Pool]:
     """The block as one command, or cut at its margins where that is faster; parts of a reduction stay whole."""
-    best = [command(block)]
-    if not _may_be_cut(block, best[0]):
-        return best
-    cycles = _cycles(best, block)
+    whole = command(block)
+    if not _may_be_cut(block, whole):
+        return [whole]
     # A plan has thousands of blocks, and most lose next to nothing over padding: where all of that would not even fill
     # the array as often as the cheapest way to cut does, none is looked at (ResNet-50 asked for 32: 90 s without this).
-    pads = best[0].window.pads
-    if cycles * margin_share(block.region, best[0].window) <= fewest_cuts(pads) * block.machine.fill_cycles:
-        return best
-    for regions in margin_cuts(block.region, window, block.inputs[0].map):
-        found = [command(replace(block, region=region)) for region in regions]
-        taken = _cycles(found, block)
-        if taken < cycles:
-            best, cycles = found, taken
-    return best
+    cycles = compute_cycles(whole, block.machine, block.quads)
+    if cycles * margin_share(block.region, whole.window) <= fewest_cuts(whole.window.pads) * block.machine.fill_cycles:
+        return [whole]
+    source = block.inputs[0].map
+    size = source.rows, source.columns
+    shape = _array_block(block, whole, window, size)
+    if shape is not None:
+        cuts = array_cuts(shape, block.machine, block.quads)
+        return [whole] if len(cuts) == 1 else [command(replace(block, region=region)) for region in cuts]
+    ways = margin_ways(block.region, window, size)
+    return cheapest(
+        block.region,
+        ways,
+        lambda region: command(replace(block, region=region)),
+        lambda commands: _cycles(commands, block),
+    )
+
+
+def _array_block(block: Block, whole: Convolve | Pool, window: Window, size: tuple[int, int]) -> ArrayBlock | None:
+    """What decides about the cuts of a block of the array; None where more does, because inputs are buffered."""
+    if not isinstance(whole, Convolve) or not on_array(whole):
+        return None
+    work = array_work(whole, block.machine)
+    if work.reach is not None:
+        return None
+    return ArrayBlock(
+        region=block.region,
+        window=window,
+        size=size,
+        inputs=whole.source.channels // whole.groups,
+        outputs=work.outputs,
+        operand_bytes=work.operand_bytes,
+        folded=whole.mapping.folded,
+    )
 
 
 def _may_be_cut(block: Block, whole: Convolve | Pool) -> bool:
@@ -181,7 +214,7 @@ def _may_be_cut(block: Block, whole: Convolve | Pool) -> bool:
 
 
 def _cycles(commands: Sequence[ComputeCommand], block: Block) -> int:
-    return sum(compute_cycles(command, block.machine, block.quads) for command in commands)
+    return run_cycles([command_work(command, block.machine, block.quads) for command in commands], block.machine)
 
 
 def _convolve(block: Block, kernel: Convolution) -> Convolve:

@@ -25,7 +25,7 @@ from sima_compiler.stages.tiling.block.reach import stripable
 from sima_compiler.stages.tiling.cuts.rolling import Frames
 from sima_compiler.stages.tiling.cuts.stripe_costs import StripeCosts, Stripes
 from sima_compiler.stages.tiling.maps.residency import Residency
-from sima_compiler.stages.tiling.maps.storage import Storage
+from sima_compiler.stages.tiling.maps.storage import Storage, concatenation_parts
 
 #: A cycle that another hides counts as this share of one.
 HIDDEN = 1 / 8
@@ -129,12 +129,16 @@ def _group(stripes: StripeCosts, choice: _Choice) -> Group:
     return Group(first, last, stripes.inside(first, last), frames)
 
 
-def with_groups(residency: Residency, groups: Sequence[Group], segment: Segment) -> Residency:
-    """The decision with layers fused: the maps inside leave DRAM, and places are shared as a group allows."""
+def with_groups(residency: Residency, groups: Sequence[Group], segment: Segment, machine: Machine) -> Residency:
+    """The decision with layers fused: the maps inside leave DRAM, and places are shared as a group allows. There, parts
+    of a concatenation are written straight into its rows, whatever the whole of it would have taken.
+    """
     storage = residency.storage
     for group in groups:
         storage = storage.fused(segment, segment.layers[group.first : group.last + 1], group.inside)
     inside = frozenset[str]().union(*(group.inside for group in groups))
+    if inside:
+        storage = storage.joined(concatenation_parts(segment, machine), [group.inside for group in groups])
     return Residency(residency.spilled - inside, storage, residency.free)
 
 

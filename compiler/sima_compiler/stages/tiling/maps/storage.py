@@ -16,7 +16,7 @@ A network input or output keeps a place of its own, and so does a map that is sp
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sima_compiler.ir.kernels import Reach, facts
@@ -66,6 +66,14 @@ class Storage:
         clashing = {layer.output for layer in layers if layer.output not in inside}
         clashing = {name for name in clashing & storage.places.keys() if _clashes(name, storage, layers, segment)}
         return Storage({name: place for name, place in storage.places.items() if name not in clashing})
+
+    def joined(self, parts: Iterable[tuple[str, Place]], insides: Sequence[Collection[str]]) -> Storage:
+        """The storage with those parts of concatenations, too, that lie with the whole of it inside one group."""
+        found = dict(self.places)
+        for name, place in parts:
+            if name not in found and any(name in inside and place.root in inside for inside in insides):
+                found[name] = place
+        return Storage(found)
 
     def overlap(self, segment: Segment, one: str, other: str) -> bool:
         """Whether two maps have a channel of the same buffer in common."""

@@ -22,7 +22,7 @@ from sima_compiler.ir.host import Dtype, HostNode, HostSegment, HostTensor
 from sima_compiler.ir.host_bytes import to_bytes
 from sima_compiler.sim.host import run
 from tests.support.host_cases import Case, all_cases, joined
-from tests.support.random_segments import random_segment
+from tests.support.random_host_segments import random_segment
 
 F = Dtype.FLOAT32
 #: Random segments beside the cases of single operators.

@@ -15,7 +15,11 @@ MAY = {
     "compiler/sima_compiler/cli/simulate.py": "a member of a zip file that `write_whole` fills",
     "compiler/sima_compiler/frontend/ort_temporaries.py": "passes on what onnxruntime asks for",
     "sima_nb/jobs/process.py": "the log of a running job, which grows",
-    "sima_nb/jobs/store.py": "a lock, which is empty",
+    "sima_nb/jobs/locks.py": "locks, which are empty",
+    "compiler/sima_compiler/a65/native.py": "files for one run of the emulator, in a scratch folder",
+    "compiler/sima_compiler/a65/toolchain.py": "sources for one run of the cross compiler, in a scratch folder",
+    "compiler/sima_compiler/sweeping/executors.py": "networks for the processes of one sweep, in a folder of its own",
+    "compiler/sima_compiler/sweeping/finished.py": "appends whole lines; one cut short is passed over when it is read",
     "sima_nb/jobs/child.py": "moves an archive that is whole",
 }
 

@@ -6,7 +6,8 @@ alone, apart from `sima_compiler.negotiate`:
 - batch 1 decides which maps may lie in DRAM; inputs, and outputs that no layer reads, lie there anyway;
 - a size is feasible when its plan spills nothing else and takes at most 1 % more cycles per sample than the best
   smaller feasible size that was planned;
-- planned are the powers of two, the largest size that is not proven impossible, and every size above the one built;
+- planned are the powers of two, the largest size that is not proven impossible, and then sizes from the largest down
+  until one is feasible;
 - the largest feasible size is built; what was not planned is estimated between its planned neighbours.
 """
 
@@ -68,7 +69,10 @@ def negotiated(sizes: Mapping[int, Size], impossible: Collection[int] = ()) -> t
     possible = [batch for batch in sizes if batch not in impossible]
     tried = {batch for batch in possible if batch.bit_count() == 1} | {max(possible)}
     built = max(feasible_sizes(sizes, tried))
-    tried |= {batch for batch in possible if batch > built}
+    for batch in sorted((batch for batch in possible if batch > built and batch not in tried), reverse=True):
+        tried.add(batch)
+        if batch in feasible_sizes(sizes, tried):
+            break
     return tried, feasible_sizes(sizes, tried)
 
 

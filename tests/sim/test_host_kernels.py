@@ -19,7 +19,7 @@ from sima_compiler.ir.host_rules.table import HOST_RULES, REAL_ERROR
 from sima_compiler.sim.host import run
 from sima_compiler.sim.host.table import KERNELS
 from tests.support.host_cases import Case, all_cases, one
-from tests.support.random_segments import random_segment
+from tests.support.random_host_segments import random_segment
 
 CASES: dict[str, list[Case]] = defaultdict(list)
 for _case in all_cases():

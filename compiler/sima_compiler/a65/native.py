@@ -9,10 +9,8 @@ from __future__ import annotations
 import shutil
 import struct
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +18,7 @@ import numpy.typing as npt
 
 from sima_compiler.a65.toolchain import compile_c
 from sima_compiler.errors import HostError, MissingExtraError
+from sima_compiler.files.scratch import scratch_folder
 from sima_compiler.ir.host import Array, HostSegment, HostTensor
 
 #: Programs that run AArch64 code of Linux elsewhere, and how one is had.
@@ -63,8 +62,7 @@ def run_native(
     runner = compile_c(
         {"runner.c": files("sima_compiler.a65.kernels").joinpath("runner.c").read_bytes()}, _RUNNER, "runner"
     )
-    with tempfile.TemporaryDirectory(prefix="sima-native-") as name:
-        folder = Path(name)
+    with scratch_folder("native") as folder:
         (folder / "runner").write_bytes(runner)
         (folder / "runner").chmod(0o700)
         (folder / "segment.so").write_bytes(library)

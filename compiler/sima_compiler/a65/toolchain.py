@@ -10,11 +10,11 @@ import importlib.util
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sima_compiler.errors import InternalError, MissingExtraError, OutputError
+from sima_compiler.files.scratch import scratch_folder
 
 #: The command that adds the cross compiler.
 INSTALL = 'pip install "sima-nb[a65]"'
@@ -56,8 +56,8 @@ def compile_c(files: Mapping[str, bytes], arguments: Sequence[str], result: str)
             hint=INSTALL,
         )
     try:
-        with tempfile.TemporaryDirectory(prefix="sima-a65-") as name:
-            return _compiled(Path(name), files, arguments, result)
+        with scratch_folder("cross") as folder:
+            return _compiled(folder, files, arguments, result)
     except OSError as error:
         raise OutputError(f"the code of a host segment cannot be built: {error}") from error
 

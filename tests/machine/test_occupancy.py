@@ -33,7 +33,7 @@ def test_transfers_that_touch_or_overlap_are_one_stretch(engine: Engine) -> None
 
 
 def test_ranges_that_touch_are_one_range_of_a_map() -> None:
-    first = _Content(low=0, high=8, map=1, first=0, count=2, stride=4, origin=0)
+    first = _Content(low=0, high=8, map=1, told=1, first=0, count=2, stride=4, origin=0)
     for low, high, joined in ((8, 12, True), (9, 12, False), (4, 6, True)):
         other = replace(first, low=low, high=high)
         assert first.joins(other) is joined

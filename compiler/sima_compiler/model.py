@@ -1,8 +1,8 @@
 """`Model`: a quantized network with the vendor's interface: load, save, execute, compile.
 
 In: a quantized ONNX model. Out: arrays, ``.sima`` files, archives. Always: a model never changes after it is made. What
-only some methods need is imported by them: a compile would spend a fifth of its time on importing the quantizer, the
-reference and the simulator.
+only some methods need is imported by them: a compile need not wait for the quantizer, the reference and the
+simulator.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a compile does not import: half of the time of a small one would go there."""
+"""What a compile does not import: a small one would wait for that longer than for its own work."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> Output:
 
         write_page(view_of(result.archive, warnings.sentences), arguments.html)
     data = {**result.to_dict(), "warnings": warnings.sentences}
-    # the text ends with advice, for which the archive is read and its run replayed: a sixth of a compile's time
+    # the text ends with advice, for which the archive is read and its run replayed, which JSON does not hold
     return Output(data, "" if arguments.json else describe(result, arguments.html))
 
 

@@ -151,6 +151,12 @@ class Summary:
         return self.view.left_to_host
 
     @property
+    def verdict(self) -> str:
+        """How many segments and host layers the network has, in one line; empty where the archive does not say it."""
+        report = self.archive.report
+        return report.verdict if report else ""
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """Sentences that the user should read."""
         left = (f"left to the host: {operator}" for operator in self.view.left_to_host)
@@ -172,6 +178,7 @@ class Summary:
             "stall_cycles": dict(self.stall_cycles),
             "files": [{"name": file.name, "bytes": file.bytes} for file in self.files],
             "plugins": self.plugins,
+            "verdict": self.verdict,
             "warnings": list(self.warnings),
             **({"counting": overlaps} if overlaps else {}),
         }

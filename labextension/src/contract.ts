@@ -23,9 +23,10 @@ export interface Column {
 
 /** Everything that is shown. ``kind``: archive or stats; ``report_version`` is None without a report.
  * 
- * ``wordings`` are the sentences and words that views share, by key. ``host_sentence`` says how many
- * segments and host layers there are and what the archive leaves to the host; ``host_layers`` are the nodes of the A65. ``left_out`` says which rows a shortened View lacks,
- * ``not_recorded`` what the file itself does not say, in sentences that may follow "not recorded:". */
+ * ``wordings`` are the sentences and words that views share, by key. ``host_sentence`` says how many segments and host
+ * layers there are, and what the archive leaves to the host; ``host_layers`` are the nodes of the A65. ``left_out``
+ * says which rows a shortened View lacks, ``not_recorded`` what the file itself does not say, in sentences that may
+ * follow "not recorded:". */
 export interface View {
   readonly schema_version: string;
   readonly kind: string;

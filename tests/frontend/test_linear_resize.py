@@ -9,10 +9,10 @@ import numpy as np
 import onnx
 import pytest
 
-from sima_compiler import Model
 from sima_compiler.errors import UnsupportedError
 from sima_compiler.frontend.resizing import COORDINATES
 from tests.support.judges import assert_judges_agree, assert_reference_agrees
+from tests.support.on_mla import on_mla
 from tests.support.qdq_graph import INT8, UINT8, QdqGraph
 
 SCALES = [(2, 2), (1.5, 3), (0.5, 0.5), (0.7, 1.3), (4, 1), (2.37, 3.1)]
@@ -85,4 +85,4 @@ def test_other_modes_are_refused(attributes: dict[str, Any]) -> None:
     up = net.op("Resize", net.input((2, 6, 4)), "", scales, **{"mode": "linear", **attributes})
     net.output(net.pair(up, 0.02, 3))
     with pytest.raises(UnsupportedError, match=r"without antialiasing|coordinate mode"):
-        Model.from_onnx(net.model())
+        on_mla(net.model())

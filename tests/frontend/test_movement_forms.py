@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sima_compiler import Model
 from sima_compiler.errors import UnsupportedError
 from tests.support.exporter_forms import Build, Forms, integers, padded, real
 from tests.support.judges import assert_judges_agree, assert_reference_agrees
+from tests.support.on_mla import on_mla
 from tests.support.qdq_graph import INT8, QdqGraph
 
 form = FORMS = Forms()
@@ -232,4 +232,4 @@ def test_refused_by_a_rule(name: str) -> None:
     net = QdqGraph()
     net.output(net.pair(build(net)))
     with pytest.raises(UnsupportedError, match=rule):
-        Model.from_onnx(net.model())
+        on_mla(net.model())

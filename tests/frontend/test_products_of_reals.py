@@ -15,6 +15,7 @@ from sima_compiler.frontend.float_inside import FLOAT_INSIDE
 from sima_compiler.ir.graph import Op
 from tests.support.fed_nodes import assert_fed_nodes_agree, assert_one_step_at_most
 from tests.support.judges import assert_reference_agrees
+from tests.support.on_mla import on_mla
 from tests.support.qdq_graph import INT8, UINT8, QdqGraph
 
 Build = Callable[[QdqGraph], str]
@@ -74,10 +75,10 @@ def test_a_constant_on_the_left(shape: tuple[int, ...], kind: type, tmp_path: Pa
 def test_a_constant_on_the_left_as_it_should_be() -> None:
     rows = network(lambda net: net.op("MatMul", net.weights((2, 20, 12)), net.input((2, 12, 9))))
     with pytest.raises(UnsupportedError, match="one matrix with one scale"):
-        Model.from_onnx(rows)
+        on_mla(rows)
     features = network(lambda net: net.op("MatMul", net.weights((20, 12)), net.input((12,))))
     with pytest.raises(UnsupportedError, match="first dimension"):
-        Model.from_onnx(features)
+        on_mla(features)
 
 
 @pytest.mark.parametrize("equation", ["bchw->bc", "bij->bji", "bchw->bwc", "bchw->bhwc"])

@@ -18,6 +18,7 @@ import pytest
 
 from sima_compiler import Archive, Model, UnsupportedError
 from tests.support.fed_nodes import assert_fed_nodes_agree
+from tests.support.on_mla import on_mla
 from tests.support.qdq_graph import INT8, UINT8, QdqGraph
 
 Build = Callable[[QdqGraph], str]
@@ -328,7 +329,7 @@ def test_within_its_constraint(operator: str, case: str) -> None:
 def test_beyond_it_its_rule_refuses(operator: str, case: str) -> None:
     build, sentence = ROWS[operator].beyond[case]
     with pytest.raises(UnsupportedError) as refusal:
-        Model.from_onnx(network(operator, build))
+        on_mla(network(operator, build))
     assert sentence in refusal.value.rule
 
 
@@ -345,4 +346,4 @@ def test_on_the_accelerator(operator: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("operator", NOT_LISTED)
 def test_what_the_list_does_not_have_is_refused_by_name(operator: str) -> None:
     with pytest.raises(UnsupportedError, match="the operator is one that this compiler lowers"):
-        Model.from_onnx(network(operator, NOT_LISTED[operator]))
+        on_mla(network(operator, NOT_LISTED[operator]))

@@ -18,6 +18,7 @@ from sima_compiler.pipeline import lower
 from tests.networks.float_net import FloatNet
 from tests.support.fed_nodes import assert_fed_nodes_agree
 from tests.support.judges import signal_to_noise
+from tests.support.on_mla import on_mla
 from tests.support.qdq_graph import INT8, UINT8, QdqGraph
 from tests.support.qdq_writer import random_inputs
 
@@ -87,7 +88,7 @@ REFUSED: dict[str, tuple[onnx.ModelProto, str]] = {
 def test_refused_by_the_published_constraint(name: str) -> None:
     model, rule = REFUSED[name]
     with pytest.raises(UnsupportedError, match=rule):
-        Model.from_onnx(model)
+        on_mla(model)
 
 
 @pytest.mark.parametrize("name", FORMS)

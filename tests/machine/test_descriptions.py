@@ -30,9 +30,9 @@ def test_every_number_has_limits_and_defaults_lie_within_them() -> None:
 
 def test_what_a_file_does_not_say_is_as_if_the_machine_had_none_of_it() -> None:
     bare = Machine.parse(written(**dict.fromkeys(OPTIONAL)))
-    assert [getattr(bare, name) for name in OPTIONAL] == [0, 0, 0, 0, 0, 1, 1, 1, 1, 16, 0]
+    assert [getattr(bare, name) for name in OPTIONAL] == [0, 0, 0, 0, 0, 1, 1, 1, 1, 16, 0, 0]
     said = Machine.load(SHARED)
-    assert [getattr(said, name) for name in OPTIONAL] == [0, 0, 40, 25_600, 96, 4, 2, 2, 1, 16, 0]
+    assert [getattr(said, name) for name in OPTIONAL] == [0, 0, 40, 25_600, 96, 4, 2, 2, 1, 16, 0, 1]
 
 
 @pytest.mark.parametrize("name", [field.name for field in NUMBERS if field.default is MISSING])

@@ -7,20 +7,19 @@ import contextlib
 import re
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sima_compiler.arguments import add_calibration_arguments, add_report_arguments
 from sima_compiler.cli.command import Command, Output, Warnings, say
 from sima_compiler.errors import OptionError
 from sima_compiler.files.whole import check_target, write_whole
-from sima_compiler.model import Model
 from sima_compiler.sources import is_calibrated, model_from_arguments, source_of
-from sima_compiler.sweeping.executors import dask_client
-from sima_compiler.sweeping.running import sweep
-from sima_compiler.sweeping.sizes import InputSize
 from sima_compiler.view.html.sweep import sweep_page
 from sima_compiler.view.sweep import SweepRow
 from sima_compiler.view.sweep_text import described, summary, sweep_text
+
+if TYPE_CHECKING:
+    from sima_compiler.sweeping.sizes import InputSize
 
 #: Numbers of an option such as ``1-4096``: more points would be a slip of the finger.
 _MOST_NUMBERS = 4096
@@ -64,6 +63,8 @@ def run(arguments: argparse.Namespace) -> Output:
     """Sweep; JSON: points, failed, rows [{key, network, input_size, machine, quads, compress, desired_batch_size,
     actual_batch_size, runtime_cycles, ...}], pareto [key], best {goal: key}, warnings.
     """
+    from sima_compiler.sweeping.running import sweep
+
     warnings = Warnings()
     for file in filter(None, (arguments.csv, arguments.html)):
         check_target(Path(file).expanduser())
@@ -93,6 +94,8 @@ def run(arguments: argparse.Namespace) -> Output:
 
 def _model(arguments: argparse.Namespace, warnings: Warnings) -> Any:
     """A model in memory as it is, a float file calibrated, a quantized file by its path: its sizes may be open."""
+    from sima_compiler.model import Model
+
     if isinstance(arguments.model, Model):
         return arguments.model
     source = source_of(arguments)
@@ -107,6 +110,8 @@ def _executor(address: str | None) -> Generator[Any, None, None]:
     if address is None:
         yield None
         return
+    from sima_compiler.sweeping.executors import dask_client
+
     client = dask_client(address)
     try:
         yield client

@@ -52,6 +52,7 @@ LIMITS: dict[str, tuple[int, int]] = {
     "serial_add_cycles": (1, 1024),
     "divide_cycles": (1, 1024),
     "skips_padding": (0, 1),
+    "commands_run_on": (0, 1),
 }
 
 
@@ -68,7 +69,8 @@ class Machine:
     read. The vector unit handles ``depthwise_cells_per_step`` weighted cells in ``depthwise_step_cycles``, and one cell
     of a pool in ``pool_cell_cycles``. It adds one float32 after the other in ``serial_add_cycles``, and takes the
     quotients or roots of a vector in ``divide_cycles``. ``skips_padding``: window rows and columns that lie in the
-    padding of all of a command's results take no time.
+    padding of all of a command's results take no time. ``commands_run_on``: commands of one layer right behind one
+    another fill and drain the array once (`runs`).
     """
 
     name: str
@@ -102,6 +104,7 @@ class Machine:
     serial_add_cycles: int = 1
     divide_cycles: int = 16
     skips_padding: int = 0
+    commands_run_on: int = 0
     text: str = ""
 
     def tiles(self, quads: int) -> int:

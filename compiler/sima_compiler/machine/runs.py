@@ -27,6 +27,8 @@ def leads(
 ) -> list[int]:
     """Cycles by which each command begins before the one in front of it is done; 0 where it begins a run."""
     found = [0] * len(commands)
+    if not machine.commands_run_on:
+        return found
     for index in range(1, len(commands)):
         if not entered[index].begun and not entered[index].switches and goes_on(commands[index - 1], commands[index]):
             found[index] = lead(works[index - 1], works[index], machine)
@@ -47,7 +49,7 @@ def lead(before: CommandWork, work: CommandWork, machine: Machine) -> int:
 
 def run_cycles(works: Sequence[CommandWork], machine: Machine) -> int:
     """Cycles of commands that are one run."""
-    common = sum(lead(before, work, machine) for before, work in pairwise(works))
+    common = sum(lead(before, work, machine) for before, work in pairwise(works)) if machine.commands_run_on else 0
     return sum(work.cycles for work in works) - common
 
 

@@ -131,8 +131,19 @@ class _Tally:
             activation_cycles=self.activation,
             bound_by=bound,
             intervals=tuple(self.intervals),
-            work={work.value: cycles for work, cycles in self.work.items()},
+            work={work.value: cycles for work, cycles in self._within().items()},
         )
+
+    def _within(self) -> dict[Work, int]:
+        """The work inside the layer's own time.
+
+        Where a run crosses a label, pixels have streamed while the commands of the label in front still drained: their
+        cycles stand there, and no start can be negative.
+        """
+        hidden = min(0, self.work[Work.START])
+        streaming = Work.ARRAY if self.work[Work.ARRAY] >= -hidden else Work.VECTOR
+        shifted = {Work.START: -hidden, streaming: hidden}
+        return {work: cycles + shifted.get(work, 0) for work, cycles in self.work.items()}
 
 
 def _layers(

@@ -80,6 +80,7 @@ def useful_cycles(loads: Sequence[LayerLoad], peak: int) -> list[int]:
 def work_cycles(timing: LayerTiming, useful: int) -> dict[str, int]:
     """Where a layer's compute cycles go. Of a layer on the vector unit, its own multiply-accumulates are useful too."""
     array, vector = timing.work["array"], timing.work["vector"]
+    useful = min(useful, array + vector)  # a run that crosses labels has some of its cycles in the layer in front
     on_array = min(useful, array)
     return {
         "useful": useful,

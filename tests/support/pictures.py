@@ -1,6 +1,6 @@
 """The pictures of the documents, out of a real JupyterLab: ``python -m tests.support.pictures MODEL``.
 
-In: a quantized model, such as ``resnet50.sima`` that `make demo` leaves in demo/. Out: docs/images/. Needs Chromium and
+In: a quantized model, such as ``demo/light_resnet50.sima`` that `make demo` leaves. Out: docs/images/. Needs Chromium and
 the time of one compile.
 """
 

@@ -1,7 +1,7 @@
 """The pictures of the documents, out of a real JupyterLab: ``python -m tests.support.pictures MODEL``.
 
-In: a quantized model, such as ``demo/light_resnet50.sima`` that `make demo` leaves. Out: docs/images/. Needs Chromium and
-the time of one compile.
+In: a quantized model, such as ``demo/light_resnet50.sima`` that `make demo` leaves. Out: docs/images/. Needs Chromium
+and the time of one compile.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
+from typing import Any
 
 from sima_compiler.archive.reader import Archive
 from sima_compiler.compilation import CompileOptions, CompileResult, compile_network
@@ -19,6 +20,7 @@ from sima_compiler.ir.graph import Graph
 from sima_compiler.ir.network import Network, network_of
 from sima_compiler.model import Model
 from sima_compiler.sweeping.points import SweepPoint, SweptNetwork
+from sima_compiler.view import units
 from sima_compiler.view.sweep import SweepRow
 
 #: Networks that a worker keeps read: a sweep has one, and a worker serves few sweeps at a time.
@@ -87,7 +89,8 @@ def _kept(archive: Path, folder: Path) -> Path:
 def _measured(point: SweepPoint, result: CompileResult, archive: str) -> SweepRow:
     report = Archive.open(result.path).report
     built = result.actual_batch_size
-    latency_us = result.runtime_cycles / point.machine.clock_mhz
+    clock = point.machine.clock_mhz
+    peaks = [segment.peak_bytes for segment in report.segments if segment.peak_bytes is not None] if report else []
     dram = report.dram if report else None
     return _row(
         point,
@@ -96,9 +99,9 @@ def _measured(point: SweepPoint, result: CompileResult, archive: str) -> SweepRo
         compute_cycles=result.compute_cycles,
         bound_cycles=result.bound_cycles,
         efficiency=result.efficiency,
-        latency_us=latency_us,
-        samples_per_second=built * 1e6 / latency_us if latency_us else None,
-        peak_on_chip_bytes=max((segment.peak_bytes or 0 for segment in report.segments), default=0) if report else None,
+        latency_us=units.latency_us(result.runtime_cycles, clock),
+        samples_per_second=units.rate(built, result.runtime_cycles, clock) or None,
+        peak_on_chip_bytes=max(peaks, default=None),
         dram_bytes=dram.loaded_bytes + dram.stored_bytes if dram else None,
         archive_bytes=result.path.stat().st_size,
         archive=archive,
@@ -106,7 +109,7 @@ def _measured(point: SweepPoint, result: CompileResult, archive: str) -> SweepRo
     )
 
 
-def _row(point: SweepPoint, **found: object) -> SweepRow:
+def _row(point: SweepPoint, **found: Any) -> SweepRow:
     return SweepRow(
         key=point.key,
         network=point.network,
@@ -115,5 +118,5 @@ def _row(point: SweepPoint, **found: object) -> SweepRow:
         quads=point.quads,
         compress=point.compress,
         desired_batch_size=point.batch_size,
-        **found,  # type: ignore[arg-type] - the fields of a row, by name
+        **found,
     )
